@@ -1,0 +1,1 @@
+"""Rising Stars: the platform behind a league's talent showcase."""

@@ -1,0 +1,131 @@
+"""Every setting of the platform, read from the environment in one place.
+
+Names are the environment variables (upper case). AWS credentials, region and endpoint are the usual
+AWS variables and are read by boto3 itself, so they do not stand here.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MAX_CLIP_BYTES = 104_857_600
+"""The largest clip a player may upload: 100 MiB (the contract's figure)."""
+
+
+class ProfileName(StrEnum):
+    """The two ways a clip can be rendered; `app.media.profiles` says what each means."""
+
+    BROADCAST = "broadcast"
+    LITE = "lite"
+
+
+class LogFormat(StrEnum):
+    """`json` for machines, `console` for people at a terminal."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class ConfigurationError(Exception):
+    """The environment does not describe a working platform; the text names the variables."""
+
+
+class Settings(BaseSettings):
+    """The environment as typed values. Seconds and bytes unless a name says otherwise."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    # Where things are
+    database_url: str
+    """`postgresql://user:password@host:port/name`, or `sqlite:////absolute/path.db` when embedded."""
+    queue_url: str
+    """`redis://:password@host:port/0`, or `sqlite:////absolute/path.db` when embedded."""
+    s3_bucket: str
+    media_base_url: str | None = None
+    """Base of public media URLs (a CDN); without it, URLs are presigned."""
+    presigned_url_seconds: int = Field(default=3600, ge=60, le=604_800)
+    work_dir: Path = Path("var/work")
+    """Temporary files: uploads being received, clips being rendered. Swept by upkeep."""
+
+    # Secrets
+    jwt_secret: SecretStr = Field(min_length=32)
+    doorbell_secret: SecretStr = Field(min_length=32)
+
+    # Accounts
+    access_token_seconds: int = Field(default=900, ge=1, le=900)
+    refresh_token_seconds: int = Field(default=30 * 86_400, ge=1)
+    refresh_reuse_grace_seconds: int = Field(default=30, ge=0)
+    login_limit_per_account: str = "10 per 5 minutes"
+    login_limit_per_address: str = "100 per 1 minute"
+    signup_limit_per_address: str = "60 per 1 hour"
+    vote_limit_per_account: str = "60 per 1 minute"
+    vote_limit_per_address: str = "600 per 1 minute"
+    upload_limit_per_account: str = "20 per 1 hour"
+    upload_limit_per_address: str = "120 per 1 hour"
+
+    # House rules
+    allow_self_vote: bool = True
+    review_required: bool = False
+
+    # The job ledger
+    lease_seconds: float = Field(default=60, gt=0)
+    heartbeat_seconds: float = Field(default=15, gt=0)
+    upkeep_interval_seconds: float = Field(default=15, gt=0)
+    redispatch_after_seconds: float = Field(default=60, gt=0)
+    backoff_base_seconds: float = Field(default=10, gt=0)
+    backoff_max_seconds: float = Field(default=600, gt=0)
+    max_attempts: int = Field(default=5, ge=1)
+    max_rescues: int = Field(default=3, ge=1)
+    sweep_interval_seconds: float = Field(default=3600, gt=0)
+    sweep_age_seconds: float = Field(default=86_400, ge=0)
+
+    # Rendering
+    render_profile: ProfileName = ProfileName.BROADCAST
+    render_preset: str | None = None
+    """An x264 preset instead of the profile's own: faster and larger, or slower and smaller."""
+    render_timeout_seconds: float = Field(default=900, gt=0)
+    render_memory_bytes: int = Field(default=8 << 30, ge=1 << 30)
+    ffmpeg_path: Path | None = None
+    """An FFmpeg binary; without it the system's, then the one of the package imageio-ffmpeg."""
+    brand_dir: Path | None = None
+    """A folder with the league's own watermark.png, intro.png and outro.png."""
+    workers: int = Field(default=1, ge=1, le=32)
+    drain_seconds: float = Field(default=25, ge=0)
+    """How long a stopping worker may go on with its render before it gives the job back."""
+
+    # The API process
+    api_threads: int = Field(default=16, ge=1, le=256)
+    trusted_proxy: str | None = None
+    """Peer whose forwarding headers are believed (`localhost` behind Nginx on a Unix socket)."""
+    log_format: LogFormat = LogFormat.JSON
+    log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _a_lease_outlives_its_heartbeats(self) -> Self:
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError("LEASE_SECONDS must be at least twice HEARTBEAT_SECONDS")
+        return self
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        ConfigurationError: one line per variable that is missing or wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [_explain(item["loc"], item["msg"]) for item in error.errors()]
+        raise ConfigurationError("\n".join(lines)) from None
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0]).upper() if location else "environment"
+    if name != "environment" and name not in os.environ:
+        return f"{name} is not set; it is required."
+    return f"{name}: {message}."

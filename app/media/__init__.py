@@ -1,0 +1,1 @@
+"""Clips as files: probing them and turning them into branded ones."""
