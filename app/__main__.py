@@ -1,0 +1,5 @@
+"""`python -m app` is `rising-stars`."""
+
+from app.cli import main
+
+main()

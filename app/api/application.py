@@ -1,0 +1,103 @@
+"""The WSGI application: Bottle behind one layer that every request passes."""
+
+import re
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import bottle
+import structlog
+
+from app.api.auth import AuthResource
+from app.api.errors import answer_failures, answer_http_error
+from app.api.health import HealthResource
+from app.api.metrics import Metrics
+from app.api.public import PublicResource
+from app.api.routing import Parts, Resource
+from app.api.videos import VideosResource
+from app.db.database import database
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9\-_.]{8,64}")
+QUIET_ROUTES = {"/health", "/api/health", "/ready", "/metrics"}
+SECURITY_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cache-Control", "no-store"),
+]
+
+
+class Api(bottle.Bottle):  # type: ignore[misc]
+    """Bottle whose own errors are JSON too."""
+
+    def default_error_handler(self, error: bottle.HTTPError) -> str:
+        """What Bottle would say in HTML."""
+        return answer_http_error(error)
+
+
+def create_application(parts: Parts, metrics: Metrics) -> "Entrance":
+    """Mount every resource on the parts of this process."""
+    api = Api()
+    api.install(answer_failures)
+    resources: list[Resource] = [
+        AuthResource(parts),
+        VideosResource(parts),
+        PublicResource(parts),
+        HealthResource(parts, metrics),
+    ]
+    for resource in resources:
+        for route in resource.routes():
+            api.route(route.path, route.method, route.handler)
+    return Entrance(api, metrics)
+
+
+class Entrance:
+    """Gives each request its id, its log line, its figures and its headers; drops its database connection."""
+
+    def __init__(self, api: Api, metrics: Metrics) -> None:
+        self._api = api
+        self._metrics = metrics
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request."""
+        began = time.perf_counter()
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        # Every route answers with and without a trailing slash.
+        environ["PATH_INFO"] = environ.get("PATH_INFO", "/").rstrip("/") or "/"
+        answered: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            answered[:] = [status]
+            return start_response(status, [*headers, *SECURITY_HEADERS, ("X-Request-Id", request_id)], exc_info)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                body = list(self._api(environ, start))
+            finally:
+                database.close()
+                self._note(environ, answered, time.perf_counter() - began)
+        return body
+
+    def _note(self, environ: WSGIEnvironment, answered: list[str], seconds: float) -> None:
+        route = environ.get("bottle.route")
+        path = route.rule if route is not None else "unknown"
+        method = environ["REQUEST_METHOD"] if route is not None else "unknown"
+        status = answered[0].split(" ")[0] if answered else "none"
+        self._metrics.requests.labels(method, path, status).inc()
+        self._metrics.seconds.labels(method, path).observe(seconds)
+        if path not in QUIET_ROUTES:
+            log.info(
+                "request",
+                method=environ["REQUEST_METHOD"],
+                path=environ["PATH_INFO"],
+                route=path,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                address=environ.get("REMOTE_ADDR"),
+            )

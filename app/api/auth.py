@@ -1,0 +1,81 @@
+"""/auth: signing up, in, on and out."""
+
+from collections.abc import Iterator
+
+from bottle import HTTPResponse
+
+from app.api.requests import client_address, read_idempotency_key, read_json, read_member
+from app.api.responses import answer, no_content
+from app.api.routing import Parts, Route
+from app.api.schemas import LoginBody, Profile, RefreshBody, SignedUp, SignUpBody, TokenPair
+from app.db.models import User
+from app.showcase.accounts import NewAccount, SignedIn
+
+
+class AuthResource:
+    """Accounts and sessions."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def routes(self) -> Iterator[Route]:
+        """The table."""
+        yield Route("POST", "/api/auth/signup", self.sign_up)
+        yield Route("POST", "/api/auth/login", self.log_in)
+        yield Route("POST", "/api/auth/refresh", self.refresh)
+        yield Route("DELETE", "/api/auth", self.log_out)
+
+    def sign_up(self) -> HTTPResponse:
+        """Make an account; its owner is signed in at once."""
+        body = read_json(SignUpBody)
+        key = read_idempotency_key()
+        self._parts.throttle.hit(self._parts.settings.signup_limit_per_address, "signup", client_address())
+        user, signed_in = self._parts.accounts.sign_up(NewAccount(**body.model_dump()), idempotency_key=key)
+        profile = _profile(user)
+        told = SignedUp(
+            **profile.model_dump(),
+            user=profile,
+            access_token=signed_in.access_token,
+            expires_in=signed_in.expires_in,
+        )
+        return answer(told, status=201)
+
+    def log_in(self) -> HTTPResponse:
+        """Open a session; wrong passwords are counted per account and address."""
+        body = read_json(LoginBody)
+        throttle, settings = self._parts.throttle, self._parts.settings
+        throttle.hit(settings.login_limit_per_address, "login-address", client_address())
+        throttle.hit(settings.login_limit_per_account, "login-account", body.email)
+        signed_in = self._parts.accounts.sign_in(body.email, body.password)
+        throttle.forgive(settings.login_limit_per_account, "login-account", body.email)
+        return answer(_pair(signed_in))
+
+    def refresh(self) -> HTTPResponse:
+        """Continue a session with new tokens."""
+        return answer(_pair(self._parts.accounts.refresh(read_json(RefreshBody).refresh_token)))
+
+    def log_out(self) -> HTTPResponse:
+        """End the session."""
+        self._parts.accounts.sign_out(read_member(self._parts.accounts, self._parts.settings))
+        return no_content()
+
+
+def _profile(user: User) -> Profile:
+    return Profile(
+        id=str(user.id),
+        user_id=str(user.id),
+        email=user.email,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        city=user.city,
+        country=user.country,
+        is_active=user.is_active,
+    )
+
+
+def _pair(signed_in: SignedIn) -> TokenPair:
+    return TokenPair(
+        access_token=signed_in.access_token,
+        expires_in=signed_in.expires_in,
+        refresh_token=signed_in.refresh_token,
+    )

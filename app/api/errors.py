@@ -1,0 +1,152 @@
+"""Every failure as JSON, mapped to its status in one place."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Self
+
+import structlog
+from bottle import HTTPError, HTTPResponse, response
+from peewee import InterfaceError, OperationalError
+from playhouse.pool import MaxConnectionsExceeded
+from pydantic import ValidationError
+
+from app.showcase.errors import (
+    IdempotencyKeyReused,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    RuleBroken,
+    ShowcaseError,
+)
+from app.storage.errors import StorageUnavailable
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 5
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+DEPENDENCY_DOWN = (StorageUnavailable, OperationalError, InterfaceError, MaxConnectionsExceeded)
+
+
+class ApiError(Exception):
+    """A refusal that only exists because there is HTTP."""
+
+    status = 400
+
+    def __init__(self, detail: str | list[dict[str, Any]]) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers: dict[str, str] = {}
+
+
+class QueryInvalid(ApiError):
+    """A query parameter or header that is not what it must be."""
+
+
+class MultipartBroken(ApiError):
+    """A form that cannot be taken apart."""
+
+
+class InvalidVideoId(ApiError):
+    """Neither a number nor a UUID, where the contract says 400."""
+
+    def __init__(self) -> None:
+        super().__init__("Invalid video ID format")
+
+
+class JsonTooLarge(ApiError):
+    """More JSON than any request needs."""
+
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("Request body too large: JSON may have 65536 bytes at most.")
+
+
+class ShapeInvalid(ApiError):
+    """A body whose fields are missing, unknown or of the wrong type."""
+
+    status = 422
+
+    @classmethod
+    def of(cls, error: ValidationError, place: str) -> Self:
+        """The list of {loc, msg, type} of a pydantic error; what was sent is not repeated."""
+        items = error.errors(include_url=False, include_context=False, include_input=False)
+        return cls([{"loc": [place, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items])
+
+    @classmethod
+    def field(cls, name: str, message: str, kind: str) -> Self:
+        """One field of a form."""
+        return cls([{"loc": ["body", name], "msg": message, "type": kind}])
+
+
+class MalformedId(ApiError):
+    """An id in the path that no video can have."""
+
+    status = 404
+
+    def __init__(self, text: str) -> None:
+        message = f"Input should be a valid UUID, not {text[:40]!r}"
+        super().__init__([{"loc": ["path", "video_id"], "msg": message, "type": "uuid_parsing"}])
+
+
+class TooManyRequests(ApiError):
+    """A limit was reached; `retry_after` is in seconds."""
+
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many requests; try again in {retry_after} s.")
+        self.headers["Retry-After"] = str(retry_after)
+
+
+STATUS: tuple[tuple[type[ShowcaseError], int], ...] = (
+    (NotSignedIn, 401),
+    (NotAllowed, 403),
+    (NotFound, 404),
+    (IdempotencyKeyReused, 422),
+    (RuleBroken, 400),
+)
+
+
+def error_answer(status: int, detail: object, headers: dict[str, str] | None = None) -> HTTPResponse:
+    """`{"detail": …}` with its status."""
+    body = json.dumps({"detail": detail}, ensure_ascii=False)
+    return HTTPResponse(body, status, {"Content-Type": "application/json"} | (headers or {}))
+
+
+def answer_failures(handler: Callable[..., object]) -> Callable[..., object]:
+    """A Bottle plugin: whatever a handler raises becomes an answer."""
+
+    def handle(*args: object, **kwargs: object) -> object:
+        try:
+            return handler(*args, **kwargs)
+        except HTTPResponse:
+            raise
+        except Exception as error:  # noqa: BLE001 (this is the place where failures end)
+            return answer_for(error)
+
+    return handle
+
+
+def answer_for(error: Exception) -> HTTPResponse:
+    """The answer to a failure; what nobody foresaw is logged whole and told as 500."""
+    if isinstance(error, ApiError):
+        return error_answer(error.status, error.detail, error.headers)
+    if isinstance(error, ShowcaseError):
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        return error_answer(status, error.text, CHALLENGE if isinstance(error, NotSignedIn) else None)
+    if isinstance(error, DEPENDENCY_DOWN):
+        log.error("dependency_down", error=f"{type(error).__name__}: {error}")
+        detail = "A part of the platform is not available right now; try again shortly."
+        return error_answer(503, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    log.error("request_failed", exc_info=error)
+    return error_answer(500, "Internal server error")
+
+
+def answer_http_error(error: HTTPError) -> str:
+    """Bottle's own errors (unknown route, wrong method, bad request line) as JSON."""
+    if error.exception is not None:
+        log.error("request_failed", exc_info=error.exception)
+    response.content_type = "application/json"
+    known = {404: "Not found", 405: "Method not allowed", 500: "Internal server error"}
+    return json.dumps({"detail": known.get(error.status_code, str(error.status_line).partition(" ")[2])})

@@ -1,0 +1,131 @@
+"""Taking a multipart upload apart while it streams to disk: one pass, one copy, nothing held in memory."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
+
+from bottle import request
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from app.api.errors import MultipartBroken, ShapeInvalid
+from app.config import MAX_CLIP_BYTES
+from app.showcase.uploads import ReceivedClip
+
+CHUNK_BYTES = 256 * 1024
+MAX_TEXT_BYTES = 16 * 1024
+MAX_SEGMENTS = 16
+FILE_FIELDS = {"video_file", "file"}
+UPLOAD_PREFIX = "upload-"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """The two fields of an upload."""
+
+    title: str
+    clip: ReceivedClip
+
+
+@dataclass
+class _Receiver:
+    """What has come in so far. Bytes beyond the largest clip are counted, not kept."""
+
+    file: IO[bytes]
+    titles: list[bytearray] = field(default_factory=list)
+    files: int = 0
+    size_bytes: int = 0
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _into: str = ""
+
+    def begin(self, segment: MultipartSegment) -> None:
+        is_file = segment.filename is not None
+        self._into = ""
+        if segment.name in FILE_FIELDS and is_file:
+            self.files += 1
+            self._into = "file" if self.files == 1 else ""
+        elif segment.name == "title" and not is_file:
+            self.titles.append(bytearray())
+            self._into = "title"
+
+    def take(self, chunk: bytes) -> None:
+        if self._into == "file":
+            self.size_bytes += len(chunk)
+            if self.size_bytes <= MAX_CLIP_BYTES:
+                self.digest.update(chunk)
+                self.file.write(chunk)
+        elif self._into == "title" and len(self.titles[-1]) <= MAX_TEXT_BYTES:
+            self.titles[-1].extend(chunk[: MAX_TEXT_BYTES + 1])
+
+    def finish(self) -> UploadForm:
+        """Judge the form's shape.
+
+        Raises:
+            MultipartBroken: more than one file or title, or a title that is not UTF-8.
+            ShapeInvalid: a field is missing, or the title is empty.
+        """
+        self.file.flush()
+        if self.files > 1 or len(self.titles) > 1:
+            raise MultipartBroken("Send exactly one title and one video_file.")
+        missing = [name for name, found in (("title", self.titles), ("video_file", self.files)) if not found]
+        if missing:
+            raise ShapeInvalid(
+                [{"loc": ["body", name], "msg": "Field required", "type": "missing"} for name in missing]
+            )
+        if not self.titles[0]:
+            raise ShapeInvalid.field("title", "String should have at least 1 character", "string_too_short")
+        try:
+            title = self.titles[0].decode("utf-8")
+        except UnicodeDecodeError:
+            raise MultipartBroken("The title is not valid UTF-8.") from None
+        return UploadForm(title, ReceivedClip(Path(self.file.name), self.size_bytes, self.digest.hexdigest()))
+
+
+@contextmanager
+def received_upload(work_dir: Path) -> Iterator[UploadForm]:
+    """The request's upload, its file in `work_dir` for as long as the block runs, and gone after.
+
+    Raises:
+        MultipartBroken: no boundary, a form that ends early, two files.
+        ShapeInvalid: no form at all, or a field is missing.
+    """
+    boundary = _boundary()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=work_dir, prefix=UPLOAD_PREFIX, suffix=".mp4") as file:
+        yield _receive(boundary, _Receiver(file))
+
+
+def _boundary() -> str:
+    kind, options = parse_options_header(request.get_header("Content-Type", ""))
+    if kind != "multipart/form-data":
+        raise ShapeInvalid(
+            [
+                {
+                    "loc": ["body"],
+                    "msg": "Send multipart/form-data with title and video_file",
+                    "type": "missing",
+                }
+            ]
+        )
+    boundary = options.get("boundary", "")
+    if not boundary:
+        raise MultipartBroken("The Content-Type names no multipart boundary.")
+    return str(boundary)
+
+
+def _receive(boundary: str, receiver: _Receiver) -> UploadForm:
+    body = request.environ["wsgi.input"]
+    try:
+        with PushMultipartParser(boundary, max_segment_count=MAX_SEGMENTS) as parser:
+            while not parser.closed:
+                for event in parser.parse(body.read(CHUNK_BYTES)):
+                    if isinstance(event, MultipartSegment):
+                        receiver.begin(event)
+                    elif event:
+                        receiver.take(event)
+    except MultipartError as error:
+        raise MultipartBroken(f"The multipart body is broken: {error}.") from None
+    return receiver.finish()

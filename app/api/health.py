@@ -1,0 +1,72 @@
+"""Whether the process lives, whether it may get traffic, and what it counts."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from bottle import HTTPResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from app.api.errors import RETRY_AFTER_SECONDS
+from app.api.metrics import Metrics
+from app.api.requests import read_query
+from app.api.responses import answer
+from app.api.routing import Parts, Route
+
+
+class ReadyQuery(BaseModel):
+    """GET /ready; `deep=1` wants every part to answer now."""
+
+    deep: bool = False
+
+
+class Health(BaseModel):
+    """200 of GET /health."""
+
+    status: Literal["healthy"] = "healthy"
+
+
+class Ready(BaseModel):
+    """The answer of GET /ready: each part is `ok` or `down`."""
+
+    status: Literal["ready", "not ready", "draining"]
+    database: str
+    queue: str
+    storage: str
+
+
+class HealthResource:
+    """For balancers, operators and Prometheus."""
+
+    def __init__(self, parts: Parts, metrics: Metrics) -> None:
+        self._readiness = parts.readiness
+        self._metrics = metrics
+
+    def routes(self) -> Iterator[Route]:
+        """The table."""
+        yield Route("GET", "/health", self.health)
+        yield Route("GET", "/api/health", self.health)
+        yield Route("GET", "/ready", self.ready)
+        yield Route("GET", "/metrics", self.metrics)
+
+    def health(self) -> HTTPResponse:
+        """This process lives."""
+        return answer(Health())
+
+    def ready(self) -> HTTPResponse:
+        """This process may get traffic."""
+        deep = read_query(ReadyQuery).deep
+        states = self._readiness.states(fresh=deep)
+        well = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
+        draining = self._readiness.draining.is_set()
+        told = answer(
+            Ready(status="draining" if draining else "ready" if well else "not ready", **states),
+            status=200 if well else 503,
+        )
+        if not well:
+            told.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
+        return told
+
+    def metrics(self) -> HTTPResponse:
+        """Prometheus text; the proxy keeps it from the outside."""
+        return HTTPResponse(generate_latest(self._metrics.registry), 200, {"Content-Type": CONTENT_TYPE_LATEST})

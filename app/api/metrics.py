@@ -1,0 +1,70 @@
+"""What /metrics tells: this process's requests, and the ledger as it stands when asked."""
+
+from collections.abc import Iterator
+
+from peewee import InterfaceError, OperationalError
+from playhouse.pool import MaxConnectionsExceeded
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.db.database import database
+from app.showcase.jobs import measure_backlog
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """The process's counters, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "rising_stars_requests",
+            "Requests answered",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "rising_stars_request_seconds",
+            "Time to answer a request, by route",
+            ["method", "route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.limits_open = Counter(
+            "rising_stars_limits_failed_open",
+            "Requests let through because the store of the limits did not answer",
+            registry=self.registry,
+        )
+        self.registry.register(LedgerCollector())
+
+
+class LedgerCollector(Collector):
+    """The job ledger, read at each scrape; nothing while the database is away."""
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the metrics without asking the database."""
+        yield from self._families()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Count the ledger."""
+        by_state, due, oldest = self._families()
+        try:
+            with database.connection_context():
+                backlog = measure_backlog()
+        except (OperationalError, InterfaceError, MaxConnectionsExceeded):
+            return
+        for state, count in backlog.by_state.items():
+            by_state.add_metric([state], count)
+        due.add_metric([], backlog.due)
+        oldest.add_metric([], backlog.oldest_due_seconds)
+        yield from (by_state, due, oldest)
+
+    @staticmethod
+    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        return (
+            GaugeMetricFamily("rising_stars_jobs", "Jobs in the ledger", labels=["state"]),
+            GaugeMetricFamily("rising_stars_jobs_due", "Queued jobs that could start now", labels=[]),
+            GaugeMetricFamily("rising_stars_oldest_due_seconds", "How long the oldest of them has waited", labels=[]),
+        )

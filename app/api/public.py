@@ -1,0 +1,133 @@
+"""/public: watching, voting, ranking."""
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+from uuid import UUID
+
+from bottle import HTTPResponse, request
+
+from app.api.errors import InvalidVideoId
+from app.api.requests import client_address, parse_uuid, read_member, read_query, read_video_id
+from app.api.responses import answer, json_answer
+from app.api.routing import Parts, Route
+from app.api.schemas import (
+    PUBLIC_VIDEOS,
+    STANDINGS,
+    Message,
+    PublicVideo,
+    PublicVideosQuery,
+    RankingQuery,
+    VoteStatus,
+)
+from app.db.models import Video
+from app.showcase import voting
+from app.showcase.accounts import Member
+from app.showcase.errors import PublicVideoNotFound
+from app.showcase.rankings import rank
+from app.showcase.videos import get_public, list_public
+
+VIDEOS = "/api/public/videos"
+
+
+class PublicResource:
+    """What needs no account, and the votes, which do."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def routes(self) -> Iterator[Route]:
+        """The table."""
+        yield Route("GET", VIDEOS, self.list_videos)
+        yield Route("GET", f"{VIDEOS}/<video_id>", self.show)
+        yield Route("POST", f"{VIDEOS}/<video_id>/vote", self.vote)
+        yield Route("DELETE", f"{VIDEOS}/<video_id>/vote", self.withdraw)
+        yield Route("GET", f"{VIDEOS}/<video_id>/vote-status", self.vote_status)
+        yield Route("GET", "/api/public/rankings", self.rankings)
+
+    def list_videos(self) -> HTTPResponse:
+        """A page of the showcase; the Link header leads to the next."""
+        query = read_query(PublicVideosQuery)
+        page = list_public(
+            city=query.city, order=query.order, limit=query.limit, offset=query.offset, cursor=query.cursor
+        )
+        body = PUBLIC_VIDEOS.dump_json([self._told(video) for video in page.videos])
+        return json_answer(body, headers=_link_to_next(query, page.next_cursor))
+
+    def show(self, video_id: str) -> HTTPResponse:
+        """One clip of the showcase."""
+        return answer(self._told(get_public(_public_id(video_id))))
+
+    def vote(self, video_id: str) -> HTTPResponse:
+        """Count a vote."""
+        member = self._member()
+        target = _votable_id(video_id)
+        self._throttle_votes(member)
+        voting.vote(member.id, target, allow_self_vote=self._parts.settings.allow_self_vote)
+        return answer(Message(message="Voto registrado exitosamente."))
+
+    def withdraw(self, video_id: str) -> HTTPResponse:
+        """Take a vote back."""
+        member = self._member()
+        voting.withdraw(member.id, _public_id(video_id))
+        return answer(Message(message="Voto retirado exitosamente."))
+
+    def vote_status(self, video_id: str) -> HTTPResponse:
+        """Whether one has voted; for what does not exist, one has not."""
+        member = self._member()
+        target = parse_uuid(video_id)
+        if target is None and not _is_number(video_id):
+            raise InvalidVideoId
+        voted = target is not None and voting.has_voted(member.id, target)
+        told = str(target) if target else video_id
+        return answer(VoteStatus(video_id=told, has_voted=voted, user_id=str(member.id)))
+
+    def rankings(self) -> HTTPResponse:
+        """Who leads, in a city or everywhere."""
+        query = read_query(RankingQuery)
+        limit, offset = query.rows
+        return json_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
+
+    def _member(self) -> Member:
+        return read_member(self._parts.accounts, self._parts.settings)
+
+    def _throttle_votes(self, member: Member) -> None:
+        settings, throttle = self._parts.settings, self._parts.throttle
+        throttle.hit(settings.vote_limit_per_account, "vote-account", str(member.id))
+        throttle.hit(settings.vote_limit_per_address, "vote-address", client_address())
+
+    def _told(self, video: Video) -> PublicVideo:
+        url = self._parts.store.url
+        return PublicVideo(
+            video_id=str(video.id),
+            title=video.title,
+            username=video.user.username,
+            city=video.user.city,
+            votes=video.votes,
+            processed_url=url(video.processed_key) if video.processed_key else None,
+            poster_url=url(video.poster_key) if video.poster_key else None,
+        )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _public_id(text: str) -> UUID:
+    return read_video_id(text, PublicVideoNotFound())
+
+
+def _votable_id(text: str) -> UUID:
+    """The id of a video to vote for: a number is nobody's, anything else that is no UUID is a bad request."""
+    found = parse_uuid(text)
+    if found is None:
+        raise PublicVideoNotFound if _is_number(text) else InvalidVideoId
+    return found
+
+
+def _link_to_next(query: PublicVideosQuery, cursor: str | None) -> dict[str, str]:
+    if cursor is None:
+        return {}
+    asked = {"limit": query.limit, "order": query.order.value, "cursor": cursor}
+    if query.city:
+        asked["city"] = query.city
+    return {"Link": f'<{request.script_name.rstrip("/")}{VIDEOS}?{urlencode(asked)}>; rel="next"'}

@@ -1,0 +1,112 @@
+"""Reading a request: its JSON, its query, its ids, its token. Whatever is wrong is said in one sentence."""
+
+import re
+from typing import TypeVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from bottle import request
+from pydantic import BaseModel, ValidationError
+
+from app.api.errors import JsonTooLarge, MalformedId, QueryInvalid, ShapeInvalid
+from app.config import Settings
+from app.showcase.accounts import Accounts, Member
+from app.showcase.errors import NotFound, NotSignedIn
+
+MAX_JSON_BYTES = 64 * 1024
+MAX_QUERY_FIELDS = 100
+BEARER = re.compile(r"Bearer ([A-Za-z0-9_\-.]{1,4096})", re.IGNORECASE)
+REQUEST_START = re.compile(r"t=(\d{9,11}(?:\.\d{1,6})?)")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def read_json(shape: type[Shape]) -> Shape:
+    """The request's JSON body as `shape`.
+
+    Raises:
+        JsonTooLarge: over 64 KiB.
+        ShapeInvalid: no JSON, no object, or fields that do not fit.
+    """
+    body = request.environ["wsgi.input"].read(MAX_JSON_BYTES + 1)
+    if len(body) > MAX_JSON_BYTES:
+        raise JsonTooLarge
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise ShapeInvalid.of(error, "body") from None
+
+
+def read_query(shape: type[Shape]) -> Shape:
+    """The known query parameters as `shape`; unknown ones are ignored, the last of two counts.
+
+    Raises:
+        QueryInvalid: naming the parameter and what it may be.
+    """
+    try:
+        pairs = parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+    except ValueError as error:
+        raise QueryInvalid(f"Query string: {error}") from None
+    try:
+        return shape.model_validate(dict(pairs))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise QueryInvalid(f"{'.'.join(map(str, first['loc'])) or 'query'}: {first['msg']}") from None
+
+
+def read_member(accounts: Accounts, settings: Settings) -> Member:
+    """Who sends the request.
+
+    Raises:
+        NotSignedIn: no token, rubbish, expired, foreign, or of a session that has ended.
+    """
+    match = BEARER.fullmatch(request.get_header("Authorization", ""))
+    if match is None:
+        raise NotSignedIn
+    return accounts.authenticate(match.group(1), at=_request_start(settings))
+
+
+def _request_start(settings: Settings) -> float | None:
+    """When the proxy saw the request begin: a slow upload is judged by the token it began with."""
+    stamp = REQUEST_START.fullmatch(request.get_header("X-Request-Start", ""))
+    return float(stamp.group(1)) if settings.trusted_proxy and stamp else None
+
+
+def read_video_id(text: str, missing: NotFound) -> UUID:
+    """A video id from the path. A number is the id of no video; anything else that is no UUID is malformed.
+
+    Raises:
+        NotFound: `missing`, for a number.
+        MalformedId
+    """
+    found = parse_uuid(text)
+    if found is not None:
+        return found
+    raise missing if text.isascii() and text.isdigit() else MalformedId(text)
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """A UUID in its usual writing, or None."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if text.lower() in {str(found), found.hex} else None
+
+
+def read_idempotency_key() -> str | None:
+    """The client's Idempotency-Key, or None.
+
+    Raises:
+        QueryInvalid: it is not 1 to 255 printable ASCII characters.
+    """
+    key: str | None = request.get_header("Idempotency-Key")
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise QueryInvalid("Idempotency-Key: 1 to 255 printable ASCII characters without spaces")
+    return key
+
+
+def client_address() -> str:
+    """The peer's address; waitress has put the trusted proxy's word in its place."""
+    return str(request.environ.get("REMOTE_ADDR", "unknown"))

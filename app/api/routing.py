@@ -1,0 +1,42 @@
+"""What a resource is: a table of routes over one process's parts."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from bottle import HTTPResponse
+
+from app.api.readiness import Readiness
+from app.api.throttle import Throttle
+from app.config import Settings
+from app.showcase.accounts import Accounts
+from app.showcase.uploads import Uploads
+from app.storage.s3 import S3Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What handlers work with."""
+
+    settings: Settings
+    accounts: Accounts
+    uploads: Uploads
+    store: S3Store
+    throttle: Throttle
+    readiness: Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path (with Bottle's `<name>` wildcards), and who answers."""
+
+    method: str
+    path: str
+    handler: Callable[..., HTTPResponse]
+
+
+class Resource(Protocol):
+    """A group of routes."""
+
+    def routes(self) -> Iterator[Route]:
+        """Its table."""

@@ -1,0 +1,249 @@
+"""The shapes of requests and answers, as the contract names them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from app.showcase.rankings import Standing
+from app.showcase.videos import Order
+
+MIN_PASSWORD, MAX_PASSWORD = 8, 128
+MAX_OFFSET = 1_000_000
+MAX_LIMIT = 100
+
+
+def _printable(text: str) -> str:
+    """Refuse control characters: PostgreSQL cannot store NUL, and no name has any."""
+    if not text.isprintable():
+        raise PydanticCustomError("string_not_printable", "String should not contain control characters")
+    return text
+
+
+def _email(text: str) -> str:
+    try:
+        return validate_email(text, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise PydanticCustomError("value_error", "value is not a valid email address") from None
+
+
+def _password(text: str) -> str:
+    if len(text) < MIN_PASSWORD:
+        raise PydanticCustomError("value_error", "Password must be at least 8 characters")
+    if len(text) > MAX_PASSWORD:
+        raise PydanticCustomError("value_error", "Password must be at most 128 characters")
+    return text
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_printable)]
+Name = Annotated[Text, Field(min_length=1)]
+Place = Annotated[Text | None, BeforeValidator(_blank_is_none)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+Password = Annotated[str, AfterValidator(_password)]
+
+
+class Body(BaseModel):
+    """A JSON body: strict types, unknown fields refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class SignUpBody(Body):
+    """POST /auth/signup."""
+
+    first_name: Name
+    last_name: Name
+    email: Email
+    password1: Password
+    password2: Password
+    city: Place = None
+    country: Place = None
+
+
+class LoginBody(Body):
+    """POST /auth/login."""
+
+    email: Email
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class RefreshBody(Body):
+    """POST /auth/refresh."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class PageQuery(BaseModel):
+    """What every list takes."""
+
+    limit: int = Field(default=20, ge=1, le=MAX_LIMIT)
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
+    city: Place = None
+
+
+class PublicVideosQuery(PageQuery):
+    """GET /public/videos."""
+
+    order: Order = Order.NEWEST
+    cursor: Annotated[str | None, StringConstraints(max_length=512)] = None
+
+    @model_validator(mode="after")
+    def _one_way_of_paging(self) -> Self:
+        if self.cursor is not None and self.offset:
+            raise PydanticCustomError("value_error", "use either cursor or offset, not both")
+        return self
+
+
+class RankingQuery(BaseModel):
+    """GET /public/rankings; `from` and `to` are positions, both inclusive."""
+
+    limit: int | None = Field(default=None, ge=1, le=MAX_LIMIT)
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
+    city: Place = None
+    first: int = Field(default=1, alias="from", ge=1, le=MAX_OFFSET)
+    last: int | None = Field(default=None, alias="to", ge=1, le=MAX_OFFSET)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last is not None and self.last < self.first:
+            raise PydanticCustomError("value_error", "from must not be after to")
+        return self
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Limit and offset; without a limit, a range gives all its positions up to the maximum."""
+        offset = self.first - 1 + self.offset
+        if self.last is None:
+            return self.limit or 20, offset
+        return max(0, min(self.limit or MAX_LIMIT, self.last - offset)), offset
+
+
+def _moment(epoch: object) -> object:
+    return datetime.fromtimestamp(epoch, UTC) if isinstance(epoch, int | float) else epoch
+
+
+Timestamp = Annotated[datetime, BeforeValidator(_moment)]
+UNLESS_NULL = Field(exclude_if=lambda value: value is None)
+
+
+class Profile(BaseModel):
+    """An account as its owner sees it."""
+
+    id: str
+    user_id: str
+    email: str
+    first_name: str
+    last_name: str
+    city: str | None
+    country: str | None
+    is_active: bool
+
+
+class SignedUp(Profile):
+    """201 of POST /auth/signup."""
+
+    message: Literal["Usuario creado exitosamente."] = "Usuario creado exitosamente."
+    user: Profile
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    expires_in: int
+
+
+class TokenPair(BaseModel):
+    """200 of POST /auth/login and /auth/refresh; `expires_in` in seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    expires_in: int
+    refresh_token: str
+
+
+class UploadAccepted(BaseModel):
+    """201 of POST /videos/upload."""
+
+    message: Literal["Video subido correctamente. Procesamiento en curso."] = (
+        "Video subido correctamente. Procesamiento en curso."
+    )
+    task_id: str
+
+
+class Failure(BaseModel):
+    """Why a clip did not make it."""
+
+    code: str
+    message: str
+
+
+class OwnVideo(BaseModel):
+    """A clip in its player's list; the last three are left out while there is nothing to say."""
+
+    video_id: str
+    title: str
+    status: str
+    uploaded_at: Timestamp
+    votes: int
+    processed_at: Annotated[Timestamp | None, UNLESS_NULL] = None
+    processed_url: Annotated[str | None, UNLESS_NULL] = None
+    failure: Annotated[Failure | None, UNLESS_NULL] = None
+
+
+class OwnVideoDetail(OwnVideo):
+    """GET /videos/{id}; URLs are null until there is something behind them."""
+
+    original_url: str | None
+    processed_url: str | None
+    poster_url: str | None
+    progress: float
+
+
+class VideoDeleted(BaseModel):
+    """200 of DELETE /videos/{id}."""
+
+    message: Literal["El video ha sido eliminado exitosamente."] = "El video ha sido eliminado exitosamente."
+    video_id: str
+
+
+class PublicVideo(BaseModel):
+    """A clip as the public sees it."""
+
+    video_id: str
+    title: str
+    username: str
+    city: str | None
+    votes: int
+    processed_url: str | None
+    poster_url: str | None
+
+
+class Message(BaseModel):
+    """Done, in a sentence."""
+
+    message: str
+
+
+class VoteStatus(BaseModel):
+    """200 of GET /public/videos/{id}/vote-status."""
+
+    video_id: str
+    has_voted: bool
+    user_id: str
+
+
+OWN_VIDEOS = TypeAdapter(list[OwnVideo])
+PUBLIC_VIDEOS = TypeAdapter(list[PublicVideo])
+STANDINGS = TypeAdapter(list[Standing])

@@ -1,0 +1,99 @@
+"""/videos: a player's own clips."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bottle import HTTPResponse
+
+from app.api.forms import received_upload
+from app.api.requests import client_address, read_idempotency_key, read_member, read_video_id
+from app.api.responses import answer, json_answer, see
+from app.api.routing import Parts, Route
+from app.api.schemas import OWN_VIDEOS, Failure, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
+from app.db.models import Video
+from app.showcase import videos
+from app.showcase.accounts import Member
+from app.showcase.errors import VideoNotFound
+from app.showcase.failures import explain
+
+
+class VideosResource:
+    """Uploading, following, fetching and deleting one's clips."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def routes(self) -> Iterator[Route]:
+        """The table."""
+        yield Route("POST", "/api/videos/upload", self.upload)
+        yield Route("GET", "/api/videos", self.list_own)
+        yield Route("GET", "/api/videos/original/<video_id>", self.original)
+        yield Route("GET", "/api/videos/processed/<video_id>", self.processed)
+        yield Route("GET", "/api/videos/<video_id>", self.show)
+        yield Route("DELETE", "/api/videos/<video_id>", self.delete)
+
+    def upload(self) -> HTTPResponse:
+        """Take in a clip; its render begins by itself."""
+        member = self._member()
+        key = read_idempotency_key()
+        self._throttle_uploads(member)
+        with received_upload(self._parts.settings.work_dir) as form:
+            video_id = self._parts.uploads.accept(member.id, form.title, form.clip, idempotency_key=key)
+        return answer(UploadAccepted(task_id=str(video_id)), status=201)
+
+    def list_own(self) -> HTTPResponse:
+        """One's clips, oldest first."""
+        own = [OwnVideo(**self._told(video)) for video in videos.list_own(self._member().id)]
+        return json_answer(OWN_VIDEOS.dump_json(own))
+
+    def show(self, video_id: str) -> HTTPResponse:
+        """One clip, with where its files are and how far its render is."""
+        video = self._own(video_id)
+        url = self._parts.store.url
+        detail = OwnVideoDetail(
+            **self._told(video),
+            original_url=self._parts.store.presign(video.original_key) if video.original_key else None,
+            poster_url=url(video.poster_key) if video.poster_key else None,
+            progress=videos.progress_of(video.id),
+        )
+        return answer(detail)
+
+    def original(self, video_id: str) -> HTTPResponse:
+        """The clip as it was uploaded."""
+        return see(self._parts.store.presign(videos.original_key_of(self._own(video_id))))
+
+    def processed(self, video_id: str) -> HTTPResponse:
+        """The branded clip."""
+        return see(self._parts.store.presign(videos.result_key_of(self._own(video_id))))
+
+    def delete(self, video_id: str) -> HTTPResponse:
+        """Take a clip back before it is published."""
+        member = self._member()
+        found = read_video_id(video_id, VideoNotFound())
+        videos.delete_own(member.id, found)
+        return answer(VideoDeleted(video_id=str(found)))
+
+    def _member(self) -> Member:
+        return read_member(self._parts.accounts, self._parts.settings)
+
+    def _own(self, video_id: str) -> Video:
+        member = self._member()
+        return videos.get_own(member.id, read_video_id(video_id, VideoNotFound()))
+
+    def _throttle_uploads(self, member: Member) -> None:
+        settings, throttle = self._parts.settings, self._parts.throttle
+        throttle.hit(settings.upload_limit_per_account, "upload-account", str(member.id))
+        throttle.hit(settings.upload_limit_per_address, "upload-address", client_address())
+
+    def _told(self, video: Video) -> dict[str, Any]:
+        failed = video.failure_code
+        return {
+            "video_id": str(video.id),
+            "title": video.title,
+            "status": video.status.value,
+            "uploaded_at": video.uploaded_at,
+            "votes": video.votes,
+            "processed_at": video.processed_at,
+            "processed_url": self._parts.store.url(video.processed_key) if video.processed_key else None,
+            "failure": Failure(code=failed, message=explain(failed)) if failed else None,
+        }

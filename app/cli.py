@@ -1,0 +1,180 @@
+"""`rising-stars`: what an operator does by hand."""
+
+import getpass
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.config import ConfigurationError, load_settings
+from app.db.database import UnsupportedDatabase
+from app.db.migrating import migrate as bring_schema_up
+from app.db.models import Job, JobState
+from app.logs import configure_logging
+from app.services import Services, build_services
+from app.showcase import archive, jobs, videos
+from app.showcase.errors import ShowcaseError
+
+cli = typer.Typer(help="Operate a Rising Stars site. Settings come from the environment.", no_args_is_help=True)
+jobs_cli = typer.Typer(help="The ledger of renders.", no_args_is_help=True)
+media_cli = typer.Typer(help="Clips from elsewhere.", no_args_is_help=True)
+videos_cli = typer.Typer(help="Clips waiting for review (REVIEW_REQUIRED=true).", no_args_is_help=True)
+cli.add_typer(jobs_cli, name="jobs")
+cli.add_typer(media_cli, name="media")
+cli.add_typer(videos_cli, name="videos")
+
+JobOrVideo = Annotated[UUID, typer.Argument(help="The id of the job or of its video.")]
+
+
+def main() -> None:
+    """Console entry."""
+    cli()
+
+
+@contextmanager
+def _site() -> Iterator[Services]:
+    """The site that the environment describes; its refusals become sentences and exit code 1."""
+    try:
+        settings = load_settings()
+        configure_logging(settings)
+        services = build_services(settings, threads=1)
+        yield services
+    except (ConfigurationError, UnsupportedDatabase) as error:
+        typer.echo(f"rising-stars cannot start:\n{error}", err=True)
+        raise typer.Exit(2) from None
+    except ShowcaseError as error:
+        typer.echo(error.text, err=True)
+        raise typer.Exit(1) from None
+
+
+def _actor() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to date; safe to run on many machines at once."""
+    with _site():
+        applied = bring_schema_up()
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+@jobs_cli.command("list")
+def list_jobs(
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+) -> None:
+    """Show jobs, newest first."""
+    table = Table("job", "video", "state", "attempt", "rescues", "progress", "created", "reason")
+    with _site():
+        for job in jobs.list_jobs(state=state, limit=limit):
+            table.add_row(
+                str(job.id),
+                str(job.video_id),
+                job.state.value,
+                f"{job.attempt}/{job.max_attempts}",
+                str(job.rescues),
+                f"{job.progress:.0%}",
+                _moment(job.created_at),
+                job.error_code or "",
+            )
+    _console().print(table)
+
+
+@jobs_cli.command("show")
+def show_job(job: JobOrVideo) -> None:
+    """Show all that the ledger knows of one job."""
+    with _site():
+        _show(jobs.find_job(job))
+
+
+@jobs_cli.command("retry")
+def retry_job(job: JobOrVideo) -> None:
+    """Give a failed or cancelled job a fresh start."""
+    with _site():
+        _show(jobs.retry(job, actor=_actor()))
+
+
+@jobs_cli.command("cancel")
+def cancel_job(job: JobOrVideo) -> None:
+    """Stop a queued or running job; a running one stops at its next heartbeat."""
+    with _site():
+        _show(jobs.cancel(job, actor=_actor()))
+
+
+@media_cli.command("import")
+def import_media(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder above the two.")],
+    owner: Annotated[str | None, typer.Option(help="E-mail of the account they belong to.")] = None,
+) -> None:
+    """Move unprocessed-videos/ and processed-videos/ of an old file system into the site.
+
+    Nothing is removed from the folder. Running it again brings in only what is not there yet.
+    """
+    refused = 0
+    with _site() as services:
+        clips = archive.find_clips(folder)
+        importer = archive.Archive(
+            services.store, services.settings, owner_id=archive.find_owner(owner), actor=_actor()
+        )
+        for clip in clips:
+            result = importer.bring_in(clip)
+            refused += result.outcome == "refused"
+            typer.echo(f"{result.outcome:8}  {clip.name}  {result.detail}")
+    typer.echo(f"{len(clips)} clips, {refused} refused")
+    if refused:
+        raise typer.Exit(1)
+
+
+@videos_cli.command("list")
+def list_videos() -> None:
+    """Show the clips that wait for review, oldest first."""
+    table = Table("video", "player", "title", "processed", "watch")
+    with _site() as services:
+        for video in videos.list_awaiting_review():
+            watch = services.store.presign(video.processed_key)
+            table.add_row(str(video.video_id), video.username, video.title, _moment(video.processed_at), watch)
+    _console().print(table)
+
+
+@videos_cli.command("publish")
+def publish_video(video: UUID) -> None:
+    """Put a reviewed clip before the public."""
+    with _site():
+        videos.publish(video, actor=_actor())
+    typer.echo(f"{video} is published")
+
+
+@videos_cli.command("reject")
+def reject_video(video: UUID) -> None:
+    """Keep a clip from the public for good."""
+    with _site():
+        videos.reject(video, actor=_actor())
+    typer.echo(f"{video} is rejected")
+
+
+def _show(job: Job) -> None:
+    table = Table(show_header=False)
+    for name, value in job.__data__.items():
+        shown = _moment(value) if name.endswith("_at") and value is not None else value
+        table.add_row(name, "" if shown is None else str(shown))
+    table.add_row("video title", job.video.title)
+    table.add_row("video status", job.video.status.value)
+    _console().print(table)
+
+
+def _moment(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat(sep=" ", timespec="seconds")
+
+
+def _console() -> Console:
+    """Wide when nobody watches, so that a script can read whole ids."""
+    console = Console()
+    return console if console.is_terminal else Console(width=220)

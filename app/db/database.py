@@ -1,0 +1,117 @@
+"""One connection pool per process, on PostgreSQL or (embedded) SQLite, and the database's own clock."""
+
+from contextlib import AbstractContextManager
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from peewee import SQL, Database, DatabaseProxy, Expression, PostgresqlDatabase, SqliteDatabase
+from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+POOL_WAIT_SECONDS = 5
+"""How long a thread waits for a free connection before the request is answered 503."""
+
+STATEMENT_TIMEOUT_MS = 15_000
+LOCK_TIMEOUT_MS = 5_000
+
+database = DatabaseProxy()
+"""What the models are bound to; `open_database` says which database that is."""
+
+
+class UnsupportedDatabase(ValueError):
+    """DATABASE_URL names a database this platform does not run on."""
+
+
+def open_database(url: str, *, max_connections: int) -> Database:
+    """Bind the models to the database at `url`. Connects lazily, so it may be called before a fork.
+
+    Args:
+        url: `postgresql://…` or `sqlite:////absolute/path.db`.
+        max_connections: at least one more than the threads that use it.
+
+    Raises:
+        UnsupportedDatabase: the scheme is neither of the two.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        opened = _sqlite(parts.path, max_connections)
+    elif parts.scheme in {"postgresql", "postgres"}:
+        opened = _postgresql(url, max_connections)
+    else:
+        raise UnsupportedDatabase(
+            f"DATABASE_URL starts with {parts.scheme!r}; use postgresql://user:password@host/name "
+            "or sqlite:////absolute/path.db"
+        )
+    database.initialize(opened)
+    return opened
+
+
+def _sqlite(path: str, max_connections: int) -> Database:
+    # synchronous=FULL: what was answered 2xx survives a power cut, also on the embedded default.
+    pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000}
+    return cast(
+        Database,
+        PooledSqliteDatabase(
+            path.removeprefix("/") if path.startswith("//") else path,
+            pragmas=pragmas,
+            timeout=POOL_WAIT_SECONDS,
+            max_connections=max_connections,
+        ),
+    )
+
+
+def _postgresql(url: str, max_connections: int) -> Database:
+    parts = urlsplit(url)
+    return cast(
+        Database,
+        PooledPostgresqlDatabase(
+            unquote(parts.path.lstrip("/")),
+            dsn=url,
+            max_connections=max_connections,
+            timeout=POOL_WAIT_SECONDS,
+            stale_timeout=300,
+            connect_timeout=5,
+            keepalives=1,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            application_name="rising-stars",
+            options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
+            f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+        ),
+    )
+
+
+def on_postgresql() -> bool:
+    """Whether the bound database is PostgreSQL (else it is SQLite)."""
+    return isinstance(database.obj, PostgresqlDatabase)
+
+
+def transaction() -> AbstractContextManager[object]:
+    """A transaction that may write.
+
+    SQLite takes its write lock at the start: a reader that turns writer half-way would be refused at once.
+    """
+    bound: Database = database.obj
+    if isinstance(bound, SqliteDatabase):
+        return cast("AbstractContextManager[object]", bound.atomic("IMMEDIATE"))
+    return cast("AbstractContextManager[object]", bound.atomic())
+
+
+def db_now() -> Expression:
+    """The database's wall clock as an SQL expression: epoch seconds, float.
+
+    Leases are compared between machines, so no machine's own clock takes part.
+    """
+    if on_postgresql():
+        return cast(Expression, SQL("extract(epoch from clock_timestamp())::float8"))
+    return cast(Expression, SQL("((julianday('now') - 2440587.5) * 86400.0)"))
+
+
+def read_now() -> float:
+    """The database's wall clock, epoch seconds."""
+    (now,) = database.execute_sql(
+        "SELECT extract(epoch from clock_timestamp())::float8"
+        if on_postgresql()
+        else "SELECT (julianday('now') - 2440587.5) * 86400.0"
+    ).fetchone()
+    return float(now)

@@ -1,0 +1,214 @@
+"""The tables. Times are epoch seconds of the database's clock (`db_now`), ids are UUIDv4.
+
+Every transaction that touches several of these rows takes them in the order: job, vote, video, user.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from peewee import (
+    SQL,
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    DoubleField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+    UUIDField,
+)
+from playhouse.fields import EnumField
+
+from app.db.database import database
+
+
+class VideoStatus(StrEnum):
+    """Where a clip stands, as its owner sees it."""
+
+    UPLOADED = "uploaded"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+class JobState(StrEnum):
+    """Where a render stands; `app.showcase.jobs` holds every transition."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Table(Model):
+    """What all tables share."""
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class User(Table):
+    """An account: a player, a voter, or both."""
+
+    id = UUIDField(primary_key=True)
+    email = CharField(254, unique=True)
+    """Lower case; e-mails that differ in case are one account."""
+    password_hash = CharField(255)
+    first_name = CharField(100)
+    last_name = CharField(100)
+    city = CharField(100, null=True)
+    city_key = CharField(100, null=True, index=True)
+    """The city with accents and case folded, as filters compare it."""
+    country = CharField(100, null=True)
+    is_active = BooleanField(default=True)
+    created_at = DoubleField()
+    last_claimed_at = DoubleField(default=0)
+    """When a worker last took up one of this player's clips: the fair order of the queue."""
+
+    class Meta:
+        table_name = "users"
+
+    @property
+    def username(self) -> str:
+        """The name the public sees."""
+        return f"{self.first_name} {self.last_name}"
+
+
+class Session(Table):
+    """A sign-in on one device. Its tokens live as long as it does."""
+
+    id = UUIDField(primary_key=True)
+    user = ForeignKeyField(User, backref="sessions")
+    user_id: UUID
+    created_at = DoubleField()
+    expires_at = DoubleField(index=True)
+    """When its last token has expired and the row may be swept; moves with each refresh."""
+    ended_at = DoubleField(null=True)
+
+    class Meta:
+        table_name = "sessions"
+
+
+class RefreshToken(Table):
+    """One link in a session's chain of refresh tokens; only a digest is kept."""
+
+    digest = CharField(64, primary_key=True)
+    session = ForeignKeyField(Session, backref="refresh_tokens", on_delete="CASCADE")
+    expires_at = DoubleField()
+    used_at = DoubleField(null=True)
+
+    class Meta:
+        table_name = "refresh_tokens"
+
+
+class Video(Table):
+    """A clip and its place in the showcase."""
+
+    id = UUIDField(primary_key=True)
+    user = ForeignKeyField(User, backref="videos")
+    user_id: UUID
+    title = CharField(200)
+    status = EnumField(VideoStatus, max_length=16, default=VideoStatus.UPLOADED)
+    original_key = CharField(255, null=True)
+    """Null for an imported result whose original no longer exists."""
+    original_bytes = BigIntegerField(null=True)
+    original_sha256 = CharField(64, null=True)
+    processed_key = CharField(255, null=True)
+    poster_key = CharField(255, null=True)
+    failure_code = CharField(40, null=True)
+    votes = IntegerField(default=0, constraints=[SQL("CHECK (votes >= 0)")])
+    uploaded_at = DoubleField()
+    processed_at = DoubleField(null=True)
+    published_at = DoubleField(null=True)
+    """Set once the public may see and vote; null while in review."""
+    deleted_at = DoubleField(null=True)
+
+    class Meta:
+        table_name = "videos"
+        indexes: ClassVar = ((("published_at", "id"), False), (("user", "uploaded_at"), False))
+
+
+class Vote(Table):
+    """One account's vote for one video; the key is what stops a second one."""
+
+    user = ForeignKeyField(User, backref="votes")
+    video = ForeignKeyField(Video, backref="ballots", index=True)
+    created_at = DoubleField()
+
+    class Meta:
+        table_name = "votes"
+        primary_key = CompositeKey("user", "video")
+
+
+class Job(Table):
+    """The ledger of renders: both the truth and the outbox (one row per video)."""
+
+    id = UUIDField(primary_key=True)
+    video = ForeignKeyField(Video, backref="jobs", unique=True)
+    video_id: UUID
+    profile = CharField(16)
+    state = EnumField(JobState, max_length=16, default=JobState.QUEUED)
+    attempt = IntegerField(default=0)
+    max_attempts = IntegerField()
+    rescues = IntegerField(default=0)
+    setbacks = IntegerField(default=0)
+    """Failures of the surroundings in a row (S3, database, disk): they back off, but count as no attempt."""
+    run_at = DoubleField()
+    dispatched_at = DoubleField(null=True)
+    lease_owner = CharField(255, null=True)
+    lease_token = UUIDField(null=True)
+    lease_expires_at = DoubleField(null=True)
+    progress = DoubleField(default=0)
+    """0 to 1."""
+    cancel_requested_at = DoubleField(null=True)
+    output_key = CharField(255, null=True)
+    output_bytes = BigIntegerField(null=True)
+    output_sha256 = CharField(64, null=True)
+    error_code = CharField(40, null=True)
+    error_detail = TextField(null=True)
+    created_at = DoubleField()
+    started_at = DoubleField(null=True)
+    finished_at = DoubleField(null=True)
+
+    class Meta:
+        table_name = "jobs"
+        indexes: ClassVar = ((("state", "run_at"), False), (("state", "lease_expires_at"), False))
+
+
+class Audit(Table):
+    """What operators did, and when."""
+
+    id = AutoField()
+    at = DoubleField()
+    actor = CharField(255)
+    action = CharField(40)
+    subject = CharField(255)
+    detail = TextField()
+
+    class Meta:
+        table_name = "audit"
+
+
+class IdempotencyKey(Table):
+    """A request already answered: the same key and body give the same answer, not a second resource."""
+
+    scope = CharField(64)
+    """`signup`, `import`, or `upload:<user id>`."""
+    key = CharField(255)
+    fingerprint = CharField(64)
+    resource_id = UUIDField()
+    created_at = DoubleField(index=True)
+
+    class Meta:
+        table_name = "idempotency_keys"
+        primary_key = CompositeKey("scope", "key")
+
+
+TABLES = (User, Session, RefreshToken, Video, Vote, Job, Audit, IdempotencyKey)

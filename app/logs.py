@@ -1,0 +1,60 @@
+"""Structured logs: one event a line, with the request's or the job's id, and never a secret."""
+
+import logging
+import re
+import sys
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from app.config import LogFormat, Settings
+
+SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|signature", re.IGNORECASE)
+SECRET_IN_TEXT = re.compile(
+    r"(X-Amz-(?:Signature|Credential|Security-Token)=|Bearer\s+|://[^:/@\s]*:)[^&\s@\"']+", re.IGNORECASE
+)
+NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send the platform's and the libraries' logs to stderr in one shape."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    console = settings.log_format is LogFormat.CONSOLE
+    renderer = structlog.dev.ConsoleRenderer(colors=False) if console else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=_render(renderer)))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in NOISY_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _render(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> object:
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
+        return renderer(logger, method, event)
+
+    return render  # type: ignore[return-value]
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Blot out values whose name says secret, and secrets inside texts (URLs, headers)."""
+    for name, value in event.items():
+        if SECRET_NAMES.search(name):
+            event[name] = "[redacted]"
+        elif isinstance(value, str):
+            event[name] = SECRET_IN_TEXT.sub(r"\1[redacted]", value)
+    return event

@@ -1,0 +1,98 @@
+"""The outermost structure of an MP4 file: a row of boxes, each with a size and a four-letter type.
+
+Read before any media library sees the file. Whatever does not start with an `ftyp` box (playlists and
+concat scripts that name other files, images, documents) is refused here by its first bytes.
+
+Source: ISO/IEC 14496-12, section 4.2 (boxes) and 4.3 (`ftyp`).
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from app.media.errors import UnreadableClip
+
+QUICKTIME_BRAND = "qt  "
+"""The one brand refused: a MOV is not an MP4, whatever its name says. Every other ISO brand (isom, mp41,
+mp42, avc1, hvc1, M4V, and the 3gp4 that older Android phones write into .mp4 files) is the same container."""
+
+MAX_BOXES = 10_000
+"""More than any recorder writes into a clip; a file of millions of empty boxes would keep a request busy."""
+
+_HEADER_BYTES = 8
+_LONG_HEADER_BYTES = 16
+_MEDIA_BOXES = {"moov", "mdat"}
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One top-level box. `size_bytes` counts its own header, `offset` is from the start of the file."""
+
+    kind: str
+    offset: int
+    size_bytes: int
+
+
+def require_whole_mp4(path: Path) -> None:
+    """Refuse what is not an MP4, or not all of one.
+
+    Raises:
+        UnreadableClip: the file is empty, not an MP4, a MOV, cut short, or has no index (`moov`).
+    """
+    with path.open("rb") as file:
+        _require_mp4_brand(file)
+        kinds = {box.kind for box in walk_boxes(file, path.stat().st_size)}
+    if "moov" not in kinds:
+        raise UnreadableClip("The MP4 has no index (moov box): the recording was not finished, or is cut short.")
+
+
+def walk_boxes(file: BinaryIO, file_bytes: int) -> Iterator[Box]:
+    """Yield the top-level boxes, reading only their headers.
+
+    Bytes after a complete `moov` and `mdat` that are no box end the walk: some cameras append a trailer.
+
+    Raises:
+        UnreadableClip: a box reaches beyond the end of the file, or the file is no row of boxes.
+    """
+    offset = 0
+    seen: set[str] = set()
+    for _ in range(MAX_BOXES):
+        if offset == file_bytes:
+            return
+        file.seek(offset)
+        box = _parse_header(file.read(_LONG_HEADER_BYTES), offset, file_bytes)
+        if box is None and seen >= _MEDIA_BOXES:
+            return
+        if box is None:
+            raise UnreadableClip(f"The MP4 is damaged: no box begins at byte {offset}.")
+        if offset + box.size_bytes > file_bytes:
+            raise UnreadableClip(f"The MP4 is cut short: its {box.kind} box ends beyond the end of the file.")
+        seen.add(box.kind)
+        yield box
+        offset += box.size_bytes
+    raise UnreadableClip(f"The MP4 is damaged: it has more than {MAX_BOXES} boxes.")
+
+
+def _require_mp4_brand(file: BinaryIO) -> None:
+    head = file.read(12)
+    if not head:
+        raise UnreadableClip("The file is empty.")
+    if head[4:8] != b"ftyp":
+        raise UnreadableClip("The file is not an MP4: it does not begin with an ftyp box.")
+    if head[8:12].decode("latin-1") == QUICKTIME_BRAND:
+        raise UnreadableClip("The file is a QuickTime MOV, not an MP4.")
+
+
+def _parse_header(header: bytes, offset: int, file_bytes: int) -> Box | None:
+    """One box header, or None when the bytes are not one. Size 0 means "to the end of the file"."""
+    if len(header) < _HEADER_BYTES or not header[4:8].isascii() or not header[4:8].decode("ascii").isprintable():
+        return None
+    size, kind = int.from_bytes(header[:4], "big"), header[4:8].decode("ascii")
+    minimum = _HEADER_BYTES
+    if size == 0:
+        return Box(kind, offset, file_bytes - offset)
+    if size == 1 and len(header) == _LONG_HEADER_BYTES:
+        (size,), minimum = struct.unpack(">Q", header[8:]), _LONG_HEADER_BYTES
+    return Box(kind, offset, size) if size >= minimum else None

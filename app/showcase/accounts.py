@@ -1,0 +1,207 @@
+"""Signing up, signing in, staying signed in, signing out."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from peewee import IntegrityError
+
+from app.db.database import db_now, read_now, transaction
+from app.db.models import RefreshToken, Session, User
+from app.showcase.cities import city_key
+from app.showcase.errors import (
+    EmailTaken,
+    IdempotencyKeyReused,
+    InvalidCredentials,
+    NotSignedIn,
+    PasswordsDiffer,
+)
+from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
+from app.showcase.passwords import Passwords
+from app.showcase.tokens import Claims, Tokens, digest
+
+SIGNUP = "signup"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """What somebody who signs up tells of themselves; shapes are checked, rules not yet."""
+
+    first_name: str
+    last_name: str
+    email: str
+    password1: str
+    password2: str
+    city: str | None
+    country: str | None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells a repeated request from another one with the same key.
+
+        Without the password: no second, weaker hash of it is kept. A repeat must match the account's own.
+        """
+        told = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session just opened or continued; seconds for `expires_in`."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who sends a request, proven by a token of a session that has not ended."""
+
+    id: UUID
+    session_id: UUID
+
+
+class Accounts:
+    """The use cases around an account."""
+
+    def __init__(self, passwords: Passwords, tokens: Tokens, *, refresh_seconds: int, reuse_grace_seconds: int) -> None:
+        self._passwords = passwords
+        self._tokens = tokens
+        self._refresh_seconds = refresh_seconds
+        self._reuse_grace_seconds = reuse_grace_seconds
+
+    def sign_up(self, account: NewAccount, *, idempotency_key: str | None = None) -> tuple[User, SignedIn]:
+        """Make an account and open its first session.
+
+        Raises:
+            PasswordsDiffer, EmailTaken, IdempotencyKeyReused
+        """
+        if account.password1 != account.password2:
+            raise PasswordsDiffer
+        earlier = find_answered(SIGNUP, idempotency_key, account.fingerprint)
+        try:
+            user = User.get_by_id(earlier or self._create(account, idempotency_key))
+        except AnsweredMeanwhile as twin:
+            earlier, user = twin.resource_id, User.get_by_id(twin.resource_id)
+        if earlier and not self._passwords.matches(account.password1, user.password_hash):
+            raise IdempotencyKeyReused
+        return user, self._open_session(user.id)
+
+    def _create(self, account: NewAccount, idempotency_key: str | None) -> UUID:
+        user_id = uuid4()
+        password_hash = self._passwords.hash(account.password1)
+        try:
+            with transaction():
+                remember(SIGNUP, idempotency_key, account.fingerprint, user_id)
+                User.insert(
+                    id=user_id,
+                    email=account.email.lower(),
+                    password_hash=password_hash,
+                    first_name=account.first_name,
+                    last_name=account.last_name,
+                    city=account.city,
+                    city_key=city_key(account.city) if account.city else None,
+                    country=account.country,
+                    created_at=db_now(),
+                ).execute()
+        except IntegrityError as error:
+            raise EmailTaken from error
+        return user_id
+
+    def sign_in(self, email: str, password: str) -> SignedIn:
+        """Open a session.
+
+        Raises:
+            InvalidCredentials: unknown, inactive, or wrong password; it takes the same time.
+        """
+        user: User | None = User.get_or_none(User.email == email.lower(), User.is_active)
+        right = self._passwords.matches(password, user.password_hash if user else None)
+        if user is None or not right:
+            raise InvalidCredentials
+        return self._open_session(user.id)
+
+    def refresh(self, token: str) -> SignedIn:
+        """Continue a session with the successor of its refresh token.
+
+        The same old token within the grace period gives the same successor (the answer was lost on the
+        way); later it is reuse, which ends the session.
+
+        Raises:
+            NotSignedIn: unknown, expired or reused token, or a session that has ended.
+        """
+        with transaction():
+            session = self._rotate(token)
+        if session is None:
+            raise NotSignedIn
+        return self._signed_in(session.user_id, session.id, self._tokens.next_refresh(token))
+
+    def _rotate(self, token: str) -> Session | None:
+        row = (
+            RefreshToken.select(RefreshToken, Session)
+            .join(Session)
+            .join(User)
+            .where(RefreshToken.digest == digest(token), Session.ended_at.is_null(), User.is_active)
+            .first()
+        )
+        now = read_now()
+        if row is None or row.expires_at <= now:
+            return None
+        session: Session = row.session
+        unused = (RefreshToken.digest == row.digest) & RefreshToken.used_at.is_null()
+        if RefreshToken.update(used_at=now).where(unused).execute():
+            self._add_refresh_token(session.id, self._tokens.next_refresh(token), now)
+        elif row.used_at is not None and now - row.used_at > self._reuse_grace_seconds:
+            self._end(session.id)
+            return None
+        return session
+
+    def sign_out(self, member: Member) -> None:
+        """End the session; its access tokens and refresh tokens end with it, at once."""
+        self._end(member.session_id)
+
+    def authenticate(self, token: str, *, at: float | None = None) -> Member:
+        """Who holds this access token, judged as of `at` (epoch seconds; now when None).
+
+        Raises:
+            NotSignedIn: the token or its session does not hold.
+        """
+        claims: Claims = self._tokens.read_access(token, at=at)
+        lives = (
+            Session.select(Session.id)
+            .join(User)
+            .where(
+                Session.id == claims.session_id,
+                Session.user == claims.user_id,
+                Session.ended_at.is_null(),
+                User.is_active,
+            )
+            .exists()
+        )
+        if not lives:
+            raise NotSignedIn
+        return Member(claims.user_id, claims.session_id)
+
+    def _open_session(self, user_id: UUID) -> SignedIn:
+        session_id, token = uuid4(), self._tokens.first_refresh()
+        with transaction():
+            now = read_now()
+            Session.insert(
+                id=session_id, user=user_id, created_at=now, expires_at=now + self._refresh_seconds
+            ).execute()
+            self._add_refresh_token(session_id, token, now)
+        return self._signed_in(user_id, session_id, token)
+
+    def _add_refresh_token(self, session_id: UUID, token: str, now: float) -> None:
+        expires_at = now + self._refresh_seconds
+        RefreshToken.insert(digest=digest(token), session=session_id, expires_at=expires_at).execute()
+        Session.update(expires_at=expires_at).where(Session.id == session_id).execute()
+
+    @staticmethod
+    def _end(session_id: UUID) -> None:
+        Session.update(ended_at=db_now()).where(Session.id == session_id, Session.ended_at.is_null()).execute()
+
+    def _signed_in(self, user_id: UUID, session_id: UUID, refresh_token: str) -> SignedIn:
+        access_token = self._tokens.issue_access(user_id, session_id)
+        return SignedIn(access_token, refresh_token, self._tokens.access_seconds)

@@ -1,0 +1,45 @@
+"""Who plays: the players of a city by the votes of all their clips."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from peewee import fn
+
+from app.db.models import User, Video
+from app.showcase.cities import city_key
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A row of the ranking; positions count from 1 within the filter."""
+
+    position: int
+    username: str
+    city: str | None
+    votes: int
+
+
+def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
+    """Players with a published clip, most votes first, ties by the earliest upload.
+
+    Args:
+        city: with or without accents, in any case; None for all.
+        limit: rows at most.
+        offset: rows passed over, so the first position is `offset` + 1.
+    """
+    total, first_upload = fn.SUM(Video.votes), fn.MIN(Video.uploaded_at)
+    query = (
+        User.select(User.first_name, User.last_name, User.city, total)
+        .join(Video)
+        .where(Video.published_at.is_null(False), Video.deleted_at.is_null())
+        .group_by(User.id, User.first_name, User.last_name, User.city)
+        .order_by(total.desc(), first_upload, User.id)
+    )
+    if city:
+        query = query.where(User.city_key == city_key(city))
+    rows = cast("Iterable[tuple[str, str, str | None, int]]", query.limit(limit).offset(offset).tuples())
+    return [
+        Standing(place, f"{first_name} {last_name}", own_city, int(votes))
+        for place, (first_name, last_name, own_city, votes) in enumerate(rows, offset + 1)
+    ]

@@ -1,0 +1,154 @@
+"""Taking in a clip: judge the file, keep the original, note the video and its job, ring the doorbell."""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from app.config import MAX_CLIP_BYTES, Settings
+from app.db.database import db_now, transaction
+from app.db.models import Video
+from app.media.errors import UnreadableClip
+from app.media.probe import Clip, probe
+from app.showcase import jobs
+from app.showcase.errors import (
+    BlankTitle,
+    ClipDurationOutOfRange,
+    ClipResolutionTooHigh,
+    ClipResolutionTooLow,
+    ClipTooLarge,
+    InvalidClipType,
+    TitleNotText,
+    TitleTooLong,
+)
+from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
+from app.storage.keys import original_key
+from app.storage.s3 import S3Store
+
+MIN_SECONDS, MAX_SECONDS = 20.0, 60.0
+MIN_SHORT_SIDE, MIN_LONG_SIDE, MAX_SIDE = 1080, 1920, 8192
+MAX_TITLE = 200
+
+
+class Doorbell(Protocol):
+    """Wakes a worker. Never raises: a queue that is down delays a render, it does not refuse an upload."""
+
+    def ring(self) -> bool:
+        """Whether somebody could be rung at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedClip:
+    """A file as it arrived: where it lies for now, and what was measured while it came in."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    """Hex."""
+
+
+def check_title(title: str) -> str:
+    """The title without surrounding space.
+
+    Raises:
+        BlankTitle, TitleTooLong, TitleNotText
+    """
+    title = title.strip()
+    if not title:
+        raise BlankTitle
+    if len(title) > MAX_TITLE:
+        raise TitleTooLong
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in title):
+        raise TitleNotText
+    return title
+
+
+def check_clip(received: ReceivedClip) -> Clip:
+    """What the file is, when the showcase takes such files.
+
+    Raises:
+        ClipTooLarge, InvalidClipType, ClipDurationOutOfRange, ClipResolutionTooLow, ClipResolutionTooHigh
+    """
+    if received.size_bytes > MAX_CLIP_BYTES:
+        raise ClipTooLarge
+    try:
+        clip = probe(received.path)
+    except UnreadableClip as error:
+        raise InvalidClipType from error
+    if not MIN_SECONDS <= clip.duration_seconds <= MAX_SECONDS:
+        raise ClipDurationOutOfRange
+    short_side, long_side = sorted((clip.width, clip.height))
+    if short_side < MIN_SHORT_SIDE or long_side < MIN_LONG_SIDE:
+        raise ClipResolutionTooLow
+    if long_side > MAX_SIDE:
+        raise ClipResolutionTooHigh
+    return clip
+
+
+class Uploads:
+    """The use case behind the upload button."""
+
+    def __init__(self, store: S3Store, doorbell: Doorbell, settings: Settings) -> None:
+        self._store = store
+        self._doorbell = doorbell
+        self._settings = settings
+
+    def accept(self, owner_id: UUID, title: str, received: ReceivedClip, *, idempotency_key: str | None = None) -> UUID:
+        """Take in a clip. The caller removes the received file, whatever happens.
+
+        Returns:
+            The id of the new video, or of the one that this very request made before.
+
+        Raises:
+            RuleBroken: one of the refusals of `check_title` and `check_clip`.
+            IdempotencyKeyReused: the key came before with another clip or title.
+            StorageUnavailable: the original could not be kept; nothing was noted.
+        """
+        title = check_title(title)
+        scope = f"upload:{owner_id}"
+        fingerprint = hashlib.sha256(f"{received.sha256} {title}".encode()).hexdigest()
+        earlier = find_answered(scope, idempotency_key, fingerprint)
+        if earlier is not None:
+            return earlier
+        check_clip(received)
+        video_id = uuid4()
+        key = original_key(video_id)
+        self._store.upload(received.path, key, content_type="video/mp4")
+        try:
+            self._note(
+                video_id,
+                owner_id,
+                title,
+                received,
+                lambda: remember(scope, idempotency_key, fingerprint, video_id),
+            )
+        except AnsweredMeanwhile as twin:
+            self._store.delete(key)
+            return twin.resource_id
+        if self._doorbell.ring():
+            jobs.mark_dispatched(video_id)
+        return video_id
+
+    def _note(
+        self,
+        video_id: UUID,
+        owner_id: UUID,
+        title: str,
+        received: ReceivedClip,
+        claim_key: Callable[[], None],
+    ) -> None:
+        with transaction():
+            claim_key()
+            Video.insert(
+                id=video_id,
+                user=owner_id,
+                title=title,
+                original_key=original_key(video_id),
+                original_bytes=received.size_bytes,
+                original_sha256=received.sha256,
+                uploaded_at=db_now(),
+            ).execute()
+            jobs.enqueue(video_id, self._settings)

@@ -1,0 +1,189 @@
+"""Any S3 through boto3: upload, download and delete (the three verbs of old), stat, list, presign.
+
+Endpoint, region and credentials come from the usual AWS variables or the instance role.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import boto3
+from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from cachetools import TTLCache
+
+from app.storage.errors import ObjectNotFound, StorageUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+MULTIPART_BYTES = 16 * 1024 * 1024
+"""Objects from this size on travel in parts of this size; a part that fails is sent again alone."""
+
+CACHED_URLS = 8192
+MISSING = {"404", "NoSuchKey", "NotFound"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What the store knows of an object."""
+
+    key: str
+    size_bytes: int
+    sha256: str | None
+    """Hex; None where the store keeps none (objects uploaded in parts)."""
+    modified_at: float
+    """Epoch seconds, by the store's clock."""
+
+
+class S3Store:
+    """One bucket. Safe to share between threads; connects at first use, so it may be made before a fork."""
+
+    def __init__(self, bucket: str, *, presigned_url_seconds: int, media_base_url: str | None = None) -> None:
+        self._bucket = bucket
+        self._media_base_url = media_base_url.rstrip("/") if media_base_url else None
+        self._presigned_url_seconds = presigned_url_seconds
+        # A listing of 100 videos is 200 signatures; a URL is handed out again for half its life, which also
+        # lets browsers cache what it names.
+        self._urls: TTLCache[str, str] = TTLCache(CACHED_URLS, presigned_url_seconds / 2)
+        self._urls_lock = Lock()
+
+    @cached_property
+    def _client(self) -> "S3Client":
+        return boto3.session.Session().client(
+            "s3",
+            config=Config(
+                connect_timeout=3,
+                read_timeout=20,
+                retries={"mode": "standard", "max_attempts": 4},
+                max_pool_connections=32,
+                signature_version="s3v4",
+                s3={"addressing_style": "auto"},
+            ),
+        )
+
+    def upload(self, path: Path, key: str, *, content_type: str) -> None:
+        """Store a file, in parts when large; it is streamed from disk, never held in memory.
+
+        Raises:
+            StorageUnavailable: after the bounded retries of the client.
+        """
+        config = TransferConfig(
+            multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES, use_threads=False
+        )
+        with _translated(key):
+            self._client.upload_file(
+                str(path), self._bucket, key, ExtraArgs={"ContentType": content_type}, Config=config
+            )
+
+    def upload_checked(self, path: Path, key: str, *, content_type: str, sha256: str) -> None:
+        """Store a file in one request whose SHA-256 (hex) the store verifies and keeps.
+
+        Raises:
+            StorageUnavailable: also when the bytes that arrived do not match.
+        """
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        with _translated(key), path.open("rb") as body:
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, ChecksumSHA256=checksum
+            )
+
+    def download(self, key: str, path: Path) -> str:
+        """Fetch an object into a file.
+
+        Returns:
+            The SHA-256 of what was written, hex.
+
+        Raises:
+            ObjectNotFound: there is no such object.
+            StorageUnavailable: the store failed, also in the middle of the body.
+        """
+        digest = hashlib.sha256()
+        with _translated(key), path.open("wb") as target:
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            for chunk in body.iter_chunks(1024 * 1024):
+                digest.update(chunk)
+                target.write(chunk)
+        return digest.hexdigest()
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        with _translated(key):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def stat(self, key: str) -> StoredObject:
+        """Size and checksum of an object.
+
+        Raises:
+            ObjectNotFound: there is no such object.
+        """
+        with _translated(key):
+            head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+        checksum = head.get("ChecksumSHA256")
+        whole = checksum is not None and "-" not in checksum
+        return StoredObject(
+            key=key,
+            size_bytes=head["ContentLength"],
+            sha256=base64.b64decode(checksum).hex() if checksum and whole else None,
+            modified_at=head["LastModified"].timestamp(),
+        )
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Every object whose key begins with `prefix`."""
+        with _translated(prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for item in page.get("Contents", []):
+                    yield StoredObject(item["Key"], item["Size"], None, item["LastModified"].timestamp())
+
+    def url(self, key: str) -> str:
+        """Where a browser finds an object: under the CDN's base when there is one, else presigned."""
+        if self._media_base_url:
+            return f"{self._media_base_url}/{quote(key)}"
+        with self._urls_lock:
+            known = self._urls.get(key)
+        if known is None:
+            known = self.presign(key)
+            with self._urls_lock:
+                self._urls[key] = known
+        return known
+
+    def presign(self, key: str) -> str:
+        """A URL that lets its holder read one object for a while, whatever the bucket's policy."""
+        with _translated(key):
+            return self._client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._bucket, "Key": key},
+                ExpiresIn=self._presigned_url_seconds,
+            )
+
+    def ping(self) -> None:
+        """One cheap signed request.
+
+        Raises:
+            StorageUnavailable: the bucket does not answer.
+        """
+        with _translated(self._bucket):
+            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1, Prefix="unprocessed-videos/0")
+
+
+@contextmanager
+def _translated(subject: str) -> Iterator[None]:
+    """Turn the client's many exceptions into the two facts the rules act on."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in MISSING:
+            raise ObjectNotFound(subject) from error
+        raise StorageUnavailable(f"{subject}: {error}") from error
+    except (BotoCoreError, S3UploadFailedError) as error:
+        raise StorageUnavailable(f"{subject}: {error}") from error
