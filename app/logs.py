@@ -34,20 +34,12 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=_render(renderer)))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _render(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
-    def render(logger: WrappedLogger, method: str, event: EventDict) -> object:
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
-        return renderer(logger, method, event)
-
-    return render  # type: ignore[return-value]
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

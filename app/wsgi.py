@@ -11,16 +11,19 @@ from app.api.routing import Parts
 from app.api.server import serve
 from app.api.throttle import Throttle
 from app.config import ConfigurationError, Settings, load_settings
-from app.db.database import UnsupportedDatabase, read_now
+from app.db.database import UnsupportedDatabase, database, read_now
 from app.logs import configure_logging
 from app.services import build_services
 from app.showcase.uploads import Uploads
 from tasks.doorbell import HueyDoorbell
 
+WATCHERS = 1
+"""Threads beside those that answer requests that need a connection: the one that watches the database."""
+
 
 def build_application(settings: Settings) -> tuple[Entrance, Readiness]:
     """Put an API process together. Connects to nothing yet."""
-    services = build_services(settings, threads=settings.api_threads)
+    services = build_services(settings, threads=settings.api_threads + WATCHERS)
     doorbell = HueyDoorbell(settings)
     metrics = Metrics()
     readiness = Readiness({"database": _ask_database, "queue": doorbell.ping, "storage": services.store.ping})
@@ -36,7 +39,10 @@ def build_application(settings: Settings) -> tuple[Entrance, Readiness]:
 
 
 def _ask_database() -> None:
-    read_now()
+    try:
+        read_now()
+    finally:
+        database.close()
 
 
 def run(
@@ -51,6 +57,7 @@ def run(
     except (ConfigurationError, UnsupportedDatabase) as error:
         typer.echo(f"rising-stars-api cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None
+    readiness.watch()
     serve(
         application,
         listen=None if unix_socket else listen,

@@ -12,6 +12,7 @@ from bottle import request
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from app.api.errors import MultipartBroken, ShapeInvalid
+from app.api.requests import read_header
 from app.config import MAX_CLIP_BYTES
 from app.showcase.uploads import ReceivedClip
 
@@ -99,7 +100,7 @@ def received_upload(work_dir: Path) -> Iterator[UploadForm]:
 
 
 def _boundary() -> str:
-    kind, options = parse_options_header(request.get_header("Content-Type", ""))
+    kind, options = parse_options_header(read_header("Content-Type") or "")
     if kind != "multipart/form-data":
         raise ShapeInvalid(
             [

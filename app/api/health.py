@@ -56,7 +56,7 @@ class HealthResource:
     def ready(self) -> HTTPResponse:
         """This process may get traffic."""
         deep = read_query(ReadyQuery).deep
-        states = self._readiness.states(fresh=deep)
+        states = self._readiness.ask_now() if deep else self._readiness.states()
         well = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
         draining = self._readiness.draining.is_set()
         told = answer(

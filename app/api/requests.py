@@ -55,13 +55,20 @@ def read_query(shape: type[Shape]) -> Shape:
         raise QueryInvalid(f"{'.'.join(map(str, first['loc'])) or 'query'}: {first['msg']}") from None
 
 
+def read_header(name: str) -> str | None:
+    """A header as it was sent; Bottle's own accessor fails on bytes that are no UTF-8."""
+    variable = name.upper().replace("-", "_")
+    found: str | None = request.environ.get(variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}")
+    return found
+
+
 def read_member(accounts: Accounts, settings: Settings) -> Member:
     """Who sends the request.
 
     Raises:
         NotSignedIn: no token, rubbish, expired, foreign, or of a session that has ended.
     """
-    match = BEARER.fullmatch(request.get_header("Authorization", ""))
+    match = BEARER.fullmatch(read_header("Authorization") or "")
     if match is None:
         raise NotSignedIn
     return accounts.authenticate(match.group(1), at=_request_start(settings))
@@ -69,7 +76,7 @@ def read_member(accounts: Accounts, settings: Settings) -> Member:
 
 def _request_start(settings: Settings) -> float | None:
     """When the proxy saw the request begin: a slow upload is judged by the token it began with."""
-    stamp = REQUEST_START.fullmatch(request.get_header("X-Request-Start", ""))
+    stamp = REQUEST_START.fullmatch(read_header("X-Request-Start") or "")
     return float(stamp.group(1)) if settings.trusted_proxy and stamp else None
 
 
@@ -101,7 +108,7 @@ def read_idempotency_key() -> str | None:
     Raises:
         QueryInvalid: it is not 1 to 255 printable ASCII characters.
     """
-    key: str | None = request.get_header("Idempotency-Key")
+    key = read_header("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise QueryInvalid("Idempotency-Key: 1 to 255 printable ASCII characters without spaces")
     return key

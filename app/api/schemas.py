@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from app.showcase.rankings import Standing
+from app.showcase.texts import has_control_characters
 from app.showcase.videos import Order
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
@@ -24,10 +25,10 @@ MAX_OFFSET = 1_000_000
 MAX_LIMIT = 100
 
 
-def _printable(text: str) -> str:
-    """Refuse control characters: PostgreSQL cannot store NUL, and no name has any."""
-    if not text.isprintable():
-        raise PydanticCustomError("string_not_printable", "String should not contain control characters")
+def _plain(text: str) -> str:
+    """Refuse what no database and no page should have to bear: PostgreSQL cannot store NUL."""
+    if has_control_characters(text):
+        raise PydanticCustomError("string_control_characters", "String should not contain control characters")
     return text
 
 
@@ -50,7 +51,7 @@ def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_printable)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_plain)]
 Name = Annotated[Text, Field(min_length=1)]
 Place = Annotated[Text | None, BeforeValidator(_blank_is_none)]
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]

@@ -53,6 +53,7 @@ def _sqlite(path: str, max_connections: int) -> Database:
         PooledSqliteDatabase(
             path.removeprefix("/") if path.startswith("//") else path,
             pragmas=pragmas,
+            check_same_thread=False,  # the pool hands a connection from thread to thread
             timeout=POOL_WAIT_SECONDS,
             max_connections=max_connections,
         ),
@@ -74,6 +75,7 @@ def _postgresql(url: str, max_connections: int) -> Database:
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,
+            tcp_user_timeout=STATEMENT_TIMEOUT_MS,
             application_name="rising-stars",
             options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
             f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",

@@ -9,6 +9,10 @@ class UnreadableClip(MediaError):
     """The file is not an MP4 with a video track that can be decoded. No retry will help."""
 
 
+class ProbeKilled(MediaError):
+    """MediaInfo's process was killed from outside; another attempt may go well."""
+
+
 class RenderTimedOut(MediaError):
     """FFmpeg ran longer than it may, and was killed."""
 
@@ -26,4 +30,8 @@ class WorkDirectoryFull(MediaError):
 
 
 class FfmpegMissing(MediaError):
-    """There is no FFmpeg on this machine; the text says how to get one."""
+    """There is no FFmpeg on this machine, or it lacks a part the render needs; the text says what to do."""
+
+
+class ArtworkMissing(MediaError):
+    """The brand directory lacks one of its three pictures."""

@@ -1,14 +1,15 @@
 """What a clip is, read from its headers by MediaInfo."""
 
+import json
 import math
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pymediainfo import MediaInfo
 
 from app.media.boxes import require_whole_mp4
-from app.media.errors import UnreadableClip
+from app.media.errors import ProbeKilled, UnreadableClip
 
 DECODABLE_VIDEO = frozenset(
     {"AVC", "HEVC", "AV1", "VP8", "VP9", "MPEG-4 Visual", "MPEG Video", "H.263", "JPEG", "ProRes"}
@@ -22,7 +23,14 @@ DECODABLE_AUDIO = frozenset(
 
 HDR_TRANSFERS = frozenset({"PQ", "HLG"})
 
-_READ_BYTES = 1 << 20
+WALL_SECONDS = 60
+"""Backstop; the process limits its own processor time, which does not run out on a busy machine."""
+
+_MEDIAINFO = Path(__file__).with_name("mediainfo_process.py")
+_OUTSIDE_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+
+Facts = dict[str, str]
+"""What MediaInfo knows of one track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +67,48 @@ class Clip:
 def probe(path: Path) -> Clip:
     """Read the facts of an MP4.
 
-    Its boxes are checked first. Then MediaInfo gets the bytes of this file, never its name, so that
-    nothing in it can make MediaInfo open another one.
+    Its boxes are checked first; MediaInfo then reads the open file in a process of its own.
 
     Raises:
         UnreadableClip: it is not a whole MP4 with a video track that can be decoded. The text is for the operator.
+        ProbeKilled: MediaInfo's process was killed from outside.
+        OSError: the file cannot be opened.
     """
     require_whole_mp4(path)
-    with path.open("rb") as file:
-        info = MediaInfo.parse(file, buffer_size=_READ_BYTES)
-    general = _first(info.general_tracks)
+    tracks = _run_mediainfo(path)
+    general = tracks["general"]
     if general.get("format") != "MPEG-4":
         raise UnreadableClip("The file is not an MP4.")
     if general.get("istruncated") == "Yes":
         raise UnreadableClip("The MP4 is cut short: it holds less than its index promises.")
-    return _clip(_first(info.video_tracks), _first(info.audio_tracks))
+    return _clip(tracks["video"], tracks["audio"])
 
 
-def _clip(video: dict[str, Any], audio: dict[str, Any]) -> Clip:
+def _run_mediainfo(path: Path) -> dict[str, Facts]:
+    command = [sys.executable, "-I", str(_MEDIAINFO)]
+    with path.open("rb") as file:
+        try:
+            run = subprocess.run(command, stdin=file, capture_output=True, timeout=WALL_SECONDS, check=False)  # noqa: S603 - our own script
+        except subprocess.TimeoutExpired:
+            raise UnreadableClip(f"MediaInfo did not get through the MP4 in {WALL_SECONDS} s.") from None
+    if run.returncode in _OUTSIDE_SIGNALS:
+        raise ProbeKilled(f"MediaInfo was killed by signal {-run.returncode}.")
+    if run.returncode != 0:
+        raise UnreadableClip("MediaInfo could not read the MP4: its index is damaged.")
+    tracks: dict[str, Facts] = json.loads(run.stdout)
+    return tracks
+
+
+def _clip(video: Facts, audio: Facts) -> Clip:
     _require_decodable(video)
+    bit_depth = _number(video.get("bit_depth"))
     return Clip(
-        width=int(video["width"]),
-        height=int(video["height"]),
-        duration_seconds=float(video["duration"]) / 1000,
+        width=int(_required(video, "width")),
+        height=int(_required(video, "height")),
+        duration_seconds=_required(video, "duration") / 1000,
         frame_rate=_number(video.get("frame_rate")),
-        video_codec=str(video["format"]),
-        bit_depth=video.get("bit_depth"),
+        video_codec=video["format"],
+        bit_depth=None if bit_depth is None else int(bit_depth),
         chroma=video.get("chroma_subsampling"),
         rotation_degrees=round(_number(video.get("rotation")) or 0) % 360,
         hdr=video.get("transfer_characteristics") in HDR_TRANSFERS,
@@ -93,33 +117,32 @@ def _clip(video: dict[str, Any], audio: dict[str, Any]) -> Clip:
     )
 
 
-def _require_decodable(video: dict[str, Any]) -> None:
+def _require_decodable(video: Facts) -> None:
     if not video:
         raise UnreadableClip("The MP4 has no video track.")
     if video.get("format") not in DECODABLE_VIDEO:
         raise UnreadableClip(f"The video track is {video.get('format', 'of an unknown format')}: not decodable.")
     if "encryption" in video:
         raise UnreadableClip("The video track is encrypted.")
-    for fact in ("width", "height", "duration"):
-        if not _number(video.get(fact)):
-            raise UnreadableClip(f"The video track states no {fact}.")
 
 
-def _channels(audio: dict[str, Any]) -> int:
+def _required(video: Facts, fact: str) -> float:
+    number = _number(video.get(fact))
+    if not number or number < 0:
+        raise UnreadableClip(f"The video track states no {fact}.")
+    return number
+
+
+def _channels(audio: Facts) -> int:
     if audio.get("format") not in DECODABLE_AUDIO:
         return 0
     return int(_number(audio.get("channel_s")) or 0)
 
 
-def _first(tracks: list[Any]) -> dict[str, Any]:
-    """The first track's fields; empty without one. MediaInfo leaves out what it does not know."""
-    return dict(tracks[0].to_data()) if tracks else {}
-
-
-def _number(value: object) -> float | None:
-    """MediaInfo gives some numbers as int and some as text ("29.970")."""
+def _number(value: str | None) -> float | None:
+    """MediaInfo writes "29.970", or several values as "6 / 2": then the first counts."""
     try:
-        number = float(str(value))
+        number = float((value or "").split(" / ")[0])
     except ValueError:
         return None
     return number if math.isfinite(number) else None

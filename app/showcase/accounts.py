@@ -9,7 +9,6 @@ from peewee import IntegrityError
 
 from app.db.database import db_now, read_now, transaction
 from app.db.models import RefreshToken, Session, User
-from app.showcase.cities import city_key
 from app.showcase.errors import (
     EmailTaken,
     IdempotencyKeyReused,
@@ -19,6 +18,7 @@ from app.showcase.errors import (
 )
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
 from app.showcase.passwords import Passwords
+from app.showcase.texts import city_key
 from app.showcase.tokens import Claims, Tokens, digest
 
 SIGNUP = "signup"

@@ -7,7 +7,7 @@ from typing import cast
 from peewee import fn
 
 from app.db.models import User, Video
-from app.showcase.cities import city_key
+from app.showcase.texts import city_key
 
 
 @dataclass(frozen=True, slots=True)

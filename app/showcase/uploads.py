@@ -1,7 +1,6 @@
 """Taking in a clip: judge the file, keep the original, note the video and its job, ring the doorbell."""
 
 import hashlib
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from app.showcase.errors import (
     TitleTooLong,
 )
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
+from app.showcase.texts import has_control_characters
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
 
@@ -61,7 +61,7 @@ def check_title(title: str) -> str:
         raise BlankTitle
     if len(title) > MAX_TITLE:
         raise TitleTooLong
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in title):
+    if has_control_characters(title):
         raise TitleNotText
     return title
 

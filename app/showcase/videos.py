@@ -14,7 +14,6 @@ from app.db.database import db_now, transaction
 from app.db.models import Job, User, Video, VideoStatus
 from app.showcase import jobs
 from app.showcase.audit import record
-from app.showcase.cities import city_key
 from app.showcase.errors import (
     NotAllowed,
     PublicVideoNotFound,
@@ -24,6 +23,7 @@ from app.showcase.errors import (
     VideoNotFound,
     VideoNotProcessed,
 )
+from app.showcase.texts import city_key
 
 MAX_CURSOR_VALUE = 2**32
 """Above every vote count and every epoch second before 2106; also keeps NaN and infinity out."""

@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cachetools import TTLCache
 
 from app.storage.errors import ObjectNotFound, StorageUnavailable
+from app.storage.keys import ORIGINALS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -59,17 +60,11 @@ class S3Store:
 
     @cached_property
     def _client(self) -> "S3Client":
-        return boto3.session.Session().client(
-            "s3",
-            config=Config(
-                connect_timeout=3,
-                read_timeout=20,
-                retries={"mode": "standard", "max_attempts": 4},
-                max_pool_connections=32,
-                signature_version="s3v4",
-                s3={"addressing_style": "auto"},
-            ),
-        )
+        return _connect(connect_timeout=3, read_timeout=20, attempts=4)
+
+    @cached_property
+    def _impatient_client(self) -> "S3Client":
+        return _connect(connect_timeout=1, read_timeout=2, attempts=1)
 
     def upload(self, path: Path, key: str, *, content_type: str) -> None:
         """Store a file, in parts when large; it is streamed from disk, never held in memory.
@@ -166,13 +161,26 @@ class S3Store:
             )
 
     def ping(self) -> None:
-        """One cheap signed request.
+        """One cheap signed request, tried once and given up soon: this asks how the store is, it needs nothing.
 
         Raises:
             StorageUnavailable: the bucket does not answer.
         """
         with _translated(self._bucket):
-            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1, Prefix="unprocessed-videos/0")
+            self._impatient_client.list_objects_v2(Bucket=self._bucket, MaxKeys=1, Prefix=ORIGINALS)
+
+
+def _connect(*, connect_timeout: float, read_timeout: float, attempts: int) -> "S3Client":
+    """A client; time-outs in seconds, for one attempt."""
+    config = Config(
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=32,
+        signature_version="s3v4",
+    )
+    # A session of its own: boto3's default one is not safe to build clients from in several threads.
+    return boto3.session.Session().client("s3", config=config)
 
 
 @contextmanager

@@ -1,0 +1,183 @@
+"""A player's clip in, a branded video and its poster out, checked."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import ProfileName
+from app.media.commands import (
+    POSTER_FILE,
+    VIDEO_FILE,
+    Artwork,
+    measure_arguments,
+    poster_arguments,
+    render_arguments,
+)
+from app.media.errors import ArtworkMissing, MediaError, UnreadableClip
+from app.media.ffmpeg import FfmpegJob, find_ffmpeg
+from app.media.loudness import find_gain, integrated_loudness
+from app.media.probe import Clip, probe
+from app.media.profiles import Profile, profile_for
+
+HOUSE_BRAND = Path(__file__).with_name("brand")
+"""The project's own artwork; BRAND_DIR replaces it."""
+
+_DURATION_TOLERANCE_SECONDS = 1.0
+_JPEG_START = b"\xff\xd8\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What a render left in its directory. `sha256` (hex) and `size_bytes` are the video's."""
+
+    video: Path
+    poster: Path
+    size_bytes: int
+    sha256: str
+    duration_seconds: float
+
+
+class Encoder:
+    """Renders clips with FFmpeg. Holds settings only: one may serve many threads."""
+
+    def __init__(
+        self,
+        *,
+        ffmpeg: Path | None,
+        brand_dir: Path | None,
+        timeout_seconds: float,
+        memory_bytes: int,
+        preset: str | None,
+    ) -> None:
+        self._ffmpeg = ffmpeg
+        self._brand_dir = brand_dir
+        self._timeout_seconds = timeout_seconds
+        self._memory_bytes = memory_bytes
+        self._preset = preset
+
+    def render(
+        self,
+        source: Path,
+        directory: Path,
+        profile: ProfileName,
+        *,
+        on_progress: Callable[[float], None],
+        stop: threading.Event,
+    ) -> Rendering:
+        """Render one clip.
+
+        Args:
+            source: the player's file, not trusted.
+            directory: private to this render, existing, empty; everything is written there.
+            profile: which of the two results.
+            on_progress: gets 0.0 … 1.0, never falling, from this thread.
+            stop: when set, FFmpeg is killed within 0.2 s.
+
+        Raises:
+            MediaError: as its subclasses say. No FFmpeg process is left, whatever is raised.
+        """
+        job = FfmpegJob(
+            ffmpeg=find_ffmpeg(self._ffmpeg),
+            directory=directory.resolve(),
+            memory_bytes=self._memory_bytes,
+            deadline=time.monotonic() + self._timeout_seconds,
+            stop=stop,
+        )
+        clip = probe(source)
+        target = profile_for(profile, preset=self._preset)
+        progress = Progress(on_progress, clip, target)
+        _render(job, source.resolve(), clip, target, artwork=_artwork(self._brand_dir), progress=progress)
+        rendering = _checked(job.directory, clip, target)
+        on_progress(1.0)
+        return rendering
+
+
+class Progress:
+    """Turns the lines of FFmpeg's `-progress` into a share that never falls."""
+
+    def __init__(self, on_progress: Callable[[float], None], clip: Clip, profile: Profile) -> None:
+        self._on_progress = on_progress
+        self._total_seconds = profile.result_seconds(clip.duration_seconds)
+        self._share = 0.0
+
+    def take(self, line: str) -> None:
+        """Report `out_time_us=…` (microseconds, N/A before the first frame); ignore the other lines.
+
+        1.0 is left for the checked result.
+        """
+        key, _, value = line.partition("=")
+        if key != "out_time_us" or not value.isdigit():
+            return
+        share = min(0.99, int(value) / 1e6 / self._total_seconds)
+        if share > self._share:
+            self._share = share
+            self._on_progress(share)
+
+
+def _render(
+    job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, artwork: Artwork, progress: Progress
+) -> None:
+    """Measure, encode once, take the poster."""
+    arguments = render_arguments(
+        source,
+        artwork,
+        clip=clip,
+        profile=profile,
+        gain_db=_gain(job, source, clip, profile),
+        tone_map=clip.hdr and _has_zscale(job),
+    )
+    job.run(arguments, on_line=progress.take)
+    job.run(poster_arguments(clip=clip, profile=profile))
+
+
+def _gain(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> float | None:
+    """What the sound needs; None where the result has none. A clip without sound stays without: no empty track."""
+    if not (profile.keeps_audio and clip.has_audio):
+        return None
+
+    def measure(gain_db: float) -> float | None:
+        lines: list[str] = []
+        job.run(measure_arguments(source, clip=clip, profile=profile, gain_db=gain_db), on_line=lines.append)
+        return integrated_loudness(lines)
+
+    return find_gain(measure, target_lufs=profile.loudness_lufs)
+
+
+def _has_zscale(job: FfmpegJob) -> bool:
+    """Whether this FFmpeg can tone-map. Without it, HDR comes out pale, which is better than not at all."""
+    lines: list[str] = []
+    job.run(["-hide_banner", "-loglevel", "error", "-filters"], on_line=lines.append)
+    return any(" zscale " in line for line in lines)
+
+
+def _artwork(brand_dir: Path | None) -> Artwork:
+    folder = (brand_dir or HOUSE_BRAND).resolve()
+    artwork = Artwork(folder / "watermark.png", folder / "intro.png", folder / "outro.png")
+    for picture in (artwork.watermark, artwork.intro, artwork.outro):
+        if not picture.is_file():
+            raise ArtworkMissing(f"{picture} is missing. BRAND_DIR needs watermark.png, intro.png and outro.png.")
+    return artwork
+
+
+def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
+    """Look at the files as a stranger would, before anybody is told of them."""
+    video, poster = directory / VIDEO_FILE, directory / POSTER_FILE
+    found = probe(video)
+    missing_seconds = profile.result_seconds(clip.duration_seconds) - found.duration_seconds
+    if missing_seconds > _DURATION_TOLERANCE_SECONDS:
+        raise UnreadableClip(f"The clip's pictures end {missing_seconds:.1f} s before its index says.")
+    shape = (found.width, found.height, found.video_codec, found.chroma, found.frame_rate)
+    wanted = (profile.width, profile.height, "AVC", "4:2:0", float(profile.frames_per_second))
+    if shape != wanted or missing_seconds < -_DURATION_TOLERANCE_SECONDS:
+        raise MediaError(f"The result is {found}, not what {profile} asks for.")
+    if not poster.is_file() or poster.read_bytes()[:3] != _JPEG_START:
+        raise MediaError("The poster is not a JPEG.")
+    return Rendering(video, poster, video.stat().st_size, _sha256(video), found.duration_seconds)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

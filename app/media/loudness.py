@@ -1,0 +1,47 @@
+"""Finding the gain that brings a clip's sound to the target loudness.
+
+The whole chain (gain, then limiter) is measured, and the gain corrected until the measurement lands. Why not
+FFmpeg's loudnorm: where the gain would clip it leaves its linear mode, and then misses the target by several
+LU on short or very dynamic sound. A pass reads sound only, 0.1 s for 30 s; most clips need two.
+"""
+
+from collections.abc import Callable, Iterable
+
+from app.media.commands import LOUDNESS_KEY
+
+SILENCE_LUFS = -70.0
+"""EBU R128's absolute gate: what never rises above it has no loudness."""
+
+TOLERANCE_LU = 0.3
+MAX_PASSES = 8
+
+
+def find_gain(measure: Callable[[float], float | None], *, target_lufs: float) -> float | None:
+    """The gain in dB that lands nearest to the target.
+
+    Args:
+        measure: gain in dB to integrated loudness in LUFS; None when there is not one sample of sound.
+        target_lufs: where to land.
+
+    Returns:
+        0 for silence, None without sound.
+    """
+    gain, tried = 0.0, {}
+    for _ in range(MAX_PASSES):
+        loudness = measure(gain)
+        if loudness is None:
+            return None
+        if loudness <= SILENCE_LUFS:
+            break
+        error = target_lufs - loudness
+        tried[gain] = abs(error)
+        if tried[gain] <= TOLERANCE_LU:
+            break
+        gain += error
+    return min(tried, key=tried.__getitem__) if tried else 0.0
+
+
+def integrated_loudness(lines: Iterable[str]) -> float | None:
+    """The last `lavfi.r128.I=<LUFS>` line: the loudness of all that was measured. None without one."""
+    values = [line.partition("=")[2] for line in lines if line.startswith(LOUDNESS_KEY + "=")]
+    return float(values[-1]) if values else None

@@ -1,0 +1,50 @@
+"""What a finished clip looks like: the two ways to render, as numbers."""
+
+from dataclasses import dataclass, replace
+
+from app.config import ProfileName
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The target of one render. Sizes in pixels, rates in bits per second."""
+
+    name: ProfileName
+    width: int
+    height: int
+    keeps_audio: bool
+    max_bit_rate: int
+    """Ceiling over two seconds (VBV): a clip of pure noise stays streamable, and small enough for the disk."""
+    preset: str = "medium"
+    crf: int = 23
+    frames_per_second: int = 30
+    clip_seconds: float = 30.0
+    """The longest part of the player's clip that is shown."""
+    intro_seconds: float = 2.5
+    outro_seconds: float = 2.5
+    fade_seconds: float = 0.4
+    loudness_lufs: float = -16.0
+    """Integrated loudness (EBU R128) of the sound."""
+    audio_bit_rate: int = 160_000
+
+    def shown_seconds(self, clip_seconds: float) -> float:
+        """How much of a clip of that length is shown."""
+        return min(clip_seconds, self.clip_seconds)
+
+    def result_seconds(self, clip_seconds: float) -> float:
+        """How long the finished video of a clip of that length is."""
+        return self.intro_seconds + self.shown_seconds(clip_seconds) + self.outro_seconds
+
+
+PROFILES = {
+    ProfileName.BROADCAST: Profile(
+        name=ProfileName.BROADCAST, width=1920, height=1080, keeps_audio=True, max_bit_rate=12_000_000
+    ),
+    ProfileName.LITE: Profile(name=ProfileName.LITE, width=1280, height=720, keeps_audio=False, max_bit_rate=6_000_000),
+}
+
+
+def profile_for(name: ProfileName, *, preset: str | None) -> Profile:
+    """The profile of that name; `preset` replaces its x264 preset when given."""
+    profile = PROFILES[name]
+    return replace(profile, preset=preset) if preset else profile

@@ -1,0 +1,188 @@
+"""The real servers and sites that tests share, and the rule that under REQUIRE_ALL=1 nothing is skipped."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.seaweedfs import SeaweedFS
+from tests import backends, sites
+from tests.backends import Cable, Postgres, Redis
+from tests.sites import Backend, Bucket, Home, Site, SiteMaker, unique
+
+LOG_TAIL = 6_000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_on(backend): what the test asks about exists on that backend alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, as opposed to skip, what a backend cannot be asked."""
+    pointless = [item for item in items if not _belongs(item)]
+    config.hook.pytest_deselected(items=pointless)
+    items[:] = [item for item in items if item not in pointless]
+
+
+def _belongs(item: pytest.Item) -> bool:
+    only = item.get_closest_marker("only_on")
+    callspec = getattr(item, "callspec", None)
+    return only is None or callspec is None or callspec.params.get("backend") in only.args
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Under REQUIRE_ALL=1 a skipped test has failed; a failed one shows what its site's processes said."""
+    report: pytest.TestReport = yield
+    _no_skip(report)
+    if report.failed:
+        for site in _sites_of(item):
+            for name, process in site.processes.items():
+                said = process.log.read_text(errors="replace")[-LOG_TAIL:]
+                report.sections.append((f"{name} on {site.backend}", said))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Any:
+    """Under REQUIRE_ALL=1 a module that skips itself has failed, too."""
+    report: pytest.CollectReport = yield
+    _no_skip(report)
+    return report
+
+
+def _no_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if os.environ.get("REQUIRE_ALL") == "1" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_ALL=1 allows no skip: {report.longrepr}"
+
+
+def _sites_of(item: pytest.Item) -> Iterator[Site]:
+    for value in getattr(item, "funcargs", {}).values():
+        if isinstance(value, Site):
+            yield value
+        elif isinstance(value, SiteMaker):
+            yield from value.made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server; `create_database()` gives a test one of its own."""
+    with backends.running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A real Redis server with a password."""
+    with backends.running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """A real S3."""
+    with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_bucket(seaweedfs: SeaweedFS) -> Callable[[], Bucket]:
+    """Makes buckets that nobody else uses."""
+
+    def create() -> Bucket:
+        bucket = Bucket(unique("stars"), seaweedfs)
+        with bucket.client() as client:
+            client.create_bucket(Bucket=bucket.name)
+        return bucket
+
+    return create
+
+
+@pytest.fixture(scope="session", params=["embedded", "production"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """The two ways the platform runs: SQLite with SqliteHuey, and PostgreSQL with Redis."""
+    chosen: Backend = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def new_home(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Bucket]
+) -> Callable[[Backend], Home]:
+    """Makes the places a site lives in: a folder, a bucket, a migrated database, a queue."""
+    queue_numbers = iter(range(1, 16))
+
+    def create(backend: Backend) -> Home:
+        folder, bucket, urls = tmp_path_factory.mktemp(backend), new_bucket(), {}
+        if backend == "production":
+            postgres: Postgres = request.getfixturevalue("postgres")
+            redis_server: Redis = request.getfixturevalue("redis_server")
+            urls = {
+                "DATABASE_URL": postgres.url(postgres.create_database()),
+                "QUEUE_URL": redis_server.url(next(queue_numbers)),
+            }
+        home = Home(backend, folder, bucket, sites.settings_for(backend, folder, bucket, urls))
+        sites.migrate(home)
+        return home
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
+    """What `site` and the sites of `make_site` share."""
+    return new_home(backend)
+
+
+@pytest.fixture(scope="session")
+def site(home: Home) -> Iterator[Site]:
+    """An API with no worker behind it: a clip that was uploaded stays uploaded.
+
+    Tests share it, so they use accounts and cities of their own (`site.sign_up(city=unique("Cali"))`).
+    """
+    with sites.running_site(home) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def working_site(backend: Backend, new_home: Callable[[Backend], Home]) -> Iterator[Site]:
+    """The whole way: API, worker and upkeep, with a database of their own."""
+    with sites.running_site(new_home(backend), with_worker=True) as running:
+        yield running
+
+
+@pytest.fixture
+def make_site(home: Home) -> Iterator[SiteMaker]:
+    """APIs with other settings than the shared one, over the same database, bucket and secrets."""
+    with ExitStack() as stack:
+        yield SiteMaker(stack, home)
+
+
+@pytest.fixture
+def lay_cable() -> Iterator[Callable[[int], Cable]]:
+    """Lays cables to servers, to be cut by the test."""
+    with ExitStack() as stack:
+
+        def lay(port: int) -> Cable:
+            made = Cable(port)
+            stack.callback(made.cut)
+            return made
+
+        yield lay
+
+
+@pytest.fixture(scope="session")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The least that is a clip: 20 s of one colour, 1920 by 1080, one picture a second; a few kilobytes."""
+    clip = tmp_path_factory.mktemp("clips") / "small.mp4"
+    source = "color=c=orange:size=1920x1080:rate=1:duration=20"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", str(clip)],
+        check=True,
+    )
+    return clip

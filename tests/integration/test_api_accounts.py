@@ -1,0 +1,199 @@
+"""POST /api/auth/signup: who may become a player, and how the others are told why not."""
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.sites import PASSWORD, Site, refusal, shape_refusal, sign_up_form, unique
+
+PROFILE = {"id", "user_id", "email", "first_name", "last_name", "city", "country", "is_active"}
+REQUIRED = ("first_name", "last_name", "email", "password1", "password2")
+MEGABYTE = "x" * 1_000_000
+
+
+def sign_up(site: Site, **fields: object) -> httpx.Response:
+    return site.api.post("/api/auth/signup", json=sign_up_form(**fields))
+
+
+def test_a_new_account_is_answered_with_its_profile_and_a_token(site: Site) -> None:
+    form = sign_up_form(city="Bogotá", country="Colombia")
+    answer = site.api.post("/api/auth/signup", json=form)
+    assert answer.status_code == 201
+    body = answer.json()
+    assert set(body) == PROFILE | {"message", "user", "access_token", "token_type", "expires_in"}
+    assert body["message"] == "Usuario creado exitosamente."
+    assert body["token_type"] == "bearer"
+    assert 0 < body["expires_in"] <= 900
+    assert body["id"] == body["user_id"]
+    assert body["is_active"] is True
+    asked = ("first_name", "last_name", "email", "city", "country")
+    assert [body[name] for name in asked] == [form[name] for name in asked]
+    assert body["user"] == {name: body[name] for name in body["user"]}
+    assert set(body["user"]) >= PROFILE - {"user_id"}
+
+
+def test_the_token_of_a_sign_up_opens_the_owners_routes(site: Site) -> None:
+    token = sign_up(site).json()["access_token"]
+    answer = site.api.get("/api/videos", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()) == (200, [])
+
+
+@pytest.mark.parametrize("absent", [{}, {"city": None, "country": None}], ids=["left out", "null"])
+def test_city_and_country_may_be_missing(site: Site, absent: dict[str, None]) -> None:
+    body = sign_up(site, **absent).json()
+    assert (body["city"], body["country"]) == (None, None)
+
+
+def test_a_sign_up_answers_with_a_trailing_slash_too(site: Site) -> None:
+    assert site.api.post("/api/auth/signup/", json=sign_up_form()).status_code == 201
+
+
+@pytest.mark.parametrize("length", [8, 128])
+def test_passwords_of_8_and_of_128_characters_are_taken(site: Site, length: int) -> None:
+    password = "ñ" * length
+    assert sign_up(site, password1=password, password2=password).status_code == 201
+
+
+def test_a_password_of_7_characters_is_too_short(site: Site) -> None:
+    answer = sign_up(site, password1="1234567", password2="1234567")
+    assert shape_refusal(answer, "password1") == "Password must be at least 8 characters"
+
+
+def test_a_password_of_129_characters_is_too_long(site: Site) -> None:
+    answer = sign_up(site, password1="x" * 129, password2="x" * 129)
+    assert shape_refusal(answer, "password1")
+
+
+@pytest.mark.parametrize("email", ["", "ana", "ana@", "@example.com", "ana@ example.com", "a@b@example.com"])
+def test_what_is_no_address_is_refused_as_such(site: Site, email: str) -> None:
+    answer = sign_up(site, email=email)
+    assert shape_refusal(answer, "email").startswith("value is not a valid email address")
+
+
+def test_two_different_passwords_are_refused(site: Site) -> None:
+    form = sign_up_form(password2=PASSWORD + "x")
+    assert isinstance(refusal(site.api.post("/api/auth/signup", json=form), 400), str)
+    assert site.account_count(form["email"]) == 0
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, str.title])
+def test_an_address_has_one_account_however_it_is_spelled(site: Site, spell: Callable[[str], str]) -> None:
+    email = site.sign_up().email
+    answer = sign_up(site, email=spell(email))
+    assert refusal(answer, 400) == "Email already registered: el email ya se encuentra registrado."
+    assert site.account_count(email) == 1
+
+
+def test_an_address_is_kept_in_lower_case(site: Site) -> None:
+    email = f"{unique('Ana.Maria')}@Example.COM"
+    assert sign_up(site, email=email).json()["email"] == email.lower()
+
+
+def test_the_shape_is_judged_before_the_rules(site: Site) -> None:
+    taken = site.sign_up().email
+    assert shape_refusal(sign_up(site, email=taken, first_name=None, password2="another one"), "first_name")
+
+
+@pytest.mark.parametrize("field", REQUIRED)
+def test_every_required_field_is_missed_by_name(site: Site, field: str) -> None:
+    form = sign_up_form()
+    del form[field]
+    assert shape_refusal(site.api.post("/api/auth/signup", json=form), field)
+
+
+@pytest.mark.parametrize("value", [None, 7, 1.5, True, [], ["x"], {}, {"x": 1}], ids=repr)
+@pytest.mark.parametrize("field", REQUIRED)
+def test_a_required_field_of_another_type_is_refused_by_name(site: Site, field: str, value: object) -> None:
+    assert shape_refusal(sign_up(site, **{field: value}), field)
+
+
+@pytest.mark.parametrize("value", [7, True, [], {}], ids=repr)
+@pytest.mark.parametrize("field", ["city", "country"])
+def test_an_optional_field_of_another_type_is_refused_by_name(site: Site, field: str, value: object) -> None:
+    assert shape_refusal(sign_up(site, **{field: value}), field)
+
+
+@pytest.mark.parametrize("value", ["", "   ", "x" * 101], ids=["empty", "blank", "101 long"])
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+def test_a_name_without_letters_or_too_long_is_refused(site: Site, field: str, value: str) -> None:
+    assert shape_refusal(sign_up(site, **{field: value}), field)
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "email", "city", "country"])
+def test_no_text_that_is_shown_takes_nul(site: Site, field: str) -> None:
+    form = sign_up_form(city="Cali", country="Colombia")
+    form[field] += "\x00"
+    assert shape_refusal(site.api.post("/api/auth/signup", json=form), field)
+
+
+def test_a_password_with_nul_is_refused_or_is_the_whole_password(site: Site) -> None:
+    form = sign_up_form(password1="eight or\x00more", password2="eight or\x00more")
+    if site.api.post("/api/auth/signup", json=form).status_code != 422:
+        answer = site.api.post("/api/auth/login", json={"email": form["email"], "password": "eight or"})
+        assert refusal(answer, 401)
+
+
+def test_an_unknown_field_is_refused_by_name(site: Site) -> None:
+    form = sign_up_form(is_admin=True)
+    assert shape_refusal(site.api.post("/api/auth/signup", json=form), "is_admin")
+    assert site.account_count(form["email"]) == 0
+
+
+@pytest.mark.parametrize("field", [*REQUIRED, "city", "country"])
+def test_a_megabyte_in_a_field_is_too_large(site: Site, field: str) -> None:
+    assert refusal(sign_up(site, **{field: MEGABYTE}), 413)
+
+
+@pytest.mark.parametrize("field", [*REQUIRED, "city", "country"])
+def test_a_lone_surrogate_is_refused(site: Site, field: str) -> None:
+    form = sign_up_form()
+    lone = dict.fromkeys(["password1", "password2"] if field.startswith("password") else [field], "\ud800 is eight")
+    # json.dumps writes the surrogate as the escape that a client would send.
+    body = json.dumps({**form, **lone})
+    answer = site.api.post("/api/auth/signup", content=body, headers={"Content-Type": "application/json"})
+    assert refusal(answer, 422)
+    assert site.account_count(form["email"]) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["José Ñandú", "محمد", "李雷", "🏀", "<script>alert(1)</script>", "'; DROP TABLE users; --"]
+)
+def test_a_name_comes_back_as_it_was_given(site: Site, text: str) -> None:
+    assert sign_up(site, first_name=text).json()["first_name"] == text
+
+
+@pytest.mark.parametrize("letter", ["ﷺ", "ß", "İ"])
+def test_a_city_whose_folded_name_is_longer_is_no_error(site: Site, letter: str) -> None:
+    assert sign_up(site, city=letter * 100).status_code in {201, 422}
+
+
+def test_the_same_key_and_body_make_one_account(site: Site) -> None:
+    form, key = sign_up_form(), {"Idempotency-Key": unique("key")}
+    first, second = (site.api.post("/api/auth/signup", json=form, headers=key) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    told = PROFILE | {"message", "user"}
+    assert {name: first.json()[name] for name in told} == {name: second.json()[name] for name in told}
+    assert site.account_count(form["email"]) == 1
+
+
+@pytest.mark.parametrize("change", [{"first_name": "Eva"}, {"password1": "another one", "password2": "another one"}])
+def test_the_same_key_with_another_body_is_refused(site: Site, change: dict[str, str]) -> None:
+    form, key = sign_up_form(), {"Idempotency-Key": unique("key")}
+    assert site.api.post("/api/auth/signup", json=form, headers=key).status_code == 201
+    changed = site.api.post("/api/auth/signup", json={**form, **change}, headers=key)
+    assert "Idempotency-Key" in str(refusal(changed, 422))
+    assert site.account_count(form["email"]) == 1
+
+
+def test_without_the_key_a_repeated_sign_up_meets_the_taken_address(site: Site) -> None:
+    form = sign_up_form()
+    assert site.api.post("/api/auth/signup", json=form).status_code == 201
+    assert refusal(site.api.post("/api/auth/signup", json=form), 400)
+
+
+def test_an_oversized_key_is_refused(site: Site) -> None:
+    answer = site.api.post("/api/auth/signup", json=sign_up_form(), headers={"Idempotency-Key": "k" * 1000})
+    assert answer.status_code in {400, 422}
+    assert refusal(answer, answer.status_code)

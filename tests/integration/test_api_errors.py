@@ -1,0 +1,221 @@
+"""Whatever fails, the answer is JSON with the right status; and nothing secret is ever written down."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.backends import wait_until
+from tests.sites import PASSWORD, Site, refusal, shape_refusal, sign_up_form, unique
+
+ROUTES = (
+    ("POST", "/api/auth/signup"),
+    ("POST", "/api/auth/login"),
+    ("POST", "/api/auth/refresh"),
+    ("DELETE", "/api/auth"),
+    ("POST", "/api/videos/upload"),
+    ("GET", "/api/videos"),
+    ("GET", "/api/public/videos"),
+    ("GET", "/api/public/rankings"),
+    ("GET", "/api/health"),
+    ("GET", "/health"),
+    ("GET", "/ready"),
+    ("GET", "/metrics"),
+)
+JSON_ROUTES = ("/api/auth/signup", "/api/auth/login", "/api/auth/refresh")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api",
+        "/api/",
+        "/api/nothing",
+        "/api/auth/nothing",
+        "/favicon.ico",
+        "/api/videos/a/b/c",
+        "/%00",
+        "/%FF",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unknown_route_is_not_found(site: Site, method: str, path: str) -> None:
+    assert refusal(site.api.request(method, path), 404)
+
+
+@pytest.mark.parametrize(("right", "path"), ROUTES)
+def test_another_method_is_not_allowed(site: Site, right: str, path: str) -> None:
+    for method in ({"GET", "POST", "PUT", "PATCH", "DELETE"} - {right}) - _also_allowed(path):
+        answer = site.api.request(method, path)
+        assert refusal(answer, 405)
+        assert right in answer.headers.get("Allow", right)
+
+
+def _also_allowed(path: str) -> set[str]:
+    """Methods of `/api/videos/{id}`, which a name like `upload` fits as well (an id that is not one: 404)."""
+    return {"GET", "DELETE"} if path == "/api/videos/upload" else set()
+
+
+@pytest.mark.parametrize("path", ["/health", "/api/public/videos", "/api/public/rankings"])
+def test_head_answers_like_get_without_a_body(site: Site, path: str) -> None:
+    answer = site.api.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"7",
+        b"\xff\xfe",
+        b'{"email": "\xff"}',
+        b"{'email': 1}",
+        b"\x00",
+        b"[" * 20_000,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+@pytest.mark.parametrize("path", JSON_ROUTES)
+def test_what_is_no_json_object_is_refused_as_a_list(site: Site, path: str, body: bytes) -> None:
+    answer = site.api.post(path, content=body, headers={"Content-Type": "application/json"})
+    detail = refusal(answer, 422)
+    assert isinstance(detail, list)
+    assert {"loc", "msg", "type"} <= set(detail[0])
+
+
+@pytest.mark.parametrize("path", JSON_ROUTES)
+def test_too_much_json_is_too_large_also_in_chunks(site: Site, path: str) -> None:
+    whole = json.dumps({"padding": "x" * 1_000_000}).encode()
+
+    def chunks() -> Iterator[bytes]:
+        for start in range(0, len(whole), 65_536):
+            yield whole[start : start + 65_536]
+
+    for content in (whole, chunks()):
+        answer = site.api.post(path, content=content, headers={"Content-Type": "application/json"})
+        assert refusal(answer, 413)
+
+
+def test_a_body_that_is_refused_does_not_repeat_what_was_sent(site: Site) -> None:
+    answer = site.api.post("/api/auth/signup", json=sign_up_form(password1="sEcReT1"))
+    assert shape_refusal(answer, "password1")
+    assert "sEcReT1" not in answer.text
+
+
+def raw(site: Site, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send bytes as they are; the answer's status, headers (names in lower case) and body."""
+    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+        connection.sendall(request)
+        with closing(connection.makefile("rb")) as answer:
+            status = int(answer.readline().split()[1])
+            headers: dict[str, str] = {}
+            while line := answer.readline().strip():
+                name, _, value = line.decode("latin-1").partition(":")
+                headers[name.lower()] = value.strip()
+            return status, headers, answer.read(int(headers.get("content-length", "0")))
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [b"GET /api/videos?x=%zz HTTP/1.1", b"GET //api//videos HTTP/1.1", b"GET /api/\xff\xfe HTTP/1.1"],
+)
+def test_an_odd_path_is_answered_in_json(site: Site, request_line: bytes) -> None:
+    status, headers, body = raw(site, request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert 400 <= status < 500
+    assert headers["content-type"].startswith("application/json")
+    assert set(json.loads(body)) == {"detail"}
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\r\n\r\n",
+        b"HELO there\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_refused_and_the_next_request_served(site: Site, garbage: bytes) -> None:
+    status, _, _ = raw(site, garbage)
+    assert 400 <= status < 500
+    assert site.api.get("/health").status_code == 200
+
+
+def test_a_client_that_hangs_up_in_the_middle_disturbs_nobody(site: Site) -> None:
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+            connection.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+    assert site.api.get("/health").status_code == 200
+
+
+# Request ids, headers, logs
+
+
+def test_a_request_keeps_the_id_it_came_with(site: Site) -> None:
+    request_id = unique("request-")
+    assert site.api.get("/health", headers={"X-Request-Id": request_id}).headers["X-Request-Id"] == request_id
+
+
+@pytest.mark.parametrize("path", ["/health", "/api/nothing", "/api/videos", "/api/public/videos?limit=x"])
+def test_every_answer_has_an_id(site: Site, path: str) -> None:
+    ids = {site.api.get(path).headers["X-Request-Id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("odd", ["x" * 5_000, "a b", "<script>", '"', "%0d%0aSet-Cookie: a"])
+def test_an_odd_request_id_is_not_handed_on(site: Site, odd: str) -> None:
+    answer = site.api.get("/health", headers={"X-Request-Id": odd})
+    assert re.fullmatch(r"[A-Za-z0-9._:-]{1,200}", answer.headers["X-Request-Id"])
+
+
+def test_the_log_names_the_request_by_its_id(site: Site) -> None:
+    request_id = unique("request-")
+    site.api.get("/api/public/videos", headers={"X-Request-Id": request_id})
+    wait_until(lambda: request_id in site.log, what="a line with the request's id", seconds=5)
+
+
+def test_the_log_holds_no_secret(site: Site) -> None:
+    secret = f"S3cret-{unique('word')}"
+    player = site.sign_up(password1=secret, password2=secret)
+    tokens = player.log_in()
+    site.api.post("/api/auth/login", json={"email": player.email, "password": f"{secret}-wrong"})
+    site.api.post("/api/auth/signup", json=sign_up_form(password1=secret, password2=f"{secret}-other"))
+    site.api.post("/api/auth/signup", content=f'{{"password1": "{secret}"')
+    player.get("/api/videos")
+    site.api.get("/api/videos", headers={"Authorization": f"Bearer {tokens['refresh_token']}"})
+    renewed = site.api.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).json()
+    marker = unique("marker-")
+    site.api.get("/health", headers={"X-Request-Id": marker})
+    site.api.get("/api/public/videos", headers={"X-Request-Id": marker})
+    wait_until(lambda: marker in site.log, what="the marker in the log", seconds=5)
+    log = site.log
+    for word in (
+        secret,
+        player.access_token,
+        tokens["access_token"],
+        tokens["refresh_token"],
+        renewed["refresh_token"],
+        site.environment["JWT_SECRET"],
+        site.environment["AWS_SECRET_ACCESS_KEY"],
+        PASSWORD,
+    ):
+        assert word not in log
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/public/videos", "/api/nothing", "/api/videos"])
+def test_every_answer_forbids_guessing_its_type_and_being_framed(site: Site, path: str) -> None:
+    headers = site.api.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Security-Policy" in headers
+
+
+def test_the_server_does_not_say_what_it_is(site: Site) -> None:
+    assert "waitress" not in site.api.get("/health").headers.get("Server", "")

@@ -1,0 +1,133 @@
+"""How much one account and one address may ask for, and what they are told above it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.sites import PASSWORD, Home, Player, Site, SiteMaker, refusal, running_site, sign_up_form, unique
+
+PER_ACCOUNT, PER_ADDRESS = 3, 8
+
+
+@pytest.fixture(scope="module")
+def strict_site(home: Home) -> Iterator[Site]:
+    """Three of anything a minute for an account; addresses are free."""
+    limits = {f"{act}_LIMIT_PER_ACCOUNT": f"{PER_ACCOUNT} per 1 minute" for act in ("LOGIN", "VOTE", "UPLOAD")}
+    with running_site(home.with_settings(**limits)) as site:
+        yield site
+
+
+def throttled(answer: httpx.Response) -> bool:
+    """Whether this is the refusal of somebody who asks too often."""
+    if answer.status_code != 429:
+        return False
+    assert isinstance(refusal(answer, 429), str)
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    return True
+
+
+def first_throttled(act: Callable[[], httpx.Response], *, tries: int = 30) -> int:
+    """After how many acts the next is refused."""
+    return next(number for number in range(tries) if throttled(act()))
+
+
+def wrong_password(site: Site, email: str) -> httpx.Response:
+    return site.api.post("/api/auth/login", json={"email": email, "password": "a wrong guess"})
+
+
+def log_in(site: Site, player: Player) -> httpx.Response:
+    return site.api.post("/api/auth/login", json={"email": player.email, "password": player.password})
+
+
+def test_guessing_an_accounts_password_is_throttled(strict_site: Site) -> None:
+    player = strict_site.sign_up()
+    assert first_throttled(lambda: wrong_password(strict_site, player.email)) == PER_ACCOUNT
+
+
+def test_a_throttled_account_is_shut_for_the_right_password_too(strict_site: Site) -> None:
+    player = strict_site.sign_up()
+    first_throttled(lambda: wrong_password(strict_site, player.email))
+    assert throttled(log_in(strict_site, player))
+
+
+def test_a_throttled_account_shuts_no_other(strict_site: Site) -> None:
+    player, other = strict_site.sign_up(), strict_site.sign_up()
+    first_throttled(lambda: wrong_password(strict_site, player.email))
+    assert log_in(strict_site, other).status_code == 200
+
+
+def test_an_unknown_address_is_throttled_like_a_known_one(strict_site: Site) -> None:
+    email = f"{unique('nobody')}@example.com"
+    assert first_throttled(lambda: wrong_password(strict_site, email)) == PER_ACCOUNT
+
+
+def test_other_case_is_no_other_account_to_the_throttle(strict_site: Site) -> None:
+    player = strict_site.sign_up()
+    spellings = iter([player.email, player.email.upper(), player.email.title(), player.email.upper()])
+    assert first_throttled(lambda: wrong_password(strict_site, next(spellings))) == PER_ACCOUNT
+
+
+def test_a_throttled_account_stays_signed_in_where_it_is(strict_site: Site) -> None:
+    player = strict_site.sign_up()
+    first_throttled(lambda: wrong_password(strict_site, player.email))
+    assert player.get("/api/videos").status_code == 200
+
+
+def test_votes_of_an_account_are_limited_and_the_one_too_many_is_not_counted(strict_site: Site) -> None:
+    voter, owner = strict_site.sign_up(), strict_site.sign_up()
+    videos = [strict_site.publish_video(owner) for _ in range(PER_ACCOUNT + 1)]
+    answers = [voter.vote(video_id) for video_id in videos]
+    assert [answer.status_code for answer in answers] == [200] * PER_ACCOUNT + [429]
+    assert throttled(answers[-1])
+    assert strict_site.api.get(f"/api/public/videos/{videos[-1]}").json()["votes"] == 0
+    assert strict_site.sign_up().vote(videos[-1]).status_code == 200
+
+
+def test_uploads_of_an_account_are_limited_and_the_one_too_many_leaves_nothing(
+    strict_site: Site, small_clip: Path
+) -> None:
+    player = strict_site.sign_up()
+    answers = [player.upload(small_clip, title=str(number)) for number in range(PER_ACCOUNT + 1)]
+    assert [answer.status_code for answer in answers] == [201] * PER_ACCOUNT + [429]
+    assert throttled(answers[-1])
+    assert strict_site.video_count(player) == PER_ACCOUNT
+    assert list(strict_site.work_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "act"),
+    [
+        ("LOGIN_LIMIT_PER_ADDRESS", lambda site: wrong_password(site, f"{unique('ana')}@example.com")),
+        ("SIGNUP_LIMIT_PER_ADDRESS", lambda site: site.api.post("/api/auth/signup", json=sign_up_form())),
+    ],
+    ids=["sign-in", "sign-up"],
+)
+def test_an_address_that_tries_many_accounts_is_throttled(
+    make_site: SiteMaker, setting: str, act: Callable[[Site], httpx.Response]
+) -> None:
+    # An odd window: the counters of a limit are shared by every site on one Redis.
+    site = make_site({setting: f"{PER_ADDRESS} per 59 second"})
+    assert first_throttled(lambda: act(site)) == PER_ADDRESS
+    assert site.api.get("/api/public/videos").status_code == 200
+
+
+def test_an_address_that_votes_with_many_accounts_is_throttled(make_site: SiteMaker) -> None:
+    site = make_site(VOTE_LIMIT_PER_ADDRESS=f"{PER_ADDRESS} per 58 second")
+    video_id = site.publish_video(site.sign_up())
+    voters = iter([site.sign_up() for _ in range(PER_ADDRESS + 1)])
+    assert first_throttled(lambda: next(voters).vote(video_id)) == PER_ADDRESS
+    assert site.api.get(f"/api/public/videos/{video_id}").json()["votes"] == PER_ADDRESS
+
+
+def test_an_address_that_nobody_trusts_cannot_say_it_is_another(make_site: SiteMaker) -> None:
+    site = make_site(LOGIN_LIMIT_PER_ADDRESS=f"{PER_ADDRESS} per 57 second")
+    numbers = iter(range(1, 200))
+
+    def guess() -> httpx.Response:
+        body = {"email": f"{unique('ana')}@example.com", "password": PASSWORD}
+        pretended = {"X-Forwarded-For": f"203.0.113.{next(numbers)}"}
+        return site.api.post("/api/auth/login", json=body, headers=pretended)
+
+    assert first_throttled(guess) == PER_ADDRESS

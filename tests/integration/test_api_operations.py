@@ -1,0 +1,247 @@
+"""/health, /ready and /metrics: what balancers, operators and Prometheus see, also when a part is down."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.backends import Cable, wait_until
+from tests.sites import Home, Site, SiteMaker, refusal, sign_up_form
+
+LayCable = Callable[[int], Cable]
+PARTS = ("database", "queue", "storage")
+BALANCER_PATIENCE_SECONDS = 5
+
+
+def set_port(url: str, port: int) -> str:
+    head, _, tail = url.rpartition(":")
+    return f"{head}:{port}{tail.lstrip('0123456789')}"
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2].partition("/")[0])
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A cable to each part a site depends on, and the settings that lead through them."""
+
+    to: dict[str, Cable]
+    settings: dict[str, str]
+
+
+@pytest.fixture
+def wiring(home: Home, lay_cable: LayCable) -> Wiring:
+    """On the embedded backend the database and the queue are files: only the storage has a cable."""
+    variables = {"storage": "AWS_ENDPOINT_URL"}
+    if home.backend == "production":
+        variables |= {"database": "DATABASE_URL", "queue": "QUEUE_URL"}
+    to = {part: lay_cable(port_of(home.environment[name])) for part, name in variables.items()}
+    return Wiring(to, {name: set_port(home.environment[name], to[part].port) for part, name in variables.items()})
+
+
+on_every_cable = pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param("database", marks=pytest.mark.only_on("production")),
+        pytest.param("queue", marks=pytest.mark.only_on("production")),
+        "storage",
+    ],
+)
+
+
+def parts_down(site: Site, *, deep: bool = False) -> tuple[int, set[str]]:
+    answer = site.api.get("/ready", params={"deep": "1"} if deep else {})
+    told = answer.json()
+    assert set(told) >= set(PARTS)
+    return answer.status_code, {part for part in PARTS if told[part] != "ok"}
+
+
+# Well
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/", "/api/health", "/api/health/"])
+def test_a_process_that_lives_says_so(site: Site, path: str) -> None:
+    answer = site.api.get(path)
+    assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
+
+
+@pytest.mark.parametrize("query", ["", "?deep=1", "?deep=0", "?colour=red"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_site_whose_parts_are_well_is_ready(site: Site, query: str, slash: str) -> None:
+    answer = site.api.get(f"/ready{slash}{query}")
+    assert answer.status_code == 200
+    assert {part: answer.json()[part] for part in PARTS} == dict.fromkeys(PARTS, "ok")
+
+
+def test_metrics_are_prometheus_text_and_count_requests_by_route(site: Site) -> None:
+    def counted() -> float:
+        families = text_string_to_metric_families(site.api.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+        return sum(s.value for s in samples if s.name.endswith("requests_total") and "rankings" in str(s.labels))
+
+    before = counted()
+    for _ in range(3):
+        site.api.get("/api/public/rankings")
+    assert counted() == before + 3
+    assert site.api.get("/metrics").headers["content-type"].startswith("text/plain")
+
+
+def test_metrics_have_no_label_that_a_stranger_can_make_up(site: Site) -> None:
+    site.api.get("/api/made-up-by-a-stranger")
+    site.api.get("/api/public/videos/made-up-by-a-stranger")
+    site.api.request("MADEUP", "/api/videos")
+    text = site.api.get("/metrics").text
+    assert "made-up" not in text
+    assert "MADEUP" not in text
+
+
+# A part goes down
+
+
+@on_every_cable
+def test_a_part_that_goes_down_is_told_without_giving_the_machine_up(
+    wiring: Wiring, make_site: SiteMaker, part: str
+) -> None:
+    site = make_site(wiring.settings)
+    wiring.to[part].cut()
+    wait_until(lambda: parts_down(site) == (200, {part}), what=f"{part} told down", seconds=30)
+    answer = site.api.get("/ready?deep=1")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert parts_down(site, deep=True) == (503, {part})
+    assert site.api.get("/health").status_code == 200
+    wiring.to[part].plug_in()
+    wait_until(lambda: parts_down(site, deep=True) == (200, set()), what=f"{part} told well", seconds=10)
+
+
+@on_every_cable
+def test_a_part_that_hangs_does_not_make_readiness_hang(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
+    site = make_site(wiring.settings)
+    wiring.to[part].muffle()
+
+    def told_down() -> bool:
+        began = time.monotonic()
+        told = parts_down(site)
+        assert time.monotonic() - began < BALANCER_PATIENCE_SECONDS
+        return told == (200, {part})
+
+    wait_until(told_down, what=f"{part} told down", seconds=30)
+
+
+@on_every_cable
+def test_before_first_contact_only_the_queue_may_be_missing(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
+    wiring.to[part].cut()
+    site = make_site(wiring.settings, ready=part == "queue")
+    answer = site.api.get("/ready")
+    assert answer.status_code == (200 if part == "queue" else 503)
+    assert answer.json()[part] != "ok"
+    assert ("Retry-After" in answer.headers) is (part != "queue")
+    assert site.api.get("/health").status_code == 200
+    wiring.to[part].plug_in()
+    wait_until(lambda: parts_down(site) == (200, set()), what="readiness", seconds=10)
+
+
+# What still works then
+
+
+@pytest.mark.only_on("production")
+@pytest.mark.parametrize("fault", [Cable.cut, Cable.muffle], ids=["gone", "hanging"])
+def test_without_its_database_the_api_answers_503_and_recovers_by_itself(
+    wiring: Wiring, make_site: SiteMaker, fault: Callable[[Cable], None]
+) -> None:
+    site = make_site(wiring.settings)
+    player = site.sign_up()
+    fault(wiring.to["database"])
+    answers = [
+        site.api.get("/api/public/videos"),
+        site.api.post("/api/auth/login", json={"email": player.email, "password": player.password}),
+        player.get("/api/videos"),
+    ]
+    for answer in answers:
+        assert isinstance(refusal(answer, 503), str)
+        assert int(answer.headers["Retry-After"]) > 0
+    wiring.to["database"].plug_in()
+    wait_until(lambda: player.get("/api/videos").status_code == 200, what="recovery", seconds=10)
+
+
+@pytest.mark.only_on("production")
+@pytest.mark.parametrize("fault", [Cable.cut, Cable.muffle], ids=["gone", "hanging"])
+def test_without_its_queue_the_api_lets_everybody_in_and_counts_that(
+    wiring: Wiring, make_site: SiteMaker, fault: Callable[[Cable], None]
+) -> None:
+    site = make_site(wiring.settings, VOTE_LIMIT_PER_ACCOUNT="1 per 1 minute")
+    video_id = site.publish_video(site.sign_up())
+    voter = site.sign_up()
+    fault(wiring.to["queue"])
+    began = time.monotonic()
+    assert voter.vote(video_id).status_code == 200
+    assert refusal(voter.vote(video_id), 400)
+    assert voter.log_in()
+    assert time.monotonic() - began < 15
+    assert "rising_stars_limits_failed_open_total 0.0" not in site.api.get("/metrics").text
+
+
+@pytest.mark.only_on("production")
+@pytest.mark.parametrize("fault", [Cable.cut, Cable.muffle], ids=["gone", "hanging"])
+def test_without_its_queue_the_api_takes_clips(
+    wiring: Wiring, make_site: SiteMaker, small_clip: Path, fault: Callable[[Cable], None]
+) -> None:
+    site = make_site(wiring.settings)
+    player = site.sign_up()
+    fault(wiring.to["queue"])
+    began = time.monotonic()
+    assert player.upload(small_clip).status_code == 201
+    assert time.monotonic() - began < 10
+    assert [video["status"] for video in player.get("/api/videos").json()] == ["uploaded"]
+
+
+def test_without_its_storage_an_upload_is_refused_for_now_and_leaves_nothing(
+    wiring: Wiring, make_site: SiteMaker, small_clip: Path
+) -> None:
+    site = make_site(wiring.settings)
+    player = site.sign_up()
+    wiring.to["storage"].cut()
+    answer = player.upload(small_clip)
+    assert isinstance(refusal(answer, 503), str)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert list(site.work_dir.iterdir()) == []
+    assert site.video_count(player) == 0
+    assert player.get("/api/videos").json() == []
+
+
+def test_the_public_list_needs_no_storage(wiring: Wiring, make_site: SiteMaker) -> None:
+    site = make_site(wiring.settings)
+    video_id = site.publish_video(site.sign_up())
+    wiring.to["storage"].cut()
+    assert site.api.get(f"/api/public/videos/{video_id}").status_code == 200
+
+
+# The end
+
+
+def test_a_process_that_is_told_to_stop_says_so_and_finishes_what_it_has_begun(make_site: SiteMaker) -> None:
+    site = make_site()
+    form = json.dumps(sign_up_form()).encode()
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as slow:
+        head = f"POST /api/auth/signup HTTP/1.1\r\nHost: x\r\nContent-Length: {len(form)}\r\n"
+        slow.sendall(f"{head}Content-Type: application/json\r\nConnection: close\r\n\r\n".encode() + form[:10])
+        # A second connection that is open before the stop: it asks how the process is afterwards.
+        assert site.api.get("/ready").status_code == 200
+        os.kill(site.processes["api"].pid, signal.SIGTERM)
+        wait_until(lambda: site.api.get("/ready").status_code == 503, what="a draining /ready", seconds=5)
+        assert site.processes["api"].running
+        slow.sendall(form[10:])
+        with closing(slow.makefile("rb")) as answer:
+            assert answer.readline().split()[1] == b"201"
+    site.api.close()
+    wait_until(lambda: not site.processes["api"].running, what="the end", seconds=20)
+    assert site.processes["api"].stop() == 0

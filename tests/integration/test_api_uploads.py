@@ -1,0 +1,177 @@
+"""POST /api/videos/upload: what is accepted, and what comes of it. `test_bad_uploads.py` has the refusals."""
+
+import hashlib
+import uuid
+from pathlib import Path
+
+import pytest
+
+from app.db.models import Job, JobState, Video, VideoStatus
+from tests.sites import Json, Player, Site, refusal, unique
+
+MESSAGE = "Video subido correctamente. Procesamiento en curso."
+
+
+def accepted(player: Player, clip: Path, **options: object) -> str:
+    """Upload, and give the new clip's id."""
+    answer = player.upload(clip, **options)  # type: ignore[arg-type]
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["task_id"])
+
+
+def test_an_upload_is_answered_with_its_id_and_stored_and_queued(site: Site, small_clip: Path) -> None:
+    player = site.sign_up()
+    answer = player.upload(small_clip, title="Mi mejor jugada")
+    assert answer.status_code == 201
+    body = answer.json()
+    assert body["message"] == MESSAGE
+    assert set(body) - {"video_id"} == {"message", "task_id"}
+    assert body.get("video_id", body["task_id"]) == body["task_id"]
+    video_id = uuid.UUID(body["task_id"])
+    with site.tables():
+        video, job = Video.get_by_id(video_id), Job.get(Job.video == video_id)
+        assert (video.title, video.status, str(video.user_id)) == ("Mi mejor jugada", VideoStatus.UPLOADED, player.id)
+        assert video.original_bytes == small_clip.stat().st_size
+        assert video.original_sha256 == hashlib.sha256(small_clip.read_bytes()).hexdigest()
+        assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+    assert f"unprocessed-videos/{video_id}.mp4" in site.bucket.stored_keys()
+    assert list(site.work_dir.iterdir()) == []
+
+
+def test_the_stored_original_is_what_was_sent_byte_by_byte(site: Site, small_clip: Path) -> None:
+    video_id = accepted(site.sign_up(), small_clip)
+    with site.bucket.client() as client:
+        stored = client.get_object(Bucket=site.bucket.name, Key=f"unprocessed-videos/{video_id}.mp4")["Body"].read()
+    assert stored == small_clip.read_bytes()
+
+
+def test_a_new_clip_is_its_owners_but_not_yet_the_publics(site: Site, small_clip: Path) -> None:
+    player = site.sign_up()
+    video_id = accepted(player, small_clip)
+    assert [video["video_id"] for video in player.get("/api/videos").json()] == [video_id]
+    assert player.get(f"/api/videos/{video_id}").json()["status"] == "uploaded"
+    assert refusal(site.api.get(f"/api/public/videos/{video_id}"), 404)
+    assert refusal(player.vote(video_id), 404)
+
+
+@pytest.mark.parametrize("part", ["video_file", "file"])
+def test_the_file_may_have_either_name(site: Site, small_clip: Path, part: str) -> None:
+    assert accepted(site.sign_up(), small_clip, part=part)
+
+
+def test_the_route_answers_with_a_trailing_slash_too(site: Site, small_clip: Path) -> None:
+    with small_clip.open("rb") as video:
+        answer = site.sign_up().request(
+            "POST",
+            "/api/videos/upload/",
+            data={"title": "Clip"},
+            files={"video_file": ("clip.mp4", video, "video/mp4")},
+        )
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "x",
+        "x" * 200,
+        "🏀" * 200,
+        "👨‍👩‍👧 en la final",
+        "مباراة النهائي",
+        "\u202egnp.kcart",
+        "<b>Ana</b> & 'Eva'",
+        "{{7*7}}",
+        "ñandú",
+        "ﷺ",
+    ],
+)
+def test_a_title_comes_back_as_the_data_it_is(site: Site, small_clip: Path, title: str) -> None:
+    player = site.sign_up()
+    video_id = accepted(player, small_clip, title=title)
+    shown = player.get(f"/api/videos/{video_id}")
+    assert shown.json()["title"] == title
+    assert shown.headers["content-type"].startswith("application/json")
+    assert [video["title"] for video in player.get("/api/videos").json()] == [title]
+
+
+FILE_NAMES = (
+    "../../etc/passwd",
+    "..\\..\\boot.ini",
+    "/absolute/clip.mp4",
+    "a\x00b.mp4",
+    "n" * 300 + ".mp4",
+    "clip",
+    "🏀.mp4",
+    "clip.MOV",
+)
+
+
+@pytest.mark.parametrize("filename", FILE_NAMES, ids=repr)
+def test_the_files_name_on_the_players_machine_means_nothing(site: Site, small_clip: Path, filename: str) -> None:
+    player, files_before = site.sign_up(), everything_below(site.home.folder)
+    video_id = accepted(player, small_clip, filename=filename)
+    assert f"unprocessed-videos/{video_id}.mp4" in site.bucket.stored_keys()
+    assert list(site.work_dir.iterdir()) == []
+    assert everything_below(site.home.folder) == files_before
+
+
+def everything_below(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if not path.name.endswith(("-wal", "-shm", "-journal"))}
+
+
+def test_other_fields_of_the_form_are_ignored(site: Site, small_clip: Path) -> None:
+    with small_clip.open("rb") as video:
+        answer = site.sign_up().request(
+            "POST",
+            "/api/videos/upload",
+            data={"title": "Clip", "description": "x", "user_id": "1"},
+            files={"video_file": ("clip.mp4", video, "video/mp4")},
+        )
+    assert answer.status_code in {201, 422}
+
+
+def test_two_uploads_are_two_clips(site: Site, small_clip: Path) -> None:
+    player = site.sign_up()
+    assert accepted(player, small_clip) != accepted(player, small_clip)
+    assert site.video_count(player) == 2
+
+
+# Sent twice
+
+
+def keyed() -> dict[str, str]:
+    return {"Idempotency-Key": unique("key")}
+
+
+def test_the_same_key_and_body_make_one_clip(site: Site, small_clip: Path) -> None:
+    player, key = site.sign_up(), keyed()
+    answers: list[Json] = [player.upload(small_clip, headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert site.video_count(player) == 1
+
+
+@pytest.mark.parametrize("change", ["title", "clip"])
+def test_the_same_key_with_another_body_is_refused(site: Site, small_clip: Path, tmp_path: Path, change: str) -> None:
+    player, key = site.sign_up(), keyed()
+    accepted(player, small_clip, headers=key)
+    other_clip = tmp_path / "other.mp4"
+    other_clip.write_bytes(small_clip.read_bytes() + b"\x00\x00\x00\x08free")
+    other = player.upload(
+        other_clip if change == "clip" else small_clip, title="Other" if change == "title" else "Clip", headers=key
+    )
+    assert "Idempotency-Key" in str(refusal(other, 422))
+    assert site.video_count(player) == 1
+    assert list(site.work_dir.iterdir()) == []
+
+
+def test_two_players_may_use_the_same_key(site: Site, small_clip: Path) -> None:
+    key = keyed()
+    assert accepted(site.sign_up(), small_clip, headers=key) != accepted(site.sign_up(), small_clip, headers=key)
+
+
+def test_a_refused_upload_does_not_use_its_key_up(site: Site, small_clip: Path, tmp_path: Path) -> None:
+    player, key, text = site.sign_up(), keyed(), tmp_path / "text.mp4"
+    text.write_text("no clip")
+    assert refusal(player.upload(text, headers=key), 400)
+    assert accepted(player, small_clip, headers=key)

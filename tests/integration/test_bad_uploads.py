@@ -1,0 +1,433 @@
+"""Every bad upload: what it is told, and that nothing of it is left behind."""
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.config import MAX_CLIP_BYTES
+from tests.sites import Player, Site, refusal, shape_refusal
+
+UPLOAD = "/api/videos/upload"
+INVALID_TYPE = "Tipo de archivo inválido"
+BOUNDARY = b"bxxxxxxxxxxxxxxxxxxb"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY.decode()}"
+
+
+@contextmanager
+def nothing_left_behind(site: Site, player: Player) -> Iterator[None]:
+    """No temporary file, no object, no unfinished upload, no row."""
+    objects, rows = site.bucket.stored_keys(), site.video_count(player)
+    yield
+    assert list(site.work_dir.iterdir()) == []
+    assert list(site.temporary_dir.iterdir()) == []
+    assert site.bucket.stored_keys() == objects
+    assert site.bucket.unfinished_uploads() == []
+    assert site.video_count(player) == rows
+
+
+# Files that are no clips
+
+
+def ffmpeg(*arguments: str) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True, stdin=subprocess.DEVNULL)
+
+
+def colour(path: Path, *, size: str = "1920x1080", rate: int = 1, seconds: float = 20, container: str = "mp4") -> None:
+    """A clip of one colour; full chroma, which odd sizes need."""
+    source = f"color=c=orange:size={size}:rate={rate}:duration={seconds},format=yuv444p"
+    ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", "-f", container, str(path))
+
+
+def sound_alone(path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=30", "-c:a", "aac", str(path))
+
+
+def picture(path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "color=size=1920x1080", "-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(path))
+
+
+def noise(path: Path, *flags: str) -> None:
+    """A clip with enough in it that half of it is still something."""
+    source = "testsrc2=size=1920x1080:rate=1:duration=20"
+    ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", *flags, str(path))
+
+
+def cut_in_half(path: Path, *flags: str) -> None:
+    noise(path, *flags)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_moov(path: Path) -> None:
+    noise(path)
+    content = path.read_bytes()
+    at = content.rindex(b"moov") - 4
+    size = int.from_bytes(content[at : at + 4], "big")
+    path.write_bytes(content[:at] + content[at + size :])
+
+
+HLS = """#EXTM3U
+#EXT-X-TARGETDURATION:30
+#EXTINF:30,
+{victim}
+#EXT-X-ENDLIST
+"""
+DASH = """<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT30S" profiles="urn:mpeg:dash:profile:full:2011">
+<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1" width="1920" height="1080">
+<BaseURL>{victim}</BaseURL></Representation></AdaptationSet></Period></MPD>
+"""
+FFCONCAT = "ffconcat version 1.0\nfile {victim}\nduration 30\n"
+
+
+def pointing_at_another_players_file(text: str, scheme: str = "") -> Callable[[Path], None]:
+    """A playlist whose one item is a good clip of somebody else on the same machine."""
+
+    def write(path: Path) -> None:
+        victim = path.with_name("victim.mp4")
+        if not victim.exists():
+            colour(victim, seconds=30)
+        path.write_text(text.format(victim=f"{scheme}{victim}"))
+
+    return write
+
+
+NO_CLIPS: dict[str, Callable[[Path], object]] = {
+    "empty": Path.touch,
+    "text": lambda path: path.write_text("I am a video, honestly.\n" * 1000),
+    "JPEG": picture,
+    "PDF": lambda path: path.write_bytes(b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"),
+    "HTML": lambda path: path.write_text("<html><script>alert(1)</script></html>"),
+    "zeros": lambda path: path.write_bytes(bytes(100_000)),
+    "the first box alone": lambda path: path.write_bytes(b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"),
+    "MOV": lambda path: colour(path, container="mov"),
+    "Matroska": lambda path: colour(path, container="matroska"),
+    "MP4 without moov": without_moov,
+    "MP4 without a video track": sound_alone,
+    "MP4 cut in half, index in front": lambda path: cut_in_half(path, "-movflags", "+faststart"),
+    "MP4 cut in half, index behind": cut_in_half,
+    "HLS": pointing_at_another_players_file(HLS),
+    "HLS with file:": pointing_at_another_players_file(HLS, "file:"),
+    "DASH": pointing_at_another_players_file(DASH, "file:"),
+    "ffconcat": pointing_at_another_players_file(FFCONCAT),
+}
+
+OUT_OF_BOUNDS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "19.9 s": (lambda path: colour(path, rate=10, seconds=19.9), "duración"),
+    "60.1 s": (lambda path: colour(path, rate=10, seconds=60.1), "duración"),
+    "1919 wide": (lambda path: colour(path, size="1919x1080"), "resolución"),
+    "1079 high": (lambda path: colour(path, size="1920x1079"), "resolución"),
+    "portrait, 1079 wide": (lambda path: colour(path, size="1079x1920"), "resolución"),
+    "square": (lambda path: colour(path, size="1080x1080"), "resolución"),
+    "8193 wide": (lambda path: colour(path, size="8193x1080"), "resolución"),
+    "8193 high": (lambda path: colour(path, size="1080x8193"), "resolución"),
+    "16384 wide": (lambda path: colour(path, size="16384x1080"), "resolución"),
+}
+
+JUST_WITHIN: dict[str, Callable[[Path], object]] = {
+    "20.0 s": lambda path: colour(path, rate=10, seconds=20),
+    "60.0 s": lambda path: colour(path, rate=1, seconds=60),
+    "portrait": lambda path: colour(path, size="1080x1920"),
+    "8192 wide": lambda path: colour(path, size="8192x1080"),
+}
+
+
+@pytest.fixture(scope="session")
+def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Makes each file once for all backends."""
+    folder = tmp_path_factory.mktemp("bad-clips")
+
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        path = folder / f"{name}.mp4".replace(":", "")
+        if not path.exists():
+            write(path)
+        return path
+
+    return make
+
+
+MakeClip = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture
+def player(site: Site) -> Player:
+    return site.sign_up()
+
+
+@pytest.mark.parametrize("name", NO_CLIPS)
+def test_a_file_that_is_no_clip_is_refused_as_such(site: Site, player: Player, make_clip: MakeClip, name: str) -> None:
+    clip = make_clip(name, NO_CLIPS[name])
+    with nothing_left_behind(site, player):
+        assert refusal(player.upload(clip), 400).startswith(INVALID_TYPE)
+
+
+@pytest.mark.parametrize("name", OUT_OF_BOUNDS)
+def test_a_clip_out_of_bounds_is_told_which(site: Site, player: Player, make_clip: MakeClip, name: str) -> None:
+    write, bound = OUT_OF_BOUNDS[name]
+    clip = make_clip(name, write)
+    with nothing_left_behind(site, player):
+        assert bound in refusal(player.upload(clip), 400)
+
+
+@pytest.mark.parametrize("name", JUST_WITHIN)
+def test_a_clip_at_the_bound_is_accepted(player: Player, make_clip: MakeClip, name: str) -> None:
+    assert player.upload(make_clip(name, JUST_WITHIN[name])).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "text/html", "application/octet-stream", ""])
+def test_what_the_client_calls_the_file_decides_nothing(
+    player: Player, small_clip: Path, make_clip: MakeClip, kind: str
+) -> None:
+    for clip, status in ((small_clip, 201), (make_clip("JPEG", picture), 400)):
+        with clip.open("rb") as video:
+            files = {"video_file": ("clip.mp4", video, kind)}
+            assert player.request("POST", UPLOAD, data={"title": "Clip"}, files=files).status_code == status
+
+
+# Size
+
+
+@pytest.fixture(scope="session")
+def largest_clip(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return padded(small_clip, tmp_path_factory.mktemp("largest") / "largest.mp4", MAX_CLIP_BYTES)
+
+
+@pytest.fixture(scope="session")
+def too_large_clip(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return padded(small_clip, tmp_path_factory.mktemp("too-large") / "too-large.mp4", MAX_CLIP_BYTES + 1)
+
+
+def padded(clip: Path, path: Path, size: int) -> Path:
+    """The clip with a box of nothing behind it, so that the file has exactly `size` bytes."""
+    content = clip.read_bytes()
+    with path.open("wb") as file:
+        file.write(content + (size - len(content)).to_bytes(4, "big") + b"free")
+        file.truncate(size)
+    return path
+
+
+def in_chunks(player: Player, clip: Path) -> httpx.Response:
+    """Upload without saying how much will come."""
+
+    def body() -> Iterator[bytes]:
+        yield head_of(("title", None)) + b"Clip\r\n" + head_of(("video_file", "clip.mp4"))
+        with clip.open("rb") as video:
+            while chunk := video.read(1 << 20):
+                yield chunk
+        yield b"\r\n--" + BOUNDARY + b"--\r\n"
+
+    return player.request("POST", UPLOAD, content=body(), headers={"Content-Type": MULTIPART})
+
+
+def head_of(part: tuple[str, str | None]) -> bytes:
+    name, filename = part
+    file = f'; filename="{filename}"\r\nContent-Type: video/mp4' if filename is not None else ""
+    return b"--" + BOUNDARY + f'\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode()
+
+
+SENDERS = pytest.mark.parametrize("send", [Player.upload, in_chunks], ids=["by Content-Length", "chunked"])
+
+
+@SENDERS
+def test_a_clip_of_exactly_100_mib_is_accepted(
+    site: Site, player: Player, largest_clip: Path, send: Callable[[Player, Path], httpx.Response]
+) -> None:
+    assert largest_clip.stat().st_size == 104_857_600
+    answer = send(player, largest_clip)
+    assert answer.status_code == 201, answer.text
+    with site.bucket.client() as client:
+        key = f"unprocessed-videos/{answer.json()['task_id']}.mp4"
+        assert client.head_object(Bucket=site.bucket.name, Key=key)["ContentLength"] == 104_857_600
+    assert list(site.work_dir.iterdir()) == []
+
+
+@SENDERS
+def test_one_byte_more_is_refused(
+    site: Site, player: Player, too_large_clip: Path, send: Callable[[Player, Path], httpx.Response]
+) -> None:
+    assert too_large_clip.stat().st_size == 104_857_601
+    with nothing_left_behind(site, player):
+        assert "104857600" in refusal(send(player, too_large_clip), 400).replace(",", "").replace(".", "")
+
+
+def test_a_body_that_says_it_is_huge_is_refused_in_json_before_it_comes(site: Site, player: Player) -> None:
+    with nothing_left_behind(site, player), closing(begin_upload(site, player, length=10**12)) as connection:
+        status, body = read_answer(connection)
+        assert status in {400, 413}
+        assert b'"detail"' in body
+
+
+# Broken bodies
+
+
+def form(*parts: tuple[str, str | None, bytes], end: bytes = b"--\r\n") -> bytes:
+    """A multipart body: name, file name and content of each part."""
+    written = b"".join(head_of((name, filename)) + content + b"\r\n" for name, filename, content in parts)
+    return written + b"--" + BOUNDARY + end
+
+
+TITLE = ("title", None, b"Clip")
+
+
+def post(player: Player, body: bytes, kind: str = MULTIPART) -> httpx.Response:
+    return player.request("POST", UPLOAD, content=body, headers={"Content-Type": kind})
+
+
+@pytest.mark.parametrize("names", [("video_file", "video_file"), ("file", "file"), ("video_file", "file")])
+def test_two_files_are_refused(site: Site, player: Player, small_clip: Path, names: tuple[str, str]) -> None:
+    files = [(name, "clip.mp4", small_clip.read_bytes()) for name in names]
+    with nothing_left_behind(site, player):
+        assert isinstance(refusal(post(player, form(TITLE, *files)), 400), str)
+
+
+BROKEN: dict[str, tuple[str, bytes]] = {
+    "no boundary in the header": ("multipart/form-data", form(TITLE, ("video_file", "clip.mp4", b"x"))),
+    "an empty boundary": ("multipart/form-data; boundary=", form(TITLE)),
+    "another boundary in the body": ("multipart/form-data; boundary=other", form(TITLE)),
+    "no last boundary": (MULTIPART, form(TITLE, ("video_file", "clip.mp4", b"x" * 1000))[:-500]),
+    "ends inside a header": (MULTIPART, b"--" + BOUNDARY + b"\r\nContent-Disposition: form-da"),
+    "a header without a colon": (MULTIPART, b"--" + BOUNDARY + b"\r\nrubbish\r\n\r\nx\r\n--" + BOUNDARY + b"--\r\n"),
+    "an endless header": (MULTIPART, b"--" + BOUNDARY + b"\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\nx"),
+    "ten thousand parts": (MULTIPART, form(*[("x", None, b"x")] * 10_000)),
+    "rubbish": (MULTIPART, b"\xff\xfe\x00rubbish" * 100),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_form_is_refused(site: Site, player: Player, name: str) -> None:
+    kind, body = BROKEN[name]
+    with nothing_left_behind(site, player):
+        assert isinstance(refusal(post(player, body, kind), 400), str)
+
+
+def test_no_body_at_all_is_refused(site: Site, player: Player) -> None:
+    with nothing_left_behind(site, player):
+        answer = player.request("POST", UPLOAD)
+        assert answer.status_code in {400, 422}
+        assert refusal(answer, answer.status_code)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain", "", "rubbish"])
+def test_what_is_no_form_is_refused_as_a_list(site: Site, player: Player, kind: str) -> None:
+    with nothing_left_behind(site, player):
+        assert isinstance(refusal(post(player, b'{"title": "Clip"}', kind), 422), list)
+
+
+def begin_upload(site: Site, player: Player, *, length: int) -> socket.socket:
+    """Send the head of an upload that promises `length` bytes."""
+    connection = socket.create_connection(("127.0.0.1", site.port), timeout=20)
+    head = (
+        f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {player.access_token}\r\n"
+        f"Content-Type: {MULTIPART}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    )
+    connection.sendall(head.encode())
+    return connection
+
+
+def read_answer(connection: socket.socket) -> tuple[int, bytes]:
+    with closing(connection.makefile("rb")) as answer:
+        status = int(answer.readline().split()[1])
+        return status, answer.read()
+
+
+@pytest.mark.parametrize("sent", [0.0, 0.5, 0.99])
+def test_a_body_that_is_cut_off_leaves_nothing(site: Site, player: Player, too_large_clip: Path, sent: float) -> None:
+    body = form(TITLE, ("video_file", "clip.mp4", too_large_clip.read_bytes()[:8_000_000]))
+    with nothing_left_behind(site, player), closing(begin_upload(site, player, length=len(body))) as connection:
+        connection.sendall(body[: int(len(body) * sent)])
+        connection.shutdown(socket.SHUT_WR)
+        # The other end hangs up when it has understood that no more will come.
+        while connection.recv(4096):
+            pass
+
+
+def test_a_chunked_body_that_is_cut_off_leaves_nothing(site: Site, player: Player) -> None:
+    head = f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART}\r\nTransfer-Encoding: chunked\r\n"
+    with (
+        nothing_left_behind(site, player),
+        socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection,
+    ):
+        connection.sendall(
+            f"{head}Authorization: Bearer {player.access_token}\r\n\r\n100000\r\n".encode() + b"x" * 5_000
+        )
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+
+
+# Fields
+
+
+def test_a_missing_title_is_missed_by_name(site: Site, player: Player, small_clip: Path) -> None:
+    with nothing_left_behind(site, player):
+        body = form(("video_file", "clip.mp4", small_clip.read_bytes()))
+        assert shape_refusal(post(player, body), "title")
+
+
+def test_a_missing_file_is_missed_by_name(site: Site, player: Player) -> None:
+    with nothing_left_behind(site, player):
+        assert shape_refusal(post(player, form(TITLE)), "video_file")
+
+
+def test_text_in_the_place_of_the_file_is_no_file(site: Site, player: Player) -> None:
+    with nothing_left_behind(site, player):
+        assert shape_refusal(post(player, form(TITLE, ("video_file", None, b"text"))), "video_file")
+
+
+def test_an_empty_title_is_refused_by_name(site: Site, player: Player, small_clip: Path) -> None:
+    with nothing_left_behind(site, player):
+        assert shape_refusal(player.upload(small_clip, title=""), "title")
+
+
+@pytest.mark.parametrize("title", [" ", "\t\n ", "\u3000", "\u00a0"], ids=ascii)
+def test_a_blank_title_is_refused(site: Site, player: Player, small_clip: Path, title: str) -> None:
+    with nothing_left_behind(site, player):
+        assert refusal(player.upload(small_clip, title=title), 400) == "El título del video no puede estar vacío"
+
+
+@pytest.mark.parametrize("title", ["x" * 201, "🏀" * 201, "x" * 1_000_000], ids=["201", "201 emoji", "a megabyte"])
+def test_a_title_over_200_characters_is_refused(site: Site, player: Player, small_clip: Path, title: str) -> None:
+    with nothing_left_behind(site, player):
+        assert "200" in refusal(player.upload(small_clip, title=title), 400)
+
+
+@pytest.mark.parametrize("title", [b"a\x00b", b"\xff\xfe", b"\xed\xa0\x80", b"a\x1b[31m"], ids=repr)
+def test_a_title_that_is_no_text_is_refused(site: Site, player: Player, small_clip: Path, title: bytes) -> None:
+    body = form(("title", None, title), ("video_file", "clip.mp4", small_clip.read_bytes()))
+    with nothing_left_behind(site, player):
+        answer = post(player, body)
+        assert answer.status_code in {400, 422}
+        assert refusal(answer, answer.status_code)
+
+
+def test_two_titles_are_refused(site: Site, player: Player, small_clip: Path) -> None:
+    body = form(TITLE, TITLE, ("video_file", "clip.mp4", small_clip.read_bytes()))
+    with nothing_left_behind(site, player):
+        answer = post(player, body)
+        assert answer.status_code in {400, 422}
+        assert refusal(answer, answer.status_code)
+
+
+# The order of refusals
+
+
+def test_who_is_asked_before_what(site: Site, player: Player) -> None:
+    bad = form(("title", None, b""))
+    with nothing_left_behind(site, player):
+        for headers in ({}, {"Authorization": 'Bearer "x"'}, {"Authorization": f"Bearer {site.token(player, exp=1)}"}):
+            answer = site.api.post(UPLOAD, content=bad, headers={"Content-Type": MULTIPART, **headers})
+            assert refusal(answer, 401) == "Could not validate credentials"
+
+
+def test_the_shape_is_judged_before_the_rules(site: Site, player: Player) -> None:
+    with nothing_left_behind(site, player):
+        assert shape_refusal(post(player, form(("video_file", "clip.mp4", b"no clip"))), "title")
+
+
+def test_an_upload_is_answered_after_it_was_refused_on_the_same_connection(player: Player, small_clip: Path) -> None:
+    assert refusal(post(player, form(TITLE)), 422)
+    assert player.upload(small_clip).status_code == 201

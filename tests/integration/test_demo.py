@@ -1,0 +1,255 @@
+"""`make demo` and `make serve`: what a stranger sees first, and that nothing of it stays."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from pymediainfo import MediaInfo
+
+from demo.commands import EXAMPLE
+from demo.ports import free_port
+from tests.backends import wait_until
+
+PROJECT = Path(__file__).parents[2]
+MARKER = "RISING_STARS_TEST_RUN"
+CHEAP = {"RENDER_PRESET": "ultrafast", "RENDER_PROFILE": "lite"}
+STOP_SECONDS = 15
+"""Within which everything is gone, whatever it was doing."""
+STORY_SECONDS = 180
+
+
+class Demo:
+    """One run of `python -m demo`, and every process that descends from it, wherever it has gone."""
+
+    def __init__(self, *command: str, data: Path, **environment: str) -> None:
+        self.data = data
+        self.output = data.with_name(f"{data.name}.out")
+        self._mark = uuid.uuid4().hex
+        self._seen: set[psutil.Process] = set()
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env={**os.environ, **CHEAP, **environment, "DATA": str(data), MARKER: self._mark},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def wait_until_it_says(self, text: str, seconds: float = STORY_SECONDS) -> None:
+        def said_or_ended() -> bool:
+            self.processes()
+            return text in self.said or self.process.poll() is not None
+
+        wait_until(said_or_ended, what=f"“{text}”", seconds=seconds)
+        assert text in self.said, self.said
+
+    def ended(self, seconds: float = STORY_SECONDS) -> int:
+        return self.process.wait(seconds)
+
+    def processes(self) -> list[psutil.Process]:
+        """Those alive: marked by their environment, or once seen below one that is."""
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(MARKER) == self._mark:
+                    self._seen |= {process, *process.children(recursive=True)}
+        return [process for process in self._seen if _alive(process)]
+
+    def assert_nothing_is_left(self, seconds: float = STOP_SECONDS) -> None:
+        wait_until(lambda: not self.processes(), what="the end of all processes", seconds=seconds)
+
+    def kill(self) -> None:
+        """For the end of a test that failed."""
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.kill()
+        self.process.wait()
+
+
+def _alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+class Demos:
+    """Starts demos in folders of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.started: list[Demo] = []
+
+    def run(self, *, data: Path | None = None, **environment: str) -> Demo:
+        return self.start(sys.executable, "-m", "demo", "run", data=data, **environment)
+
+    def serve(self, *, port: int, data: Path | None = None) -> Demo:
+        return self.start(sys.executable, "-m", "demo", "serve", data=data, PORT=str(port))
+
+    def start(self, *command: str, data: Path | None = None, **environment: str) -> Demo:
+        demo = Demo(*command, data=data or self._folder / f"data{len(self.started)}", **environment)
+        self.started.append(demo)
+        return demo
+
+
+@pytest.fixture
+def demos(tmp_path: Path) -> Iterator[Demos]:
+    started = Demos(tmp_path)
+    yield started
+    for demo in started.started:
+        demo.kill()
+
+
+def test_the_demo_goes_from_sign_up_to_ranking_and_leaves_the_result(demos: Demos) -> None:
+    demo = demos.run()
+    assert demo.ended() == 0, demo.said
+    demo.assert_nothing_is_left(0)
+    for words in (
+        "201 Usuario creado exitosamente.",
+        "201 Video subido correctamente. Procesamiento en curso.",
+        "200 Voto registrado exitosamente.",
+        "400 Ya has votado por este video.",
+    ):
+        assert words in demo.said
+    assert re.search(r"1 +Lucía Herrera +Bogotá +3\n +2 +Mateo Rojas +Medellín +1\n", demo.said)
+    video = MediaInfo.parse(demo.data / "clip.mp4").video_tracks[0]
+    assert (video.format, video.width, video.height) == ("AVC", 1280, 720)
+    assert MediaInfo.parse(demo.data / "poster.jpg").image_tracks[0].width == 1280
+
+
+def test_the_demo_prints_no_more_than_a_screen(demos: Demos) -> None:
+    demo = demos.run(COLUMNS="80")
+    assert demo.ended() == 0, demo.said
+    lines = demo.said.splitlines()
+    assert len(lines) <= 45, demo.said
+    assert max(map(len, lines)) <= 110, demo.said
+
+
+def test_a_refused_clip_ends_the_demo_with_the_reason_of_the_api(demos: Demos, tmp_path: Path) -> None:
+    text = tmp_path / "holiday.mp4"
+    text.write_text("not a video\n")
+    demo = demos.run(CLIP=str(text))
+    assert demo.ended() == 1
+    demo.assert_nothing_is_left(0)
+    assert f"✘ The API refuses {text}: Tipo de archivo inválido" in demo.said
+    assert "Traceback" not in demo.said
+
+
+def test_a_clip_that_does_not_exist_is_named_at_once(demos: Demos) -> None:
+    demo = demos.run(CLIP="nowhere/clip.mp4")
+    assert demo.ended(10) == 1
+    assert "✘ CLIP=nowhere/clip.mp4: there is no such file." in demo.said
+
+
+def test_the_demo_does_not_empty_a_folder_it_did_not_make(demos: Demos, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "family.jpg").touch()
+    for _ in range(2):
+        demo = demos.run(data=photos)
+        assert demo.ended(10) == 1
+        assert "left alone" in demo.said
+    assert (photos / "family.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "signum"),
+    [
+        ("", signal.SIGINT),
+        ("Rising Stars", signal.SIGTERM),
+        ("storage", signal.SIGINT),
+        ("database", signal.SIGTERM),
+        ("They upload", signal.SIGINT),
+        ("rendering…", signal.SIGTERM),
+    ],
+)
+def test_a_signal_during_the_demo_leaves_no_process(demos: Demos, words: str, signum: signal.Signals) -> None:
+    demo = demos.run(RENDER_PRESET="medium")
+    demo.wait_until_it_says(words)
+    time.sleep(0.7)
+    demo.process.send_signal(signum)
+    assert demo.ended(STOP_SECONDS) == 128 + signum, demo.said
+    demo.assert_nothing_is_left(0)
+    assert f"Stopped by {signum.name}. Nothing is left running." in demo.said
+    assert "Traceback" not in demo.said
+
+
+def test_a_killed_demo_takes_its_render_with_it(demos: Demos) -> None:
+    demo = demos.run(RENDER_PRESET="medium")
+    demo.wait_until_it_says("rendering…")
+    wait_until(lambda: "ffmpeg" in names_of(demo), what="the start of FFmpeg")
+    demo.process.kill()
+    demo.assert_nothing_is_left()
+
+
+def test_a_served_site_keeps_its_data_and_prints_a_command_that_works(demos: Demos) -> None:
+    port = free_port()
+    first = demos.serve(port=port)
+    first.wait_until_it_says("Ctrl-C stops it.")
+    assert EXAMPLE.format(url=f"http://127.0.0.1:{port}") in first.said
+    body = json.loads(EXAMPLE.format(url="").split("-d '")[1].removesuffix("'"))
+    assert post(port, "/api/auth/signup", body) == 201
+    first.process.send_signal(signal.SIGTERM)
+    assert first.ended(STOP_SECONDS) == 0
+    first.assert_nothing_is_left(0)
+
+    second = demos.serve(port=port, data=first.data)
+    second.wait_until_it_says("Ctrl-C stops it.")
+    assert post(port, "/api/auth/login", {"email": body["email"], "password": body["password1"]}) == 200
+
+
+def test_a_served_site_stops_when_one_of_its_processes_dies_and_names_it(demos: Demos) -> None:
+    demo = demos.serve(port=free_port())
+    demo.wait_until_it_says("Ctrl-C stops it.")
+    next(process for process in demo.processes() if "rising-stars-upkeep" in process.cmdline()[1]).kill()
+    assert demo.ended(STOP_SECONDS) == 1
+    demo.assert_nothing_is_left(0)
+    assert "✘ upkeep ended unexpectedly" in demo.said
+    assert "upkeep.log" in demo.said
+
+
+def test_a_taken_port_is_said_clearly_and_so_is_a_taken_folder(demos: Demos) -> None:
+    port = free_port()
+    first = demos.serve(port=port)
+    first.wait_until_it_says("Ctrl-C stops it.")
+    same_port = demos.serve(port=port)
+    assert same_port.ended(10) == 1
+    assert f"✘ Port {port} is taken by another program. Choose another one" in same_port.said
+    same_folder = demos.serve(port=free_port(), data=first.data)
+    assert same_folder.ended(10) == 1
+    assert "already. Stop it first." in same_folder.said
+
+
+def test_make_serve_hands_a_sigterm_on_and_leaves_no_process(demos: Demos) -> None:
+    demo = demos.start("make", "serve", f"PORT={free_port()}")
+    demo.wait_until_it_says("Ctrl-C stops it.")
+    demo.process.send_signal(signal.SIGTERM)
+    assert demo.ended(STOP_SECONDS) in (0, 2, -signal.SIGTERM)
+    demo.assert_nothing_is_left(0)
+
+
+def names_of(demo: Demo) -> str:
+    names = []
+    for process in demo.processes():
+        with suppress(psutil.Error):
+            names.append(process.name())
+    return " ".join(names)
+
+
+def post(port: int, path: str, body: dict[str, str]) -> int:
+    return httpx.post(f"http://127.0.0.1:{port}{path}", json=body, trust_env=False).status_code

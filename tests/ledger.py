@@ -1,0 +1,73 @@
+"""A database of its own, bound in this process: what tests of the rules themselves stand on."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.config import Settings
+from app.db.database import database, db_now, open_database, transaction
+from app.db.models import TABLES, Job, User, Video
+from app.showcase import jobs
+from tests.sites import Home, unique
+
+
+def settings_of(home: Home, **changed: object) -> Settings:
+    """The settings that a process with the home's environment would have."""
+    known = {name.lower(): value for name, value in home.environment.items()}
+    fields = {name: value for name, value in known.items() if name in Settings.model_fields}
+    return Settings.model_validate({**fields, **changed})
+
+
+@contextmanager
+def opened(home: Home) -> Iterator[Settings]:
+    """Bind the models to the home's database, emptied."""
+    settings = settings_of(home)
+    pool = open_database(settings.database_url, max_connections=64)
+    try:
+        for table in reversed(TABLES):
+            table.delete().execute()
+        yield settings
+    finally:
+        database.close()
+        pool.close_all()  # type: ignore[attr-defined]
+
+
+def add_player(first_name: str = "Ana") -> uuid.UUID:
+    """An account without a password."""
+    player = uuid.uuid4()
+    User.insert(
+        id=player,
+        email=f"{unique('player')}@example.com",
+        password_hash="!",
+        first_name=first_name,
+        last_name="Rojas",
+        created_at=db_now(),
+    ).execute()
+    return player
+
+
+def add_clip(settings: Settings, owner: uuid.UUID | None = None, **columns: object) -> uuid.UUID:
+    """A video whose render is queued, as an upload leaves it."""
+    video = uuid.uuid4()
+    with transaction():
+        Video.insert(
+            id=video,
+            user=owner or add_player(),
+            title="Clip",
+            uploaded_at=db_now(),
+            **{"original_key": f"unprocessed-videos/{video}.mp4", **columns},
+        ).execute()
+        jobs.enqueue(video, settings)
+    return video
+
+
+def job_of(video: uuid.UUID) -> Job:
+    """The job as the ledger has it now."""
+    return jobs.find_job(video)
+
+
+def claim(settings: Settings, worker: str = "worker") -> jobs.Lease:
+    """A claim that must succeed."""
+    lease = jobs.claim(worker, settings)
+    assert lease is not None
+    return lease
