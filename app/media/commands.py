@@ -251,7 +251,7 @@ def _video_output(clip: Clip, profile: Profile, *, with_audio: bool) -> list[str
     return [
         "-map",
         "[video]",
-        *_x264(profile),
+        *x264_arguments(profile),
         *("-force_key_frames", f"{_middle_seconds(clip, profile):.3f}"),
         *(audio if with_audio else []),
         "-map_metadata",
@@ -266,7 +266,8 @@ def _video_output(clip: Clip, profile: Profile, *, with_audio: bool) -> list[str
     ]
 
 
-def _x264(profile: Profile) -> list[str]:
+def x264_arguments(profile: Profile) -> list[str]:
+    """The encoder at the profile's settings. Public for the benchmark, which encodes the same without our graph."""
     return [
         "-c:v",
         "libx264",

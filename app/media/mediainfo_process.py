@@ -40,7 +40,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with open(0, "rb", closefd=False) as clip:  # noqa: PTH123 - a descriptor, not a path
+    with open(0, "rb", closefd=False) as clip:
         info = MediaInfo.parse(clip, buffer_size=_READ_BYTES)
     tracks = {"general": info.general_tracks, "video": info.video_tracks, "audio": info.audio_tracks}
     json.dump({kind: _facts(found) for kind, found in tracks.items()}, sys.stdout)

@@ -77,7 +77,8 @@ HLS = """#EXTM3U
 #EXT-X-ENDLIST
 """
 DASH = """<?xml version="1.0"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT30S" profiles="urn:mpeg:dash:profile:full:2011">
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:full:2011"
+ type="static" mediaPresentationDuration="PT30S">
 <Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1" width="1920" height="1080">
 <BaseURL>{victim}</BaseURL></Representation></AdaptationSet></Period></MPD>
 """

@@ -1,0 +1,22 @@
+"""`python -m benchmarks [render|upload|latency]`: one of them, or all, one after the other."""
+
+import sys
+
+from benchmarks import latency, render, upload
+
+ALL = {"render": render.main, "upload": upload.main, "latency": latency.main}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks (all when none is named)."""
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        sys.stderr.write(f"There is no benchmark {unknown[0]!r}; choose from {', '.join(ALL)}.\n")
+        return 2
+    for name in names or ALL:
+        ALL[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""The platform's own processes, started for a measurement and stopped after it."""
+
+import os
+import secrets
+import shutil
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from demo.ports import free_port
+from demo.seaweedfs import SeaweedFS
+from demo.supervisor import Supervisor
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A folder, a store and the settings of one measurement."""
+
+    folder: Path
+    environment: dict[str, str]
+    supervisor: Supervisor
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start one of the platform's programs."""
+        self.supervisor.start(name, [program(name), *arguments], environment=self.environment)
+
+    def start_api(self, *, threads: int) -> tuple[str, psutil.Process]:
+        """Start an API; its URL and its process, once it is ready."""
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        before = {child.pid for child in psutil.Process().children(recursive=True)}
+        environment = self.environment | {"API_THREADS": str(threads)}
+        command = [program("rising-stars-api"), "--listen", f"127.0.0.1:{port}"]
+        self.supervisor.start("rising-stars-api", command, environment=environment)
+        wait_until_ready(url)
+        # The supervisor's leash is the first new process, the API its child.
+        new = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+        return url, next(child for child in new if not child.children())
+
+
+def program(name: str) -> str:
+    """A console script of this environment."""
+    return str(Path(sysconfig.get_path("scripts"), name))
+
+
+def wait_until_ready(url: str) -> None:
+    """Poll /ready until it is 200."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/ready", trust_env=False).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise TimeoutError(f"{url} was not ready within {START_SECONDS} s")
+
+
+@contextmanager
+def ground(queue_url: str | None = None) -> Iterator[Ground]:
+    """A migrated SQLite database, a real S3, and a queue (SQLite's unless `queue_url` says otherwise)."""
+    folder = Path(tempfile.mkdtemp(prefix="rising-stars-bench-"))
+    supervisor = Supervisor(folder / "log")
+    try:
+        with SeaweedFS(folder / "objects") as store:
+            environment = {
+                **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+                **store.environment,
+                "S3_BUCKET": store.bucket,
+                "DATABASE_URL": f"sqlite:///{folder}/site.db",
+                "QUEUE_URL": queue_url or f"sqlite:///{folder}/queue.db",
+                "WORK_DIR": str(folder / "work"),
+                "JWT_SECRET": secrets.token_hex(32),
+                "DOORBELL_SECRET": secrets.token_hex(32),
+                "UPLOAD_LIMIT_PER_ACCOUNT": "100000 per 1 minute",
+                "UPLOAD_LIMIT_PER_ADDRESS": "100000 per 1 minute",
+                "DRAIN_SECONDS": "0",
+            }
+            supervisor.run("migrate", [program("rising-stars"), "migrate"], environment=environment, seconds=60)
+            yield Ground(folder, environment, supervisor)
+    finally:
+        supervisor.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,164 @@
+"""What our whole render job costs next to a bare encode of the same clip, and next to the usual two encodes.
+
+Run `python -m benchmarks.render`. Environment: CLIP (a clip of at least 30 s; generated without one), REPEATS (3).
+The three ways alternate within one run, so that a slow minute of the machine hits all of them.
+"""
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.config import ProfileName
+from app.media.commands import x264_arguments
+from app.media.encoder import HOUSE_BRAND, Encoder
+from app.media.ffmpeg import find_ffmpeg
+from app.media.profiles import PROFILES
+
+PROFILE = PROFILES[ProfileName.BROADCAST]
+RESULTS = Path(__file__).with_name("results") / "render.json"
+SECONDS = f"{PROFILE.clip_seconds:g}"
+AAC = ["-c:a", "aac", "-b:a", str(PROFILE.audio_bit_rate), "-ar", "48000", "-ac", "2"]
+
+BARE, JOB, TWO = "bare encode", "our render job", "two encodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one render took: by the clock, and of all processors."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def main() -> None:
+    """Measure, print a table, write the results."""
+    ffmpeg = find_ffmpeg(None)
+    with tempfile.TemporaryDirectory(prefix="rising-stars-bench-") as name:
+        directory = Path(name)
+        clip = _source(ffmpeg, directory)
+        costs = _measure(ffmpeg, clip, directory, repeats=int(os.environ.get("REPEATS", "3")))
+    report = _report(ffmpeg, clip, costs)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+    _print_table(costs, report)
+
+
+def _measure(ffmpeg: Path, clip: Path, directory: Path, *, repeats: int) -> dict[str, list[Cost]]:
+    ways: dict[str, Callable[[Path], None]] = {
+        BARE: lambda out: _bare_encode(ffmpeg, clip, out),
+        JOB: lambda out: _render_job(ffmpeg, clip, out),
+        TWO: lambda out: _two_encodes(ffmpeg, clip, out),
+    }
+    costs: dict[str, list[Cost]] = {way: [] for way in ways}
+    for repeat in range(repeats):
+        for number, (way, render) in enumerate(ways.items()):
+            out = directory / f"{repeat}-{number}"
+            out.mkdir()
+            costs[way].append(_cost(render, out))
+            print(f"{repeat + 1}/{repeats} {way}: {costs[way][-1].wall_seconds:.1f} s", flush=True)
+    return costs
+
+
+def _cost(render: Callable[[Path], None], out: Path) -> Cost:
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    render(out)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def _bare_encode(ffmpeg: Path, clip: Path, out: Path) -> None:
+    """No filter but what the target needs anyway: size, rate and codec."""
+    picture = f"fps={PROFILE.frames_per_second},scale={PROFILE.width}:{PROFILE.height}"
+    encode = [*x264_arguments(PROFILE), *AAC, "-movflags", "+faststart"]
+    _run(ffmpeg, ["-t", SECONDS, "-i", str(clip), "-vf", picture, *encode, str(out / "video.mp4")])
+
+
+def _render_job(ffmpeg: Path, clip: Path, out: Path) -> None:
+    encoder = Encoder(ffmpeg=ffmpeg, brand_dir=None, timeout_seconds=3600, memory_bytes=8 << 30, preset=None)
+    encoder.render(clip, out, ProfileName.BROADCAST, on_progress=lambda _: None, stop=threading.Event())
+
+
+def _two_encodes(ffmpeg: Path, clip: Path, out: Path) -> None:
+    """Encode once to make the clip uniform, then decode and encode that to join intro and outro to it."""
+    width, height, rate = PROFILE.width, PROFILE.height, PROFILE.frames_per_second
+    uniform = (
+        f"fps={rate},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1,setsar=1"
+    )
+    middle = out / "uniform.mp4"
+    filters = ["-vf", uniform, "-af", f"loudnorm=I={PROFILE.loudness_lufs:g}"]
+    _run(ffmpeg, ["-t", SECONDS, "-i", str(clip), *filters, *x264_arguments(PROFILE), *AAC, str(middle)])
+    stills = [
+        word
+        for name, seconds in (("intro.png", PROFILE.intro_seconds), ("outro.png", PROFILE.outro_seconds))
+        for word in ("-loop", "1", "-framerate", str(rate), "-t", str(seconds), "-i", str(HOUSE_BRAND / name))
+    ]
+    silence = ["-f", "lavfi", "-t", str(PROFILE.intro_seconds), "-i", "anullsrc=r=48000:cl=stereo"]
+    still = f"scale={width}:{height},setsar=1,format=yuv420p"
+    graph = (
+        f"[1:v]{still}[intro];[2:v]{still}[outro];[0:v][3:v]overlay=W-w:H-h[clip];[4:a]asplit[before][after];"
+        "[intro][before][clip][0:a][outro][after]concat=n=3:v=1:a=1[v][a]"
+    )
+    inputs = ["-i", str(middle), *stills, "-i", str(HOUSE_BRAND / "watermark.png"), *silence]
+    outputs = ["-map", "[v]", "-map", "[a]", *x264_arguments(PROFILE), *AAC, "-movflags", "+faststart"]
+    _run(ffmpeg, [*inputs, "-filter_complex", graph, *outputs, str(out / "video.mp4")])
+
+
+def _source(ffmpeg: Path, directory: Path) -> Path:
+    """Real footage when CLIP names some; else moving, grainy pictures with pink noise."""
+    if given := os.environ.get("CLIP"):
+        return Path(given).resolve()
+    clip = directory / "source.mp4"
+    pictures = "testsrc2=s=2200x1240:r=30,rotate='0.03*sin(t*3)',crop=1920:1080,boxblur=2,noise=alls=7:allf=t"
+    inputs = ["-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", "anoisesrc=color=pink:amplitude=0.2"]
+    encode = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    _run(ffmpeg, [*inputs, "-t", SECONDS, *encode, str(clip)])
+    return clip
+
+
+def _run(ffmpeg: Path, arguments: list[str]) -> None:
+    subprocess.run([ffmpeg, "-nostdin", "-v", "error", "-y", *arguments], check=True)
+
+
+def _report(ffmpeg: Path, clip: Path, costs: dict[str, list[Cost]]) -> dict[str, object]:
+    wall = {way: statistics.median(cost.wall_seconds for cost in found) for way, found in costs.items()}
+    cpu = {way: statistics.median(cost.cpu_seconds for cost in found) for way, found in costs.items()}
+    version = subprocess.run([ffmpeg, "-version"], check=True, capture_output=True, text=True).stdout.split()[2]
+    return {
+        "ratio_to_bare_encode": round(wall[JOB] / wall[BARE], 3),
+        "ratio_two_encodes_to_bare_encode": round(wall[TWO] / wall[BARE], 3),
+        "cpu_ratio_to_bare_encode": round(cpu[JOB] / cpu[BARE], 3),
+        "cpu_ratio_two_encodes_to_bare_encode": round(cpu[TWO] / cpu[BARE], 3),
+        "wall_seconds_median": {way: round(seconds, 2) for way, seconds in wall.items()},
+        "cpu_seconds_median": {way: round(seconds, 2) for way, seconds in cpu.items()},
+        "wall_seconds": {way: [round(cost.wall_seconds, 2) for cost in found] for way, found in costs.items()},
+        "source": clip.name if "CLIP" in os.environ else "generated",
+        "clip_seconds": PROFILE.clip_seconds,
+        "preset": PROFILE.preset,
+        "crf": PROFILE.crf,
+        "machine": {"cpus": os.cpu_count(), "processor": platform.machine(), "ffmpeg": version},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _print_table(costs: dict[str, list[Cost]], report: dict[str, object]) -> None:
+    bare = statistics.median(cost.wall_seconds for cost in costs[BARE])
+    print(f"\n{'way':<16}{'wall s':>8}{'cpu s':>8}{'ratio':>8}")
+    for way, found in costs.items():
+        wall = statistics.median(cost.wall_seconds for cost in found)
+        cpu = statistics.median(cost.cpu_seconds for cost in found)
+        print(f"{way:<16}{wall:>8.1f}{cpu:>8.1f}{wall / bare:>8.2f}")
+    print(f"\n{report['machine']}\n{RESULTS}")
+
+
+if __name__ == "__main__":
+    main()

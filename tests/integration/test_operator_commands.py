@@ -1,0 +1,168 @@
+"""`rising-stars`, as an operator runs it."""
+
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
+from app.showcase import jobs
+from tests.clips import make_clip
+from tests.ledger import add_clip, add_player, claim, job_of, opened
+from tests.sites import PROGRAMS, Backend, Home
+
+
+@pytest.fixture(scope="module")
+def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
+    return new_home(backend)
+
+
+@pytest.fixture
+def ledger(own_home: Home) -> Iterator[Settings]:
+    with opened(own_home) as settings:
+        yield settings
+
+
+def rising_stars(home: Home, *arguments: str | Path | uuid.UUID) -> subprocess.CompletedProcess[str]:
+    command = [str(PROGRAMS / "rising-stars"), *map(str, arguments)]
+    return subprocess.run(command, env=home.environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_jobs_are_listed_shown_cancelled_and_retried(own_home: Home, ledger: Settings) -> None:
+    video = add_clip(ledger)
+    job = job_of(video)
+    assert str(job.id) in rising_stars(own_home, "jobs", "list", "--state", "queued").stdout
+    assert str(job.id) not in rising_stars(own_home, "jobs", "list", "--state", "failed").stdout
+    shown = rising_stars(own_home, "jobs", "show", video)
+    assert shown.returncode == 0
+    assert str(job.id) in shown.stdout
+    assert rising_stars(own_home, "jobs", "cancel", job.id).returncode == 0
+    assert job_of(video).state is JobState.CANCELLED
+    assert rising_stars(own_home, "jobs", "retry", job.id).returncode == 0
+    assert job_of(video).state is JobState.QUEUED
+    assert [row.action for row in Audit.select().order_by(Audit.id)] == ["jobs.cancel", "jobs.retry"]
+
+
+def test_a_refusal_is_a_sentence_and_not_a_traceback(own_home: Home, ledger: Settings) -> None:
+    video = add_clip(ledger)
+    refused = rising_stars(own_home, "jobs", "retry", video)
+    assert refused.returncode == 1
+    assert "only a failed or cancelled one can be retried" in refused.stderr
+    unknown = rising_stars(own_home, "jobs", "show", uuid.uuid4())
+    assert (unknown.returncode, "No such job" in unknown.stderr) == (1, True)
+    assert "Traceback" not in refused.stderr + unknown.stderr
+
+
+@pytest.mark.parametrize("program", ["rising-stars-api", "rising-stars-worker", "rising-stars-upkeep", "rising-stars"])
+def test_a_missing_setting_is_named(program: str, own_home: Home) -> None:
+    environment = {name: value for name, value in own_home.environment.items() if name != "S3_BUCKET"}
+    environment["JWT_SECRET"] = "short"
+    arguments = ["migrate"] if program == "rising-stars" else []
+    run = subprocess.run(
+        [str(PROGRAMS / program), *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 2
+    assert "S3_BUCKET is not set" in run.stderr
+    assert "JWT_SECRET" in run.stderr
+    assert "short" not in run.stderr.replace("should have at least", "")
+    assert "Traceback" not in run.stderr
+
+
+def test_reviewed_clips_are_listed_published_and_rejected(own_home: Home, ledger: Settings) -> None:
+    clips = [add_clip(ledger), add_clip(ledger)]
+    for _ in clips:
+        lease = claim(ledger)
+        jobs.succeed(lease, jobs.Output(f"processed-videos/{lease.video_id}/r.mp4", "p", 1, "00" * 32), publish=False)
+    listed = rising_stars(own_home, "videos", "list").stdout
+    assert all(str(clip) in listed for clip in clips)
+    assert rising_stars(own_home, "videos", "publish", clips[0]).returncode == 0
+    assert rising_stars(own_home, "videos", "reject", clips[1]).returncode == 0
+    assert Video.get_by_id(clips[0]).published_at is not None
+    assert Video.get_by_id(clips[1]).status is VideoStatus.REJECTED
+    assert rising_stars(own_home, "videos", "publish", clips[1]).returncode == 1
+
+
+@pytest.fixture(scope="session")
+def old_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shared file system as the platform's predecessor left it."""
+    folder = tmp_path_factory.mktemp("videos")
+    originals, results = folder / "unprocessed-videos", folder / "processed-videos"
+    for each in (originals, results):
+        each.mkdir()
+    make_clip(originals / "dunk.mp4", seconds=1, fps=2)
+    make_clip(originals / "waiting.mp4", seconds=2, fps=2)
+    make_clip(results / "dunk_processed.mp4", seconds=1, fps=4)
+    make_clip(results / "only-result.mp4", seconds=3, fps=2)
+    (originals / "notes.mp4").write_text("not a video")
+    return folder
+
+
+def import_folder(home: Home, folder: Path, *arguments: str) -> dict[str, str]:
+    """Run the import; outcome by clip."""
+    run = rising_stars(home, "media", "import", folder, *arguments)
+    assert "Traceback" not in run.stderr, run.stderr
+    lines = [line.split() for line in run.stdout.splitlines()]
+    return {line[1]: line[0] for line in lines if line[0] in {"imported", "present", "refused"}}
+
+
+def test_an_old_folder_is_moved_into_the_site_once_however_often_it_is_run(
+    own_home: Home, ledger: Settings, old_folder: Path
+) -> None:
+    owner = User.get_by_id(add_player())
+    first = import_folder(own_home, old_folder, "--owner", owner.email.upper())
+    assert first == {"dunk": "imported", "waiting": "imported", "only-result": "imported", "notes": "refused"}
+    again = import_folder(own_home, old_folder, "--owner", owner.email)
+    assert again == {"dunk": "present", "waiting": "present", "only-result": "present", "notes": "refused"}
+    by_title = {video.title: video for video in Video.select().where(Video.user == owner.id)}
+    assert set(by_title) == {"dunk", "waiting", "only-result"}
+    assert by_title["dunk"].status is VideoStatus.PROCESSED
+    assert by_title["dunk"].published_at is not None
+    assert by_title["waiting"].status is VideoStatus.UPLOADED
+    assert [job.video_id for job in Job.select()] == [by_title["waiting"].id]
+    referenced = {
+        key for video in by_title.values() for key in (video.original_key, video.processed_key) if key is not None
+    }
+    assert referenced <= own_home.bucket.stored_keys()
+    assert by_title["only-result"].original_key is None
+
+
+def test_an_import_that_was_broken_off_goes_on_where_it_stopped(
+    own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
+) -> None:
+    assert ledger.s3_bucket
+    half = tmp_path / "videos"
+    (half / "unprocessed-videos").mkdir(parents=True)
+    shutil.copy(old_folder / "unprocessed-videos" / "waiting.mp4", half / "unprocessed-videos")
+    assert import_folder(own_home, half) == {"waiting": "imported"}
+    assert import_folder(own_home, old_folder) == {
+        "dunk": "imported",
+        "waiting": "present",
+        "only-result": "imported",
+        "notes": "refused",
+    }
+    assert not User.get(User.email == "archive@rising-stars.invalid").is_active
+
+
+def test_a_clip_that_is_named_by_its_old_id_keeps_it(
+    own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
+) -> None:
+    assert ledger.s3_bucket
+    named = uuid.uuid4()
+    (tmp_path / "unprocessed-videos").mkdir()
+    shutil.copy(old_folder / "unprocessed-videos" / "dunk.mp4", tmp_path / "unprocessed-videos" / f"{named}.mp4")
+    import_folder(own_home, tmp_path)
+    assert Video.get_by_id(named).title == str(named)
+
+
+def test_importing_the_wrong_folder_or_for_nobody_is_refused_in_a_sentence(
+    own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
+) -> None:
+    assert ledger.s3_bucket
+    wrong = rising_stars(own_home, "media", "import", tmp_path)
+    assert (wrong.returncode, "name the folder above them" in wrong.stderr) == (1, True)
+    nobody = rising_stars(own_home, "media", "import", old_folder, "--owner", "nobody@example.com")
+    assert (nobody.returncode, "Nobody signed up" in nobody.stderr) == (1, True)

@@ -1,0 +1,59 @@
+"""Reading the environment."""
+
+import pytest
+
+from app.config import ConfigurationError, load_settings
+
+COMPLETE = {
+    "DATABASE_URL": "sqlite:////tmp/site.db",
+    "QUEUE_URL": "sqlite:////tmp/queue.db",
+    "S3_BUCKET": "clips",
+    "JWT_SECRET": "j" * 32,
+    "DOORBELL_SECRET": "d" * 32,
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in COMPLETE.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_required_settings_are_enough_and_secrets_do_not_show() -> None:
+    settings = load_settings()
+    assert settings.s3_bucket == "clips"
+    assert "j" * 32 not in repr(settings)
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(name)
+    with pytest.raises(ConfigurationError, match=f"{name} is not set"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("JWT_SECRET", "short", "JWT_SECRET"),
+        ("RENDER_PROFILE", "cinema", "RENDER_PROFILE"),
+        ("ACCESS_TOKEN_SECONDS", "901", "ACCESS_TOKEN_SECONDS"),
+        ("WORKERS", "0", "WORKERS"),
+        ("HEARTBEAT_SECONDS", "31", "at least twice HEARTBEAT_SECONDS"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_it_may_be(
+    name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=hint) as caught:
+        load_settings()
+    assert "short" not in str(caught.value).replace("should have", "")
+
+
+def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("S3_BUCKET")
+    monkeypatch.setenv("WORKERS", "many")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert len(str(caught.value).splitlines()) == 2

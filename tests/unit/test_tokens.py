@@ -1,0 +1,97 @@
+"""Access and refresh tokens, with a clock that the test turns."""
+
+import uuid
+
+import jwt
+import pytest
+
+from app.showcase.errors import NotSignedIn
+from app.showcase.tokens import Tokens, digest
+
+SECRET = "s" * 64
+USER, SESSION = uuid.uuid4(), uuid.uuid4()
+NOW = 1_800_000_000.0
+
+
+class Clock:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(clock: Clock) -> Tokens:
+    return Tokens(SECRET, access_seconds=900, clock=clock)
+
+
+def forged(*, key: str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
+    complete = {"sub": str(USER), "sid": str(SESSION), "iat": int(NOW), "exp": int(NOW) + 900, **claims}
+    kept = {name: value for name, value in complete.items() if value is not None}
+    return jwt.encode(kept, key if algorithm != "none" else "", algorithm=algorithm)
+
+
+def test_a_token_says_whose_session_it_is(tokens: Tokens) -> None:
+    claims = tokens.read_access(tokens.issue_access(USER, SESSION))
+    assert (claims.user_id, claims.session_id) == (USER, SESSION)
+
+
+@pytest.mark.parametrize(("later", "holds"), [(0, True), (899, True), (900, False), (86_400, False)])
+def test_a_token_holds_for_fifteen_minutes(later: float, holds: bool, tokens: Tokens, clock: Clock) -> None:
+    token = tokens.issue_access(USER, SESSION)
+    clock.now += later
+    if holds:
+        assert tokens.read_access(token).user_id == USER
+    else:
+        with pytest.raises(NotSignedIn):
+            tokens.read_access(token)
+
+
+def test_a_slow_upload_is_judged_by_when_it_began(tokens: Tokens, clock: Clock) -> None:
+    token = tokens.issue_access(USER, SESSION)
+    clock.now += 3600
+    assert tokens.read_access(token, at=NOW + 10).user_id == USER
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        forged(key="x" * 64),
+        forged(algorithm="none"),
+        forged(algorithm="HS512"),
+        forged(sub=None),
+        forged(sid=None),
+        forged(exp=None),
+        forged(sub="not a uuid"),
+        forged(exp="tomorrow"),
+        forged(sub=17),
+        "",
+        "a.b.c",
+        '"quoted"',
+        forged()[:-2],
+    ],
+)
+def test_what_this_platform_did_not_sign_opens_nothing(token: str, tokens: Tokens) -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.read_access(token)
+
+
+def test_a_refresh_token_has_one_successor_which_only_the_platform_can_tell(tokens: Tokens) -> None:
+    first = tokens.first_refresh()
+    assert tokens.next_refresh(first) == tokens.next_refresh(first) != first
+    other_platform = Tokens("o" * 64, access_seconds=900, clock=lambda: NOW)
+    assert other_platform.next_refresh(first) != tokens.next_refresh(first)
+
+
+def test_refresh_tokens_are_random_and_kept_as_digests(tokens: Tokens) -> None:
+    drawn = {tokens.first_refresh() for _ in range(100)}
+    assert len(drawn) == 100
+    assert all(len(digest(token)) == 64 and token not in digest(token) for token in drawn)
