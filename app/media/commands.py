@@ -211,7 +211,7 @@ def _placed_sound(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
 
 
 def _quiet() -> list[str]:
-    return ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"]
+    return ["-nostdin", "-hide_banner", "-y", "-nostats", "-loglevel", "error"]
 
 
 def _untrusted_input(source: Path, profile: Profile) -> list[str]:

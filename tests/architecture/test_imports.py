@@ -7,24 +7,30 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 IMPORT_EVERYTHING = """
-import pkgutil, sys
+import importlib, pkgutil, sys
 
 WATCHED = {"socket.connect", "socket.bind", "subprocess.Popen", "os.fork", "os.mkdir", "sqlite3.connect"}
+OURS = ("app", "tasks")
 
 
 def watch(event, arguments):
     writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
-    if event in WATCHED or (writes and not str(arguments[0]).endswith(".pyc") and ".pyc." not in str(arguments[0])):
+    if event in WATCHED or (writes and ".pyc" not in str(arguments[0])):
         print(event, arguments[:2])
 
 
-sys.addaudithook(watch)
-import app, tasks
+def import_everything():
+    for name in OURS:
+        for module in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
+            if not module.name.endswith("__main__") and ".migrations.0" not in module.name:
+                importlib.import_module(module.name)
 
-for package in (app, tasks):
-    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.endswith("__main__") and ".migrations.0" not in module.name:
-            __import__(module.name)
+
+import_everything()  # what libraries do at their first import is theirs
+for name in [name for name in sys.modules if name.split(".")[0] in OURS]:
+    del sys.modules[name]
+sys.addaudithook(watch)
+import_everything()
 """
 
 

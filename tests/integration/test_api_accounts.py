@@ -193,7 +193,12 @@ def test_without_the_key_a_repeated_sign_up_meets_the_taken_address(site: Site) 
     assert refusal(site.api.post("/api/auth/signup", json=form), 400)
 
 
-def test_an_oversized_key_is_refused(site: Site) -> None:
-    answer = site.api.post("/api/auth/signup", json=sign_up_form(), headers={"Idempotency-Key": "k" * 1000})
+@pytest.mark.parametrize(
+    "key", [b"k" * 1000, b"", b"\xe9\xff", b"a b"], ids=["oversized", "empty", "Latin-1", "a space"]
+)
+def test_an_odd_key_is_refused_and_makes_no_account(site: Site, key: bytes) -> None:
+    form = sign_up_form()
+    answer = site.api.post("/api/auth/signup", json=form, headers=[(b"Idempotency-Key", key)])
     assert answer.status_code in {400, 422}
     assert refusal(answer, answer.status_code)
+    assert site.account_count(form["email"]) == 0

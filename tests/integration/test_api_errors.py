@@ -3,11 +3,14 @@
 import json
 import re
 import socket
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from peewee import SQL
 
+from app.db.models import Video
 from tests.backends import wait_until
 from tests.sites import PASSWORD, Site, refusal, shape_refusal, sign_up_form, unique
 
@@ -154,6 +157,21 @@ def test_a_client_that_hangs_up_in_the_middle_disturbs_nobody(site: Site) -> Non
         with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
             connection.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
     assert site.api.get("/health").status_code == 200
+
+
+def test_an_exception_inside_is_answered_in_json_and_told_to_the_log_alone(site: Site) -> None:
+    player = site.sign_up()
+    site.publish_video(player)
+    with site.tables():
+        # A state that no release knows: reading the row raises.
+        Video.update(status=SQL("'unheard of'")).where(Video.user == uuid.UUID(player.id)).execute()
+    answer = player.get("/api/videos")
+    assert isinstance(refusal(answer, 500), str)
+    assert "unheard of" not in answer.text
+    wait_until(
+        lambda: answer.headers["X-Request-Id"] in site.log and "unheard of" in site.log, what="the log", seconds=5
+    )
+    assert site.sign_up().get("/api/videos").status_code == 200
 
 
 # Request ids, headers, logs

@@ -1,0 +1,156 @@
+"""Makes clips for tests with FFmpeg: cheap ones, odd ones, damaged ones. Callers cache them."""
+
+import subprocess
+from pathlib import Path
+
+from app.media.ffmpeg import find_ffmpeg
+
+TONE = "sine=frequency=440:sample_rate=48000"
+SILENCE = "anullsrc=channel_layout=stereo:sample_rate=48000"
+QUARTER_TURNS = {
+    0: (1, 0, 0, 1),
+    90: (0, 1, -1, 0),
+    180: (-1, 0, 0, -1),
+    270: (0, -1, 1, 0),
+}
+"""Degrees clockwise to show the picture upright → the a, b, c, d of a track's matrix (ISO/IEC 14496-12, 8.3.2)."""
+
+LOCATION = "+40.4168-003.7038/"
+"""Where a phone's owner stood, as phones write it (ISO 6709)."""
+
+_MATRIX_AFTER_TKHD = 44
+_BOX_HEADER_BYTES = 8
+
+
+def make_clip(
+    path: Path,
+    *,
+    seconds: float = 20.0,
+    width: int = 1920,
+    height: int = 1080,
+    fps: int = 10,
+    picture: str = "testsrc2",
+    video_codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    colour: tuple[str, ...] = (),
+    audio: str | None = TONE,
+    audio_seconds: float | None = None,
+    rotation: int = 0,
+    variable_frame_rate: bool = False,
+    faststart: bool = False,
+    container: str = "mp4",
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """Write a clip and return its path.
+
+    Args:
+        path: where; its folder exists.
+        seconds: of the video track.
+        width: coded pixels. Odd sizes need a full-chroma `pix_fmt` (yuv444p).
+        height: coded pixels.
+        fps: frames per second; 1 makes huge and long clips cheap.
+        picture: name of a source filter, with options: `testsrc2`, `color=c=orange`.
+        video_codec: FFmpeg's encoder.
+        pix_fmt: FFmpeg's pixel format.
+        colour: encoder options that tag the colours.
+        audio: a sound source filter, None for no audio track.
+        audio_seconds: when it differs from `seconds`.
+        rotation: degrees clockwise a player must turn the picture.
+        variable_frame_rate: leave out frames at irregular distances.
+        faststart: moov in front of mdat.
+        container: FFmpeg's muxer; `mov` makes a QuickTime file.
+        metadata: global tags.
+    """
+    source = f"{picture}{':' if '=' in picture else '='}size={width}x{height}:rate={fps}:duration={seconds}"
+    inputs = ["-f", "lavfi", "-i", source]
+    sound = ["-an"]
+    if audio is not None:
+        inputs += ["-f", "lavfi", "-t", str(audio_seconds or seconds), "-i", audio]
+        sound = ["-c:a", "aac", "-b:a", "128k"]
+    filters = ["-vf", "select='not(eq(mod(n,7),3)+eq(mod(n,11),5))'", "-fps_mode", "vfr"] if variable_frame_rate else []
+    tags = [word for name, value in (metadata or {}).items() for word in ("-metadata", f"{name}={value}")]
+    run_ffmpeg(
+        *inputs,
+        *filters,
+        *_fast(video_codec),
+        *("-pix_fmt", pix_fmt),
+        *colour,
+        *sound,
+        *tags,
+        *(["-movflags", "+faststart"] if faststart else []),
+        *("-f", container, str(path)),
+    )
+    if rotation:
+        turn(path, rotation)
+    return path
+
+
+def make_sound_alone(path: Path, *, seconds: float = 3.0) -> Path:
+    """Write an MP4 without a video track."""
+    run_ffmpeg("-f", "lavfi", "-i", f"{TONE}:duration={seconds}", "-c:a", "aac", "-f", "mp4", str(path))
+    return path
+
+
+def make_jpeg(path: Path) -> Path:
+    """Write a picture, whatever the path is called."""
+    source = "testsrc2=size=1920x1080:duration=1"
+    run_ffmpeg("-f", "lavfi", "-i", source, "-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(path))
+    return path
+
+
+def pad_to_size(path: Path, size_bytes: int) -> Path:
+    """Append a `free` box, so that the MP4 stays valid and is exactly that large. Takes no room on the disk."""
+    missing = size_bytes - path.stat().st_size
+    if missing == 0:
+        return path
+    if missing < _BOX_HEADER_BYTES:
+        raise ValueError(f"{path} cannot be padded by {missing} bytes: a box has {_BOX_HEADER_BYTES} at least.")
+    with path.open("ab") as file:
+        file.write(missing.to_bytes(4, "big") + b"free")
+        file.truncate(size_bytes)
+    return path
+
+
+def cut_short(path: Path, share: float = 0.5) -> Path:
+    """Keep only the first part of the file, as a broken upload does."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    return path
+
+
+def remove_moov(path: Path) -> Path:
+    """Take the index out of an MP4, as a phone whose battery died leaves it."""
+    content = path.read_bytes()
+    start, end = box_span(content, b"moov")
+    path.write_bytes(content[:start] + content[end:])
+    return path
+
+
+def turn(path: Path, degrees: int) -> None:
+    """Write a rotation into the first track's header, the way phones say how they were held."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + _MATRIX_AFTER_TKHD
+    a, b, c, d = (value << 16 for value in QUARTER_TURNS[degrees])
+    matrix = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    content[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
+    path.write_bytes(content)
+
+
+def box_span(content: bytes, kind: bytes) -> tuple[int, int]:
+    """Where the last top-level-looking box of that kind begins and ends."""
+    start = content.rindex(kind) - 4
+    return start, start + int.from_bytes(content[start : start + 4], "big")
+
+
+def run_ffmpeg(*arguments: str) -> None:
+    """Run the FFmpeg that the platform would use."""
+    command = [str(find_ffmpeg(None)), "-nostdin", "-v", "error", "-y", *arguments]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def _fast(video_codec: str) -> list[str]:
+    options = {
+        "libx264": ["-preset", "ultrafast"],
+        "libx265": ["-preset", "ultrafast", "-x265-params", "log-level=error", "-tag:v", "hvc1"],
+    }
+    return ["-c:v", video_codec, *options.get(video_codec, [])]
