@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from app.config import ConfigurationError, load_settings
-from app.db.database import UnsupportedDatabase
 from app.db.migrating import migrate as bring_schema_up
 from app.db.models import Job, JobState
 from app.logs import configure_logging
@@ -46,7 +45,7 @@ def _site() -> Iterator[Services]:
         configure_logging(settings)
         services = build_services(settings, threads=1)
         yield services
-    except (ConfigurationError, UnsupportedDatabase) as error:
+    except ConfigurationError as error:
         typer.echo(f"rising-stars cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None
     except ShowcaseError as error:

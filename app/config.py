@@ -40,9 +40,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     # Where things are
-    database_url: str
+    database_url: str = Field(pattern=r"^(postgresql|postgres|sqlite)://")
     """`postgresql://user:password@host:port/name`, or `sqlite:////absolute/path.db` when embedded."""
-    queue_url: str
+    queue_url: str = Field(pattern=r"^(redis|rediss|sqlite)://")
     """`redis://:password@host:port/0`, or `sqlite:////absolute/path.db` when embedded."""
     s3_bucket: str
     media_base_url: str | None = None

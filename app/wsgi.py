@@ -11,7 +11,7 @@ from app.api.routing import Parts
 from app.api.server import serve
 from app.api.throttle import Throttle
 from app.config import ConfigurationError, Settings, load_settings
-from app.db.database import UnsupportedDatabase, database, read_now
+from app.db.database import database, read_now
 from app.logs import configure_logging
 from app.services import build_services
 from app.showcase.uploads import Uploads
@@ -54,7 +54,7 @@ def run(
         settings = load_settings()
         configure_logging(settings)
         application, readiness = build_application(settings)
-    except (ConfigurationError, UnsupportedDatabase) as error:
+    except ConfigurationError as error:
         typer.echo(f"rising-stars-api cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None
     readiness.watch()

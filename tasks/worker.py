@@ -9,12 +9,12 @@ import os
 import signal
 
 import typer
-from app.media.encoder import find_ffmpeg
 from huey.consumer import Consumer, Scheduler, Worker
 
 from app.config import ConfigurationError, Settings, load_settings
 from app.logs import configure_logging
 from app.media.errors import FfmpegMissing
+from app.media.ffmpeg import find_ffmpeg
 from tasks.broker import LISTEN_SECONDS, create_broker
 from tasks.doorbell import install_bell
 from tasks.render import RenderShift

@@ -51,7 +51,7 @@ def make_clip(
         fps: frames per second; 1 makes huge and long clips cheap.
         picture: name of a source filter, with options: `testsrc2`, `color=c=orange`.
         video_codec: FFmpeg's encoder.
-        pix_fmt: FFmpeg's pixel format.
+        pix_fmt: FFmpeg's pixel format; the source draws in it, or an odd size would be rounded.
         colour: encoder options that tag the colours.
         audio: a sound source filter, None for no audio track.
         audio_seconds: when it differs from `seconds`.
@@ -61,7 +61,8 @@ def make_clip(
         container: FFmpeg's muxer; `mov` makes a QuickTime file.
         metadata: global tags.
     """
-    source = f"{picture}{':' if '=' in picture else '='}size={width}x{height}:rate={fps}:duration={seconds}"
+    drawn = f"{picture}{':' if '=' in picture else '='}size={width}x{height}:rate={fps}:duration={seconds}"
+    source = f"{drawn},format={pix_fmt}"
     inputs = ["-f", "lavfi", "-i", source]
     sound = ["-an"]
     if audio is not None:

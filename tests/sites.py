@@ -7,10 +7,12 @@ import secrets
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -345,6 +347,18 @@ def shape_refusal(answer: httpx.Response, *location: str) -> str:
     messages = [item["msg"] for item in detail if tuple(item["loc"][-len(location) :]) == location]
     assert messages, f"nothing about {location} in {detail}"
     return str(messages[0])
+
+
+def all_at_once(*acts: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    """Start every act at the same moment, each in a thread of its own."""
+    start = Barrier(len(acts))
+
+    def wait_and_act(act: Callable[[], httpx.Response]) -> httpx.Response:
+        start.wait(timeout=30)
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(wait_and_act, acts))
 
 
 def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Every failure as JSON, mapped to its status in one place."""
 
+import errno
 import json
 from collections.abc import Callable
 from typing import Any, Self
@@ -10,6 +11,7 @@ from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 from pydantic import ValidationError
 
+from app.media.errors import ProbeKilled
 from app.showcase.errors import (
     IdempotencyKeyReused,
     NotAllowed,
@@ -24,7 +26,10 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
-DEPENDENCY_DOWN = (StorageUnavailable, OperationalError, InterfaceError, MaxConnectionsExceeded)
+PASSING = (StorageUnavailable, OperationalError, InterfaceError, MaxConnectionsExceeded, ProbeKilled)
+"""Nobody's fault who asked, and over soon."""
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class ApiError(Exception):
@@ -135,8 +140,8 @@ def answer_for(error: Exception) -> HTTPResponse:
     if isinstance(error, ShowcaseError):
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         return error_answer(status, error.text, CHALLENGE if isinstance(error, NotSignedIn) else None)
-    if isinstance(error, DEPENDENCY_DOWN):
-        log.error("dependency_down", error=f"{type(error).__name__}: {error}")
+    if isinstance(error, PASSING) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+        log.error("part_unavailable", error=f"{type(error).__name__}: {error}")
         detail = "A part of the platform is not available right now; try again shortly."
         return error_answer(503, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
     log.error("request_failed", exc_info=error)

@@ -17,10 +17,6 @@ database = DatabaseProxy()
 """What the models are bound to; `open_database` says which database that is."""
 
 
-class UnsupportedDatabase(ValueError):
-    """DATABASE_URL names a database this platform does not run on."""
-
-
 def open_database(url: str, *, max_connections: int) -> Database:
     """Bind the models to the database at `url`. Connects lazily, so it may be called before a fork.
 
@@ -28,19 +24,11 @@ def open_database(url: str, *, max_connections: int) -> Database:
         url: `postgresql://…` or `sqlite:////absolute/path.db`.
         max_connections: at least one more than the threads that use it.
 
-    Raises:
-        UnsupportedDatabase: the scheme is neither of the two.
+    Returns:
+        The pool, to be closed by whoever opened it.
     """
     parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        opened = _sqlite(parts.path, max_connections)
-    elif parts.scheme in {"postgresql", "postgres"}:
-        opened = _postgresql(url, max_connections)
-    else:
-        raise UnsupportedDatabase(
-            f"DATABASE_URL starts with {parts.scheme!r}; use postgresql://user:password@host/name "
-            "or sqlite:////absolute/path.db"
-        )
+    opened = _sqlite(parts.path, max_connections) if parts.scheme == "sqlite" else _postgresql(url, max_connections)
     database.initialize(opened)
     return opened
 

@@ -46,6 +46,8 @@ def require_whole_mp4(path: Path) -> None:
         kinds = {box.kind for box in walk_boxes(file, path.stat().st_size)}
     if "moov" not in kinds:
         raise UnreadableClip("The MP4 has no index (moov box): the recording was not finished, or is cut short.")
+    if "mdat" not in kinds:
+        raise UnreadableClip("The MP4 has no media (mdat box): it is cut short behind its index.")
 
 
 def walk_boxes(file: BinaryIO, file_bytes: int) -> Iterator[Box]:

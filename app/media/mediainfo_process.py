@@ -20,7 +20,6 @@ MEMORY_BYTES = 1 << 30
 _READ_BYTES = 1 << 20
 _FIELDS = (
     "format",
-    "istruncated",
     "width",
     "height",
     "duration",
@@ -36,13 +35,13 @@ _FIELDS = (
 
 
 def main() -> None:
-    """Write `{"general": …, "video": …, "audio": …}`: known fields of the first track of each kind."""
+    """Write `{"video": …, "audio": …}`: known fields of the first track of each kind."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with open(0, "rb", closefd=False) as clip:
         info = MediaInfo.parse(clip, buffer_size=_READ_BYTES)
-    tracks = {"general": info.general_tracks, "video": info.video_tracks, "audio": info.audio_tracks}
+    tracks = {"video": info.video_tracks, "audio": info.audio_tracks}
     json.dump({kind: _facts(found) for kind, found in tracks.items()}, sys.stdout)
 
 

@@ -22,6 +22,9 @@ from app.db.database import database
 from app.db.models import Video
 from app.media.encoder import Rendering
 from app.media.errors import (
+    ArtworkMissing,
+    FfmpegMissing,
+    ProbeKilled,
     RenderInterrupted,
     RenderKilled,
     RenderTimedOut,
@@ -42,13 +45,15 @@ INTERNAL_ERROR = "internal_error"
 SURROUNDINGS: tuple[type[Exception], ...] = (
     StorageUnavailable,
     WorkDirectoryFull,
+    FfmpegMissing,
+    ArtworkMissing,
     OperationalError,
     InterfaceError,
 )
 """Failures that are nobody's clip's fault: they back off, and no attempt is spent on them."""
 
 
-class Renders(Protocol):
+class ClipEncoder(Protocol):
     """What turns a clip into a branded one (`app.media.encoder.Encoder`)."""
 
     def render(
@@ -115,10 +120,10 @@ class Pulse:
             database.close()
 
 
-class Rendery:
+class Renderer:
     """The workshop of one worker: what it needs to carry out any job."""
 
-    def __init__(self, store: S3Store, encoder: Renders, settings: Settings) -> None:
+    def __init__(self, store: S3Store, encoder: ClipEncoder, settings: Settings) -> None:
         self._store = store
         self._encoder = encoder
         self._settings = settings
@@ -254,6 +259,9 @@ def _code_of(error: Exception) -> str:
         ObjectNotFound: "original_missing",
         RenderTimedOut: "render_timed_out",
         RenderKilled: "render_killed",
+        ProbeKilled: "render_killed",
+        FfmpegMissing: "ffmpeg_missing",
+        ArtworkMissing: "artwork_missing",
         StorageUnavailable: "storage_unavailable",
         WorkDirectoryFull: "disk_full",
         OperationalError: "database_unavailable",

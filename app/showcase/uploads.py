@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 from app.config import MAX_CLIP_BYTES, Settings
-from app.db.database import db_now, transaction
+from app.db.database import database, db_now, transaction
 from app.db.models import Video
 from app.media.errors import UnreadableClip
 from app.media.probe import Clip, probe
@@ -116,6 +116,8 @@ class Uploads:
         check_clip(received)
         video_id = uuid4()
         key = original_key(video_id)
+        # A slow store must not hold a connection, nor a connection grow stale over it: the next one is checked.
+        database.close()
         self._store.upload(received.path, key, content_type="video/mp4")
         try:
             self._note(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.sites import PASSWORD, Site, refusal, shape_refusal, sign_up_form, unique
+from tests.sites import PASSWORD, Site, all_at_once, refusal, shape_refusal, sign_up_form, unique
 
 PROFILE = {"id", "user_id", "email", "first_name", "last_name", "city", "country", "is_active"}
 REQUIRED = ("first_name", "last_name", "email", "password1", "password2")
@@ -184,6 +184,21 @@ def test_the_same_key_with_another_body_is_refused(site: Site, change: dict[str,
     assert site.api.post("/api/auth/signup", json=form, headers=key).status_code == 201
     changed = site.api.post("/api/auth/signup", json={**form, **change}, headers=key)
     assert "Idempotency-Key" in str(refusal(changed, 422))
+    assert site.account_count(form["email"]) == 1
+
+
+def test_sign_ups_that_race_for_an_address_make_one_account(site: Site) -> None:
+    form = sign_up_form()
+    answers = all_at_once(*[lambda: site.api.post("/api/auth/signup", json=form)] * 8)
+    assert sorted(answer.status_code for answer in answers) == [201] + [400] * 7
+    assert site.account_count(form["email"]) == 1
+
+
+def test_sign_ups_that_race_with_one_key_get_one_answer(site: Site) -> None:
+    form, key = sign_up_form(), {"Idempotency-Key": unique("key")}
+    answers = all_at_once(*[lambda: site.api.post("/api/auth/signup", json=form, headers=key)] * 8)
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert len({answer.json()["id"] for answer in answers}) == 1
     assert site.account_count(form["email"]) == 1
 
 

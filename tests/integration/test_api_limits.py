@@ -1,6 +1,7 @@
 """How much one account and one address may ask for, and what they are told above it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -131,3 +132,14 @@ def test_an_address_that_nobody_trusts_cannot_say_it_is_another(make_site: SiteM
         return site.api.post("/api/auth/login", json=body, headers=pretended)
 
     assert first_throttled(guess) == PER_ADDRESS
+
+
+def test_behind_a_proxy_every_visitor_has_an_address_of_its_own(make_site: SiteMaker) -> None:
+    site = make_site(LOGIN_LIMIT_PER_ADDRESS=f"{PER_ACCOUNT} per 56 second", TRUSTED_PROXY="127.0.0.1")
+
+    def guess(address: str) -> httpx.Response:
+        body = {"email": f"{unique('ana')}@example.com", "password": PASSWORD}
+        return site.api.post("/api/auth/login", json=body, headers={"X-Forwarded-For": address})
+
+    for address in ("203.0.113.1", "203.0.113.2", "2001:db8::1"):
+        assert first_throttled(partial(guess, address)) == PER_ACCOUNT

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from app.db.models import RefreshToken, Session, User
-from tests.sites import PASSWORD, UNKNOWN_ID, Player, Site, refusal, shape_refusal, unique
+from tests.sites import PASSWORD, UNKNOWN_ID, Player, Site, all_at_once, refusal, shape_refusal, unique
 
 TOKENS = {"access_token", "token_type", "expires_in", "refresh_token"}
 NOT_SIGNED_IN = "Could not validate credentials"
@@ -134,6 +134,14 @@ def test_the_same_old_token_within_the_grace_gives_the_same_successor(site: Site
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.json()["refresh_token"] == second.json()["refresh_token"]
     assert refresh(site, first.json()["refresh_token"]).status_code == 200
+
+
+def test_refreshes_that_race_get_the_same_successor(site: Site) -> None:
+    old = site.sign_up().log_in()["refresh_token"]
+    answers = all_at_once(*[lambda: refresh(site, old)] * 8)
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    assert opens(site, answers[0].json()["access_token"])
 
 
 def test_the_same_old_token_after_the_grace_ends_the_session(site: Site) -> None:

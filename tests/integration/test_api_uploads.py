@@ -1,13 +1,18 @@
 """POST /api/videos/upload: what is accepted, and what comes of it. `test_bad_uploads.py` has the refusals."""
 
 import hashlib
+import socket
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.db.models import Job, JobState, Video, VideoStatus
-from tests.sites import Json, Player, Site, refusal, unique
+from tests.sites import Home, Json, Player, Site, all_at_once, refusal, running_site, unique
 
 MESSAGE = "Video subido correctamente. Procesamiento en curso."
 
@@ -136,6 +141,64 @@ def test_two_uploads_are_two_clips(site: Site, small_clip: Path) -> None:
     assert site.video_count(player) == 2
 
 
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on(site: Site, small_clip: Path) -> None:
+    player = site.sign_up()
+    ready_made = site.api.build_request(
+        "POST",
+        "/api/videos/upload",
+        data={"title": "Clip"},
+        files={"video_file": ("clip.mp4", small_clip.read_bytes())},
+    )
+    body = ready_made.read()
+    head = f"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n"
+    head += f"Authorization: Bearer {player.access_token}\r\nContent-Type: {ready_made.headers['Content-Type']}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        with closing(connection.makefile("rb")) as answer:
+            assert answer.readline().split()[1] == b"100"
+            assert answer.readline() == b"\r\n"
+            connection.sendall(body)
+            assert answer.readline().split()[1] == b"201"
+
+
+# A slow phone
+
+
+@pytest.fixture(scope="module")
+def site_behind_a_proxy(home: Home) -> Iterator[Site]:
+    with running_site(home.with_settings(TRUSTED_PROXY="127.0.0.1")) as site:
+        yield site
+
+
+def begun(seconds_ago: float) -> dict[str, str]:
+    """The proxy's stamp: when it saw the request begin."""
+    return {"X-Request-Start": f"t={time.time() - seconds_ago:.3f}"}
+
+
+def with_a_token_that_expired(player: Player, seconds_ago: float) -> Player:
+    return replace(player, access_token=player.site.token(player, exp=int(time.time() - seconds_ago)))
+
+
+def test_a_token_that_expires_while_the_clip_arrives_is_good_enough(
+    site_behind_a_proxy: Site, small_clip: Path
+) -> None:
+    slow = with_a_token_that_expired(site_behind_a_proxy.sign_up(), 30)
+    assert accepted(slow, small_clip, headers=begun(60))
+    assert refusal(slow.upload(small_clip, headers=begun(10)), 401)
+    assert refusal(slow.upload(small_clip), 401)
+
+
+def test_a_session_that_ended_while_the_clip_arrives_is_over(site_behind_a_proxy: Site, small_clip: Path) -> None:
+    player = site_behind_a_proxy.sign_up()
+    assert player.request("DELETE", "/api/auth").status_code == 204
+    assert refusal(player.upload(small_clip, headers=begun(60)), 401)
+
+
+def test_nobody_but_the_proxy_says_when_a_request_began(site: Site, small_clip: Path) -> None:
+    late = with_a_token_that_expired(site.sign_up(), 30)
+    assert refusal(late.upload(small_clip, headers=begun(60)), 401)
+
+
 # Sent twice
 
 
@@ -163,6 +226,19 @@ def test_the_same_key_with_another_body_is_refused(site: Site, small_clip: Path,
     assert "Idempotency-Key" in str(refusal(other, 422))
     assert site.video_count(player) == 1
     assert list(site.work_dir.iterdir()) == []
+
+
+def test_uploads_that_race_with_one_key_make_one_clip(site: Site, small_clip: Path) -> None:
+    player, key = site.sign_up(), keyed()
+    answers = all_at_once(*[lambda: player.upload(small_clip, headers=key)] * 4)
+    assert [answer.status_code for answer in answers] == [201] * 4
+    (video_id,) = {answer.json()["task_id"] for answer in answers}
+    assert site.video_count(player) == 1
+    with site.tables():
+        rows = {str(video.id) for video in Video.select(Video.id)}
+    stored = {key.split("/")[1].removesuffix(".mp4") for key in site.bucket.stored_keys("unprocessed-videos/")}
+    assert video_id in stored
+    assert stored <= rows
 
 
 def test_two_players_may_use_the_same_key(site: Site, small_clip: Path) -> None:

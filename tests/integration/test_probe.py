@@ -1,5 +1,6 @@
 """What the probe says of good files, and how it refuses the others."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -67,7 +68,7 @@ def test_sizes_are_exact(tmp_path: Path, width: int, height: int) -> None:
 
 @pytest.mark.parametrize("seconds", [19.9, 20.0, 60.0, 60.1])
 def test_the_duration_is_exact_to_the_millisecond(tmp_path: Path, seconds: float) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=seconds, picture="color=c=orange", width=640, height=360)
+    clip = make_clip(tmp_path / "clip.mp4", seconds=seconds, picture="color=c=orange", width=320, height=180)
     assert probe(clip).duration_seconds == seconds
 
 
@@ -93,7 +94,7 @@ def test_ten_bit_hlg_is_hdr(tmp_path: Path) -> None:
     assert (clip.video_codec, clip.bit_depth, clip.hdr) == ("HEVC", 10, True)
 
 
-@pytest.mark.parametrize("brand", [b"isom", b"mp41", b"mp42", b"avc1", b"hvc1", b"M4V ", b"3gp4"])
+@pytest.mark.parametrize("brand", [b"isom", b"mp41", b"mp42", b"avc1", b"hvc1", b"M4V ", b"3gp4", b"XAVC"])
 def test_the_brands_that_phones_write_are_accepted(good_clip: Path, tmp_path: Path, brand: bytes) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(good_clip.read_bytes().replace(b"ftypisom", b"ftyp" + brand, 1))
@@ -140,6 +141,12 @@ def _cut(path: Path, *, faststart: bool) -> None:
     cut_short(make_clip(path, seconds=2, fps=5, faststart=faststart))
 
 
+def _index_alone(path: Path) -> None:
+    make_clip(path, seconds=1, fps=2, faststart=True)
+    content = path.read_bytes()
+    path.write_bytes(content[: box_span(content, b"moov")[1]])
+
+
 def _one_byte_less(path: Path) -> None:
     make_clip(path, seconds=1, fps=2, faststart=True)
     path.write_bytes(path.read_bytes()[:-1])
@@ -176,6 +183,7 @@ NO_CLIPS: dict[str, tuple[Callable[[Path], object], str]] = {
     "MP4 with an unknown codec": (_unknown_codec, "not decodable"),
     "cut mdat behind the index": (lambda path: _cut(path, faststart=True), "cut short"),
     "cut mdat before the index": (lambda path: _cut(path, faststart=False), "cut short"),
+    "cut between index and media": (_index_alone, "mdat"),
     "one byte less": (_one_byte_less, "cut short"),
     "HLS": (lambda path: path.write_text(HLS), "ftyp"),
     "DASH": (lambda path: path.write_text(DASH), "ftyp"),
@@ -259,15 +267,14 @@ def test_a_mediainfo_killed_from_outside_says_nothing_about_the_clip(
 
 def test_mediainfo_limits_its_own_time_and_memory(good_clip: Path) -> None:
     code = (
-        "import resource, runpy, sys\n"
+        "import runpy, sys\n"
+        "from resource import RLIMIT_AS, RLIMIT_CPU, getrlimit\n"
         "runpy.run_path(sys.argv[1], run_name='__main__')\n"
-        "print(resource.getrlimit(resource.RLIMIT_CPU)[0], resource.getrlimit(resource.RLIMIT_AS)[0], file=sys.stderr)\n"
+        "print(getrlimit(RLIMIT_CPU)[0], getrlimit(RLIMIT_AS)[0], file=sys.stderr)\n"
     )
-    script = probing._MEDIAINFO  # noqa: SLF001 - the script as it is installed
+    command = [sys.executable, "-c", code, probing._MEDIAINFO]
     with good_clip.open("rb") as clip:
-        run = subprocess.run(
-            [sys.executable, "-c", code, script], stdin=clip, capture_output=True, text=True, check=True
-        )
+        run = subprocess.run(command, stdin=clip, capture_output=True, text=True, check=True)
     assert run.stderr.split() == ["5", str(1 << 30)]
 
 
@@ -281,8 +288,6 @@ def test_a_damaged_index_never_hangs_the_probe(good_clip: Path, tmp_path: Path) 
         damaged[start + 8 + step : end : step * 9] = os.urandom(len(range(start + 8 + step, end, step * 9)))
         path.write_bytes(damaged)
         started = time.perf_counter()
-        try:
+        with contextlib.suppress(UnreadableClip):
             probe(path)
-        except UnreadableClip as refusal:
-            assert str(refusal)
         assert time.perf_counter() - started < 20

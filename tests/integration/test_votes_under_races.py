@@ -2,30 +2,16 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from threading import Barrier
 
 import httpx
 import pytest
 
 from app.db.models import Video, Vote
-from tests.sites import Player, Site
+from tests.sites import Player, Site, all_at_once
 
 CROWD = 50
-
-
-def all_at_once(*acts: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """Start every act at the same moment, each in a thread of its own."""
-    start = Barrier(len(acts))
-
-    def wait_and_act(act: Callable[[], httpx.Response]) -> httpx.Response:
-        start.wait(timeout=30)
-        return act()
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(wait_and_act, acts))
 
 
 def counted(site: Site, video_id: str) -> tuple[int, int]:
