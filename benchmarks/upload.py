@@ -15,10 +15,10 @@ from pathlib import Path
 
 import httpx
 import psutil
-from demo.clip import make_basketball_clip
 
 from benchmarks.parts import Ground, ground, wait_until_ready
 from benchmarks.results import keep
+from demo.clip import make_basketball_clip
 from demo.ports import free_port
 
 UPLOADS = 20

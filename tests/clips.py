@@ -30,6 +30,7 @@ def make_clip(
     height: int = 1080,
     fps: int = 10,
     picture: str = "testsrc2",
+    drawing: str = "null",
     video_codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     colour: tuple[str, ...] = (),
@@ -50,6 +51,7 @@ def make_clip(
         height: coded pixels.
         fps: frames per second; 1 makes huge and long clips cheap.
         picture: name of a source filter, with options: `testsrc2`, `color=c=orange`.
+        drawing: filters over that picture.
         video_codec: FFmpeg's encoder.
         pix_fmt: FFmpeg's pixel format; the source draws in it, or an odd size would be rounded.
         colour: encoder options that tag the colours.
@@ -59,16 +61,17 @@ def make_clip(
         variable_frame_rate: leave out frames at irregular distances.
         faststart: moov in front of mdat.
         container: FFmpeg's muxer; `mov` makes a QuickTime file.
-        metadata: global tags.
+        metadata: global tags, written under their own names, as phones do.
     """
     drawn = f"{picture}{':' if '=' in picture else '='}size={width}x{height}:rate={fps}:duration={seconds}"
-    source = f"{drawn},format={pix_fmt}"
+    source = f"{drawn},{drawing},format={pix_fmt}"
     inputs = ["-f", "lavfi", "-i", source]
     sound = ["-an"]
     if audio is not None:
         inputs += ["-f", "lavfi", "-t", str(audio_seconds or seconds), "-i", audio]
         sound = ["-c:a", "aac", "-b:a", "128k"]
     filters = ["-vf", "select='not(eq(mod(n,7),3)+eq(mod(n,11),5))'", "-fps_mode", "vfr"] if variable_frame_rate else []
+    flags = ("+faststart" if faststart else "") + ("+use_metadata_tags" if metadata else "")
     tags = [word for name, value in (metadata or {}).items() for word in ("-metadata", f"{name}={value}")]
     run_ffmpeg(
         *inputs,
@@ -78,7 +81,7 @@ def make_clip(
         *colour,
         *sound,
         *tags,
-        *(["-movflags", "+faststart"] if faststart else []),
+        *(["-movflags", flags] if flags else []),
         *("-f", container, str(path)),
     )
     if rotation:

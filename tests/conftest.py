@@ -1,7 +1,6 @@
 """The real servers and sites that tests share, and the rule that under REQUIRE_ALL=1 nothing is skipped."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from demo.seaweedfs import SeaweedFS
 from tests import backends, sites
 from tests.backends import Cable, Postgres, Redis
+from tests.clips import make_clip
 from tests.sites import Backend, Bucket, Home, Site, SiteMaker, unique
 
 LOG_TAIL = 6_000
@@ -179,10 +179,5 @@ def lay_cable() -> Iterator[Callable[[int], Cable]]:
 @pytest.fixture(scope="session")
 def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The least that is a clip: 20 s of one colour, 1920 by 1080, one picture a second; a few kilobytes."""
-    clip = tmp_path_factory.mktemp("clips") / "small.mp4"
-    source = "color=c=orange:size=1920x1080:rate=1:duration=20"
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", str(clip)],
-        check=True,
-    )
-    return clip
+    path = tmp_path_factory.mktemp("clips") / "small.mp4"
+    return make_clip(path, fps=1, picture="color=c=orange", audio=None)

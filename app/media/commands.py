@@ -40,15 +40,8 @@ def measure_arguments(source: Path, *, clip: Clip, profile: Profile, gain_db: fl
 
     Writes one `lavfi.r128.I=<LUFS>` line per 100 ms to standard output; the last one holds for the whole.
     """
-    graph = _chain(
-        "[0:a:0]",
-        [
-            *_levelled_sound(clip, profile, gain_db),
-            "ebur128=metadata=1",
-            f"ametadata=mode=print:key={LOUDNESS_KEY}:file=pipe\\\\:1",
-        ],
-        "[measured]",
-    )
+    meter = ["ebur128=metadata=1", f"ametadata=mode=print:key={LOUDNESS_KEY}:file=pipe\\\\:1"]
+    graph = _chain("[0:a:0]", [*_sound(clip, profile, gain_db), *meter], "[measured]")
     return [
         *_quiet(),
         "-vn",
@@ -119,13 +112,13 @@ def filter_graph(clip: Clip, profile: Profile, *, gain_db: float | None, tone_ma
     chains = [
         _still("[1:v:0]", profile, profile.intro_seconds, "[intro]"),
         _still("[2:v:0]", profile, profile.outro_seconds, "[outro]"),
-        _chain("[3:v:0]", [f"scale={_scaled(profile, 'iw')}:-1", "format=yuva420p"], "[mark]"),
+        _chain("[3:v:0]", [f"scale={_scaled(profile, 'iw')}:-1:{_TO_BT709}", "format=yuva420p"], "[mark]"),
         _chain("[0:V:0]", _fitted_picture(clip, profile, tone_map=tone_map), "[fitted]"),
         _chain("[fitted][mark]", ["overlay=x=W-w:y=H-h:format=yuv420", *_fades(profile, shown)], "[clip]"),
         _chain("[intro][clip][outro]", ["concat=n=3:v=1:a=0", _BT709_TAGS], "[video]"),
     ]
     if gain_db is not None:
-        chains.append(_chain("[0:a:0]", _placed_sound(clip, profile, gain_db), "[audio]"))
+        chains.append(_chain("[0:a:0]", _sound(clip, profile, gain_db), "[audio]"))
     return ";".join(chains)
 
 
@@ -187,8 +180,12 @@ def _fades(profile: Profile, seconds: float) -> list[str]:
     return [f"fade=t=in:st=0:d={fade:g}", f"fade=t=out:st={max(0.0, seconds - fade):.3f}:d={fade:g}"]
 
 
-def _levelled_sound(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """Stereo at a new level, cut to the picture's length. The limiter only works where the gain would clip."""
+def _sound(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
+    """Stereo at a new level, cut to the picture's length, behind a silent intro, silent to the end.
+
+    The limiter only works where the gain would clip. The silence counts: the meter's blocks that are half
+    silence weigh on a sound of a few seconds.
+    """
     shown = profile.shown_seconds(clip.duration_seconds)
     fade = profile.fade_seconds
     return [
@@ -198,13 +195,6 @@ def _levelled_sound(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
         f"alimiter=limit={PEAK_LIMIT}:attack=5:release=50:level=disabled",
         f"atrim=end={shown:.3f}",
         f"afade=t=out:st={max(0.0, shown - fade):.3f}:d={fade:g}",
-    ]
-
-
-def _placed_sound(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """The levelled sound behind a silent intro, then silence to the end of the picture."""
-    return [
-        *_levelled_sound(clip, profile, gain_db),
         f"adelay=delays={round(profile.intro_seconds * 1000)}:all=1",
         f"apad=whole_dur={profile.result_seconds(clip.duration_seconds):.3f}",
     ]

@@ -1,7 +1,7 @@
 """Every bad upload: what it is told, and that nothing of it is left behind."""
 
+import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.config import MAX_CLIP_BYTES
+from tests.clips import cut_short, make_clip, make_jpeg, make_sound_alone, pad_to_size, remove_moov
 from tests.sites import Player, Site, refusal, shape_refusal
 
 UPLOAD = "/api/videos/upload"
@@ -33,41 +34,23 @@ def nothing_left_behind(site: Site, player: Player) -> Iterator[None]:
 # Files that are no clips
 
 
-def ffmpeg(*arguments: str) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True, stdin=subprocess.DEVNULL)
+def plain(path: Path, *, width: int = 1920, height: int = 1080, seconds: float = 20, fps: int = 1) -> Path:
+    """A clip of one colour, a few kilobytes; full chroma, which odd sizes need."""
+    return make_clip(
+        path,
+        width=width,
+        height=height,
+        seconds=seconds,
+        fps=fps,
+        picture="color=c=orange",
+        pix_fmt="yuv444p",
+        audio=None,
+    )
 
 
-def colour(path: Path, *, size: str = "1920x1080", rate: int = 1, seconds: float = 20, container: str = "mp4") -> None:
-    """A clip of one colour; full chroma, which odd sizes need."""
-    source = f"color=c=orange:size={size}:rate={rate}:duration={seconds},format=yuv444p"
-    ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", "-f", container, str(path))
-
-
-def sound_alone(path: Path) -> None:
-    ffmpeg("-f", "lavfi", "-i", "sine=duration=30", "-c:a", "aac", str(path))
-
-
-def picture(path: Path) -> None:
-    ffmpeg("-f", "lavfi", "-i", "color=size=1920x1080", "-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(path))
-
-
-def noise(path: Path, *flags: str) -> None:
+def rich(path: Path, *, container: str = "mp4", faststart: bool = False) -> Path:
     """A clip with enough in it that half of it is still something."""
-    source = "testsrc2=size=1920x1080:rate=1:duration=20"
-    ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", *flags, str(path))
-
-
-def cut_in_half(path: Path, *flags: str) -> None:
-    noise(path, *flags)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def without_moov(path: Path) -> None:
-    noise(path)
-    content = path.read_bytes()
-    at = content.rindex(b"moov") - 4
-    size = int.from_bytes(content[at : at + 4], "big")
-    path.write_bytes(content[:at] + content[at + size :])
+    return make_clip(path, fps=1, container=container, faststart=faststart)
 
 
 HLS = """#EXTM3U
@@ -91,7 +74,7 @@ def pointing_at_another_players_file(text: str, scheme: str = "") -> Callable[[P
     def write(path: Path) -> None:
         victim = path.with_name("victim.mp4")
         if not victim.exists():
-            colour(victim, seconds=30)
+            plain(victim, seconds=30)
         path.write_text(text.format(victim=f"{scheme}{victim}"))
 
     return write
@@ -100,17 +83,18 @@ def pointing_at_another_players_file(text: str, scheme: str = "") -> Callable[[P
 NO_CLIPS: dict[str, Callable[[Path], object]] = {
     "empty": Path.touch,
     "text": lambda path: path.write_text("I am a video, honestly.\n" * 1000),
-    "JPEG": picture,
+    "JPEG": make_jpeg,
     "PDF": lambda path: path.write_bytes(b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"),
     "HTML": lambda path: path.write_text("<html><script>alert(1)</script></html>"),
     "zeros": lambda path: path.write_bytes(bytes(100_000)),
     "the first box alone": lambda path: path.write_bytes(b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"),
-    "MOV": lambda path: colour(path, container="mov"),
-    "Matroska": lambda path: colour(path, container="matroska"),
-    "MP4 without moov": without_moov,
-    "MP4 without a video track": sound_alone,
-    "MP4 cut in half, index in front": lambda path: cut_in_half(path, "-movflags", "+faststart"),
-    "MP4 cut in half, index behind": cut_in_half,
+    "MOV": lambda path: rich(path, container="mov"),
+    "Matroska": lambda path: rich(path, container="matroska"),
+    "MP4 without moov": lambda path: remove_moov(rich(path)),
+    "MP4 without a video track": lambda path: make_sound_alone(path, seconds=30),
+    "MP4 cut in half, index in front": lambda path: cut_short(rich(path, faststart=True)),
+    "MP4 cut in half, index behind": lambda path: cut_short(rich(path)),
+    "MP4 cut at its end, index in front": lambda path: cut_short(rich(path, faststart=True), 0.99),
     "HLS": pointing_at_another_players_file(HLS),
     "HLS with file:": pointing_at_another_players_file(HLS, "file:"),
     "DASH": pointing_at_another_players_file(DASH, "file:"),
@@ -118,27 +102,30 @@ NO_CLIPS: dict[str, Callable[[Path], object]] = {
 }
 
 OUT_OF_BOUNDS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "19.9 s": (lambda path: colour(path, rate=10, seconds=19.9), "duración"),
-    "60.1 s": (lambda path: colour(path, rate=10, seconds=60.1), "duración"),
-    "1919 wide": (lambda path: colour(path, size="1919x1080"), "resolución"),
-    "1079 high": (lambda path: colour(path, size="1920x1079"), "resolución"),
-    "portrait, 1079 wide": (lambda path: colour(path, size="1079x1920"), "resolución"),
-    "square": (lambda path: colour(path, size="1080x1080"), "resolución"),
-    "8193 wide": (lambda path: colour(path, size="8193x1080"), "resolución"),
-    "8193 high": (lambda path: colour(path, size="1080x8193"), "resolución"),
-    "16384 wide": (lambda path: colour(path, size="16384x1080"), "resolución"),
+    "19.9 s": (lambda path: plain(path, fps=10, seconds=19.9), "duración"),
+    "60.1 s": (lambda path: plain(path, fps=10, seconds=60.1), "duración"),
+    "1919 wide": (lambda path: plain(path, width=1919, height=1080), "resolución"),
+    "1079 high": (lambda path: plain(path, width=1920, height=1079), "resolución"),
+    "portrait, 1079 wide": (lambda path: plain(path, width=1079, height=1920), "resolución"),
+    "square": (lambda path: plain(path, width=1080, height=1080), "resolución"),
+    "8193 wide": (lambda path: plain(path, width=8193, height=1080), "resolución"),
+    "8193 high": (lambda path: plain(path, width=1080, height=8193), "resolución"),
+    "16384 wide": (lambda path: plain(path, width=16384, height=1080), "resolución"),
 }
 
 JUST_WITHIN: dict[str, Callable[[Path], object]] = {
-    "20.0 s": lambda path: colour(path, rate=10, seconds=20),
-    "60.0 s": lambda path: colour(path, rate=1, seconds=60),
-    "portrait": lambda path: colour(path, size="1080x1920"),
-    "8192 wide": lambda path: colour(path, size="8192x1080"),
+    "20.0 s": lambda path: plain(path, fps=10, seconds=20),
+    "60.0 s": lambda path: plain(path, fps=1, seconds=60),
+    "portrait": lambda path: plain(path, width=1080, height=1920),
+    "8192 wide": lambda path: plain(path, width=8192, height=1080),
 }
 
 
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
     """Makes each file once for all backends."""
     folder = tmp_path_factory.mktemp("bad-clips")
 
@@ -151,39 +138,36 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
     return make
 
 
-MakeClip = Callable[[str, Callable[[Path], object]], Path]
-
-
 @pytest.fixture
 def player(site: Site) -> Player:
     return site.sign_up()
 
 
 @pytest.mark.parametrize("name", NO_CLIPS)
-def test_a_file_that_is_no_clip_is_refused_as_such(site: Site, player: Player, make_clip: MakeClip, name: str) -> None:
-    clip = make_clip(name, NO_CLIPS[name])
+def test_a_file_that_is_no_clip_is_refused_as_such(site: Site, player: Player, make_once: MakeOnce, name: str) -> None:
+    clip = make_once(name, NO_CLIPS[name])
     with nothing_left_behind(site, player):
         assert refusal(player.upload(clip), 400).startswith(INVALID_TYPE)
 
 
 @pytest.mark.parametrize("name", OUT_OF_BOUNDS)
-def test_a_clip_out_of_bounds_is_told_which(site: Site, player: Player, make_clip: MakeClip, name: str) -> None:
+def test_a_clip_out_of_bounds_is_told_which(site: Site, player: Player, make_once: MakeOnce, name: str) -> None:
     write, bound = OUT_OF_BOUNDS[name]
-    clip = make_clip(name, write)
+    clip = make_once(name, write)
     with nothing_left_behind(site, player):
         assert bound in refusal(player.upload(clip), 400)
 
 
 @pytest.mark.parametrize("name", JUST_WITHIN)
-def test_a_clip_at_the_bound_is_accepted(player: Player, make_clip: MakeClip, name: str) -> None:
-    assert player.upload(make_clip(name, JUST_WITHIN[name])).status_code == 201
+def test_a_clip_at_the_bound_is_accepted(player: Player, make_once: MakeOnce, name: str) -> None:
+    assert player.upload(make_once(name, JUST_WITHIN[name])).status_code == 201
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "text/html", "application/octet-stream", ""])
 def test_what_the_client_calls_the_file_decides_nothing(
-    player: Player, small_clip: Path, make_clip: MakeClip, kind: str
+    player: Player, small_clip: Path, make_once: MakeOnce, kind: str
 ) -> None:
-    for clip, status in ((small_clip, 201), (make_clip("JPEG", picture), 400)):
+    for clip, status in ((small_clip, 201), (make_once("JPEG", make_jpeg), 400)):
         with clip.open("rb") as video:
             files = {"video_file": ("clip.mp4", video, kind)}
             assert player.request("POST", UPLOAD, data={"title": "Clip"}, files=files).status_code == status
@@ -194,21 +178,14 @@ def test_what_the_client_calls_the_file_decides_nothing(
 
 @pytest.fixture(scope="session")
 def largest_clip(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return padded(small_clip, tmp_path_factory.mktemp("largest") / "largest.mp4", MAX_CLIP_BYTES)
+    copy = Path(shutil.copy(small_clip, tmp_path_factory.mktemp("largest") / "largest.mp4"))
+    return pad_to_size(copy, MAX_CLIP_BYTES)
 
 
 @pytest.fixture(scope="session")
 def too_large_clip(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return padded(small_clip, tmp_path_factory.mktemp("too-large") / "too-large.mp4", MAX_CLIP_BYTES + 1)
-
-
-def padded(clip: Path, path: Path, size: int) -> Path:
-    """The clip with a box of nothing behind it, so that the file has exactly `size` bytes."""
-    content = clip.read_bytes()
-    with path.open("wb") as file:
-        file.write(content + (size - len(content)).to_bytes(4, "big") + b"free")
-        file.truncate(size)
-    return path
+    copy = Path(shutil.copy(small_clip, tmp_path_factory.mktemp("too-large") / "too-large.mp4"))
+    return pad_to_size(copy, MAX_CLIP_BYTES + 1)
 
 
 def in_chunks(player: Player, clip: Path) -> httpx.Response:

@@ -112,6 +112,7 @@ def import_folder(home: Home, folder: Path, *arguments: str) -> dict[str, str]:
 def test_an_old_folder_is_moved_into_the_site_once_however_often_it_is_run(
     own_home: Home, ledger: Settings, old_folder: Path
 ) -> None:
+    assert ledger.s3_bucket
     owner = User.get_by_id(add_player())
     first = import_folder(own_home, old_folder, "--owner", owner.email.upper())
     assert first == {"dunk": "imported", "waiting": "imported", "only-result": "imported", "notes": "refused"}

@@ -178,7 +178,7 @@ def test_a_preset_of_the_settings_replaces_the_profiles() -> None:
 
 
 def test_lite_scales_the_watermark_with_the_picture() -> None:
-    assert "[3:v:0]scale=iw*720/1080:-1" in option(render(profile=LITE, gain_db=None), "-filter_complex")
+    assert "[3:v:0]scale=iw*720/1080:-1:" in option(render(profile=LITE, gain_db=None), "-filter_complex")
 
 
 def test_without_a_gain_the_result_has_no_sound() -> None:

@@ -1,0 +1,116 @@
+# The ways into this project; `make` alone lists them. GNU make, git and Python 3.11 or newer are all it asks for.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PORT ?= 8080
+PYTEST_ARGS ?=
+UV_VERSION := 0.13.9
+
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Stamps: what of `.venv` has been installed, and from which files.
+CREATED := .venv/.created
+FOR_DEMO := .venv/.for-demo
+FOR_TESTS := .venv/.for-tests
+
+.PHONY: help setup demo serve test test-unit test-integration tested-on lint format lock bench clean
+.PHONY: lint-python lint-format lint-types lint-imports lint-yaml lint-ansible
+
+help: ## Print this table
+	@echo "Rising Stars: players upload clips, a worker brands them, the public votes, a ranking per city decides."; echo
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
+
+setup: $(FOR_DEMO) ## Install what the demo needs into .venv (no root)
+
+demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path takes your own clip
+	@exec $(BIN)/python -m demo run
+
+serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. PORT=8080
+	@PORT=$(PORT) exec $(BIN)/python -m demo serve
+
+test: tested-on ## Run every test, on real services (as root, it installs what is missing from Debian). PYTEST_ARGS=…
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests
+
+test-unit: $(FOR_TESTS) ## Run the tests that need no service
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture
+
+test-integration: tested-on ## Run the tests on real services
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/integration
+
+tested-on: $(FOR_TESTS)
+	@tests/services/install-packages
+	@tests/services/fetch-footage
+
+lint: lint-python lint-format lint-types lint-imports lint-yaml lint-ansible ## Check style, types, imports and YAML
+
+lint-python: $(FOR_TESTS)
+	@$(BIN)/ruff check .
+
+lint-format: $(FOR_TESTS)
+	@$(BIN)/ruff format --check .
+
+lint-types: $(FOR_TESTS)
+	@$(BIN)/mypy
+
+lint-imports: $(FOR_TESTS)
+	@$(BIN)/lint-imports
+
+lint-yaml: $(FOR_TESTS)
+	@$(BIN)/yamllint --strict .
+
+# Only the Ansible folders: ansible-lint takes any YAML below a folder named tasks/ for a task file.
+ANSIBLE := $(wildcard playbooks roles inventory)
+lint-ansible: $(FOR_TESTS)
+	$(if $(ANSIBLE),@$(BIN)/ansible-lint --offline --profile production $(ANSIBLE),@:)
+
+format: $(FOR_TESTS) ## Format the Python code and mend what can be mended
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock: .venv-uv/bin/uv ## Compile requirements/*.txt again from *.in (newer versions: UPGRADE=--upgrade)
+	@for part in runtime demo dev; do \
+		.venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --no-header --annotation-style line \
+			--no-emit-index-url --no-emit-find-links -o requirements/$$part.txt requirements/$$part.in; \
+	done
+
+bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload or latency
+	@exec $(BIN)/python -m benchmarks $(ONLY)
+
+clean: ## Remove all that can be made again (not var/site, the data of `make serve`)
+	@rm -rf .venv .venv-uv var/demo var/footage build dist *.egg-info
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
+
+$(CREATED):
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "There is no $(PYTHON) here. Install Python 3.11 or newer with venv (Debian, Ubuntu:" \
+		"sudo apt-get install python3-venv), or name another one: make PYTHON=python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$$($(PYTHON) --version) is too old: Rising Stars needs 3.11 or newer." \
+		"If you have one, name it: make PYTHON=python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$$($(PYTHON) --version) has no venv module. Debian, Ubuntu: sudo apt-get install python3-venv"; \
+		exit 1; } >&2
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+$(FOR_DEMO): $(CREATED) requirements/runtime.txt requirements/demo.txt pyproject.toml
+	@echo "Installing the demo's Python packages into .venv (once; about 150 MB from PyPI)"
+	@$(INSTALL) -r requirements/runtime.txt -r requirements/demo.txt
+	@$(INSTALL) --no-deps --editable .
+	@touch $@
+
+$(FOR_TESTS): $(CREATED) requirements.txt $(wildcard requirements/*.txt) pyproject.toml
+	@echo "Installing all Python packages into .venv (once; about 300 MB from PyPI)"
+	@started=$$SECONDS; $(INSTALL) -r requirements.txt; $(INSTALL) --no-deps --editable .; \
+		echo "── Python packages: $$((SECONDS - started)) s"
+	@touch $(FOR_DEMO) $@
+
+.venv-uv/bin/uv:
+	@$(PYTHON) -m venv .venv-uv
+	@.venv-uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,33 @@
+"""What MediaInfo says of a file, in a few lines."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pymediainfo import MediaInfo, Track
+
+MEGABYTE = 1_000_000
+
+
+def describe(path: Path) -> Iterator[tuple[str, str]]:
+    """A name and a description: of the file, then of each of a film's tracks."""
+    parsed = MediaInfo.parse(path)
+    for picture in parsed.image_tracks:
+        yield path.name, f"{picture.format}, {picture.width}x{picture.height}, {_megabytes(path)}"
+    if parsed.video_tracks:
+        general = parsed.general_tracks[0]
+        yield path.name, f"{general.format}, {float(general.duration) / 1000:.1f} s, {_megabytes(path)}"
+    for track in parsed.video_tracks:
+        yield "  video", _video(track)
+    for track in parsed.audio_tracks:
+        yield "  audio", f"{track.format}, {track.channel_s} channels, {track.sampling_rate / 1000:g} kHz"
+
+
+def _video(track: Track) -> str:
+    return (
+        f"{track.format} {track.format_profile}, {track.width}x{track.height}, "
+        f"{float(track.frame_rate):g} fps, {track.chroma_subsampling} {track.bit_depth} bit"
+    )
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / MEGABYTE:.1f} MB"

@@ -1,0 +1,26 @@
+"""Files that only their owner may read."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+MODE = 0o600
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Replace the file, readable by its owner alone from its first byte on."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "w") as file:  # noqa: PTH123 - a mode
+        file.write(text)
+
+
+def kept_secrets(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """The secrets in the file, made up at the first call: 32 random bytes each, in hexadecimal."""
+    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = {name: secrets.token_hex(32) for name in names if name not in kept}
+    if missing:
+        kept |= missing
+        write_secret(path, json.dumps(kept, indent=2))
+    return kept

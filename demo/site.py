@@ -1,0 +1,180 @@
+"""The embedded site: SeaweedFS, API, worker and upkeep over SQLite, on free ports of 127.0.0.1.
+
+Everything it keeps lies in one folder: the database and the queue, the objects, its secrets, its logs.
+"""
+
+import fcntl
+import os
+import shutil
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from demo.errors import DemoError
+from demo.interruption import uninterrupted
+from demo.paths import shown
+from demo.ports import free_port, is_free
+from demo.seaweedfs import SeaweedFS
+from demo.secret_files import kept_secrets
+from demo.supervisor import Supervisor
+
+BUCKET = "rising-stars"
+MIGRATE_SECONDS = 60
+READY_SECONDS = 60
+SECRETS = ("JWT_SECRET", "DOORBELL_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+LOOPBACK = "127.0.0.1,localhost"
+
+
+class Site:
+    """One site in one folder. `start` and `stop` belong together: use `with`."""
+
+    def __init__(self, root: Path, *, port: int | None = None, fresh: bool = False) -> None:
+        self.root = root.absolute()
+        self.log_dir = self.root / "log"
+        self._chosen_port = port
+        self._fresh = fresh
+        self._lock: IO[str] | None = None
+        self._port = 0
+        self._supervisor = Supervisor(self.log_dir)
+        self._seaweedfs: SeaweedFS | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def storage_url(self) -> str:
+        """Where the S3 API is."""
+        return self._seaweedfs.endpoint if self._seaweedfs else ""
+
+    def start(self, tell: Callable[[str], None]) -> None:
+        """Start everything and return when every part answers; `tell` hears what comes up.
+
+        Raises:
+            DemoError: with the reason; nothing is left running then.
+        """
+        try:
+            self._prepare()
+            self._start(tell)
+        except BaseException:
+            self.stop()
+            raise
+
+    def check(self) -> None:
+        """Raise `DemoError` when a process has ended by itself."""
+        self._supervisor.check()
+        if self._seaweedfs is not None:
+            self._seaweedfs.check()
+
+    def stop(self) -> None:
+        """End every process, the store last; the data stay."""
+        with uninterrupted():
+            self._supervisor.stop()
+            if self._seaweedfs is not None:
+                self._seaweedfs.stop()
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+
+    def _prepare(self) -> None:
+        self._port = self._chosen_port or free_port()
+        if not is_free(self._port):
+            raise DemoError(
+                f"Port {self._port} is taken by another program. Choose another one, for example PORT=8081."
+            )
+        lock_path = self.root.with_name(f"{self.root.name}.lock")
+        if self._fresh and self.root.exists() and not lock_path.exists() and any(self.root.iterdir()):
+            raise DemoError(f"{shown(self.root)} holds something else than a site, so it is left alone.")
+        self._take_lock(lock_path)
+        if self._fresh and self.root.exists():
+            shutil.rmtree(self.root)
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+
+    def _take_lock(self, path: Path) -> None:
+        """One site a folder: two would share a database without knowing of each other."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise DemoError(f"Another process is using {shown(self.root)} already. Stop it first.") from None
+        self._lock = lock
+
+    def _start(self, tell: Callable[[str], None]) -> None:
+        secrets = kept_secrets(self.root / "secrets.json", SECRETS)
+        self._seaweedfs = SeaweedFS(
+            self.root / "objects",
+            bucket=BUCKET,
+            access_key=secrets["AWS_ACCESS_KEY_ID"],
+            secret_key=secrets["AWS_SECRET_ACCESS_KEY"],
+            log=self.log_dir / "seaweedfs.log",
+        )
+        self._seaweedfs.start()
+        tell(f"storage   SeaweedFS, an S3, at {self.storage_url}")
+        environment = self._environment(secrets) | self._seaweedfs.environment
+        self._supervisor.run(
+            "migrate", [_program("rising-stars"), "migrate"], environment=environment, seconds=MIGRATE_SECONDS
+        )
+        tell("database  SQLite, migrated")
+        api = [_program("rising-stars-api"), "--listen", f"127.0.0.1:{self._port}"]
+        self._supervisor.start("api", api, environment=environment)
+        for name in ("worker", "upkeep"):
+            self._supervisor.start(name, [_program(f"rising-stars-{name}")], environment=environment)
+        self._wait_until_ready()
+        tell(f"API       waitress, at {self.url}")
+        tell("worker    Huey and FFmpeg, idle; upkeep beside it")
+
+    def _environment(self, secrets: dict[str, str]) -> dict[str, str]:
+        """What the caller has set (RENDER_PRESET and the like), and over it where this site's parts are."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        friendly = {"LOG_FORMAT": "console", "DRAIN_SECONDS": "1", "HEARTBEAT_SECONDS": "1"}
+        return (
+            friendly
+            | inherited
+            | {
+                "DATABASE_URL": f"sqlite:///{self.root / 'site.db'}",
+                "QUEUE_URL": f"sqlite:///{self.root / 'queue.db'}",
+                "S3_BUCKET": BUCKET,
+                "WORK_DIR": str(self.root / "work"),
+                "JWT_SECRET": secrets["JWT_SECRET"],
+                "DOORBELL_SECRET": secrets["DOORBELL_SECRET"],
+                "PYTHONUNBUFFERED": "1",
+                "NO_PROXY": LOOPBACK,
+                "no_proxy": LOOPBACK,
+            }
+        )
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        answer = "no answer"
+        while (answer := _readiness(self.url)) != "":
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoError(
+                    f"The site did not become ready within {READY_SECONDS} s: {answer}. "
+                    f"Its logs, {shown(self.log_dir)}, say why."
+                )
+            time.sleep(0.1)
+
+
+def _readiness(url: str) -> str:
+    """Empty when every part answers, else what is the matter."""
+    try:
+        response = httpx.get(f"{url}/ready", params={"deep": "1"}, timeout=5, trust_env=False)
+    except httpx.TransportError as error:
+        return f"{url} does not answer ({type(error).__name__})"
+    return "" if response.status_code == httpx.codes.OK else f"{response.status_code} {response.text}"
+
+
+def _program(name: str) -> str:
+    """A console script of this project, beside this Python."""
+    path = Path(sysconfig.get_path("scripts"), name)
+    if not path.exists():
+        raise DemoError(f"{name} is not installed beside {path.parent}/python. Run `make setup` first.")
+    return str(path)
