@@ -11,7 +11,13 @@ from app.config import Settings
 from app.db.database import database, read_now
 from app.db.models import Audit, Job, JobState, Video, VideoStatus
 from app.showcase import jobs, videos
-from app.showcase.errors import JobNotCancellable, JobNotFound, JobNotRetryable
+from app.showcase.errors import (
+    JobNotCancellable,
+    JobNotFound,
+    JobNotRetryable,
+    RuleBroken,
+    VideoAlreadyPublished,
+)
 from app.showcase.jobs import Lease, Output
 from tests.ledger import add_clip, add_player, claim, job_of, opened
 from tests.sites import Backend, Home
@@ -150,7 +156,7 @@ def test_a_rejected_video_is_never_published(ledger: Settings) -> None:
     videos.reject(video, actor="operator")
     assert status_of(video) is VideoStatus.REJECTED
     assert Video.get_by_id(video).published_at is None
-    with pytest.raises(videos.RuleBroken):
+    with pytest.raises(RuleBroken):
         videos.publish(video, actor="operator")
 
 
@@ -282,7 +288,7 @@ def test_a_published_clip_is_not_deleted_and_its_job_stays_as_it_is(ledger: Sett
     owner = add_player()
     video = add_clip(ledger, owner)
     jobs.succeed(claim(ledger), OUTPUT, publish=True)
-    with pytest.raises(videos.VideoAlreadyPublished):
+    with pytest.raises(VideoAlreadyPublished):
         videos.delete_own(owner, video)
     assert job_of(video).state is JobState.SUCCEEDED
     assert Video.get_by_id(video).deleted_at is None

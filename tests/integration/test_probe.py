@@ -272,7 +272,7 @@ def test_mediainfo_limits_its_own_time_and_memory(good_clip: Path) -> None:
         "runpy.run_path(sys.argv[1], run_name='__main__')\n"
         "print(getrlimit(RLIMIT_CPU)[0], getrlimit(RLIMIT_AS)[0], file=sys.stderr)\n"
     )
-    command = [sys.executable, "-c", code, probing._MEDIAINFO]
+    command = [sys.executable, "-c", code, str(probing._MEDIAINFO)]
     with good_clip.open("rb") as clip:
         run = subprocess.run(command, stdin=clip, capture_output=True, text=True, check=True)
     assert run.stderr.split() == ["5", str(1 << 30)]

@@ -162,6 +162,7 @@ def test_a_killed_worker_process_is_replaced_and_loses_no_video(workshop: Worksh
     job = workshop.wait_for(video, JobState.SUCCEEDED)
     assert (job.rescues, job.attempt) == (1, 2)
     shown = Video.get_by_id(video)
+    assert shown.processed_key is not None
     assert workshop.store.stat(shown.processed_key).sha256 == job.output_sha256
 
 
