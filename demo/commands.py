@@ -17,8 +17,8 @@ VAR = Path(__file__).resolve().parent.parent / "var"
 CHECK_SECONDS = 0.5
 EXAMPLE = """\
   curl -s {url}/api/auth/signup -H 'Content-Type: application/json' -d '{{
-    "first_name": "Lucía", "last_name": "Herrera", "city": "Bogotá", "country": "Colombia",
-    "email": "lucia@example.com", "password1": "tiro-de-tres", "password2": "tiro-de-tres"}}'"""
+    "first_name": "Lucía", "last_name": "Herrera", "email": "lucia@example.com",
+    "city": "Bogotá", "password1": "tiro-de-tres", "password2": "tiro-de-tres"}}'"""
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -29,7 +29,7 @@ def run(
     data: Annotated[Path, typer.Option(envvar="DATA", help="A folder of its own, made anew.")] = VAR / "demo",
 ) -> None:
     """Sign up, upload, render, vote, rank: on a fresh site that ends with the story."""
-    tell_story(Site(data, fresh=True), clip=clip, console=_console())
+    tell_story(Site(data, fresh=True), clip=clip.expanduser() if clip else None, console=_console())
 
 
 @cli.command()

@@ -8,7 +8,7 @@ import os
 import shutil
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +30,7 @@ LOOPBACK = "127.0.0.1,localhost"
 
 
 class Site:
-    """One site in one folder. `start` and `stop` belong together: use `with`."""
+    """One site in one folder. Whoever starts it stops it in a `finally`."""
 
     def __init__(self, root: Path, *, port: int | None = None, fresh: bool = False) -> None:
         self.root = root.absolute()
@@ -71,6 +71,10 @@ class Site:
         if self._seaweedfs is not None:
             self._seaweedfs.check()
 
+    def run(self, name: str, command: Sequence[str], *, seconds: float) -> None:
+        """Run a command beside the site, to its end."""
+        self._supervisor.run(name, command, environment=os.environ, seconds=seconds)
+
     def stop(self) -> None:
         """End every process, the store last; the data stay."""
         with uninterrupted():
@@ -82,6 +86,8 @@ class Site:
                 self._lock = None
 
     def _prepare(self) -> None:
+        if {"#", "?"} & set(str(self.root)):
+            raise DemoError(f"{self.root}: the database's address cannot hold a path with # or ?. Move the checkout.")
         self._port = self._chosen_port or free_port()
         if not is_free(self._port):
             raise DemoError(
@@ -93,7 +99,8 @@ class Site:
         self._take_lock(lock_path)
         if self._fresh and self.root.exists():
             shutil.rmtree(self.root)
-        self.log_dir.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, exist_ok=True)
+        self.log_dir.mkdir(exist_ok=True)
 
     def _take_lock(self, path: Path) -> None:
         """One site a folder: two would share a database without knowing of each other."""

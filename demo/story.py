@@ -1,5 +1,6 @@
 """What `make demo` tells: from sign-up to ranking, every step through the REST API of a site of its own."""
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 
 from demo.client import Answer, Client, Player
-from demo.clip import make_basketball_clip
 from demo.errors import DemoError
 from demo.inspection import describe
 from demo.paths import shown
@@ -32,6 +32,12 @@ VOTERS = ((1, 2, 3), (0,))
 PLAIN_CITY = "bogota"
 """The ranking takes a city's name without its accents, too."""
 CLIP_SECONDS = 22
+FILM = (
+    "import sys; from pathlib import Path; from demo.clip import make_basketball_clip; "
+    "make_basketball_clip(Path(sys.argv[1]), int(sys.argv[2]))"
+)
+"""In a process of its own, which ends with everything else."""
+FILM_SECONDS = 120
 POLL_SECONDS = 0.3
 RENDER_SECONDS = 900
 """Longer than any render may take: the platform's own time-out speaks first."""
@@ -45,7 +51,6 @@ class Entry:
     """A player's clip in the showcase."""
 
     player: Player
-    title: str
     video_id: str
 
 
@@ -68,16 +73,16 @@ class Story:
         return players
 
     def upload(self, players: list[Player], own_clip: Path | None) -> list[Entry]:
-        """The first of them send a clip each: the caller's own, if there is one, and generated ones."""
-        self._head("They upload a clip each")
-        clips = [own_clip or self._generated()] + [self._generated()] * (len(TITLES) - 1)
+        """The first of them upload a generated clip; or the very first uploads the caller's own."""
+        self._head(f"One uploads {own_clip}" if own_clip else "Two upload a clip each")
+        clip, titles = (own_clip, TITLES[:1]) if own_clip else (self._generated(), TITLES)
         entries = []
-        for player, title, clip in zip(players, TITLES, clips, strict=False):
+        for player, title in zip(players, titles, strict=False):
             answer = self._client.upload(player, title, clip)
             if "task_id" not in answer.body:
                 raise DemoError(f"The API refuses {clip}: {answer.message}")
             self._tell(answer, player.name)
-            entries.append(Entry(player, title, answer.body["task_id"]))
+            entries.append(Entry(player, answer.body["task_id"]))
         return entries
 
     def follow(self, entries: list[Entry]) -> list[dict[str, Any]]:
@@ -99,10 +104,11 @@ class Story:
     def vote(self, players: list[Player], entries: list[Entry]) -> None:
         """The public votes; nobody twice for the same clip."""
         self._head("The public votes")
-        for entry, voters in zip(entries, VOTERS, strict=True):
-            for voter in voters:
-                self._vote(players[voter], entry)
-        self._vote(players[VOTERS[-1][-1]], entries[-1], again=True)
+        pairs = zip(entries, VOTERS, strict=False)
+        ballots = [(players[voter], entry) for entry, voters in pairs for voter in voters]
+        for voter, entry in ballots:
+            self._vote(voter, entry)
+        self._vote(*ballots[-1], again=True)
 
     def rank(self) -> None:
         """Who leads."""
@@ -127,9 +133,8 @@ class Story:
 
     def _generated(self) -> Path:
         path = self._site.root / "upload.mp4"
-        if not path.exists():
-            with self._console.status("  filming a game…"):
-                make_basketball_clip(path, CLIP_SECONDS)
+        with self._console.status("  filming a game…"):
+            self._site.run("clip", [sys.executable, "-c", FILM, str(path), str(CLIP_SECONDS)], seconds=FILM_SECONDS)
         return path
 
     def _until_over(self, entries: list[Entry], bars: Progress, tasks: list[TaskID]) -> list[dict[str, Any]]:

@@ -227,7 +227,8 @@ def running_redis(home: Path) -> Iterator[Redis]:
     server_at = Redis(free_port(), secrets.token_hex(16))
     configuration = home / "redis.conf"
     configuration.write_text(
-        f'port {server_at.port}\nbind 127.0.0.1\nrequirepass {server_at.password}\nsave ""\nappendonly no\ndir {home}\n'
+        f"port {server_at.port}\nbind 127.0.0.1\nrequirepass {server_at.password}\n"
+        f'databases 1000\nsave ""\nappendonly no\ndir {home}\n'
     )
     server = Subprocess([program, str(configuration)], log=home / "redis.log")
     try:

@@ -12,7 +12,7 @@ from app.media.commands import LOUDNESS_KEY
 SILENCE_LUFS = -70.0
 """EBU R128's absolute gate: what never rises above it has no loudness."""
 
-TOLERANCE_LU = 0.3
+TOLERANCE_LU = 0.5
 MAX_PASSES = 8
 
 
