@@ -8,7 +8,10 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PORT ?= 8080
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
+SEED ?= 1
+MINUTES ?= 5
+PREVIOUS ?= HEAD
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
@@ -18,7 +21,7 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-unit test-integration tested-on lint format lock bench clean
+.PHONY: help setup demo serve test test-unit test-integration faults tested-on lint format lock bench clean
 .PHONY: lint-python lint-format lint-types lint-imports lint-yaml lint-ansible
 
 help: ## Print this table
@@ -41,6 +44,9 @@ test-unit: $(FOR_TESTS) ## Run the tests that need no service
 
 test-integration: tested-on ## Run the tests on real services
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/integration
+
+faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m ONLY=fault PREVIOUS=ref
+	@exec $(BIN)/python -m tests.faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) --previous $(PREVIOUS)
 
 tested-on: $(FOR_TESTS)
 	@tests/services/install-packages

@@ -19,12 +19,14 @@ from app.db.models import Job, JobState
 from app.logs import configure_logging
 from app.services import Services, build_services
 from app.showcase import archive, jobs, videos
+from app.showcase.doctor import Doctor
 from app.showcase.errors import ShowcaseError
+from app.showcase.voting import recount
 
 cli = typer.Typer(help="Operate a Rising Stars site. Settings come from the environment.", no_args_is_help=True)
 jobs_cli = typer.Typer(help="The ledger of renders.", no_args_is_help=True)
 media_cli = typer.Typer(help="Clips from elsewhere.", no_args_is_help=True)
-videos_cli = typer.Typer(help="Clips waiting for review (REVIEW_REQUIRED=true).", no_args_is_help=True)
+videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true) and counters.", no_args_is_help=True)
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(media_cli, name="media")
 cli.add_typer(videos_cli, name="videos")
@@ -95,10 +97,14 @@ def show_job(job: JobOrVideo) -> None:
 
 
 @jobs_cli.command("retry")
-def retry_job(job: JobOrVideo) -> None:
+def retry_job(
+    job: JobOrVideo,
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Also one that succeeded: its result was lost.")] = False,
+) -> None:
     """Give a failed or cancelled job a fresh start."""
     with _site():
-        _show(jobs.retry(job, actor=_actor()))
+        _show(jobs.retry(job, actor=_actor(), again=again))
 
 
 @jobs_cli.command("cancel")
@@ -157,6 +163,29 @@ def reject_video(video: UUID) -> None:
     with _site():
         videos.reject(video, actor=_actor())
     typer.echo(f"{video} is rejected")
+
+
+@videos_cli.command("recount")
+def recount_video(video: UUID) -> None:
+    """Set a video's vote counter to the votes that were given."""
+    with _site():
+        before, after = recount(video, actor=_actor())
+    typer.echo(f"{video}: {before} votes before, {after} now")
+
+
+@cli.command()
+def doctor() -> None:
+    """Look the site over, read-only: what is not as it must be, and what to run for it. Exit code 1 when ill."""
+    findings = 0
+    with _site() as services:
+        for claim, check in Doctor(services.store, services.settings).checks():
+            found = list(check())
+            findings += len(found)
+            typer.echo(f"{'✘' if found else '✔'} {claim}")
+            for finding in found:
+                typer.echo(f"    {finding.what}\n    → {finding.remedy}")
+    if findings:
+        raise typer.Exit(1)
 
 
 def _show(job: Job) -> None:

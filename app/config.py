@@ -40,9 +40,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     # Where things are
-    database_url: str = Field(pattern=r"^(postgresql|postgres|sqlite)://")
+    database_url: str = Field(pattern=r"^(postgresql://|postgres://|sqlite:///)")
     """`postgresql://user:password@host:port/name`, or `sqlite:////absolute/path.db` when embedded."""
-    queue_url: str = Field(pattern=r"^(redis|rediss|sqlite)://")
+    queue_url: str = Field(pattern=r"^(redis://|rediss://|sqlite:///)")
     """`redis://:password@host:port/0`, or `sqlite:////absolute/path.db` when embedded."""
     s3_bucket: str
     media_base_url: str | None = None
@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     # House rules
     allow_self_vote: bool = True
     review_required: bool = False
+    max_queued_jobs: int = Field(default=2000, ge=1)
+    """Clips that may wait for a worker; beyond it, uploads are put off with 503 instead of piling up."""
 
     # The job ledger
     lease_seconds: float = Field(default=60, gt=0)
@@ -109,6 +111,14 @@ class Settings(BaseSettings):
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError("LEASE_SECONDS must be at least twice HEARTBEAT_SECONDS")
         return self
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file a `sqlite://` URL names, whatever characters its path has; None for any other URL."""
+    if not url.startswith("sqlite://"):
+        return None
+    path = url.removeprefix("sqlite:///")
+    return Path("/", path.lstrip("/")) if path.startswith("/") else Path(path)
 
 
 def load_settings() -> Settings:

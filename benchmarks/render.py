@@ -1,7 +1,8 @@
 """What our whole render job costs next to a bare encode of the same clip, and next to the usual two encodes.
 
 Run `python -m benchmarks.render`. Environment: CLIP (a clip of at least 30 s; generated without one), REPEATS (3).
-The three ways alternate within one run, so that a slow minute of the machine hits all of them.
+The three ways alternate within one run, so that a slow minute of the machine hits all of them. On a machine that
+does other work besides, the clock says nothing: then `wall_spread` is far from 1, and only the processor time counts.
 """
 
 import json
@@ -42,12 +43,12 @@ class Cost:
 
 def main() -> None:
     """Measure, print a table, write the results."""
-    ffmpeg = find_ffmpeg(None)
+    ffmpeg, load = find_ffmpeg(None), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="rising-stars-bench-") as name:
         directory = Path(name)
         clip = _source(ffmpeg, directory)
         costs = _measure(ffmpeg, clip, directory, repeats=int(os.environ.get("REPEATS", "3")))
-    report = _report(ffmpeg, clip, costs)
+    report = _report(ffmpeg, clip, costs, load)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
     _print_table(costs, report)
@@ -129,7 +130,7 @@ def _run(ffmpeg: Path, arguments: list[str]) -> None:
     subprocess.run([ffmpeg, "-nostdin", "-v", "error", "-y", *arguments], check=True)
 
 
-def _report(ffmpeg: Path, clip: Path, costs: dict[str, list[Cost]]) -> dict[str, object]:
+def _report(ffmpeg: Path, clip: Path, costs: dict[str, list[Cost]], load: float) -> dict[str, object]:
     wall = {way: statistics.median(cost.wall_seconds for cost in found) for way, found in costs.items()}
     cpu = {way: statistics.median(cost.cpu_seconds for cost in found) for way, found in costs.items()}
     version = subprocess.run([ffmpeg, "-version"], check=True, capture_output=True, text=True).stdout.split()[2]
@@ -140,14 +141,26 @@ def _report(ffmpeg: Path, clip: Path, costs: dict[str, list[Cost]]) -> dict[str,
         "cpu_ratio_two_encodes_to_bare_encode": round(cpu[TWO] / cpu[BARE], 3),
         "wall_seconds_median": {way: round(seconds, 2) for way, seconds in wall.items()},
         "cpu_seconds_median": {way: round(seconds, 2) for way, seconds in cpu.items()},
+        "wall_spread": round(_spread(costs), 2),
         "wall_seconds": {way: [round(cost.wall_seconds, 2) for cost in found] for way, found in costs.items()},
         "source": clip.name if "CLIP" in os.environ else "generated",
         "clip_seconds": PROFILE.clip_seconds,
         "preset": PROFILE.preset,
         "crf": PROFILE.crf,
-        "machine": {"cpus": os.cpu_count(), "processor": platform.machine(), "ffmpeg": version},
+        "machine": {
+            "cpus": os.cpu_count(),
+            "processor": platform.machine(),
+            "ffmpeg": version,
+            "load_before": round(load, 2),
+        },
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _spread(costs: dict[str, list[Cost]]) -> float:
+    """The slowest repeat of a way by its fastest: 1 on a machine of one's own."""
+    walls = [[cost.wall_seconds for cost in found] for found in costs.values()]
+    return max(max(wall) / min(wall) for wall in walls)
 
 
 def _print_table(costs: dict[str, list[Cost]], report: dict[str, object]) -> None:
@@ -157,6 +170,8 @@ def _print_table(costs: dict[str, list[Cost]], report: dict[str, object]) -> Non
         wall = statistics.median(cost.wall_seconds for cost in found)
         cpu = statistics.median(cost.cpu_seconds for cost in found)
         print(f"{way:<16}{wall:>8.1f}{cpu:>8.1f}{wall / bare:>8.2f}")
+    if _spread(costs) > 1.1:
+        print("The machine was busy with other work: compare cpu s, not wall s.")
     print(f"\n{report['machine']}\n{RESULTS}")
 
 

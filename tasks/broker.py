@@ -1,12 +1,10 @@
 """The Huey instance: Redis in production, a SQLite file when embedded. It carries doorbells, nothing else."""
 
-from urllib.parse import urlsplit
-
 from huey import Huey, PriorityRedisExpireHuey, SqliteHuey
 from huey.serializer import SignedSerializer
 from redis import ConnectionPool
 
-from app.config import Settings
+from app.config import Settings, sqlite_path
 
 QUEUE_NAME = "rising-stars"
 READ_SECONDS = 1
@@ -24,11 +22,11 @@ def create_broker(settings: Settings, *, socket_seconds: float) -> Huey:
         socket_seconds: bound on every answer of Redis; `RING_SECONDS` or `LISTEN_SECONDS`.
     """
     serializer = SignedSerializer(secret=settings.doorbell_secret.get_secret_value(), salt=QUEUE_NAME)
-    parts = urlsplit(settings.queue_url)
-    if parts.scheme == "sqlite":
+    file = sqlite_path(settings.queue_url)
+    if file is not None:
         return SqliteHuey(
             QUEUE_NAME,
-            filename=parts.path.removeprefix("/") if parts.path.startswith("//") else parts.path,
+            filename=str(file),
             results=False,
             serializer=serializer,
             timeout=socket_seconds,

@@ -14,18 +14,20 @@ import structlog
 import typer
 
 from app.config import ConfigurationError, Settings, load_settings
-from app.db.database import database
+from app.db.database import database, read_now
 from app.logs import configure_logging
 from app.services import build_services
 from app.showcase import jobs
+from app.showcase.presence import forget_silent
 from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
 from app.storage.s3 import S3Store
 from tasks.doorbell import HueyDoorbell
 
 log = structlog.get_logger(__name__)
 
-OVERSLEPT_SECONDS = 30.0
-"""A reaper that slept longer (a suspended machine, a paused process) lets living workers beat first."""
+
+THREADS = 2
+"""The loop's and the sweeper's."""
 
 
 class Upkeep:
@@ -35,26 +37,29 @@ class Upkeep:
         self._store = store
         self._doorbell = doorbell
         self._settings = settings
-        self._last_pass: float | None = None
+        self._reaped_at: float | None = None
         self._swept_at: float | None = None
+        self._sweeper: threading.Thread | None = None
 
     def make_pass(self) -> None:
         """Every step once. A step that fails is logged and tried again in the next pass."""
         now = time.monotonic()
-        overslept = self._last_pass is not None and now - self._last_pass > self._patience
-        self._last_pass = now
-        steps: list[Callable[[], None]] = [] if overslept else [self._reap]
-        steps += [self._redispatch, self._report]
-        if self._swept_at is None or now - self._swept_at >= self._settings.sweep_interval_seconds:
-            self._swept_at = now
-            steps += [self._sweep_rows, self._sweep_files, self._sweep_objects]
+        steps: list[Callable[[], None]] = [self._reap, self._redispatch, self._report]
         for step in steps:
             self._attempt(step)
         database.close()
+        sweeping = self._sweeper is not None and self._sweeper.is_alive()
+        due = self._swept_at is None or now - self._swept_at >= self._settings.sweep_interval_seconds
+        if due and not sweeping:
+            self._swept_at = now
+            self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
+            self._sweeper.start()
 
-    @property
-    def _patience(self) -> float:
-        return max(OVERSLEPT_SECONDS, 2 * self._settings.upkeep_interval_seconds)
+    def _sweep(self) -> None:
+        """In a thread of its own: a store that hangs must not keep jobs from being rescued."""
+        for step in (self._sweep_rows, self._sweep_files, self._sweep_objects):
+            self._attempt(step)
+        database.close()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
@@ -64,9 +69,21 @@ class Upkeep:
             database.close()
 
     def _reap(self) -> None:
+        """Rescue the jobs of dead workers, unless living ones had no way to beat either since the last time."""
+        began, before = time.monotonic(), self._reaped_at
+        read_now()
+        self._reaped_at = time.monotonic()
+        if before is not None and began - before > self._patience_seconds:
+            log.info("reaper_overslept", seconds=round(began - before, 1))
+            return
         rescued = jobs.reap(self._settings)
         if rescued:
             log.warning("jobs_rescued", count=rescued)
+
+    @property
+    def _patience_seconds(self) -> float:
+        """Half a lease: 30 s by default."""
+        return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:
         unheard = jobs.mark_redispatched(self._settings)
@@ -85,7 +102,7 @@ class Upkeep:
         )
 
     def _sweep_rows(self) -> None:
-        log.info("rows_swept", count=sweep_rows())
+        log.info("rows_swept", count=sweep_rows() + forget_silent())
 
     def _sweep_files(self) -> None:
         log.info("files_swept", count=sweep_work_dir(self._settings))
@@ -102,7 +119,7 @@ def run() -> None:
         typer.echo(f"rising-stars-upkeep cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None
     configure_logging(settings)
-    services = build_services(settings, threads=1)
+    services = build_services(settings, threads=THREADS)
     upkeep = Upkeep(services.store, HueyDoorbell(settings), settings)
     stop = threading.Event()
 

@@ -58,9 +58,10 @@ class RenderConsumer(Consumer):  # type: ignore[misc]
 def create_consumer(settings: Settings) -> RenderConsumer:
     """A consumer with `settings.workers` processes. Nothing is connected before they fork."""
     huey = create_broker(settings, socket_seconds=LISTEN_SECONDS)
-    shift = RenderShift(settings, stopping=lambda: bool(consumer.stop_flag.is_set()))
+    shift = RenderShift(settings, wait_for_stop=lambda seconds: bool(consumer.stop_flag.wait(seconds)))
     install_bell(huey, shift.work_off_due)
     huey.on_startup(name="begin_shift")(shift.begin)
+    huey.on_shutdown(name="end_shift")(shift.end)
     consumer = RenderConsumer(
         huey,
         workers=settings.workers,

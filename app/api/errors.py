@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from app.media.errors import ProbeKilled
 from app.showcase.errors import (
+    Busy,
     IdempotencyKeyReused,
     NotAllowed,
     NotFound,
@@ -25,7 +26,8 @@ from app.storage.errors import StorageUnavailable
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5
-CHALLENGE = {"WWW-Authenticate": "Bearer"}
+BUSY_SECONDS = 60
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(BUSY_SECONDS)}}
 PASSING = (StorageUnavailable, OperationalError, InterfaceError, MaxConnectionsExceeded, ProbeKilled)
 """Nobody's fault who asked, and over soon."""
 
@@ -108,6 +110,7 @@ STATUS: tuple[tuple[type[ShowcaseError], int], ...] = (
     (NotSignedIn, 401),
     (NotAllowed, 403),
     (NotFound, 404),
+    (Busy, 503),
     (IdempotencyKeyReused, 422),
     (RuleBroken, 400),
 )
@@ -139,7 +142,7 @@ def answer_for(error: Exception) -> HTTPResponse:
         return error_answer(error.status, error.detail, error.headers)
     if isinstance(error, ShowcaseError):
         status = next(status for kind, status in STATUS if isinstance(error, kind))
-        return error_answer(status, error.text, CHALLENGE if isinstance(error, NotSignedIn) else None)
+        return error_answer(status, error.text, HEADERS.get(status))
     if isinstance(error, PASSING) or (isinstance(error, OSError) and error.errno in NO_ROOM):
         log.error("part_unavailable", error=f"{type(error).__name__}: {error}")
         detail = "A part of the platform is not available right now; try again shortly."

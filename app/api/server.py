@@ -1,5 +1,6 @@
-"""waitress as this API wants it: JSON for its own refusals, and a stop that finishes what was accepted."""
+"""waitress as this API wants it: JSON for its own refusals, bounds instead of collapse, a stop that loses nothing."""
 
+import errno
 import json
 import signal
 import threading
@@ -8,23 +9,46 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from threading import Event
 from types import FrameType
+from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
 from waitress import create_server
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
+from waitress.utilities import Error
 
 log = structlog.get_logger(__name__)
+
+Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 MAX_BODY_BYTES = 130 * 1024 * 1024
 """Above the largest clip and its form, so that "too large" is the application's own answer."""
 
+BUFFER_BYTES = 64 * 1024
+"""What a request or an answer may hold in memory before it goes to disk."""
+
+MAX_CONNECTIONS = 512
+"""With their buffers they take 64 MiB at most; more wait in the kernel."""
+
+WAITING_PER_THREAD = 8
+"""Requests that may wait for each thread. Behind more, an answer comes too late to be of use."""
+
 FINISH_SECONDS = 120
+RETRY_AFTER_SECONDS = 5
+UNSHED = {"/health", "/api/health", "/ready", "/metrics"}
+"""Whoever watches an overloaded process must still see it."""
+
+
+class Overloaded(Error):  # type: ignore[misc]
+    """A refusal with 503, in waitress's own terms."""
+
+    code = 503
+    reason = "Service Unavailable"
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Requests that never reach the application (broken, or far too large), refused in JSON."""
+    """Requests that never reach the application (broken, far too large, no room), refused in JSON."""
 
     def execute(self) -> None:
         """Write the refusal and close."""
@@ -32,19 +56,60 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         body = json.dumps({"detail": f"{error.reason}: {error.body}"}).encode()
         self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
         self.response_headers.append(("Content-Type", "application/json"))
+        if isinstance(error, Overloaded):
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
 
 
 class JsonChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection whose errors are JSON."""
+    """A connection whose errors are JSON, also when the disk has no room for what it sends."""
 
     error_task_class = JsonErrorTask
 
+    def received(self, data: bytes) -> bool:
+        """Take in what arrived."""
+        try:
+            return bool(super().received(data))
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or self.request is None:
+                raise
+            log.warning("no_room_for_request", error=str(error))
+            self._refuse(Overloaded("there is no room to take in a request right now; try again shortly"))
+            return True
+
+    def _refuse(self, error: Error) -> None:
+        with self.requests_lock:
+            request: Any = self.__dict__["request"]
+            self.request = None
+            request.error = error
+            request.completed = True
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+
+
+class Shedding:
+    """Answers 503 at once while more requests wait than can be answered in time."""
+
+    def __init__(self, application: Application, waiting: Callable[[], int], most: int) -> None:
+        self._application = application
+        self._waiting = waiting
+        self._most = most
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request."""
+        if self._waiting() <= self._most or environ.get("PATH_INFO", "").rstrip("/") in UNSHED:
+            return self._application(environ, start_response)
+        body = json.dumps({"detail": "The platform is overloaded right now; try again shortly."}).encode()
+        headers = [("Content-Type", "application/json"), ("Retry-After", str(RETRY_AFTER_SECONDS))]
+        start_response("503 Service Unavailable", [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
 
 def serve(
-    application: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]],
+    application: Application,
     *,
     listen: str | None,
     unix_socket: str | None,
@@ -58,21 +123,24 @@ def serve(
         application: what answers.
         listen: `host:port`, unless there is a `unix_socket`.
         unix_socket: a path, readable and writable for the group.
-        threads: requests answered at once; more wait.
+        threads: requests answered at once; `WAITING_PER_THREAD` times as many may wait.
         trusted_proxy: the peer whose X-Forwarded-For and -Proto are believed.
         draining: set as soon as the stop begins; /ready fails from then on.
     """
     place = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
     believed = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
+    guarded = Shedding(application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads)
     server = create_server(
-        application,
+        guarded,
         **place,
         **believed,
         threads=threads,
         trusted_proxy=trusted_proxy,
         clear_untrusted_proxy_headers=True,
         max_request_body_size=MAX_BODY_BYTES,
-        connection_limit=1000,
+        inbuf_overflow=BUFFER_BYTES,
+        outbuf_overflow=BUFFER_BYTES,
+        connection_limit=MAX_CONNECTIONS,
         channel_timeout=120,
         ident=None,
     )

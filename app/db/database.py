@@ -1,11 +1,14 @@
 """One connection pool per process, on PostgreSQL or (embedded) SQLite, and the database's own clock."""
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from peewee import SQL, Database, DatabaseProxy, Expression, PostgresqlDatabase, SqliteDatabase
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+from app.config import sqlite_path
 
 POOL_WAIT_SECONDS = 5
 """How long a thread waits for a free connection before the request is answered 503."""
@@ -27,19 +30,19 @@ def open_database(url: str, *, max_connections: int) -> Database:
     Returns:
         The pool, to be closed by whoever opened it.
     """
-    parts = urlsplit(url)
-    opened = _sqlite(parts.path, max_connections) if parts.scheme == "sqlite" else _postgresql(url, max_connections)
+    file = sqlite_path(url)
+    opened = _postgresql(url, max_connections) if file is None else _sqlite(file, max_connections)
     database.initialize(opened)
     return opened
 
 
-def _sqlite(path: str, max_connections: int) -> Database:
+def _sqlite(file: Path, max_connections: int) -> Database:
     # synchronous=FULL: what was answered 2xx survives a power cut, also on the embedded default.
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000}
     return cast(
         Database,
         PooledSqliteDatabase(
-            path.removeprefix("/") if path.startswith("//") else path,
+            str(file),
             pragmas=pragmas,
             check_same_thread=False,  # the pool hands a connection from thread to thread
             timeout=POOL_WAIT_SECONDS,

@@ -211,4 +211,19 @@ class IdempotencyKey(Table):
         primary_key = CompositeKey("scope", "key")
 
 
-TABLES = (User, Session, RefreshToken, Video, Vote, Job, Audit, IdempotencyKey)
+class Worker(Table):
+    """A worker process and how it is; it writes its row while it lives."""
+
+    name = CharField(255, primary_key=True)
+    """`host:pid`, as in `jobs.lease_owner`."""
+    version = CharField(40)
+    started_at = DoubleField()
+    seen_at = DoubleField(index=True)
+    problem = TextField(null=True)
+    """In a sentence for the operator; null when it is well."""
+
+    class Meta:
+        table_name = "workers"
+
+
+TABLES = (User, Session, RefreshToken, Video, Vote, Job, Audit, IdempotencyKey, Worker)

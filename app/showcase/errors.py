@@ -44,6 +44,16 @@ class IdempotencyKeyReused(ShowcaseError):
     message = "Idempotency-Key was already used with a different request; send a new key."
 
 
+class Busy(ShowcaseError):
+    """The platform is at a bound of its own; later it will do."""
+
+
+class QueueFull(Busy):
+    """As many clips wait for a worker as may wait."""
+
+    message = "Hay demasiados videos en espera de procesamiento; inténtalo de nuevo en unos minutos."
+
+
 class PasswordsDiffer(RuleBroken):
     """password1 and password2 are not the same."""
 

@@ -18,6 +18,7 @@ from app.db.models import Job, JobState, User, Video, VideoStatus
 from app.showcase.audit import record
 from app.showcase.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 
+RETRYABLE = [JobState.FAILED, JobState.CANCELLED]
 POISON = "poison"
 CANCELLED = "cancelled"
 DETAIL_CHARS = 2000
@@ -180,7 +181,7 @@ def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
             processed_key=output.key,
             poster_key=output.poster_key,
             processed_at=now,
-            published_at=now if publish else None,
+            published_at=fn.COALESCE(Video.published_at, now) if publish else Video.published_at,
             failure_code=None,
         ).where(Video.id == lease.video_id).execute()
     return True
@@ -332,6 +333,11 @@ def mark_redispatched(settings: Settings) -> int:
     return int(Job.update(dispatched_at=now).where(Job.state == JobState.QUEUED, Job.run_at <= now, unheard).execute())
 
 
+def count_queued() -> int:
+    """How many clips wait for a worker, due or not."""
+    return int(Job.select().where(Job.state == JobState.QUEUED).count())
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """The ledger at a glance."""
@@ -375,8 +381,13 @@ def find_job(job_or_video_id: UUID) -> Job:
     return job
 
 
-def retry(job_or_video_id: UUID, *, actor: str) -> Job:
+def retry(job_or_video_id: UUID, *, actor: str, again: bool = False) -> Job:
     """An operator's second chance: counters reset, due at once, rung by upkeep; audited.
+
+    Args:
+        job_or_video_id: which.
+        actor: who wants it.
+        again: also render what had succeeded (its result was lost). The video keeps its votes and stays public.
 
     Raises:
         JobNotFound
@@ -399,7 +410,7 @@ def retry(job_or_video_id: UUID, *, actor: str) -> Job:
                     finished_at=None,
                 )
             )
-            .where(Job.id == job.id, Job.state.in_([JobState.FAILED, JobState.CANCELLED]))
+            .where(Job.id == job.id, Job.state.in_([*RETRYABLE, JobState.SUCCEEDED] if again else RETRYABLE))
             .execute()
         )
         if not again:

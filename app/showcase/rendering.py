@@ -7,8 +7,9 @@ four ways a job can leave a worker: failed for good, tried again, put off, given
 import errno
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -51,6 +52,19 @@ SURROUNDINGS: tuple[type[Exception], ...] = (
     InterfaceError,
 )
 """Failures that are nobody's clip's fault: they back off, and no attempt is spent on them."""
+
+
+class Outcome(StrEnum):
+    """How a worker and a job part."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ATTEMPT_FAILED = "attempt failed"
+    PUT_OFF = "put off"
+    """Because of the surroundings: store, database, disk."""
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    """To another worker."""
 
 
 class ClipEncoder(Protocol):
@@ -128,8 +142,8 @@ class Renderer:
         self._encoder = encoder
         self._settings = settings
 
-    def work_off(self, lease: Lease) -> None:
-        """Carry out one leased job and note how it ended. Raises only what tells the worker to leave."""
+    def work_off(self, lease: Lease) -> Outcome:
+        """Carry out one leased job, and note and return how it ended. Raises only what tells the worker to leave."""
         pulse = Pulse(lease, self._settings)
         with structlog.contextvars.bound_contextvars(job_id=str(lease.job_id), video_id=str(lease.video_id)):
             log.info("render_started", attempt=lease.attempt, profile=lease.profile)
@@ -137,13 +151,15 @@ class Renderer:
                 with pulse.beating():
                     outcome = self._attempt(lease, pulse)
             except (KeyboardInterrupt, SystemExit):
-                jobs.give_back(lease)
-                log.info("render_given_back")
+                # Whatever the database says: who was told to leave, leaves. The reaper finds the job.
+                with suppress(OperationalError, InterfaceError):
+                    jobs.give_back(lease)
+                    log.info("render_given_back")
                 raise
             log.info("render_ended", outcome=outcome)
+            return outcome
 
-    def _attempt(self, lease: Lease, pulse: Pulse) -> str:
-        """Try once; returns how it ended, for the log."""
+    def _attempt(self, lease: Lease, pulse: Pulse) -> Outcome:
         try:
             output = self._make(lease, pulse)
         except (RenderInterrupted, _LeaseLost):
@@ -152,22 +168,22 @@ class Renderer:
             return self._note_failure(lease, error)
         publish = not self._settings.review_required
         committed = self._note(lambda: jobs.succeed(lease, output, publish=publish))
-        return "succeeded" if committed else self._leave(lease)
+        return Outcome.SUCCEEDED if committed else self._leave(lease)
 
-    def _note_failure(self, lease: Lease, error: Exception) -> str:
+    def _note_failure(self, lease: Lease, error: Exception) -> Outcome:
         code, detail, settings = _code_of(error), f"{type(error).__name__}: {error}", self._settings
         log.warning("render_failed", code=code, detail=detail, exc_info=code == INTERNAL_ERROR)
         if isinstance(error, UnreadableClip):
             noted = self._note(lambda: jobs.fail(lease, code, detail))
-            return "failed" if noted else self._leave(lease)
+            return Outcome.FAILED if noted else self._leave(lease)
         if isinstance(error, SURROUNDINGS):
             noted = self._note(lambda: jobs.wait_for_surroundings(lease, code, detail, settings))
-            return "put off" if noted else self._leave(lease)
+            return Outcome.PUT_OFF if noted else self._leave(lease)
         noted = self._note(lambda: jobs.retry_later(lease, code, detail, settings))
-        return "attempt failed" if noted else self._leave(lease)
+        return Outcome.ATTEMPT_FAILED if noted else self._leave(lease)
 
-    def _leave(self, lease: Lease) -> str:
-        return "cancelled" if self._note(lambda: jobs.acknowledge_cancel(lease)) else "lost"
+    def _leave(self, lease: Lease) -> Outcome:
+        return Outcome.CANCELLED if self._note(lambda: jobs.acknowledge_cancel(lease)) else Outcome.LOST
 
     def _note(self, transition: Callable[[], bool]) -> bool:
         """Carry out a transition, waiting for a database that is away. The heart goes on beating meanwhile."""
@@ -215,16 +231,17 @@ class Renderer:
         key, poster = result_key(lease.video_id, lease.token), poster_key(lease.video_id, lease.token)
         self._store.upload(rendering.poster, poster, content_type="image/jpeg")
         self._store.upload_checked(rendering.video, key, content_type="video/mp4", sha256=rendering.sha256)
-        self._verify(key, rendering)
+        self._verify(poster, rendering.poster.stat().st_size, None)
+        self._verify(key, rendering.size_bytes, rendering.sha256)
         return Output(key, poster, rendering.size_bytes, rendering.sha256)
 
-    def _verify(self, key: str, rendering: Rendering) -> None:
+    def _verify(self, key: str, size_bytes: int, sha256: str | None) -> None:
         """Ask the store what it holds, before the ledger says that it holds it."""
         try:
             stored = self._store.stat(key)
         except ObjectNotFound as error:
             raise ResultDamaged(f"{key} is missing right after it was stored") from error
-        if stored.size_bytes != rendering.size_bytes or stored.sha256 != rendering.sha256:
+        if stored.size_bytes != size_bytes or (sha256 is not None and stored.sha256 != sha256):
             raise ResultDamaged(f"{key}: stored {stored.size_bytes} bytes, sha256 {stored.sha256}")
 
 

@@ -2,10 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid4
+
+from peewee import InterfaceError, OperationalError
 
 from app.config import MAX_CLIP_BYTES, Settings
 from app.db.database import database, db_now, transaction
@@ -20,11 +23,13 @@ from app.showcase.errors import (
     ClipResolutionTooLow,
     ClipTooLarge,
     InvalidClipType,
+    QueueFull,
     TitleNotText,
     TitleTooLong,
 )
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
 from app.showcase.texts import has_control_characters
+from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
 
@@ -105,6 +110,7 @@ class Uploads:
         Raises:
             RuleBroken: one of the refusals of `check_title` and `check_clip`.
             IdempotencyKeyReused: the key came before with another clip or title.
+            QueueFull: too many clips wait already.
             StorageUnavailable: the original could not be kept; nothing was noted.
         """
         title = check_title(title)
@@ -114,11 +120,13 @@ class Uploads:
         if earlier is not None:
             return earlier
         check_clip(received)
+        if jobs.count_queued() >= self._settings.max_queued_jobs:
+            raise QueueFull
         video_id = uuid4()
         key = original_key(video_id)
         # A slow store must not hold a connection, nor a connection grow stale over it: the next one is checked.
         database.close()
-        self._store.upload(received.path, key, content_type="video/mp4")
+        self._keep(received, key)
         try:
             self._note(
                 video_id,
@@ -131,8 +139,20 @@ class Uploads:
             self._store.delete(key)
             return twin.resource_id
         if self._doorbell.ring():
-            jobs.mark_dispatched(video_id)
+            # A courtesy to upkeep. The clip is committed: a database that is away now must not refuse it.
+            with suppress(OperationalError, InterfaceError):
+                jobs.mark_dispatched(video_id)
         return video_id
+
+    def _keep(self, received: ReceivedClip, key: str) -> None:
+        """Store the original and see that it is there, before anybody is told so."""
+        self._store.upload(received.path, key, content_type="video/mp4")
+        try:
+            stored = self._store.stat(key)
+        except ObjectNotFound as error:
+            raise StorageUnavailable(f"{key} is missing right after it was stored") from error
+        if stored.size_bytes != received.size_bytes:
+            raise StorageUnavailable(f"{key}: {stored.size_bytes} of {received.size_bytes} bytes were stored")
 
     def _note(
         self,

@@ -2,8 +2,11 @@
 
 from uuid import UUID
 
+from peewee import fn
+
 from app.db.database import db_now, transaction
 from app.db.models import Video, Vote
+from app.showcase.audit import record
 from app.showcase.errors import AlreadyVoted, OwnVideo, PublicVideoNotFound, VoteNotFound
 
 
@@ -45,6 +48,26 @@ def has_voted(voter_id: UUID, video_id: UUID) -> bool:
     """Whether this account's vote for this video counts. False for what is unknown or deleted."""
     counted = Vote.select().join(Video).where(Vote.user == voter_id, Vote.video == video_id, Video.deleted_at.is_null())
     return bool(counted.exists())
+
+
+def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
+    """Set a video's counter to its rows, and note who had it done.
+
+    Returns:
+        The votes shown before and after.
+
+    Raises:
+        PublicVideoNotFound: no such video.
+    """
+    given = Vote.select(fn.COUNT(Vote.user)).where(Vote.video == video_id)
+    with transaction():
+        video: Video | None = Video.get_or_none(Video.id == video_id)
+        if video is None:
+            raise PublicVideoNotFound
+        Video.update(votes=given).where(Video.id == video_id).execute()
+        after = Video.get_by_id(video_id).votes
+        record(actor, "videos.recount", str(video_id), f"{video.votes} to {after}")
+    return video.votes, after
 
 
 def _votable(video_id: UUID) -> Video:

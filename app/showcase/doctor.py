@@ -1,0 +1,160 @@
+"""Looking a live site over, read-only: what is not as it must be, and what to run for it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from peewee import JOIN, fn
+
+from app.config import Settings
+from app.db.database import read_now
+from app.db.models import Job, JobState, Video, VideoStatus, Vote
+from app.showcase.presence import list_workers
+from app.storage.errors import ObjectNotFound
+from app.storage.keys import ORIGINALS, POSTERS, RESULTS
+from app.storage.s3 import S3Store
+
+GRACE_SECONDS = 60.0
+"""What may be late by so much is not late yet."""
+
+NAMED = 5
+"""So many examples stand in a finding; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be."""
+
+    what: str
+    remedy: str
+
+
+class Doctor:
+    """The checks. Each yields what it finds; none changes anything."""
+
+    def __init__(self, store: S3Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    def checks(self) -> Iterable[tuple[str, Callable[[], Iterator[Finding]]]]:
+        """Every check, named by what holds when it finds nothing."""
+        return (
+            ("workers are there, and well", self.check_workers),
+            ("no lease has run out unseen", self.check_leases),
+            ("no due job waits unseen", self.check_due_jobs),
+            ("no clip is stuck between upload and result", self.check_stuck_videos),
+            ("votes counted are votes given", self.check_counters),
+            ("every original, result and poster is in the store", self.check_objects),
+            ("nothing old and unreferenced lies in the store", self.check_leftovers),
+        )
+
+    def check_workers(self) -> Iterator[Finding]:
+        """Somebody renders, and says that it is well."""
+        workers = list_workers()
+        living = [worker for worker in workers if worker.silent_seconds < self._patience]
+        if not living:
+            yield Finding(
+                "No worker has been heard of lately.", "systemctl status rising-stars-worker, on each worker host"
+            )
+        for worker in workers:
+            if worker.silent_seconds >= self._patience:
+                what = f"Worker {worker.name} ({worker.version}) fell silent {worker.silent_seconds:.0f} s ago."
+                yield Finding(what, "nothing, if its host is gone: it is forgotten after a day; else look at its log")
+            elif worker.problem:
+                yield Finding(f"Worker {worker.name} is not well.", worker.problem)
+
+    def check_leases(self) -> Iterator[Finding]:
+        """Dead workers' jobs are rescued within an upkeep pass or two."""
+        limit = read_now() - self._patience
+        late = [job.id for job in Job.select().where(Job.state == JobState.RUNNING, Job.lease_expires_at < limit)]
+        if late:
+            what = f"{_some(late, 'job')} of a dead worker, and nobody has rescued {_it(late)}."
+            yield Finding(what, "systemctl restart rising-stars-upkeep: at least one must run")
+
+    def check_due_jobs(self) -> Iterator[Finding]:
+        """Due jobs are rung for again and again, so they only wait while workers are busy or away."""
+        limit = read_now() - self._settings.redispatch_after_seconds - self._patience
+        waiting = (Job.state == JobState.QUEUED) & (Job.run_at < limit)
+        unheard = Job.dispatched_at.is_null() | (Job.dispatched_at < limit)
+        late = [job.id for job in Job.select().where(waiting, unheard)]
+        if late:
+            yield Finding(f"{_some(late, 'due job')} nobody was rung for.", "systemctl restart rising-stars-upkeep")
+        busy = Job.select().where(Job.state == JobState.RUNNING).exists()
+        if not late and not busy and Job.select().where(waiting).exists():
+            yield Finding(
+                "Due jobs wait while no worker works.", "systemctl restart rising-stars-worker; is the queue up?"
+            )
+
+    def check_stuck_videos(self) -> Iterator[Finding]:
+        """A video that is not done has a job that is not done."""
+        undone = Video.status.in_([VideoStatus.UPLOADED, VideoStatus.PROCESSING]) & Video.deleted_at.is_null()
+        open_jobs = Job.select(Job.video).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+        for video in Video.select().where(undone, Video.id.not_in(open_jobs)):
+            yield Finding(f"Video {video.id} waits for a render that has ended.", f"rising-stars jobs retry {video.id}")
+
+    def check_counters(self) -> Iterator[Finding]:
+        """The counter of a video is the number of its rows."""
+        counted = (
+            Video.select(Video.id, Video.votes, fn.COUNT(Vote.user))
+            .join(Vote, JOIN.LEFT_OUTER)
+            .group_by(Video.id, Video.votes)
+            .having(Video.votes != fn.COUNT(Vote.user))
+        )
+        for video_id, shown, given in cast("Iterable[tuple[UUID, int, int]]", counted.tuples()):
+            what = f"Video {video_id} shows {shown} votes, {given} were given."
+            yield Finding(what, f"rising-stars videos recount {video_id}")
+
+    def check_objects(self) -> Iterator[Finding]:
+        """What the database refers to is in the store, results with the size and checksum of their job."""
+        living = Video.select(Video, Job).join(Job, JOIN.LEFT_OUTER).where(Video.deleted_at.is_null())
+        for video in living.order_by(Video.uploaded_at):
+            yield from self._check_original(video)
+            yield from self._check_result(video)
+
+    def _check_original(self, video: Video) -> Iterator[Finding]:
+        if video.original_key and self._lacks(video.original_key, video.original_bytes, None):
+            done = video.status is VideoStatus.PROCESSED
+            remedy = "nothing: its result is there" if done else "ask its player to upload it again"
+            yield Finding(f"The original of video {video.id} is missing or damaged.", remedy)
+
+    def _check_result(self, video: Video) -> Iterator[Finding]:
+        job: Job | None = getattr(video, "job", None)
+        known = (job.output_bytes, job.output_sha256) if job and job.output_key == video.processed_key else (None, None)
+        lost = video.processed_key and self._lacks(video.processed_key, *known)
+        if lost or (video.poster_key and self._lacks(video.poster_key, None, None)):
+            remedy = f"rising-stars jobs retry --again {video.id}"
+            yield Finding(f"The result or poster of video {video.id} is missing or damaged.", remedy)
+
+    def _lacks(self, key: str, size_bytes: int | None, sha256: str | None) -> bool:
+        try:
+            stored = self._store.stat(key)
+        except ObjectNotFound:
+            return True
+        differs = size_bytes is not None and stored.size_bytes != size_bytes
+        return differs or (sha256 is not None and stored.sha256 is not None and stored.sha256 != sha256)
+
+    def check_leftovers(self) -> Iterator[Finding]:
+        """The sweep leaves nothing that is older than its age and one interval."""
+        limit = read_now() - self._settings.sweep_age_seconds - self._settings.sweep_interval_seconds - self._patience
+        columns = ((ORIGINALS, Video.original_key), (RESULTS, Video.processed_key), (POSTERS, Video.poster_key))
+        for prefix, column in columns:
+            old = {stored.key for stored in self._store.list(prefix) if stored.modified_at < limit}
+            living = Video.select(column).where(Video.deleted_at.is_null(), column.is_null(False)).tuples()
+            leftover = sorted(old.difference(key for (key,) in cast("Iterable[tuple[str]]", living)))
+            if leftover:
+                yield Finding(f"{_some(leftover, 'object')} nobody refers to.", "systemctl restart rising-stars-upkeep")
+
+    @property
+    def _patience(self) -> float:
+        return GRACE_SECONDS + 2 * self._settings.upkeep_interval_seconds
+
+
+def _some(things: list[UUID] | list[str], noun: str) -> str:
+    named = ", ".join(str(thing) for thing in things[:NAMED])
+    more = f" and {len(things) - NAMED} more" if len(things) > NAMED else ""
+    return f"{len(things)} {noun}{'s' if len(things) > 1 else ''} ({named}{more})"
+
+
+def _it(things: list[UUID]) -> str:
+    return "it" if len(things) == 1 else "them"

@@ -1,0 +1,113 @@
+"""Limits instead of collapse: at a bound the API says 503 and when to come back, and stays what it is."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from app.api.server import WAITING_PER_THREAD
+from tests.clips import make_clip
+from tests.sites import SiteMaker, refusal
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=20, fps=1)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for next to nothing."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes root")
+    place = tmp_path / "tiny"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def told_to_come_back(answer: httpx.Response) -> None:
+    refusal(answer, 503)
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_an_upload_is_put_off_when_as_many_clips_wait_as_may_wait(make_site: SiteMaker, clip: Path) -> None:
+    site = make_site(MAX_QUEUED_JOBS="1")
+    first, second = site.sign_up(), site.sign_up()
+    first.upload(clip)
+    before = site.bucket.stored_keys("unprocessed-videos/")
+    told_to_come_back(second.upload(clip))
+    assert site.video_count(second) == 0
+    assert site.bucket.stored_keys("unprocessed-videos/") == before
+
+
+def test_a_body_that_finds_no_room_is_refused_and_the_next_request_is_answered(
+    make_site: SiteMaker, tiny_disk: Path, tmp_path: Path
+) -> None:
+    site = make_site(TMPDIR=str(tiny_disk))
+    player = site.sign_up()
+    large = tmp_path / "large.mp4"
+    large.write_bytes(bytes(8 * MIB))
+    told_to_come_back(player.upload(large))
+    assert player.get("/api/videos").json() == []
+
+
+def test_a_clip_that_finds_no_room_in_the_work_directory_is_put_off(
+    make_site: SiteMaker, tiny_disk: Path, tmp_path: Path
+) -> None:
+    site = make_site(WORK_DIR=str(tiny_disk))
+    player = site.sign_up()
+    large = tmp_path / "large.mp4"
+    large.write_bytes(bytes(8 * MIB))
+    told_to_come_back(player.upload(large))
+    assert list(tiny_disk.iterdir()) == []
+
+
+def test_under_more_requests_than_it_can_answer_the_api_sheds_some_and_keeps_its_memory(make_site: SiteMaker) -> None:
+    site = make_site(API_THREADS="2")
+    player = site.sign_up()
+    process = psutil.Process(site.processes["api"].pid)
+    resting = process.memory_info().rss
+    count = 8 * WAITING_PER_THREAD
+    together = threading.Barrier(count)
+    body = {"email": player.email, "password": "not the password"}
+
+    def knock(_: int) -> tuple[int, str | None]:
+        with httpx.Client(base_url=site.url, timeout=60, trust_env=False) as client:
+            together.wait()
+            answer = client.post("/api/auth/login", json=body)
+            assert answer.headers["content-type"].startswith("application/json")
+            return answer.status_code, answer.headers.get("Retry-After")
+
+    with ThreadPoolExecutor(count) as pool:
+        answers = list(pool.map(knock, range(count)))
+    statuses = {status for status, _ in answers}
+    assert statuses == {401, 503}
+    assert all(retry_after for status, retry_after in answers if status == 503)
+    assert process.memory_info().rss - resting < 64 * MIB
+    assert site.api.get("/ready").status_code == 200
+
+
+def test_a_hundred_idle_connections_keep_nobody_out(make_site: SiteMaker) -> None:
+    site = make_site(API_THREADS="2")
+    clients = [httpx.Client(base_url=site.url, timeout=30, trust_env=False) for _ in range(100)]
+    try:
+        assert {client.get("/health").status_code for client in clients} == {200}
+        began = time.monotonic()
+        assert site.api.get("/api/public/rankings").status_code == 200
+        assert time.monotonic() - began < 10
+    finally:
+        for client in clients:
+            client.close()
