@@ -6,9 +6,10 @@ from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from peewee import SQL, Database, DatabaseProxy, Expression, PostgresqlDatabase, SqliteDatabase
-from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+from playhouse.pool import PooledSqliteDatabase
 
 from app.config import sqlite_path
+from app.db.pool import UnserialisedPostgresqlPool
 
 POOL_WAIT_SECONDS = 5
 """How long a thread waits for a free connection before the request is answered 503."""
@@ -55,7 +56,7 @@ def _postgresql(url: str, max_connections: int) -> Database:
     parts = urlsplit(url)
     return cast(
         Database,
-        PooledPostgresqlDatabase(
+        UnserialisedPostgresqlPool(
             unquote(parts.path.lstrip("/")),
             dsn=url,
             max_connections=max_connections,

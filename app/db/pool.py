@@ -1,0 +1,57 @@
+"""Peewee's PostgreSQL pool without its bottleneck: connecting holds no lock.
+
+Peewee connects, and probes an idle connection, while it holds the locks that every other thread needs to open or
+close one. A server that accepts connections but never answers (a dead host behind a firewall) then answers the
+threads one after the other, 5 s each, and those that need no database wait with them.
+"""
+
+import heapq
+import time
+from typing import Any
+
+from peewee import OperationalError, PostgresqlDatabase, __exception_wrapper__
+from playhouse.pool import PoolConnection, PooledPostgresqlDatabase
+
+
+class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
+    """One connection per thread at most, so the number of threads is the bound of the pool."""
+
+    def __init__(self, database: str, **options: Any) -> None:
+        super().__init__(database, **options)
+
+    def connect(self, reuse_if_open: bool = False) -> bool:  # noqa: FBT001, FBT002 (Peewee's signature)
+        """Give this thread a connection that answers.
+
+        Raises:
+            OperationalError: the thread has one already, or the server does not let us in.
+        """
+        if not self._state.closed:
+            if reuse_if_open:
+                return False
+            raise OperationalError("Connection already opened.")
+        self._state.reset()
+        with __exception_wrapper__:
+            connection = self._connect()
+            self._state.set_connection(connection)
+            if self.server_version is None:
+                self._set_server_version(connection)
+            self._initialize_connection(connection)
+        return True
+
+    def _connect(self) -> Any:
+        """An idle connection that still answers, or a new one."""
+        while True:
+            with self._pool_lock:
+                idle = heapq.heappop(self._connections) if self._connections else None
+            if idle is None:
+                return self._checked_out(time.time(), PostgresqlDatabase._connect(self))  # noqa: SLF001 (past the pool's own)
+            since, _, connection = idle
+            if self._is_closed(connection) or self._is_stale(since):
+                self._close_raw(connection)
+            else:
+                return self._checked_out(since, connection)
+
+    def _checked_out(self, since: float, connection: Any) -> Any:
+        with self._pool_lock:
+            self._in_use[self.conn_key(connection)] = PoolConnection(since, connection, time.time())
+        return connection
