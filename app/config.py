@@ -7,9 +7,10 @@ AWS variables and are read by boto3 itself, so they do not stand here.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from limits import parse
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MAX_CLIP_BYTES = 104_857_600
@@ -32,6 +33,15 @@ class LogFormat(StrEnum):
 
 class ConfigurationError(Exception):
     """The environment does not describe a working platform; the text names the variables."""
+
+
+def _limit(text: str) -> str:
+    parse(text)
+    return text
+
+
+Limit = Annotated[str, AfterValidator(_limit)]
+"""A rate, as "10 per 5 minutes"."""
 
 
 class Settings(BaseSettings):
@@ -59,13 +69,13 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(default=900, ge=1, le=900)
     refresh_token_seconds: int = Field(default=30 * 86_400, ge=1)
     refresh_reuse_grace_seconds: int = Field(default=30, ge=0)
-    login_limit_per_account: str = "10 per 5 minutes"
-    login_limit_per_address: str = "100 per 1 minute"
-    signup_limit_per_address: str = "60 per 1 hour"
-    vote_limit_per_account: str = "60 per 1 minute"
-    vote_limit_per_address: str = "600 per 1 minute"
-    upload_limit_per_account: str = "20 per 1 hour"
-    upload_limit_per_address: str = "120 per 1 hour"
+    login_limit_per_account: Limit = "10 per 5 minutes"
+    login_limit_per_address: Limit = "100 per 1 minute"
+    signup_limit_per_address: Limit = "60 per 1 hour"
+    vote_limit_per_account: Limit = "60 per 1 minute"
+    vote_limit_per_address: Limit = "600 per 1 minute"
+    upload_limit_per_account: Limit = "20 per 1 hour"
+    upload_limit_per_address: Limit = "120 per 1 hour"
 
     # House rules
     allow_self_vote: bool = True

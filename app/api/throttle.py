@@ -17,6 +17,10 @@ from app.api.errors import TooManyRequests
 log = structlog.get_logger(__name__)
 
 REDIS_SECONDS = 1.0
+BLIND_SECONDS = 5.0
+"""After a failure nobody is counted for so long: a store that hangs must not cost every request its time-out."""
+
+UNAVAILABLE = (StorageError, RedisError, OSError)
 
 
 class Throttle:
@@ -25,6 +29,7 @@ class Throttle:
     def __init__(self, queue_url: str, failed_open: Counter) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(_storage(queue_url))
         self._failed_open = failed_open
+        self._blind_until = 0.0
 
     def hit(self, limit: str, purpose: str, who: str) -> None:
         """Count one act of `who`.
@@ -32,12 +37,16 @@ class Throttle:
         Raises:
             TooManyRequests: the limit is reached; it says when to come back.
         """
+        if time.monotonic() < self._blind_until:
+            self._failed_open.inc()
+            return
         item = parse(limit)
         try:
             if self._limiter.hit(item, purpose, who):
                 return
             retry_after = self._retry_after(item, purpose, who)
-        except (StorageError, RedisError, OSError) as error:
+        except UNAVAILABLE as error:
+            self._blind_until = time.monotonic() + BLIND_SECONDS
             self._failed_open.inc()
             log.warning("limit_failed_open", purpose=purpose, error=str(error))
             return
@@ -45,9 +54,11 @@ class Throttle:
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
         """Forget what was counted: the act went well, so it was no attack."""
+        if time.monotonic() < self._blind_until:
+            return
         try:
             self._limiter.clear(parse(limit), purpose, who)
-        except (StorageError, RedisError, OSError) as error:
+        except UNAVAILABLE as error:
             log.warning("limit_not_cleared", purpose=purpose, error=str(error))
 
     def _retry_after(self, item: RateLimitItem, purpose: str, who: str) -> int:

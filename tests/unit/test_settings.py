@@ -39,6 +39,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("RENDER_PROFILE", "cinema", "RENDER_PROFILE"),
         ("ACCESS_TOKEN_SECONDS", "901", "ACCESS_TOKEN_SECONDS"),
         ("WORKERS", "0", "WORKERS"),
+        ("VOTE_LIMIT_PER_ACCOUNT", "many", "VOTE_LIMIT_PER_ACCOUNT"),
         ("DATABASE_URL", "mysql://host/name", "DATABASE_URL"),
         ("QUEUE_URL", "amqp://host", "QUEUE_URL"),
         ("HEARTBEAT_SECONDS", "31", "at least twice HEARTBEAT_SECONDS"),
