@@ -10,8 +10,9 @@ from structlog.typing import EventDict, WrappedLogger
 from app.config import LogFormat, Settings
 
 SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|signature", re.IGNORECASE)
-SECRET_IN_TEXT = re.compile(
-    r"(X-Amz-(?:Signature|Credential|Security-Token)=|Bearer\s+|://[^:/@\s]*:)[^&\s@\"']+", re.IGNORECASE
+SECRETS_IN_TEXT = (
+    re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=|Bearer\s+)[^&\s\"']+", re.IGNORECASE),
+    re.compile(r"(://[^:/@\s]*:)[^@/\s]+(?=@)"),
 )
 NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
 
@@ -48,5 +49,11 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         if SECRET_NAMES.search(name):
             event[name] = "[redacted]"
         elif isinstance(value, str):
-            event[name] = SECRET_IN_TEXT.sub(r"\1[redacted]", value)
+            event[name] = _without_secrets(value)
     return event
+
+
+def _without_secrets(text: str) -> str:
+    for pattern in SECRETS_IN_TEXT:
+        text = pattern.sub(r"\1[redacted]", text)
+    return text
