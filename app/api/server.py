@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import structlog
 from waitress import create_server
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 from waitress.utilities import Error
 
@@ -63,9 +64,21 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class StrictParser(HTTPRequestParser):  # type: ignore[misc]
+    """Refuses request lines that waitress's own parser stumbles over, and then answers nothing."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the request line and the headers."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # as urlsplit's "Invalid IPv6 URL"
+            raise ParsingError("Bad URI") from error
+
+
 class JsonChannel(HTTPChannel):  # type: ignore[misc]
     """A connection whose errors are JSON, also when the disk has no room for what it sends."""
 
+    parser_class = StrictParser
     error_task_class = JsonErrorTask
 
     def received(self, data: bytes) -> bool:
