@@ -11,6 +11,7 @@ PORT ?= 8080
 PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
 SEED ?= 1
 MINUTES ?= 5
+COUNT ?= 540
 PREVIOUS ?= HEAD
 UV_VERSION := 0.13.9
 
@@ -21,8 +22,8 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-unit test-integration faults tested-on lint format lock bench clean
-.PHONY: lint-python lint-format lint-types lint-imports lint-yaml lint-ansible
+.PHONY: help setup demo serve test test-unit test-integration faults fuzz tested-on lint format lock bench clean
+.PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this table
 	@echo "Rising Stars: players upload clips, a worker brands them, the public votes, a ranking per city decides."; echo
@@ -48,11 +49,14 @@ test-integration: tested-on ## Run the tests on real services
 faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m ONLY=fault PREVIOUS=ref
 	@exec $(BIN)/python -m tests.faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) --previous $(PREVIOUS)
 
+fuzz: tested-on ## Ask every route and send mutated clips as nobody should, at length. SEED=n COUNT=m
+	@FUZZ_SEED=$(SEED) FUZZ_COUNT=$(COUNT) exec $(BIN)/python -m pytest -s tests/fuzz
+
 tested-on: $(FOR_TESTS)
 	@tests/services/install-packages
 	@tests/services/fetch-footage
 
-lint: lint-python lint-format lint-types lint-imports lint-yaml lint-ansible ## Check style, types, imports and YAML
+lint: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible ## Check style, types, imports, security and YAML
 
 lint-python: $(FOR_TESTS)
 	@$(BIN)/ruff check .
@@ -65,6 +69,9 @@ lint-types: $(FOR_TESTS)
 
 lint-imports: $(FOR_TESTS)
 	@$(BIN)/lint-imports
+
+lint-security: $(FOR_TESTS)
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app tasks
 
 lint-yaml: $(FOR_TESTS)
 	@$(BIN)/yamllint --strict .

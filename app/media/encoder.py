@@ -169,9 +169,11 @@ def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
     missing_seconds = profile.result_seconds(clip.duration_seconds) - found.duration_seconds
     if missing_seconds > _DURATION_TOLERANCE_SECONDS:
         raise UnreadableClip(f"The clip's pictures end {missing_seconds:.1f} s before its index says.")
+    if missing_seconds < -_DURATION_TOLERANCE_SECONDS:
+        raise UnreadableClip(f"The clip's pictures go on {-missing_seconds:.1f} s longer than its index says.")
     shape = (found.width, found.height, found.video_codec, found.chroma, found.frame_rate)
     wanted = (profile.width, profile.height, "AVC", "4:2:0", float(profile.frames_per_second))
-    if shape != wanted or missing_seconds < -_DURATION_TOLERANCE_SECONDS:
+    if shape != wanted:
         raise MediaError(f"The result is {found}, not what {profile} asks for.")
     if not poster.is_file() or poster.read_bytes()[:3] != _JPEG_START:
         raise MediaError("The poster is not a JPEG.")

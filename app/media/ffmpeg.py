@@ -36,6 +36,7 @@ _EXIT_AFTER_SIGNAL = 255
 _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("No space left on device", WorkDirectoryFull),
     ("Disk quota exceeded", WorkDirectoryFull),
+    ("error reading header", UnreadableClip),  # an index that asks for more memory than there is
     ("Cannot allocate memory", RenderKilled),
     ("Resource temporarily unavailable", RenderKilled),
     ("Unknown encoder", FfmpegMissing),

@@ -138,6 +138,7 @@ def test_an_odd_path_is_answered_in_json(site: Site, request_line: bytes) -> Non
 
 
 GARBAGE = {
+    "a host without its bracket": b"GET http://[::1/ HTTP/1.1\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\r\n\r\n",
     "another protocol": b"HELO there\r\n\r\n",
     "no version": b"GET /\r\n\r\n",

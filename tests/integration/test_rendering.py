@@ -715,3 +715,28 @@ def test_ffmpeg_sees_nothing_of_the_workers_environment(
     replace(job, ffmpeg=teller).run([], on_line=lines.append)
     assert "very secret" not in " ".join(lines)
     assert lines[-3:] == [str(tmp_path), str((8 << 30) // 1024), "0"]
+
+
+def _lie(path: Path, kind: bytes, offset: int, number: int) -> Path:
+    """Write `number` into the first box of that kind, `offset` bytes behind its header."""
+    content = bytearray(path.read_bytes())
+    at = content.index(kind) + 4 + offset
+    content[at : at + 4] = number.to_bytes(4, "big")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset", "number", "words"),
+    [(b"stts", 4, 0x0FFFFFFF, "error reading header"), (b"tkhd", 20, 9, "longer than its index says")],
+    ids=["an index that asks for all memory", "an index that hides most of the pictures"],
+)
+def test_a_lying_index_is_the_clips_own_fault(
+    tmp_path: Path, kind: bytes, offset: int, number: int, words: str
+) -> None:
+    clip = _lie(make_clip(tmp_path / "clip.mp4", seconds=3, width=320, height=180, audio=None), kind, offset, number)
+    directory = tmp_path / "work"
+    directory.mkdir()
+    encoder = Encoder(ffmpeg=None, brand_dir=None, timeout_seconds=60, memory_bytes=2 << 30, preset="ultrafast")
+    with pytest.raises(UnreadableClip, match=words):
+        encoder.render(clip, directory, ProfileName.LITE, on_progress=lambda _: None, stop=threading.Event())
