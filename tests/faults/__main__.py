@@ -1,0 +1,48 @@
+"""`python -m tests.faults --seed 1 --minutes 5`: one run, or several seeds one after the other."""
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from demo.interruption import Interrupted, raise_on_signals
+from tests.faults.report import explain, write
+from tests.faults.run import Run, Verdict
+from tests.faults.schedule import FAULTS, schedule
+from tests.faults.servers import running_servers
+from tests.faults.site import ROOT
+
+FOLDER = ROOT / "var" / "faults"
+
+
+def run(
+    seed: Annotated[list[int], typer.Option(help="Of the schedule; several make several runs.")],
+    minutes: Annotated[float, typer.Option(help="How long the nemesis rages, each time.")] = 5.0,
+    only: Annotated[list[str] | None, typer.Option(help=f"Only these faults: {', '.join(FAULTS)}.")] = None,
+    previous: Annotated[str, typer.Option(help="Git ref of the previous version's worker.")] = "HEAD",
+) -> None:
+    """Break a real site by schedule, heal it, and check that nothing was lost."""
+    raise_on_signals()
+    try:
+        verdicts = [_one(number, minutes, only or [], previous) for number in seed]
+    except Interrupted as interrupted:
+        raise typer.Exit(interrupted.exit_code) from None
+    raise typer.Exit(0 if all(verdict.held for verdict in verdicts) else 1)
+
+
+def _one(seed: int, minutes: float, only: list[str], previous: str) -> Verdict:
+    folder = FOLDER / f"{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder.mkdir(parents=True)
+    with running_servers(folder) as servers, Run(folder / "site", servers, seed=seed) as the_run:
+        the_run.site.previous = previous
+        the_run.warm_up()
+        the_run.rage(schedule(seed, minutes, only=only))
+        verdict = the_run.judge()
+    write(verdict, minutes)
+    sys.stdout.writelines(f"{line}\n" for line in explain(verdict))
+    return verdict
+
+
+if __name__ == "__main__":
+    typer.run(run)

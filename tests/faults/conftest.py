@@ -1,0 +1,31 @@
+"""Servers that the tests of the harness share; each test has a site of its own on them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults.pace import Pace
+from tests.faults.run import Run
+from tests.faults.servers import Servers, running_servers
+
+RunMaker = Callable[..., Run]
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Real ones that a test may kill."""
+    with running_servers(tmp_path_factory.mktemp("servers")) as running:
+        yield running
+
+
+@pytest.fixture
+def begin_run(servers: Servers, tmp_path: Path) -> Iterator[RunMaker]:
+    """Brings a site up; it ends with the test."""
+    with ExitStack() as stack:
+
+        def begin(*, seed: int = 1, pace: Pace | None = None, sabotage: str | None = None) -> Run:
+            return stack.enter_context(Run(tmp_path / "site", servers, seed=seed, pace=pace, sabotage=sabotage))
+
+        yield begin

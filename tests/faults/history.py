@@ -1,0 +1,84 @@
+"""What happened, in order: every request with its answer, every fault, every transition of the ledger."""
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+"""`mono` (seconds since the run's start), `wall` (ISO), `who`, `what`, and facts of that kind of event."""
+
+AROUND_SECONDS = 3.0
+SHOWN_EVENTS = 60
+
+
+class History:
+    """A file of JSON lines, also kept in memory. Threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("a", buffering=1)
+        self._events: list[Event] = []
+        self._lock = threading.Lock()
+        self._epoch = time.monotonic()
+        self.wall_epoch = time.time()
+        """The start by the wall clock, which is also the database's."""
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._epoch
+
+    def note(self, who: str, what: str, **facts: Any) -> Event:
+        """Append one event."""
+        with self._lock:
+            wall = datetime.now(UTC).isoformat(timespec="milliseconds")
+            event = {"mono": round(self.now, 4), "wall": wall, "who": who, "what": what, **facts}
+            self._events.append(event)
+            self._file.write(json.dumps(event, default=str) + "\n")
+        return event
+
+    def events(self, what: str | None = None) -> list[Event]:
+        """All events so far, or those of one kind."""
+        with self._lock:
+            return [event for event in self._events if what is None or event["what"] == what]
+
+    def around(self, subject: str) -> list[str]:
+        """The events that name `subject`, and what the nemesis and the processes did near them."""
+        events = self.events()
+        named = [event["mono"] for event in events if _names(event, subject)]
+        chosen = [event for event in events if _belongs(event, subject, named)]
+        return [_line(event) for event in _ends(chosen)]
+
+    def close(self) -> None:
+        """Close the file; the events stay readable here."""
+        self._file.close()
+
+
+def _belongs(event: Event, subject: str, named: list[float]) -> bool:
+    near = any(abs(event["mono"] - at) < AROUND_SECONDS for at in named)
+    return _names(event, subject) or (near and event["who"] in {"nemesis", "keeper"})
+
+
+def _names(event: Event, subject: str) -> bool:
+    """Whether an event is about it; not every request that an API answered is about that API."""
+    return event.get("api") != subject and subject in json.dumps(event, default=str)
+
+
+def _ends(events: list[Event]) -> Iterable[Event]:
+    """Not more than anybody would read."""
+    half = SHOWN_EVENTS // 2
+    return events if len(events) <= SHOWN_EVENTS else [*events[:half], *events[-half:]]
+
+
+def _line(event: Event) -> str:
+    facts = " ".join(f"{name}={value}" for name, value in _facts(event))
+    return f"{event['mono']:9.3f}  {event['who']:<12} {event['what']:<12} {facts}"
+
+
+def _facts(event: Event) -> Iterator[tuple[str, Any]]:
+    shown = {name: value for name, value in event.items() if name not in {"mono", "wall", "who", "what", "ids"}}
+    return ((name, value) for name, value in shown.items() if value not in (None, ""))

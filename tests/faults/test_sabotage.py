@@ -1,0 +1,91 @@
+"""A harness that finds nothing proves nothing: each safety is taken out once, and must be missed."""
+
+import os
+import signal
+import threading
+from dataclasses import replace
+
+from tests.faults.clients import Account, Player
+from tests.faults.conftest import RunMaker
+from tests.faults.hunter import Prey
+from tests.faults.pace import Pace
+from tests.faults.run import Run
+
+BRISK = Pace(lease=2, heartbeat=0.5, upkeep=0.3, redispatch=1, backoff_max=1, render_timeout=7, drain=1)
+CATCH_SECONDS = 30.0
+
+PRIMARY_KEY = "SELECT conname FROM pg_constraint WHERE conrelid = 'votes'::regclass AND contype = 'p'"
+
+
+def a_player(run: Run) -> tuple[Player, Account]:
+    player = run.visitor("player")
+    account = player.sign_up()
+    assert account is not None
+    return player, account
+
+
+def upload(run: Run, player: Player, account: Account, key: str = "clip") -> str:
+    event = player.upload(account, run.site.clips.sound[0], key)
+    assert event["status"] == 201
+    return str(event["body"]["task_id"])
+
+
+def state_of(run: Run, video: str) -> str:
+    return str(run.site.ledger.rows("SELECT state FROM jobs WHERE video_id = %s", video)[0]["state"])
+
+
+def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
+    run = begin_run(pace=BRISK, sabotage="ignore_the_fencing_token")
+    strike, shim = run.site.hunter.strike, run.site.shim
+    uploading = threading.Thread(target=lambda: upload(run, *a_player(run)))
+    uploading.start()
+    zombie = strike("encode", lambda prey: os.kill(prey.pid, signal.SIGSTOP), cost="worker", seconds=CATCH_SECONDS)
+    assert zombie is not None
+    # The next worker is still at it when the first one wakes up.
+    heir = strike("claimed", lambda prey: shim.order(prey.pid, "slow"), cost="attempt", seconds=CATCH_SECONDS)
+    os.kill(zombie.pid, signal.SIGCONT)
+    uploading.join()
+    assert heir is not None
+    verdict = run.judge(sweep=False)
+    assert "only the holder of the lease ends a job" in verdict.breaches
+
+
+def test_a_reaper_that_is_off_is_caught(begin_run: RunMaker) -> None:
+    # Nothing is to end well here, so the bound need not leave time for a render.
+    run = begin_run(pace=replace(BRISK, render_timeout=3), sabotage="switch_the_reaper_off")
+    killed: list[Prey | None] = []
+    hunting = threading.Thread(
+        target=lambda: killed.append(
+            run.site.hunter.strike(
+                "encode", lambda prey: os.kill(prey.pid, signal.SIGKILL), cost="worker", seconds=CATCH_SECONDS
+            )
+        )
+    )
+    hunting.start()
+    video = upload(run, *a_player(run))
+    hunting.join()
+    assert killed[0] is not None
+    verdict = run.judge(sweep=False)
+    assert {breach.subject for breach in verdict.breaches["no running job has an expired lease"]} == {video}
+    assert "every accepted upload has come to an end" in verdict.breaches
+    assert "the site recovers within the bound" in verdict.breaches
+
+
+def test_a_doorbell_that_rings_before_the_commit_is_caught(begin_run: RunMaker) -> None:
+    run = begin_run(pace=BRISK, sabotage="ring_before_the_commit")
+    upload(run, *a_player(run))
+    assert "a bell rings only for a job that is there" in run.judge(sweep=False).breaches
+
+
+def test_votes_without_their_unique_constraint_are_caught(begin_run: RunMaker) -> None:
+    run = begin_run(pace=BRISK)
+    (name,) = (row["conname"] for row in run.site.ledger.rows(PRIMARY_KEY))
+    run.site.ledger.rows(f'ALTER TABLE votes DROP CONSTRAINT "{name}"')
+    player, account = a_player(run)
+    video = upload(run, player, account)
+    assert run.site.until(lambda: state_of(run, video) == "succeeded", CATCH_SECONDS)
+    for _ in range(2):
+        player.vote(account, video)
+    verdict = run.judge(sweep=False)
+    assert "an account votes once for a video" in verdict.breaches
+    assert "votes are what clients were told" in verdict.breaches

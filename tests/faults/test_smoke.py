@@ -1,0 +1,16 @@
+"""A short run of everything; `make faults` is the long one."""
+
+from tests.faults.conftest import RunMaker
+from tests.faults.report import explain
+from tests.faults.schedule import schedule
+
+SEED = 9
+MINUTES = 0.4
+
+
+def test_nothing_is_lost_in_a_short_run_of_faults(begin_run: RunMaker) -> None:
+    run = begin_run(seed=SEED)
+    run.warm_up()
+    run.rage(schedule(SEED, MINUTES))
+    verdict = run.judge()
+    assert verdict.held, "\n".join(explain(verdict))

@@ -1,0 +1,102 @@
+"""Mutated MP4s through upload and renderer. `make fuzz SEED=n COUNT=m` is the long form, whose table is kept."""
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.clips import SILENCE, make_clip
+from tests.fuzz import plan, tally
+from tests.fuzz.mutations import KINDS
+from tests.fuzz.renders import render_mutant
+from tests.fuzz.tally import Verdict
+from tests.fuzz.uploads import left_behind, upload_mutant
+from tests.sites import Site
+
+AT_ONCE = 2
+BATCH = 20
+UPLOADS, RENDERS = 54, 15
+"""In `make test`."""
+
+pytestmark = pytest.mark.timeout(0 if plan.LONG else 300)
+
+
+def of_seed(clips: Sequence[bytes], seed: int) -> bytes:
+    """Each kind of mutation meets each clip in turn."""
+    return clips[seed // len(KINDS) % len(clips)]
+
+
+def sought(act: Callable[[int], Verdict], seeds: Sequence[int]) -> list[Verdict]:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return list(threads.map(act, seeds))
+
+
+def tell(way: str, verdicts: Sequence[Verdict]) -> None:
+    """Print the table; the long form keeps it, too."""
+    sys.stdout.writelines(f"{line}\n" for line in ("", way, *tally.lines(verdicts), *tally.faults(verdicts)))
+    if plan.LONG:
+        tally.keep(way, verdicts, seed=plan.SEED, count=len(verdicts))
+
+
+@pytest.fixture(scope="module")
+def large_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Two clips the showcase takes, of a few kilobytes, their index behind and in front."""
+    folder = tmp_path_factory.mktemp("large")
+    behind = make_clip(folder / "behind.mp4", fps=1, picture="color=c=orange", audio=None, seconds=30)
+    front = make_clip(folder / "front.mp4", fps=1, picture="color=c=orange", audio=SILENCE, faststart=True)
+    return [behind.read_bytes(), front.read_bytes()]
+
+
+@pytest.fixture(scope="module")
+def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Two clips that render in a second: too small and short to upload, which the renderer need not know."""
+    folder = tmp_path_factory.mktemp("tiny")
+    behind = make_clip(folder / "behind.mp4", seconds=1, width=320, height=180, fps=5)
+    front = make_clip(
+        folder / "front.mp4", seconds=2, width=180, height=320, fps=3, faststart=True, variable_frame_rate=True
+    )
+    return [behind.read_bytes(), front.read_bytes()]
+
+
+@pytest.mark.only_on("embedded")
+def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
+    site: Site, large_clips: list[bytes], tmp_path: Path
+) -> None:
+    player = site.sign_up()
+    verdicts: list[Verdict] = []
+    traces: list[str] = []
+    seeds = plan.seeds(UPLOADS)
+    for first in range(0, len(seeds), BATCH):
+        before = site.bucket.stored_keys()
+        batch = sought(
+            lambda seed: upload_mutant(seed, of_seed(large_clips, seed), player, tmp_path), seeds[first:][:BATCH]
+        )
+        verdicts += batch
+        traces += [f"seeds {batch[0].seed} to {batch[-1].seed}: {trace}" for trace in left_behind(site, batch, before)]
+    tell("uploads", verdicts)
+    assert tally.faults(verdicts) + traces == []
+    assert {"accepted", "refused: type"} <= {verdict.outcome for verdict in verdicts}
+    assert site.api.get("/ready").status_code == 200
+
+
+def test_a_mutated_clip_is_rendered_right_or_refused_within_its_limits(tiny_clips: list[bytes], tmp_path: Path) -> None:
+    children = {child.pid for child in psutil.Process().children(recursive=True)}
+
+    def render(seed: int) -> Verdict:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        verdict = render_mutant(seed, of_seed(tiny_clips, seed), folder)
+        shutil.rmtree(folder)
+        return verdict
+
+    # The short form takes every other kind.
+    seeds = plan.seeds(RENDERS) if plan.LONG else [seed * 2 for seed in plan.seeds(RENDERS)]
+    verdicts = sought(render, seeds)
+    tell("renders", verdicts)
+    assert tally.faults(verdicts) == []
+    assert {"rendered", "refused"} <= {verdict.outcome for verdict in verdicts}
+    assert [child for child in psutil.Process().children(recursive=True) if child.pid not in children] == []
