@@ -46,8 +46,9 @@ test-unit: $(FOR_TESTS) ## Run the tests that need no service
 test-integration: tested-on ## Run the tests on real services
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/integration
 
-faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m ONLY=fault PREVIOUS=ref
-	@exec $(BIN)/python -m tests.faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) --previous $(PREVIOUS)
+faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m
+	@exec $(BIN)/python -m tests.faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
+		--previous $(PREVIOUS) $(if $(CALM),--calm)
 
 fuzz: tested-on ## Ask every route and send mutated clips as nobody should, at length. SEED=n COUNT=m
 	@FUZZ_SEED=$(SEED) FUZZ_COUNT=$(COUNT) exec $(BIN)/python -m pytest -s tests/fuzz

@@ -71,8 +71,9 @@ def mark_dispatched(video_id: UUID) -> None:
 def claim(owner: str, settings: Settings) -> Lease | None:
     """Take the next due job, or None when nothing is due.
 
-    Fair order: the player whose clips were taken up longest ago comes first, so one with fifty clips does
-    not starve one with a single clip.
+    Fair order: a clip waits from when it was due or its player was last served, whichever is later, and the
+    longest wait comes first. Players take turns, so one with fifty clips does not starve one with a single clip,
+    and nobody who comes later than both overtakes a player's second clip.
     """
     with transaction():
         job_id = _next_due()
@@ -104,12 +105,14 @@ def claim(owner: str, settings: Settings) -> Lease | None:
 
 
 def _next_due() -> UUID | None:
+    later_of = fn.GREATEST if on_postgresql() else fn.MAX
+    waits_since = later_of(User.last_claimed_at, Job.run_at)
     query = (
         Job.select(Job.id)
         .join(Video)
         .join(User)
         .where(Job.state == JobState.QUEUED, Job.run_at <= db_now())
-        .order_by(User.last_claimed_at, Job.run_at, Job.id)
+        .order_by(waits_since, Job.run_at, Job.id)
         .limit(1)
     )
     if on_postgresql():

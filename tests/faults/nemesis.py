@@ -1,10 +1,12 @@
 """Carries out a schedule, and writes down what each fault did."""
 
+import contextlib
 import threading
 import traceback
 from collections.abc import Callable, Sequence
 
 from tests.faults import machine_faults, server_faults, store_faults, worker_faults
+from tests.faults.ledger import DatabaseAway
 from tests.faults.schedule import Step
 from tests.faults.site import Site
 from tests.faults.visitors import poison_clip
@@ -45,6 +47,14 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+CALM_SECONDS = 40.0
+STANDING_STILL = """
+SELECT video FROM (SELECT DISTINCT ON (video) video, state FROM seen_jobs WHERE at <= %s ORDER BY video, n DESC) AS then
+WHERE state IN ('queued', 'running') AND NOT EXISTS (SELECT FROM seen_jobs AS later
+                                                     WHERE later.video = then.video AND later.at > %s)"""
+"""Jobs that were unfinished at a moment and have done nothing since."""
+
+
 class Nemesis:
     """Each fault begins at its time, in a thread of its own: some outlast the beginning of the next."""
 
@@ -56,7 +66,7 @@ class Nemesis:
 
     def rage(self) -> None:
         """Go through the schedule; returns when the last fault is healed."""
-        began, threads = self._site.history.now, []
+        began, threads = self._site.history.now, list[threading.Thread]()
         for step in self._steps:
             self._site.sleep(max(0.0, began + step.at - self._site.history.now))
             if self._site.over.is_set():
@@ -66,12 +76,30 @@ class Nemesis:
         for thread in threads:
             thread.join()
 
+    def rage_calmly(self) -> None:
+        """One fault at a time, whatever the schedule's times: the next one waits until the site has recovered."""
+        for step in self._steps:
+            if not self._site.over.is_set():
+                self._inject(step)
+                self._site.until(self._has_recovered(self._site.history.now), CALM_SECONDS)
+
+    def _has_recovered(self, healed: float) -> Callable[[], bool]:
+        """Whether every job that was unfinished at the healing has taken its next step."""
+        wall = self._site.history.wall_epoch + healed
+
+        def recovered() -> bool:
+            with contextlib.suppress(DatabaseAway):
+                return not self._site.ledger.rows(STANDING_STILL, wall, wall)
+            return False
+
+        return recovered
+
     def _inject(self, step: Step) -> None:
         note, about = self._site.history.note, {"fault": step.fault, **step.parameters}
-        note("nemesis", "begin", **about)
+        began = note("nemesis", "begin", **about)["mono"]
         try:
             happened = FAULTS[step.fault](self._site, step)
         except Exception:  # noqa: BLE001 (told in the report, and the run goes on)
             happened = "could not be injected"
             self.broken.append(f"{step.fault}: {traceback.format_exc()}")
-        note("nemesis", "heal", happened=happened, **about)
+        note("nemesis", "heal", happened=happened, began=began, **about)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.faults.history import Event
+from tests.faults.outcomes import Outcomes
 from tests.faults.run import Verdict
 
 SHOWN_BREACHES = 3
@@ -36,7 +36,7 @@ def _counts(verdict: Verdict) -> str:
     )
 
 
-def summarize(verdict: Verdict, minutes: float) -> dict[str, Any]:
+def summarize(verdict: Verdict, minutes: float, *, calm: bool) -> dict[str, Any]:
     """For machines: figures of the run and of each fault."""
     evidence = verdict.evidence
     states: dict[str, int] = {}
@@ -45,6 +45,7 @@ def summarize(verdict: Verdict, minutes: float) -> dict[str, Any]:
     return {
         "seed": verdict.seed,
         "minutes": minutes,
+        "calm": calm,
         "held": verdict.held,
         "broken_invariants": sorted(verdict.breaches),
         "requests": len(evidence.requests),
@@ -55,51 +56,12 @@ def summarize(verdict: Verdict, minutes: float) -> dict[str, Any]:
         "votes": sum(evidence.ballots.values()),
         "bound_seconds": round(verdict.bound_seconds, 1),
         "recovered_seconds": verdict.recovered_seconds and round(verdict.recovered_seconds, 1),
-        "faults": [_outcome(verdict, event) for event in evidence.history.events("heal")],
+        "faults": Outcomes(evidence).of_all(),
     }
 
 
-def _outcome(verdict: Verdict, heal: Event) -> dict[str, Any]:
-    known = {"mono", "wall", "who", "what", "fault", "happened"}
-    return {
-        "fault": heal["fault"],
-        "parameters": {name: value for name, value in heal.items() if name not in known},
-        "happened": heal["happened"],
-        "healed_at": heal["mono"],
-        "next_success_seconds": _next_success(verdict, heal["mono"]),
-        "moved_on_seconds": _moved_on(verdict, heal["mono"]),
-    }
-
-
-def _next_success(verdict: Verdict, healed_at: float) -> float | None:
-    """From the healing to the next job that succeeded."""
-    later = (at - healed_at for at, row in _transitions(verdict) if row["state"] == "succeeded" and at > healed_at)
-    return next((round(seconds, 2) for seconds in later), None)
-
-
-def _moved_on(verdict: Verdict, healed_at: float) -> float | None:
-    """From the healing until every job that was running or due then has taken its next step; None: one never did."""
-    waiting = {}
-    for at, row in _transitions(verdict):
-        if at <= healed_at:
-            waiting[row["video"]] = row["state"] in {"queued", "running"}
-    open_videos = {video for video, unfinished in waiting.items() if unfinished}
-    last = 0.0
-    for at, row in _transitions(verdict):
-        if at > healed_at and row["video"] in open_videos:
-            open_videos.discard(row["video"])
-            last = at - healed_at
-    return None if open_videos else round(last, 2)
-
-
-def _transitions(verdict: Verdict) -> Iterator[tuple[float, dict[str, Any]]]:
-    """With seconds since the run's start."""
-    epoch = verdict.evidence.history.wall_epoch
-    return ((row["at"] - epoch, row) for row in verdict.evidence.seen_jobs)
-
-
-def write(verdict: Verdict, minutes: float) -> None:
+def write(verdict: Verdict, minutes: float, *, calm: bool) -> None:
     """Keep the summary beside the history."""
-    text = json.dumps(summarize(verdict, minutes), indent=2)
+    text = json.dumps(summarize(verdict, minutes, calm=calm), indent=2)
     (verdict.folder / "summary.json").write_text(text + "\n")
     (verdict.folder / "report.txt").write_text("\n".join(explain(verdict)) + "\n")

@@ -98,12 +98,12 @@ class Run:
         self.site.until(lambda: self.site.ledger.unfinished(1) == 0, WARM_SECONDS)
         self.baseline.take(self.site)
 
-    def rage(self, steps: Sequence[Step]) -> None:
+    def rage(self, steps: Sequence[Step], *, calm: bool = False) -> None:
         """People and faults, until the last one is healed; then people alone for a little."""
         crowd, nemesis = Crowd(self.site, self.seed), Nemesis(self.site, steps)
         crowd.start()
         try:
-            nemesis.rage()
+            nemesis.rage_calmly() if calm else nemesis.rage()
             self.site.sleep(AFTERWARDS_SECONDS)
         finally:
             crowd.send_home()

@@ -101,7 +101,16 @@ def test_a_player_with_fifty_clips_does_not_starve_one_with_a_single_clip(ledger
         add_clip(ledger, busy)
     claim(ledger)
     only = add_clip(ledger, add_player("Patient"))
-    assert claim(ledger).video_id == only
+    assert only in {claim(ledger).video_id for _ in range(2)}
+
+
+def test_a_second_clip_is_not_overtaken_by_all_who_come_later(ledger: Settings) -> None:
+    player = add_player()
+    first, second = add_clip(ledger, player), add_clip(ledger, player)
+    claimed = {claim(ledger).video_id}
+    newcomers = [add_clip(ledger) for _ in range(20)]
+    assert claim(ledger).video_id == next(iter({first, second} - claimed))
+    assert claim(ledger).video_id in newcomers
 
 
 def test_players_take_turns_when_both_have_many_clips(ledger: Settings) -> None:
