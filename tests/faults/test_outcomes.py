@@ -1,0 +1,65 @@
+"""What the table tells of a fault must be what the ledger went through."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.faults.evidence import Evidence
+from tests.faults.history import History
+from tests.faults.ledger import Row
+from tests.faults.outcomes import Outcomes
+
+VIDEO = "6f1c5a52-0000-4000-8000-000000000000"
+FRESH: Row = {
+    "video": VIDEO,
+    "was": "",
+    "state": "queued",
+    "rescues": 0,
+    "setbacks": 0,
+    "attempt": 0,
+    "error_code": None,
+}
+
+
+def outcomes_of(folder: Path, *changes: Row) -> Outcomes:
+    """A job's life, one transition a second; a fault struck it in its second second."""
+    history = History(folder / "history.jsonl")
+    history.note("nemesis", "heal", fault="kill_worker", happened=f"struck video {VIDEO} in process 1", began=1.5)
+    history.close()
+    rows = [FRESH]
+    for change in changes:
+        rows.append({**rows[-1], "was": rows[-1]["state"], **change})
+    timed = [{**row, "at": history.wall_epoch + second} for second, row in enumerate(rows)]
+    return Outcomes(Evidence(history, 0, {}, {}, Counter(), set(), timed, []))
+
+
+def test_a_struck_jobs_path_is_told_in_words(tmp_path: Path) -> None:
+    outcomes = outcomes_of(
+        tmp_path,
+        {"state": "running", "attempt": 1},
+        {"state": "queued", "rescues": 1},
+        {"state": "running", "attempt": 2},
+        {"state": "queued", "setbacks": 1, "attempt": 1},
+        {"state": "running", "attempt": 2},
+        {"state": "queued", "attempt": 1},
+        {"state": "running", "attempt": 2},
+        {"state": "queued"},
+        {"state": "running", "attempt": 3},
+        {"state": "succeeded"},
+    )
+    (told,) = outcomes.of_all()
+    assert told["struck_job"] == "rescued, put off, given back, tried again, succeeded"
+
+
+def test_a_job_that_was_given_up_tells_its_reason(tmp_path: Path) -> None:
+    outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "failed", "error_code": "poison"})
+    assert outcomes.of_all()[0]["struck_job"] == "given up (poison)"
+
+
+def test_recovery_counts_from_the_healing(tmp_path: Path) -> None:
+    outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "succeeded"})
+    assert outcomes.moved_on(1.5) == 0.5
+    assert outcomes.moved_on(0.5) == 0.5
+
+
+def test_a_job_that_stands_still_has_not_moved_on(tmp_path: Path) -> None:
+    assert outcomes_of(tmp_path, {"state": "running"}).moved_on(1.5) is None
