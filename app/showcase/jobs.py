@@ -112,7 +112,7 @@ def _next_due() -> UUID | None:
         .join(Video)
         .join(User)
         .where(Job.state == JobState.QUEUED, Job.run_at <= db_now())
-        .order_by(waits_since, Job.run_at, Job.id)
+        .order_by(waits_since, User.last_claimed_at, Job.run_at, Job.id)
         .limit(1)
     )
     if on_postgresql():

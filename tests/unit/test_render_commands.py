@@ -30,7 +30,7 @@ from app.media.probe import Clip
 from app.media.profiles import PROFILES, Profile, profile_for
 
 BROADCAST, LITE = PROFILES[ProfileName.BROADCAST], PROFILES[ProfileName.LITE]
-SOURCE = Path("/work/in/clip.mp4")
+SOURCE = Path("/jobs/in/clip.mp4")
 ARTWORK = Artwork(
     watermark=Path("/brand/watermark.png"), intro=Path("/brand/intro.png"), outro=Path("/brand/outro.png")
 )
@@ -82,7 +82,7 @@ def test_the_players_file_is_read_only_as_mp4_from_disk_and_thirty_seconds(argum
         *("-format_whitelist", "mov"),
         *("-f", "mov"),
         *("-t", "30"),
-        *("-i", "file:/work/in/clip.mp4"),
+        *("-i", "file:/jobs/in/clip.mp4"),
     ]
     assert "-nostdin" in words
 
@@ -107,7 +107,7 @@ def test_nothing_of_the_sources_metadata_reaches_the_result() -> None:
 def test_the_clip_is_opened_once_and_encoded_once() -> None:
     arguments = render()
     assert [word for word in arguments if word.startswith("file:")] == [
-        "file:/work/in/clip.mp4",
+        "file:/jobs/in/clip.mp4",
         "file:/brand/intro.png",
         "file:/brand/outro.png",
         "file:/brand/watermark.png",
