@@ -32,7 +32,7 @@ class BellWatch:
         return look
 
     def _compare(self, api: str) -> None:
-        with self._lock, contextlib.suppress(DatabaseAway):
+        with self._lock, contextlib.suppress(*DatabaseAway):
             jobs = int(self._site.ledger.rows("SELECT count(*) AS n FROM jobs")[0]["n"])
             self._rings += 1
             if self._rings > jobs:

@@ -15,7 +15,8 @@ from psycopg2.extras import RealDictCursor  # type: ignore[import-untyped]
 from tests.faults.history import History
 
 Row = dict[str, Any]
-DatabaseAway: type[Exception] = psycopg2.Error
+DatabaseAway: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
+"""What a query raises while the server is away, as opposed to one that is wrong."""
 
 TRIGGERS = """
 CREATE TABLE seen_jobs (
@@ -90,19 +91,19 @@ class Ledger:
 
     def unfinished(self, unknown: int = 0) -> int:
         """How many jobs are queued or running; `unknown` while the database is away."""
-        with contextlib.suppress(DatabaseAway):
+        with contextlib.suppress(*DatabaseAway):
             return int(self.rows(UNFINISHED)[0]["n"])
         return unknown
 
     def holder(self, video: str) -> int | None:
         """The process that holds the lease of a video's job."""
-        with contextlib.suppress(DatabaseAway):
+        with contextlib.suppress(*DatabaseAway):
             return next((pid_of(row["lease_owner"]) for row in self.rows(HOLDER, video)), None)
         return None
 
     def held_by(self, pid: int) -> str | None:
         """The video whose job a process holds."""
-        with contextlib.suppress(DatabaseAway):
+        with contextlib.suppress(*DatabaseAway):
             return next((row["video"] for row in self.rows(HELD, str(pid))), None)
         return None
 
@@ -117,7 +118,7 @@ class Ledger:
 
     def _listen(self, listening: threading.Event) -> None:
         while not self._over.is_set():
-            with contextlib.suppress(DatabaseAway), self._connected() as connection:
+            with contextlib.suppress(*DatabaseAway), self._connected() as connection:
                 connection.cursor().execute("LISTEN seen_jobs")
                 listening.set()
                 while not self._over.is_set():

@@ -117,7 +117,7 @@ def clock_wrong(site: Site, step: Step) -> str:
 
 
 def _says_that_its_clock_is_wrong(site: Site) -> bool:
-    with contextlib.suppress(DatabaseAway):
+    with contextlib.suppress(*DatabaseAway):
         return bool(site.ledger.rows("SELECT name FROM workers WHERE problem ILIKE '%%clock%%'"))
     return False
 
@@ -136,7 +136,7 @@ def _finished_by(site: Site, name: str) -> int:
     pids: set[int | None] = set()
     with contextlib.suppress(psutil.Error):
         pids = {child.pid for child in psutil.Process(site.keeper.pids().get(name)).children()}
-    with contextlib.suppress(DatabaseAway):
+    with contextlib.suppress(*DatabaseAway):
         committed = site.ledger.rows("SELECT owner FROM seen_jobs WHERE state = 'succeeded'")
         return sum(pid_of(row["owner"]) in pids for row in committed)
     return 0

@@ -49,9 +49,10 @@ FAULTS: dict[str, Fault] = {
 
 CALM_SECONDS = 40.0
 STANDING_STILL = """
-SELECT video FROM (SELECT DISTINCT ON (video) video, state FROM seen_jobs WHERE at <= %s ORDER BY video, n DESC) AS then
-WHERE state IN ('queued', 'running') AND NOT EXISTS (SELECT FROM seen_jobs AS later
-                                                     WHERE later.video = then.video AND later.at > %s)"""
+SELECT video
+FROM (SELECT DISTINCT ON (video) video, state FROM seen_jobs WHERE at <= %s ORDER BY video, n DESC) AS healed
+WHERE state IN ('queued', 'running')
+  AND NOT EXISTS (SELECT FROM seen_jobs AS later WHERE later.video = healed.video AND later.at > %s)"""
 """Jobs that were unfinished at a moment and have done nothing since."""
 
 
@@ -88,7 +89,7 @@ class Nemesis:
         wall = self._site.history.wall_epoch + healed
 
         def recovered() -> bool:
-            with contextlib.suppress(DatabaseAway):
+            with contextlib.suppress(*DatabaseAway):
                 return not self._site.ledger.rows(STANDING_STILL, wall, wall)
             return False
 

@@ -49,7 +49,7 @@ class Outcomes:
             "requests": self._requests(began, healed + ECHO_SECONDS),
             "jobs": self._jobs(began, healed + ECHO_SECONDS),
             "next_success_seconds": self._next_success(healed),
-            "moved_on_seconds": self.moved_on(healed),
+            "recovery_seconds": self._ended_after(struck[1], began) if struck else self.moved_on(healed),
         }
 
     @cached_property
@@ -65,6 +65,13 @@ class Outcomes:
     def _path(self, video: str, since: float) -> str:
         """What became of a job: `rescued, succeeded`."""
         return ", ".join(turn.word for turn in self._turns if turn.video == video and turn.at > since and turn.word)
+
+    def _ended_after(self, video: str, began: float) -> float | None:
+        """From the strike (or the upload of a poisonous clip) to the end of its job; None: it has not ended."""
+        strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
+        struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
+        ends = (turn.at - struck for turn in self._turns if turn.video == video and turn.state not in OPEN)
+        return next((round(max(0.0, seconds), 2) for seconds in ends), None)
 
     def _requests(self, began: float, ended: float) -> dict[str, int]:
         """How those that were under way then were answered."""

@@ -94,7 +94,7 @@ def postgres_restart(site: Site, step: Step) -> str:
 
 def postgres_terminate(site: Site, _step: Step) -> str:
     """Every connection of the platform is ended by the server."""
-    with contextlib.suppress(DatabaseAway):
+    with contextlib.suppress(*DatabaseAway):
         return f"ended {len(site.ledger.rows(TERMINATE))} connections"
     return "the database was away"
 

@@ -15,7 +15,7 @@ from tests.faults.site import ROOT
 PAGE = ROOT / "docs" / "faults.md"
 FIGURES = ROOT / "benchmarks" / "results" / "faults.json"
 BEGIN, END = "<!-- table: make faults -->", "<!-- end of table -->"
-HEAD = ("fault", "how injected", "how often", "what happened", "next success, s", "all moved on, s")
+HEAD = ("fault", "how injected", "how often", "what happened", "next success, s", "recovery, s")
 
 IN_VAIN = ("no job came by", "no request came by", "could not", "left out")
 """What a fault tells that met nothing."""
@@ -45,7 +45,7 @@ def _row(fault: str, outcomes: list[Any]) -> Iterator[str]:
     yield (FAULTS[fault].__doc__ or "").partition("\n")[0].rstrip(".")
     yield f"{len(met)}" + (f" (and {len(outcomes) - len(met)} met nothing)" if len(met) < len(outcomes) else "")
     yield _happened(met)
-    for measure in ("next_success_seconds", "moved_on_seconds"):
+    for measure in ("next_success_seconds", "recovery_seconds"):
         times = [outcome[measure] for outcome in met if outcome["calm"] and outcome[measure] is not None]
         yield " / ".join(f"{seconds:.1f}" for seconds in times) or "-"
 

@@ -59,6 +59,7 @@ def test_recovery_counts_from_the_healing(tmp_path: Path) -> None:
     outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "succeeded"})
     assert outcomes.moved_on(1.5) == 0.5
     assert outcomes.moved_on(0.5) == 0.5
+    assert outcomes.of_all()[0]["recovery_seconds"] == 0.5
 
 
 def test_a_job_that_stands_still_has_not_moved_on(tmp_path: Path) -> None:
