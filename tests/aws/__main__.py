@@ -1,0 +1,55 @@
+"""The AWS of tests: moto's server, with what its stand-ins lack put right.
+
+    python -m tests.aws --port 5000 [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
+
+Listens on 127.0.0.1 only. Every patch (`tests/aws/patches/`) names the AWS behaviour that it restores. `--record` notes
+each call as one JSON line: {"service", "operation", "writes"}.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+# Before moto is imported: it reads them then.
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+os.environ.setdefault("MOTO_AMIS_PATH", str(Path(__file__).parent / "machine_images.json"))
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import run_simple
+
+from tests.aws import patches
+from tests.aws.recording import Recorder
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    arguments = parse()
+    if not arguments.unpatched:
+        patches.apply()
+    application: Any = DomainDispatcherApplication(create_backend_app)
+    if arguments.record:
+        application = Recorder(application, arguments.record)
+    if arguments.pid_file:
+        arguments.pid_file.write_text(str(os.getpid()))
+    signal.signal(signal.SIGTERM, leave)
+    run_simple("127.0.0.1", arguments.port, application, threaded=True, request_handler=MotoRequestHandler)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.aws", description="The AWS of tests, on 127.0.0.1.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--unpatched", action="store_true", help="moto as it comes")
+    parser.add_argument("--record", type=Path, help="note every call in this file, as JSON lines")
+    parser.add_argument("--pid-file", type=Path, help="where to note the process id")
+    return parser.parse_args()
+
+
+def leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+main()
