@@ -22,7 +22,7 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-unit test-integration faults fuzz tested-on lint format lock bench clean
+.PHONY: help setup demo serve test test-unit test-integration faults fuzz tested-on lint format lock release bench clean
 .PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this table
@@ -91,6 +91,12 @@ lock: .venv-uv/bin/uv ## Compile requirements/*.txt again from *.in (newer versi
 		.venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --no-header --annotation-style line \
 			--no-emit-index-url --no-emit-find-links -o requirements/$$part.txt requirements/$$part.in; \
 	done
+	@.venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+		--generate-hashes --no-header --annotation-style line --no-emit-index-url --no-emit-find-links \
+		--constraints requirements/runtime.txt -o requirements/host.txt requirements/host.in
+
+release: $(FOR_TESTS) ## Build the bundle of HEAD that hosts configure themselves from, into dist/
+	@exec $(BIN)/python -m release
 
 bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload or latency
 	@exec $(BIN)/python -m benchmarks $(ONLY)
