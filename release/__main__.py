@@ -26,8 +26,13 @@ CACHE = ROOT / "var" / "wheelhouse"
 HOST_SIDE = ("playbooks/host.yml", "roles/host_*", "release/become", "release/ansible.cfg")
 """What of the repository goes into the bundle beside the wheel, by patterns."""
 
-PLATFORM = ["--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64", "--python-version", "3.11"]
-"""Debian 12 on x86-64, with its own Python."""
+GLIBC_MINORS = range(36, 16, -1)
+"""Wheels for these versions of glibc run on Debian 12, newest first: it has 2.36."""
+PLATFORM = [
+    *(word for minor in GLIBC_MINORS for word in ("--platform", f"manylinux_2_{minor}_x86_64")),
+    *("--platform", "manylinux2014_x86_64", "--python-version", "3.11"),
+]
+"""x86-64, with Debian 12's own Python."""
 
 
 def build() -> None:
