@@ -22,7 +22,7 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-unit test-integration faults fuzz tested-on lint format lock release bench clean
+.PHONY: help setup demo serve test test-unit test-integration test-roles test-hosts faults fuzz tested-on lint format lock release bench clean
 .PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this table
@@ -38,7 +38,13 @@ serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. P
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
 test: tested-on ## Run every test, on real services (as root, it installs what is missing from Debian). PYTEST_ARGS=…
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz
+
+test-roles: tested-on ## Run the tests of the roles that call AWS, on moto (long)
+	@exec $(BIN)/python -m pytest --numprocesses 2 --dist load tests/roles
+
+test-hosts: tested-on ## Run the tests of the roles that configure a host, in containers (long; root)
+	@exec $(BIN)/python -m pytest --numprocesses 0 tests/hosts
 
 test-unit: $(FOR_TESTS) ## Run the tests that need no service
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture

@@ -16,6 +16,7 @@ from rich.table import Table
 from app.config import ConfigurationError, load_settings
 from app.db.migrating import migrate as bring_schema_up
 from app.db.models import Job, JobState
+from app.host.cli import host_cli
 from app.logs import configure_logging
 from app.services import Services, build_services
 from app.showcase import archive, jobs, videos
@@ -30,6 +31,7 @@ videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true) and counters
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(media_cli, name="media")
 cli.add_typer(videos_cli, name="videos")
+cli.add_typer(host_cli, name="host")
 
 JobOrVideo = Annotated[UUID, typer.Argument(help="The id of the job or of its video.")]
 

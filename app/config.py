@@ -5,6 +5,7 @@ AWS variables and are read by boto3 itself, so they do not stand here.
 """
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     # Secrets
     jwt_secret: SecretStr = Field(min_length=32)
     doorbell_secret: SecretStr = Field(min_length=32)
+    verification_secret: SecretStr | None = Field(default=None, min_length=32)
+    """Who knows it may make verification accounts, which leave nothing behind; without it, nobody may."""
 
     # Accounts
     access_token_seconds: int = Field(default=900, ge=1, le=900)
@@ -111,8 +114,14 @@ class Settings(BaseSettings):
 
     # The API process
     api_threads: int = Field(default=16, ge=1, le=256)
+    drain_file: Path | None = None
+    """While this file is there, /ready fails, so that no balancer sends anything; requests are answered as ever."""
     trusted_proxy: str | None = None
     """Peer whose forwarding headers are believed (`localhost` behind Nginx on a Unix socket)."""
+
+    # What others are told
+    metric_namespace: str | None = None
+    """The CloudWatch namespace that upkeep's metrics go to; without it, none are sent."""
     log_format: LogFormat = LogFormat.JSON
     log_level: str = "INFO"
 
@@ -140,12 +149,28 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [_explain(item["loc"], item["msg"]) for item in error.errors()]
-        raise ConfigurationError("\n".join(lines)) from None
+        raise ConfigurationError(_explain_all(error, os.environ)) from None
 
 
-def _explain(location: tuple[int | str, ...], message: str) -> str:
+def check_environment(variables: Mapping[str, str]) -> None:
+    """See that services which get these variables can start.
+
+    Raises:
+        ConfigurationError: one line per variable that is missing or wrong.
+    """
+    known = {name.lower(): value for name, value in variables.items() if name.lower() in Settings.model_fields}
+    try:
+        Settings.model_validate(known)
+    except ValidationError as error:
+        raise ConfigurationError(_explain_all(error, variables)) from None
+
+
+def _explain_all(error: ValidationError, variables: Mapping[str, str]) -> str:
+    return "\n".join(_explain(item["loc"], item["msg"], variables) for item in error.errors())
+
+
+def _explain(location: tuple[int | str, ...], message: str, variables: Mapping[str, str]) -> str:
     name = str(location[0]).upper() if location else "environment"
-    if name != "environment" and name not in os.environ:
+    if name != "environment" and name not in variables:
         return f"{name} is not set; it is required."
     return f"{name}: {message}."

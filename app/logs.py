@@ -18,6 +18,11 @@ NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
 
 
 def configure_logging(settings: Settings) -> None:
+    """Send this process's logs where its settings say."""
+    send_logs(settings.log_format, settings.log_level)
+
+
+def send_logs(log_format: LogFormat, level: str) -> None:
     """Send the platform's and the libraries' logs to stderr in one shape."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -27,7 +32,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.format_exc_info,
         redact,
     ]
-    console = settings.log_format is LogFormat.CONSOLE
+    console = log_format is LogFormat.CONSOLE
     renderer = structlog.dev.ConsoleRenderer(colors=False) if console else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -38,7 +43,7 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
+    root.setLevel(level.upper())
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
 

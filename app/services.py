@@ -12,6 +12,7 @@ from app.showcase.accounts import Accounts
 from app.showcase.passwords import Passwords
 from app.showcase.tokens import Tokens
 from app.storage.s3 import S3Store
+from app.telemetry.cloudwatch import CloudWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,8 @@ def build_encoder(settings: Settings) -> Encoder:
         memory_bytes=settings.render_memory_bytes,
         preset=settings.render_preset,
     )
+
+
+def build_cloudwatch(settings: Settings) -> CloudWatch | None:
+    """Where metrics go; nowhere without a namespace."""
+    return CloudWatch(settings.metric_namespace) if settings.metric_namespace else None

@@ -26,7 +26,10 @@ def build_application(settings: Settings) -> tuple[Entrance, Readiness]:
     services = build_services(settings, threads=settings.api_threads + WATCHERS)
     doorbell = HueyDoorbell(settings)
     metrics = Metrics()
-    readiness = Readiness({"database": _ask_database, "queue": doorbell.ping, "storage": services.store.ping})
+    readiness = Readiness(
+        {"database": _ask_database, "queue": doorbell.ping, "storage": services.store.ping},
+        drain_file=settings.drain_file,
+    )
     parts = Parts(
         settings=settings,
         accounts=services.accounts,

@@ -1,7 +1,13 @@
 """`make release`: the bundle that a host configures itself from, built from what HEAD holds.
 
+    python -m release [--working-tree] [--unpack FOLDER]
+
 The same commit gives the same bytes, on any machine: file times are the commit's, order and modes are fixed, wheels are
 pinned by checksum. The result is `dist/rising-stars-<version>.tar.gz`, with its SHA-256 beside it.
+
+`--working-tree` builds what is being written instead, for tests: its version ends in "-dirty-" and a digest of its
+content, so that what was built once is built no more; the newest few are kept. `--unpack FOLDER` lays the bundle out
+under FOLDER/<version>, with a link `current` to it.
 """
 
 import gzip
@@ -15,7 +21,10 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -23,8 +32,20 @@ ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 CACHE = ROOT / "var" / "wheelhouse"
 
-HOST_SIDE = ("playbooks/host.yml", "roles/host_*", "release/become", "release/ansible.cfg")
+KEPT_OF_WORKING_TREES = 6
+
+HOST_SIDE = (
+    "playbooks/host.yml",
+    "roles/host_*",
+    "release/ansible.cfg",
+    "release/become",
+    "release/callback",
+    "release/seal",
+)
 """What of the repository goes into the bundle beside the wheel, by patterns."""
+
+WHEEL_SIDE = ("app", "tasks", "requirements", "pyproject.toml", "README.md", "LICENSE")
+"""What the platform's wheel, and the choice of the others, is made of."""
 
 GLIBC_MINORS = range(36, 16, -1)
 """Wheels for these versions of glibc run on Debian 12, newest first: it has 2.36."""
@@ -35,28 +56,111 @@ PLATFORM = [
 """x86-64, with Debian 12's own Python."""
 
 
-def build() -> None:
-    """Build the bundle of HEAD and print where it lies."""
-    commit, seconds = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
+@dataclass(frozen=True)
+class Origin:
+    """What a bundle is built from, laid out in a folder of its own."""
+
+    source: Path
+    commit: str
+    seconds: int
+    """The commit's time, which all files in the bundle bear."""
+    suffix: str = ""
+
+    @property
+    def version(self) -> str:
+        """The project's version, the commit and, of a working tree, its content."""
+        project = tomllib.loads((self.source / "pyproject.toml").read_text())["project"]
+        return f"{project['version']}-g{self.commit[:8]}{self.suffix}"
+
+
+def build(
+    *,
+    working_tree: Annotated[bool, typer.Option("--working-tree", help="What is being written, not HEAD.")] = False,
+    unpack: Annotated[Path | None, typer.Option(help="Lay it out under this folder as well.")] = None,
+) -> None:
+    """Build the bundle and print where it lies."""
+    os.umask(0o022)  # a wheel holds its files' modes
+    with tempfile.TemporaryDirectory() as folder:
+        origin = _working_tree(Path(folder, "source")) if working_tree else _head(Path(folder, "source"))
+        target = DIST / f"rising-stars-{origin.version}.tar.gz"
+        if not (working_tree and target.exists()):
+            _build(origin, Path(folder, "bundle"), target)
+            _keep_newest(DIST.glob("rising-stars-*-dirty-*.tar.gz"))
+        if unpack:
+            _unpack(target, unpack, origin.version)
+            _keep_newest(unpack.glob("*-dirty-*"))
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    _write(target.with_name(target.name + ".sha256"), f"{digest}  {target.name}\n".encode())
+    typer.echo(f"{target.relative_to(ROOT)}  {target.stat().st_size / 1e6:.1f} MB  sha256 {digest}")
+
+
+def _head(source: Path) -> Origin:
+    commit, seconds = _last_commit()
     if _git("status", "--porcelain", "--untracked-files=no"):
         typer.echo(
             "Note: the working tree has changes that are not committed. The bundle holds what HEAD holds.", err=True
         )
-    with tempfile.TemporaryDirectory() as folder:
-        source, bundle = Path(folder, "source"), Path(folder, "bundle")
-        _export(commit, source)
-        version = f"{tomllib.loads((source / 'pyproject.toml').read_text())['project']['version']}-g{commit[:8]}"
-        for pattern in HOST_SIDE:
-            for found in sorted(source.glob(pattern)):
-                _copy(found, bundle / found.relative_to(source))
-        _add_wheels(source, bundle / "wheels", seconds)
-        _write_manifest(bundle, version, commit)
-        target = DIST / f"rising-stars-{version}.tar.gz"
-        DIST.mkdir(exist_ok=True)
-        target.write_bytes(_pack(bundle, seconds))
-    digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    target.with_name(target.name + ".sha256").write_text(f"{digest}  {target.name}\n")
-    typer.echo(f"{target.relative_to(ROOT)}  {target.stat().st_size / 1e6:.1f} MB  sha256 {digest}")
+    _export(commit, source)
+    return Origin(source, commit, seconds)
+
+
+def _working_tree(source: Path) -> Origin:
+    """The files that git tracks, or would if it were told of them."""
+    commit, seconds = _last_commit()
+    content = hashlib.sha256()
+    patterns = [*WHEEL_SIDE, *HOST_SIDE]
+    for name in sorted(_git("ls-files", "-z", "-co", "--exclude-standard", "--", *patterns).split("\0")):
+        found, target = ROOT / name, source / name
+        if not found.is_file() or "/molecule/" in name:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(found, target)
+        content.update(f"{name}\0{found.stat().st_mode & 0o100}\0".encode() + target.read_bytes())
+    return Origin(source, commit, seconds, f"-dirty-{content.hexdigest()[:8]}")
+
+
+def _last_commit() -> tuple[str, int]:
+    return _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
+
+
+def _build(origin: Origin, bundle: Path, target: Path) -> None:
+    for pattern in HOST_SIDE:
+        for found in sorted(origin.source.glob(pattern)):
+            _copy(found, bundle / found.relative_to(origin.source))
+    _add_wheels(origin.source, bundle / "wheels", origin.seconds)
+    _write_manifest(bundle, origin.version, origin.commit)
+    DIST.mkdir(exist_ok=True)
+    _write(target, _pack(bundle, origin.seconds))
+
+
+def _unpack(bundle: Path, folder: Path, version: str) -> None:
+    """Atomically, also for whoever reads `current` meanwhile."""
+    target, link = folder / version, folder / "current"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as half:
+            with tarfile.open(bundle) as files:
+                files.extractall(Path(half, "bundle"), filter="data")
+            Path(half, "bundle").rename(target)
+    target.touch()
+    fresh = folder / f".current-{os.getpid()}"
+    fresh.symlink_to(version)
+    fresh.replace(link)
+
+
+def _keep_newest(of_working_trees: Iterator[Path]) -> None:
+    for old in sorted(of_working_trees, key=lambda path: path.stat().st_mtime)[:-KEPT_OF_WORKING_TREES]:
+        if old.is_dir():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
+            old.with_name(old.name + ".sha256").unlink(missing_ok=True)
+
+
+def _write(target: Path, content: bytes) -> None:
+    half = target.with_name(f"{target.name}.{os.getpid()}")
+    half.write_bytes(content)
+    half.replace(target)
 
 
 def _git(*arguments: str) -> str:
@@ -71,7 +175,7 @@ def _export(commit: str, target: Path) -> None:
 
 def _copy(found: Path, target: Path) -> None:
     if found.is_dir():
-        shutil.copytree(found, target, ignore=shutil.ignore_patterns("molecule", "README.md"))
+        shutil.copytree(found, target, ignore=shutil.ignore_patterns("molecule", "README.md", "__pycache__"))
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(found, target)
@@ -85,7 +189,9 @@ def _add_wheels(source: Path, target: Path, seconds: int) -> None:
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(seconds)}
     pinned = ["--require-hashes", "--requirement", str(source / "requirements" / "host.txt")]
     download = [*pip, "download", *PLATFORM, "--only-binary=:all:", "--no-deps", *pinned]
-    subprocess.run([*download, "--find-links", str(CACHE), "--dest", str(target)], check=True)
+    download += ["--find-links", str(CACHE), "--dest", str(target)]
+    if subprocess.run([*download, "--no-index"], capture_output=True, check=False).returncode != 0:
+        subprocess.run(download, check=True)
     for wheel in target.iterdir():
         shutil.copy2(wheel, CACHE)
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(target), str(source)], check=True, env=environment)

@@ -16,11 +16,14 @@ import typer
 from app.config import ConfigurationError, Settings, load_settings
 from app.db.database import database, read_now
 from app.logs import configure_logging
-from app.services import build_services
+from app.services import build_cloudwatch, build_services
 from app.showcase import jobs
+from app.showcase.measuring import measure
 from app.showcase.presence import forget_silent
 from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
+from app.showcase.verification import sweep_verification_accounts
 from app.storage.s3 import S3Store
+from app.telemetry.cloudwatch import CloudWatch, Metric, MetricsNotSent
 from tasks.doorbell import HueyDoorbell
 
 log = structlog.get_logger(__name__)
@@ -33,10 +36,14 @@ THREADS = 2
 class Upkeep:
     """The loop's state and its steps."""
 
-    def __init__(self, store: S3Store, doorbell: HueyDoorbell, settings: Settings) -> None:
+    def __init__(
+        self, store: S3Store, doorbell: HueyDoorbell, settings: Settings, cloudwatch: CloudWatch | None = None
+    ) -> None:
         self._store = store
         self._doorbell = doorbell
         self._settings = settings
+        self._cloudwatch = cloudwatch
+        self._measured_at: float | None = None
         self._reaped_at: float | None = None
         self._swept_at: float | None = None
         self._sweeper: threading.Thread | None = None
@@ -44,7 +51,7 @@ class Upkeep:
     def make_pass(self) -> None:
         """Every step once. A step that fails is logged and tried again in the next pass."""
         now = time.monotonic()
-        steps: list[Callable[[], None]] = [self._reap, self._redispatch, self._report]
+        steps: list[Callable[[], None]] = [self._reap, self._redispatch, self._report, self._push_metrics]
         for step in steps:
             self._attempt(step)
         database.close()
@@ -101,8 +108,29 @@ class Upkeep:
             **backlog.by_state,
         )
 
+    def _push_metrics(self) -> None:
+        """The names and units are a contract with the alarms: roles/aws_monitoring/README.md."""
+        if self._cloudwatch is None:
+            return
+        figures = measure(self._measured_at)
+        # The time-outs of AWS are longer than a connection should be held for nothing.
+        database.close()
+        self._measured_at = figures.measured_at
+        try:
+            self._cloudwatch.push(
+                [
+                    Metric("QueueAgeSeconds", "Seconds", [figures.queue_age]),
+                    Metric("BacklogPerWorker", "Count", [figures.backlog_per_worker]),
+                    Metric("FailedJobs", "Count", [figures.failed_jobs]),
+                    Metric("RenderSeconds", "Seconds", figures.renders),
+                    Metric("WorkerHeartbeat", "Count", [figures.well_workers]),
+                ]
+            )
+        except MetricsNotSent as error:
+            log.warning("metrics_not_sent", error=str(error))
+
     def _sweep_rows(self) -> None:
-        log.info("rows_swept", count=sweep_rows() + forget_silent())
+        log.info("rows_swept", count=sweep_rows() + forget_silent() + sweep_verification_accounts())
 
     def _sweep_files(self) -> None:
         log.info("files_swept", count=sweep_work_dir(self._settings))
@@ -120,7 +148,7 @@ def run() -> None:
         raise typer.Exit(2) from None
     configure_logging(settings)
     services = build_services(settings, threads=THREADS)
-    upkeep = Upkeep(services.store, HueyDoorbell(settings), settings)
+    upkeep = Upkeep(services.store, HueyDoorbell(settings), settings, build_cloudwatch(settings))
     stop = threading.Event()
 
     def leave(_signum: int, _frame: FrameType | None) -> None:

@@ -13,6 +13,7 @@ from demo.seaweedfs import SeaweedFS
 from tests import backends, sites
 from tests.backends import Cable, Postgres, Redis
 from tests.clips import make_clip
+from tests.machines import AwsOfTests, MetadataService, Systemctl, running_aws
 from tests.sites import Backend, Bucket, Home, Site, SiteMaker, unique
 
 LOG_TAIL = 6_000
@@ -181,6 +182,31 @@ def lay_cable() -> Iterator[Callable[[int], Cable]]:
             return made
 
         yield lay
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsOfTests]:
+    """One AWS for all: tests use names of their own."""
+    with running_aws(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture
+def metadata() -> Iterator[MetadataService]:
+    """What a machine is told of itself."""
+    with MetadataService() as service:
+        yield service
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemctl:
+    """Found before the machine's own."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    made = Systemctl(folder)
+    made.install()
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -378,6 +378,7 @@ def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str
         "WORK_DIR": str(home / "work"),
         "JWT_SECRET": secrets.token_hex(32),
         "DOORBELL_SECRET": secrets.token_hex(32),
+        "VERIFICATION_SECRET": secrets.token_hex(32),
         **(embedded if backend == "embedded" else urls),
         **bucket.environment,
         **GENEROUS,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bottle import HTTPResponse
 
-from app.api.requests import client_address, read_idempotency_key, read_json, read_member
+from app.api.requests import client_address, read_idempotency_key, read_json, read_member, read_verification
 from app.api.responses import answer, no_content
 from app.api.routing import Parts, Route
 from app.api.schemas import LoginBody, Profile, RefreshBody, SignedUp, SignUpBody, TokenPair
@@ -27,10 +27,12 @@ class AuthResource:
 
     def sign_up(self) -> HTTPResponse:
         """Make an account; its owner is signed in at once."""
+        verifies = read_verification(self._parts.settings)
         body = read_json(SignUpBody)
         key = read_idempotency_key()
         self._parts.throttle.hit(self._parts.settings.signup_limit_per_address, "signup", client_address())
-        user, signed_in = self._parts.accounts.sign_up(NewAccount(**body.model_dump()), idempotency_key=key)
+        account = NewAccount(**body.model_dump(), is_verification=verifies)
+        user, signed_in = self._parts.accounts.sign_up(account, idempotency_key=key)
         profile = _profile(user)
         told = SignedUp(
             **profile.model_dump(),

@@ -60,6 +60,15 @@ class InvalidVideoId(ApiError):
         super().__init__("Invalid video ID format")
 
 
+class VerificationRefused(ApiError):
+    """Somebody says that they check the site, and does not know its secret."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("X-Verification-Secret does not match")
+
+
 class JsonTooLarge(ApiError):
     """More JSON than any request needs."""
 

@@ -58,7 +58,7 @@ class HealthResource:
         deep = read_query(ReadyQuery).deep
         states = self._readiness.ask_now() if deep else self._readiness.states()
         well = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
-        draining = self._readiness.draining.is_set()
+        draining = self._readiness.is_draining()
         told = answer(
             Ready(status="draining" if draining else "ready" if well else "not ready", **states),
             status=200 if well else 503,

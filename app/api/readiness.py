@@ -8,6 +8,7 @@ hangs cannot make it hang; a thread asks the parts.
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -23,8 +24,9 @@ REQUIRED = {"database", "storage"}
 class Readiness:
     """Asks the parts, each by a call that raises when its part is down."""
 
-    def __init__(self, checks: dict[str, Callable[[], None]]) -> None:
+    def __init__(self, checks: dict[str, Callable[[], None]], *, drain_file: Path | None = None) -> None:
         self.draining = threading.Event()
+        self._drain_file = drain_file
         self._checks = checks
         self._answered_at: dict[str, float] = {}
         self._met: set[str] = set()
@@ -62,7 +64,19 @@ class Readiness:
 
     def accepts_traffic(self) -> bool:
         """Whether the balancer may send requests here."""
-        return not self.draining.is_set() and self._met >= REQUIRED
+        return not self.is_draining() and self._met >= REQUIRED
+
+    def is_draining(self) -> bool:
+        """Whether this process stops, or its machine is about to."""
+        return self.draining.is_set() or _is_there(self._drain_file)
+
+
+def _is_there(file: Path | None) -> bool:
+    """One that may not even be looked for is not: a mistake in a sandbox must not take a site out of service."""
+    try:
+        return file is not None and file.exists()
+    except OSError:
+        return False
 
 
 def _state(silent_seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Reading a request: its JSON, its query, its ids, its token. Whatever is wrong is said in one sentence."""
 
+import hmac
 import re
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -8,7 +9,7 @@ from uuid import UUID
 from bottle import request
 from pydantic import BaseModel, ValidationError
 
-from app.api.errors import JsonTooLarge, MalformedId, QueryInvalid, ShapeInvalid
+from app.api.errors import JsonTooLarge, MalformedId, QueryInvalid, ShapeInvalid, VerificationRefused
 from app.config import Settings
 from app.showcase.accounts import Accounts, Member
 from app.showcase.errors import NotFound, NotSignedIn
@@ -72,6 +73,21 @@ def read_member(accounts: Accounts, settings: Settings) -> Member:
     if match is None:
         raise NotSignedIn
     return accounts.authenticate(match.group(1), at=_request_start(settings))
+
+
+def read_verification(settings: Settings) -> bool:
+    """Whether the request says, and proves, that it comes from a check of the site.
+
+    Raises:
+        VerificationRefused: it says so, and the secret is wrong or the site has none.
+    """
+    told, secret = read_header("X-Verification-Secret"), settings.verification_secret
+    if told is None:
+        return False
+    # WSGI hands over each byte as one character.
+    if secret is None or not hmac.compare_digest(told.encode("latin-1"), secret.get_secret_value().encode()):
+        raise VerificationRefused
+    return True
 
 
 def _request_start(settings: Settings) -> float | None:

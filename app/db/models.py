@@ -68,6 +68,8 @@ class User(Table):
     """The city with accents and case folded, as filters compare it."""
     country = CharField(100, null=True)
     is_active = BooleanField(default=True)
+    is_verification = BooleanField(default=False)
+    """Made by a check of the site rather than a person: see `app.showcase.verification`."""
     created_at = DoubleField()
     last_claimed_at = DoubleField(default=0)
     """When a worker last took up one of this player's clips: the fair order of the queue."""

@@ -20,6 +20,7 @@ from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
 from app.showcase.passwords import Passwords
 from app.showcase.texts import city_key
 from app.showcase.tokens import Claims, Tokens, digest
+from app.showcase.verification import check_city
 
 SIGNUP = "signup"
 
@@ -35,6 +36,7 @@ class NewAccount:
     password2: str
     city: str | None
     country: str | None
+    is_verification: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -42,7 +44,9 @@ class NewAccount:
 
         Without the password: no second, weaker hash of it is kept. A repeat must match the account's own.
         """
-        told = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
+        told: list[object] = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
+        if self.is_verification:
+            told.append("verification")
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
@@ -77,9 +81,12 @@ class Accounts:
 
         Raises:
             PasswordsDiffer, EmailTaken, IdempotencyKeyReused
+            VerificationCityTooOrdinary: a verification account would show among the players of a city.
         """
         if account.password1 != account.password2:
             raise PasswordsDiffer
+        if account.is_verification:
+            check_city(account.city)
         earlier = find_answered(SIGNUP, idempotency_key, account.fingerprint)
         try:
             user = User.get_by_id(earlier or self._create(account, idempotency_key))
@@ -104,6 +111,7 @@ class Accounts:
                     city=account.city,
                     city_key=city_key(account.city) if account.city else None,
                     country=account.country,
+                    is_verification=account.is_verification,
                     created_at=db_now(),
                 ).execute()
         except IntegrityError as error:

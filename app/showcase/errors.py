@@ -66,6 +66,12 @@ class EmailTaken(RuleBroken):
     message = "Email already registered: el email ya se encuentra registrado."
 
 
+class VerificationCityTooOrdinary(RuleBroken):
+    """A city that players may have, for an account that no player must see."""
+
+    message = 'The city of a verification account must begin with "Verification ".'
+
+
 class InvalidCredentials(NotSignedIn):
     """Unknown e-mail or wrong password: nobody is told which."""
 

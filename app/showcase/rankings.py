@@ -7,7 +7,7 @@ from typing import cast
 from peewee import fn
 
 from app.db.models import User, Video
-from app.showcase.texts import city_key
+from app.showcase.verification import in_lists_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,10 @@ def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
     query = (
         User.select(User.first_name, User.last_name, User.city, total)
         .join(Video)
-        .where(Video.published_at.is_null(False), Video.deleted_at.is_null())
+        .where(in_lists_of(city), Video.published_at.is_null(False), Video.deleted_at.is_null())
         .group_by(User.id, User.first_name, User.last_name, User.city)
         .order_by(total.desc(), first_upload, User.id)
     )
-    if city:
-        query = query.where(User.city_key == city_key(city))
     rows = cast("Iterable[tuple[str, str, str | None, int]]", query.limit(limit).offset(offset).tuples())
     return [
         Standing(place, f"{first_name} {last_name}", own_city, int(votes))

@@ -23,7 +23,7 @@ from app.showcase.errors import (
     VideoNotFound,
     VideoNotProcessed,
 )
-from app.showcase.texts import city_key
+from app.showcase.verification import in_lists_of
 
 MAX_CURSOR_VALUE = 2**32
 """Above every vote count and every epoch second before 2106; also keeps NaN and infinity out."""
@@ -97,6 +97,8 @@ def original_key_of(video: Video) -> str:
 def delete_own(owner_id: UUID, video_id: UUID) -> None:
     """Take a clip back before the public has seen it. Its render stops; its objects are swept.
 
+    A verification account's clip may go at any time: the public does not see it.
+
     Raises:
         VideoNotFound, NotAllowed
         VideoAlreadyPublished: people may have voted for it.
@@ -104,8 +106,9 @@ def delete_own(owner_id: UUID, video_id: UUID) -> None:
     get_own(owner_id, video_id)
     with transaction():
         jobs.request_cancel(video_id)
-        unpublished = Video.published_at.is_null() & Video.deleted_at.is_null()
-        deleted = Video.update(deleted_at=db_now()).where(Video.id == video_id, unpublished).execute()
+        of_verification = Video.user.in_(User.select(User.id).where(User.is_verification))
+        deletable = Video.deleted_at.is_null() & (Video.published_at.is_null() | of_verification)
+        deleted = Video.update(deleted_at=db_now()).where(Video.id == video_id, deletable).execute()
         if not deleted:
             # Raised inside, so that the cancelled render is rolled back with it.
             raise VideoAlreadyPublished if Video.get_by_id(video_id).published_at else VideoNotFound
@@ -118,9 +121,7 @@ def list_public(*, city: str | None, order: Order, limit: int, offset: int = 0, 
         UnknownCursor: `cursor` is not one that this list gave for this order.
     """
     column = Video.votes if order is Order.VOTES else Video.published_at
-    query = _published()
-    if city:
-        query = query.where(User.city_key == city_key(city))
+    query = _published().where(in_lists_of(city))
     if cursor is not None:
         value, last_id = _read_cursor(cursor, order)
         later = (column > value) if order is Order.OLDEST else (column < value)

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from peewee import fn
+from peewee import IntegrityError, fn
 
 from app.db.database import db_now, transaction
 from app.db.models import Video, Vote
 from app.showcase.audit import record
 from app.showcase.errors import AlreadyVoted, OwnVideo, PublicVideoNotFound, VoteNotFound
+from app.showcase.verification import is_of_verification
 
 
 def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
@@ -19,14 +20,17 @@ def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
         AlreadyVoted: the row was there.
     """
     video = _votable(video_id)
-    if video.user_id == voter_id and not allow_self_vote:
+    if video.user_id == voter_id and not (allow_self_vote or is_of_verification(video_id)):
         raise OwnVideo
-    with transaction():
-        ballot = Vote.insert(user=voter_id, video=video_id, created_at=db_now())
-        if not ballot.on_conflict_ignore().as_rowcount().execute():
-            raise AlreadyVoted
-        if not _count(video_id, +1):
-            raise PublicVideoNotFound
+    try:
+        with transaction():
+            ballot = Vote.insert(user=voter_id, video=video_id, created_at=db_now())
+            if not ballot.on_conflict_ignore().as_rowcount().execute():
+                raise AlreadyVoted
+            if not _count(video_id, +1):
+                raise PublicVideoNotFound
+    except IntegrityError as error:  # a verification account's clip, swept at this very moment
+        raise PublicVideoNotFound from error
 
 
 def withdraw(voter_id: UUID, video_id: UUID) -> None:

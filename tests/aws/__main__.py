@@ -1,9 +1,10 @@
 """The AWS of tests: moto's server, with what its stand-ins lack put right.
 
-    python -m tests.aws --port 5000 [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
+    python -m tests.aws --port 5000 [--host 127.0.0.1] [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
 
-Listens on 127.0.0.1 only. Every patch (`tests/aws/patches/`) names the AWS behaviour that it restores. `--record` notes
-each call as one JSON line: {"service", "operation", "writes"}.
+Listens on 127.0.0.1 alone, unless told of another address (hosts of tests reach the one of their bridge). Every patch
+(`tests/aws/patches/`) names the AWS behaviour that it restores. `--record` notes each call as one JSON line:
+{"service", "operation", "writes"}.
 """
 
 import argparse
@@ -36,12 +37,13 @@ def main() -> None:
     if arguments.pid_file:
         arguments.pid_file.write_text(str(os.getpid()))
     signal.signal(signal.SIGTERM, leave)
-    run_simple("127.0.0.1", arguments.port, application, threaded=True, request_handler=MotoRequestHandler)
+    run_simple(arguments.host, arguments.port, application, threaded=True, request_handler=MotoRequestHandler)
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.aws", description="The AWS of tests, on 127.0.0.1.")
+    parser = argparse.ArgumentParser(prog="python -m tests.aws", description="The AWS of tests.")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--unpatched", action="store_true", help="moto as it comes")
     parser.add_argument("--record", type=Path, help="note every call in this file, as JSON lines")
     parser.add_argument("--pid-file", type=Path, help="where to note the process id")

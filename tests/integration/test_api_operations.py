@@ -310,3 +310,17 @@ def test_a_process_that_is_told_to_stop_says_so_and_finishes_what_it_has_begun(m
     site.api.close()
     wait_until(lambda: not site.processes["api"].running, what="the end", seconds=20)
     assert site.processes["api"].stop() == 0
+
+
+def test_ready_fails_while_the_drain_file_is_there_and_requests_are_answered_as_ever(
+    make_site: SiteMaker, tmp_path: Path
+) -> None:
+    drain_file = tmp_path / "draining"
+    site = make_site(DRAIN_FILE=str(drain_file))
+    drain_file.touch()
+    answer = site.api.get("/ready")
+    assert (answer.status_code, answer.json()["status"]) == (503, "draining")
+    assert site.api.get("/health").status_code == 200
+    assert site.sign_up().id
+    drain_file.unlink()
+    assert site.api.get("/ready").status_code == 200

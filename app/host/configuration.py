@@ -1,0 +1,159 @@
+"""The environment of a machine's services: from the site's parameter and secrets to variables."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field, ValidationError
+
+from app.config import ConfigurationError, Settings, check_environment
+from app.host.aws import Aws
+from app.host.errors import HostError
+from app.host.kinds import Kind
+
+DRAIN_FILE = Path("/run/rising-stars/draining")
+REDIS_USER = "stars"
+REDIS_PORT = 6379
+SECRETS = ("database", "jwt", "doorbell", "redis")
+SECRETS_OF_THE_WEB = (*SECRETS, "verification")
+"""Only the API takes sign-ups, so only its machines may read that one."""
+
+GIVEN = {
+    "database_url",
+    "queue_url",
+    "s3_bucket",
+    "jwt_secret",
+    "doorbell_secret",
+    "verification_secret",
+    "metric_namespace",
+    "drain_file",
+}
+"""Settings that the platform's own parts decide, so no inventory does."""
+
+
+class HostSettings(BaseModel):
+    """The parameter `hosts`: what every machine of a site needs to know beside the secrets."""
+
+    environment: str
+    region: str
+    endpoint_url: str = ""
+    database_host: str
+    database_port: int
+    database_name: str
+    database_username: str
+    queue_host: str
+    media_bucket: str
+    secret_prefix: str
+    log_group_prefix: str
+    metric_namespace: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """By the names of `app.config.Settings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a machine knows of itself before it asks anybody."""
+
+    parameters: str
+    """The path of its site's parameters, "/rising-stars/production"."""
+    kind: Kind
+    ca_bundle: Path
+    work_dir: Path | None = None
+
+
+def read_environment(aws: Aws, machine: Machine) -> dict[str, str]:
+    """Read what AWS keeps for this machine; the variables of its services.
+
+    Raises:
+        HostError: naming what is missing, denied or wrong.
+        Unreachable: naming what AWS did not tell in time.
+    """
+    host = _read_host_settings(aws, f"{machine.parameters.rstrip('/')}/hosts")
+    names = SECRETS_OF_THE_WEB if machine.kind is Kind.WEB else SECRETS
+    secrets = {name: _read_secret(aws, f"{host.secret_prefix}/{name}") for name in names}
+    return compose(host, secrets, machine)
+
+
+def _read_host_settings(aws: Aws, name: str) -> HostSettings:
+    def attempt(aws: Aws) -> str:
+        return str(aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+
+    text = aws.ask(f"parameter {name}", attempt)
+    try:
+        return HostSettings.model_validate(json.loads(text))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise HostError(f"The parameter {name} is not what a host needs ({wrong}).") from None
+    except ValueError as error:
+        raise HostError(f"The parameter {name} is no JSON ({error}).") from None
+
+
+def _read_secret(aws: Aws, name: str) -> str:
+    def attempt(aws: Aws) -> str:
+        found = aws.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString")
+        if found is None:
+            raise HostError(f"The secret {name} holds no text.")
+        return str(found)
+
+    return aws.ask(f"secret {name}", attempt)
+
+
+def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) -> dict[str, str]:
+    """The variables, checked as the services will check them.
+
+    Raises:
+        HostError: a setting that does not exist, that is not the inventory's to make, or that is wrong.
+    """
+    variables = {
+        "DATABASE_URL": _database_url(host, secrets["database"], machine.ca_bundle),
+        "QUEUE_URL": f"redis://{REDIS_USER}:{_quoted(secrets['redis'])}@{host.queue_host}:{REDIS_PORT}/0",
+        "S3_BUCKET": host.media_bucket,
+        "JWT_SECRET": secrets["jwt"],
+        "DOORBELL_SECRET": secrets["doorbell"],
+        "METRIC_NAMESPACE": host.metric_namespace,
+        "AWS_REGION": host.region,
+        "AWS_DEFAULT_REGION": host.region,
+        "HOST_KIND": machine.kind.value,
+        "SITE_NAME": machine.parameters.strip("/").replace("/", "-"),
+        "SITE_ENVIRONMENT": host.environment,
+        "LOG_GROUP_PREFIX": host.log_group_prefix,
+    }
+    if host.endpoint_url:
+        variables["AWS_ENDPOINT_URL"] = host.endpoint_url
+    if machine.kind is Kind.WEB:
+        variables["DRAIN_FILE"] = str(DRAIN_FILE)
+        variables["VERIFICATION_SECRET"] = secrets["verification"]
+    variables |= {name.upper(): _as_text(name, value) for name, value in host.settings.items()}
+    if machine.work_dir:
+        variables["WORK_DIR"] = str(machine.work_dir)
+    try:
+        check_environment(variables)
+    except ConfigurationError as error:
+        raise HostError(f"The settings of this site are wrong. {' '.join(str(error).splitlines())}") from None
+    return variables
+
+
+def _database_url(host: HostSettings, password: str, ca_bundle: Path) -> str:
+    who = f"{_quoted(host.database_username)}:{_quoted(password)}"
+    where = f"{host.database_host}:{host.database_port}/{_quoted(host.database_name)}"
+    return f"postgresql://{who}@{where}?sslmode=verify-full&sslrootcert={_quoted(str(ca_bundle))}"
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _as_text(name: str, value: object) -> str:
+    """A value of the inventory as a variable's text."""
+    known = set(Settings.model_fields)
+    if name.lower() in GIVEN:
+        raise HostError(f"{name} is not the inventory's to set: it follows from the site's own parts.")
+    if name.lower() not in known:
+        raise HostError(f"{name} is no setting of this platform; app/config.py names them all.")
+    convert: dict[type, Callable[[Any], str]] = {bool: lambda on: str(on).lower(), int: str, float: str, str: str}
+    if type(value) not in convert:
+        raise HostError(f"{name} must be a text, a number or true or false, not {type(value).__name__}.")
+    return convert[type(value)](value)

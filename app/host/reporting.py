@@ -1,0 +1,73 @@
+"""Saying how a machine's boot went where an operator looks: a tag on the instance, and a line in the log group."""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.host.aws import Aws
+from app.host.errors import HostError
+
+MAX_TAG_CHARS = 255
+
+
+class Status(StrEnum):
+    """How it went."""
+
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One machine's word."""
+
+    instance_id: str
+    status: Status
+    message: str
+    release: str
+
+    @property
+    def boot_status(self) -> str:
+        """The tag: `ready`, or `failed: ` and why, on one line."""
+        told = " ".join(self.message.split())
+        return (f"failed: {told}" if self.status is Status.FAILED else "ready")[:MAX_TAG_CHARS]
+
+    @property
+    def line(self) -> str:
+        """The whole word, for the log."""
+        told = " ".join(self.message.split())
+        return f"boot {self.status.value} release={self.release}" + (f" {told}" if told else "")
+
+
+def tell(aws: Aws, report: Report, log_group: str | None) -> list[str]:
+    """Tag the instance and write the line; one that fails does not keep the other from being tried.
+
+    Returns:
+        What could not be told, in sentences.
+    """
+    failures = []
+    acts = {f"tags of {report.instance_id}": lambda aws: _tag(aws, report)}
+    if log_group:
+        acts[f"log group {log_group}"] = lambda aws: _write(aws, report, log_group)
+    for what, act in acts.items():
+        try:
+            aws.ask(what, act)
+        except HostError as error:
+            failures.append(str(error))
+    return failures
+
+
+def _tag(aws: Aws, report: Report) -> None:
+    tags = {"BootStatus": report.boot_status, "Release": report.release}
+    aws.client("ec2").create_tags(
+        Resources=[report.instance_id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+    )
+
+
+def _write(aws: Aws, report: Report, log_group: str) -> None:
+    logs = aws.client("logs")
+    stream = {"logGroupName": log_group, "logStreamName": report.instance_id}
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(**stream)
+    logs.put_log_events(**stream, logEvents=[{"timestamp": int(time.time() * 1000), "message": report.line}])

@@ -1,0 +1,54 @@
+"""The site in a few figures, for whoever watches it. Present states, so that any number of upkeeps may tell them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from app.db.database import read_now
+from app.db.models import Job, JobState
+from app.showcase.jobs import measure_backlog
+from app.showcase.presence import list_workers
+
+HEARD_OF_SECONDS = 60.0
+FAILED_WITHIN_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How the renders go. Seconds unless a name says otherwise."""
+
+    measured_at: float
+    """By the database's clock, epoch seconds."""
+    queue_age: float
+    """How long the oldest due job has waited."""
+    backlog_per_worker: float
+    """Jobs due or running, by workers heard of within a minute (one at least)."""
+    failed_jobs: int
+    """Within the last quarter of an hour."""
+    well_workers: int
+    """Heard of within a minute, and nothing the matter."""
+    renders: list[float]
+    """From claim to commit, of each that ended well since the last time."""
+
+
+def measure(since: float | None) -> Figures:
+    """Measure the site; `since` is when it was last measured, None for never."""
+    now, backlog = read_now(), measure_backlog()
+    heard_of = [worker for worker in list_workers() if worker.silent_seconds < HEARD_OF_SECONDS]
+    unfinished = backlog.due + backlog.by_state[JobState.RUNNING.value]
+    recently_failed = (Job.state == JobState.FAILED) & (Job.finished_at > now - FAILED_WITHIN_SECONDS)
+    return Figures(
+        measured_at=now,
+        queue_age=backlog.oldest_due_seconds,
+        backlog_per_worker=unfinished / max(1, len(heard_of)),
+        failed_jobs=Job.select().where(recently_failed).count(),
+        well_workers=sum(worker.problem is None for worker in heard_of),
+        renders=[] if since is None else _renders(since, now),
+    )
+
+
+def _renders(since: float, until: float) -> list[float]:
+    ended = Job.select(Job.finished_at - Job.started_at).where(
+        Job.state == JobState.SUCCEEDED, Job.finished_at > since, Job.finished_at <= until
+    )
+    return [seconds for (seconds,) in cast("Iterable[tuple[float]]", ended.tuples())]

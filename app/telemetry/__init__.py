@@ -1,0 +1,1 @@
+"""What this platform tells AWS's monitoring: the adapter, and what a machine knows of itself."""

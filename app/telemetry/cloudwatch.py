@@ -1,0 +1,66 @@
+"""CloudWatch metrics through boto3. Region, endpoint and credentials come from the usual AWS variables or the role."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+MAX_VALUES = 150
+"""PutMetricData takes so many values of a metric at once; what is beyond them is left out."""
+
+BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
+"""Seconds. Whoever pushes has better things to do than to wait, and pushes again soon."""
+
+
+class MetricsNotSent(Exception):
+    """CloudWatch could not be told, for whatever reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Values of one name; `unit` in CloudWatch's words ("Seconds", "Count", "Percent")."""
+
+    name: str
+    unit: str
+    values: Sequence[float]
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+class CloudWatch:
+    """One namespace."""
+
+    def __init__(self, namespace: str, *, region: str | None = None) -> None:
+        self._namespace = namespace
+        self._region = region
+
+    @cached_property
+    def _client(self) -> Any:
+        session: Any = boto3.session.Session(region_name=self._region)
+        return session.client("cloudwatch", config=BOUNDS)
+
+    def push(self, metrics: Sequence[Metric]) -> None:
+        """Send the metrics that have values, in one request that is tried once.
+
+        Raises:
+            MetricsNotSent
+        """
+        data = [_datum(metric) for metric in metrics if metric.values]
+        try:
+            self._client.put_metric_data(Namespace=self._namespace, MetricData=data)
+        except (BotoCoreError, ClientError) as error:
+            # A client that was made before there were credentials never gets any.
+            self.__dict__.pop("_client", None)
+            raise MetricsNotSent(f"{type(error).__name__}: {error}") from error
+
+
+def _datum(metric: Metric) -> dict[str, object]:
+    return {
+        "MetricName": metric.name,
+        "Unit": metric.unit,
+        "Values": list(metric.values[:MAX_VALUES]),
+        "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions.items()],
+    }

@@ -1,0 +1,7 @@
+"""The role reads, and leaves nothing behind."""
+
+from tests.aws.leftovers import leftovers
+
+
+def test_nothing_was_made() -> None:
+    assert leftovers("molecule") == []

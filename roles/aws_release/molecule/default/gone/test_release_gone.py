@@ -1,0 +1,13 @@
+"""What was published is gone with its bucket."""
+
+import boto3
+
+from tests.aws.leftovers import leftovers
+
+
+def test_nothing_with_our_tags_is_left() -> None:
+    assert leftovers("molecule") == []
+
+
+def test_the_bucket_is_gone_with_every_release() -> None:
+    assert boto3.client("s3").list_buckets()["Buckets"] == []

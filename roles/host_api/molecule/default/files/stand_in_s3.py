@@ -1,0 +1,21 @@
+"""Says 200 to everything: the bucket is there, and any object was taken."""
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Obliging(BaseHTTPRequestHandler):
+    """Keeps nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        """Of a bucket or an object."""
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD  # noqa: N815 (2026-11-24: http.server calls it so)
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", 9000), Obliging).serve_forever()

@@ -1,0 +1,94 @@
+"""The same units on PostgreSQL, whose certificate is verified, and on an S3 that checks signatures."""
+
+from collections.abc import Iterator
+
+import pytest
+from testinfra.host import Host
+
+from tests.hosts.certificates import Authority
+from tests.hosts.network import Network
+from tests.hosts.podman import podman
+from tests.hosts.services import Database, Store, running_database, running_store
+
+AWAIT = "/usr/local/lib/rising-stars/await-api"
+SETTINGS = "/etc/rising-stars/test.env"
+CA = "/opt/rising-stars/files/database-ca.pem"
+
+
+@pytest.fixture(scope="module")
+def network(host: Host) -> Iterator[Network]:
+    """A network with the services in it, which the scenario's host joins."""
+    with Network() as made:
+        name = host.backend.name  # type: ignore[attr-defined]
+        podman("network", "connect", made.name, name)
+        yield made
+        podman("network", "disconnect", "--force", made.name, name)
+
+
+@pytest.fixture(scope="module")
+def store(network: Network) -> Iterator[Store]:
+    """S3."""
+    with running_store(network) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database(network: Network) -> Iterator[Database]:
+    """PostgreSQL with TLS."""
+    with running_database(network) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_real_parts(host: Host, database: Database, store: Store) -> Iterator[None]:
+    """The host's settings lead to them, and to the stand-ins again afterwards."""
+    name = database.server.create_database()
+    where = f"{database.address}:{database.port}/{name}?sslmode=verify-full&sslrootcert={CA}"
+    given = {
+        "DATABASE_URL": f"postgresql://stars:{database.server.password}@{where}",
+        "S3_BUCKET": store.server.bucket,
+        "AWS_ENDPOINT_URL": store.endpoint,
+        "AWS_ACCESS_KEY_ID": store.server.access_key,
+        "AWS_SECRET_ACCESS_KEY": store.server.secret_key,
+    }
+    host.check_output(f"mkdir -p $(dirname {CA}); printf '%s' '{database.authority.certificate}' > {CA}")
+    host.check_output(f"cp {SETTINGS} {SETTINGS}.kept")
+    for variable, value in given.items():
+        host.check_output(f"echo '{variable}=\"{value}\"' >> {SETTINGS}")
+    start(host)
+    yield
+    host.check_output(f"mv {SETTINGS}.kept {SETTINGS}")
+    start(host)
+
+
+def start(host: Host) -> None:
+    """Let the services read their settings again."""
+    host.check_output("systemctl stop rising-stars-api.target rising-stars-migrate rising-stars-settings")
+    host.check_output("systemctl start rising-stars-api.target")
+
+
+def test_the_real_service_answers_on_its_socket(host: Host) -> None:
+    told = host.run(f"{AWAIT} '/ready' 30 '1 2'")
+    assert told.succeeded, told.stderr
+    log = host.check_output("systemctl reload rising-stars-migrate; journalctl -u rising-stars-migrate -o cat")
+    assert "nothing to do" in log
+
+
+def test_a_database_whose_certificate_is_anothers_keeps_the_api_down_and_is_named(host: Host) -> None:
+    another = Authority.create().certificate
+    host.check_output(f"cp {CA} {CA}.kept; printf '%s' '{another}' > {CA}")
+    host.check_output("systemctl stop rising-stars-api.target rising-stars-migrate")
+    assert host.run("timeout 60 systemctl start rising-stars-api@1").failed
+    assert "certificate verify failed" in host.check_output("journalctl -u rising-stars-migrate -o cat | tail -20")
+    host.check_output(f"mv {CA}.kept {CA}")
+    told = host.run(f"{AWAIT} /ready 40 '1 2'")
+    assert told.succeeded, told.stderr
+
+
+def test_a_database_that_goes_away_does_not_take_the_api_with_it(host: Host, database: Database) -> None:
+    database.doorway.shut()
+    try:
+        assert host.run(f"sleep 3; {AWAIT} /ready 1 '1 2'").succeeded
+    finally:
+        database.doorway.open()
+    assert host.run(f"{AWAIT} '/ready?deep=1' 30 '1 2'").succeeded

@@ -1,0 +1,55 @@
+"""S3."""
+
+import json
+from typing import Any
+
+from flask import request
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3.models import FakeBucket
+
+from tests.aws.patches import restores
+
+
+@restores(
+    "A statement of a bucket's policy has its say only when its conditions hold, the condition on TLS and headers too"
+)
+def heed_conditions() -> None:
+    def judge(self: Any, action: str, resource: str) -> PermissionResult:
+        if self.policy is None:
+            return PermissionResult.NEUTRAL
+        policy = json.loads(self.policy)
+        in_force = [
+            {key: value for key, value in statement.items() if key != "Condition"}
+            for statement in policy["Statement"]
+            if holds(statement.get("Condition", {}))
+        ]
+        if not in_force:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**policy, "Statement": in_force})).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = judge
+
+
+def holds(conditions: dict[str, dict[str, str]]) -> bool:
+    """Whether all of them hold for the request in hand.
+
+    The AWS of tests speaks plain HTTP, and stands for one that is spoken to over TLS.
+    """
+    context = {"aws:SecureTransport": "true"}
+    if "If-None-Match" in request.headers:
+        context["s3:if-none-match"] = request.headers["If-None-Match"]
+    return all(
+        matches(operator, context.get(key), str(value))
+        for operator, wanted in conditions.items()
+        for key, value in wanted.items()
+    )
+
+
+def matches(operator: str, found: str | None, wanted: str) -> bool:
+    match operator:
+        case "Null":
+            return (found is None) == (wanted == "true")
+        case "Bool" | "StringEquals":
+            return found == wanted
+        case _:
+            return False

@@ -1,0 +1,49 @@
+"""What tests of hosts share: one network, with AWS and a metadata service in it, and the bundle of the working tree."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.hosts.boots import Bundle, Site, bundle_of_working_tree
+from tests.hosts.metadata import MetadataService
+from tests.hosts.network import Network
+from tests.hosts.podman import remove_leftovers, require_podman
+from tests.hosts.services import running_cloud, running_database
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes a minute or more; `-m 'not long'` leaves it out")
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Network]:
+    """A network for hosts; whatever is in it goes with it."""
+    require_podman()
+    remove_leftovers()
+    with Network() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def metadata(network: Network) -> Iterator[MetadataService]:
+    """What machines in the network ask about themselves."""
+    with MetadataService(network) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def aws_site(network: Network, metadata: MetadataService) -> Iterator[Site]:
+    """An AWS in which machines can be launched, with all that they ask for."""
+    with ExitStack() as running:
+        cloud = running.enter_context(running_cloud(network))
+        database = running.enter_context(running_database(network))
+        site = Site(network, metadata, cloud, database.authority.certificate)
+        site.furnish(database)
+        yield site
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    """The working tree's."""
+    return bundle_of_working_tree()

@@ -1,0 +1,124 @@
+"""What hosts depend on, on this machine, at the bridge's address: PostgreSQL with TLS, S3, and the AWS of tests."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import urllib3
+from botocore.config import Config
+
+from demo.ports import free_port
+from demo.seaweedfs import SeaweedFS
+from tests import backends
+from tests.backends import Postgres, Subprocess
+from tests.hosts.certificates import Authority
+from tests.hosts.doorway import Doorway
+from tests.hosts.network import Network
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Database:
+    """PostgreSQL, as hosts see it. `doorway` can be shut: the database is then unreachable for them."""
+
+    server: Postgres
+    address: str
+    authority: Authority
+    """Who verifies by its certificate can connect with sslmode=verify-full."""
+    doorway: Doorway
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+
+@contextmanager
+def running_database(network: Network, *names: str) -> Iterator[Database]:
+    """A server that hosts reach by the bridge's address, and under `names`, which its certificate holds as well."""
+    with backends.running_postgres() as server, tempfile.TemporaryDirectory(prefix="rising-stars-tls-") as folder:
+        authority = Authority.create()
+        _speak_tls(server, Path(folder), authority, network.bridge, *names)
+        with Doorway(network.bridge, server.port) as doorway:
+            yield Database(server, network.bridge, authority, doorway)
+
+
+def _speak_tls(server: Postgres, folder: Path, authority: Authority, *names: str) -> None:
+    issued = authority.issue(*names)
+    user = next(filter(backends.user_exists, backends.UNPRIVILEGED_USERS))
+    shutil.chown(folder, user)
+    files = {"ssl_cert_file": folder / "server.crt", "ssl_key_file": folder / "server.key"}
+    for path, text in zip(files.values(), (issued.certificate, issued.key), strict=True):
+        path.touch(mode=0o600)
+        path.write_text(text)
+        shutil.chown(path, user)
+    with server.connected("postgres") as database:
+        for setting, path in files.items():
+            database.execute_sql(f"ALTER SYSTEM SET {setting} = '{path}'")
+        database.execute_sql("ALTER SYSTEM SET ssl = on")
+        database.execute_sql("SELECT pg_reload_conf()")
+
+
+@dataclass(frozen=True)
+class Store:
+    """S3, as hosts see it."""
+
+    server: SeaweedFS
+    endpoint: str
+    doorway: Doorway
+
+
+@contextmanager
+def running_store(network: Network) -> Iterator[Store]:
+    """An S3 that checks signatures, at the bridge's address."""
+    with tempfile.TemporaryDirectory(prefix="rising-stars-s3-") as folder, SeaweedFS(Path(folder)) as server:
+        port = server.ports["s3"]
+        with Doorway(network.bridge, port) as doorway:
+            yield Store(server, f"http://{network.bridge}:{port}", doorway)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The AWS of tests (moto), as hosts and this machine see it."""
+
+    endpoint: str
+
+    def client(self, service: Any, region: str = "us-east-1") -> Any:
+        """A client of one of its services."""
+        session = boto3.Session("testing", "testing", region_name=region)
+        return session.client(service, endpoint_url=self.endpoint, config=Config(proxies={}))
+
+
+@contextmanager
+def running_cloud(network: Network) -> Iterator[Cloud]:
+    """The AWS of tests, at the bridge's address."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="rising-stars-aws-") as folder:
+        command = [sys.executable, "-m", "tests.aws", "--host", network.bridge, "--port", str(port)]
+        server = Subprocess(command, log=Path(folder, "moto.log"), environment=_importing())
+        cloud = Cloud(f"http://{network.bridge}:{port}")
+        try:
+            server.wait_until(lambda: _answers(cloud), what="the start of the AWS of tests")
+            yield cloud
+        finally:
+            server.stop()
+
+
+def _importing() -> dict[str, str]:
+
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def _answers(cloud: Cloud) -> bool:
+    try:
+        answer = urllib3.request("GET", f"{cloud.endpoint}/moto-api/", retries=False, timeout=2)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return answer.status == 200

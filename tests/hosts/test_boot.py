@@ -1,0 +1,142 @@
+"""A machine boots from its user data alone: it becomes what its kind is, or stays out of service and says why."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from demo.seaweedfs import SeaweedFS
+from tests.backends import wait_until
+from tests.hosts.boots import BUCKET, TEMPLATE, Bundle, Machine, Site, render_user_data, spoilt
+from tests.hosts.host import Host
+from tests.hosts.podman import podman
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
+
+WHAT_RUNS = (
+    "systemctl list-units --plain --no-legend --state=active 'rising-stars-*' nginx.service redis-server.service"
+)
+
+
+@pytest.fixture(scope="module")
+def baked(aws_site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
+    """A builder that has done its work, and the image that is made of it."""
+    with aws_site.launch("builder", aws_site.publish(bundle)) as builder:
+        assert builder.wait_for_report() == "ready", builder.log()
+        wait_until(lambda: not builder.host.running(), what="the builder's end", seconds=120)
+        image = builder.host.commit(f"localhost/rising-stars-baked:{aws_site.network.name}")
+        try:
+            yield builder, image
+        finally:
+            podman("rmi", "--force", image)
+
+
+@pytest.fixture
+def web_on_baked_image(baked: tuple[Machine, str], aws_site: Site, bundle: Bundle) -> Iterator[Machine]:
+    """A web machine on the builder's image, where the bundle can no longer be fetched."""
+    aws_site.publish(bundle, b"not the bundle")
+    with aws_site.launch("web", bundle, image=baked[1]) as machine:
+        yield machine
+
+
+def test_the_template_is_short_enough_to_be_read() -> None:
+    text = TEMPLATE.read_text()
+    assert len(text.splitlines()) < 60
+    assert len(text) < 12_000
+
+
+def test_requests_are_signed_as_a_store_that_checks_signatures_wants_them(seaweedfs: SeaweedFS) -> None:
+    with contextlib.closing(seaweedfs.client()) as client:
+        client.create_bucket(Bucket=BUCKET)
+        client.put_object(Bucket=BUCKET, Key="releases/a+b c.tar.gz", Body=b"content")
+    user_data = functions_of_user_data(seaweedfs.endpoint, seaweedfs.access_key, seaweedfs.secret_key)
+    assert user_data["ask"]("s3", f"/{BUCKET}/releases/a%2Bb%20c.tar.gz") == b"content"
+
+
+def test_a_request_signed_with_another_key_is_refused(seaweedfs: SeaweedFS) -> None:
+    user_data = functions_of_user_data(seaweedfs.endpoint, seaweedfs.access_key, "another")
+    with pytest.raises(RuntimeError, match="403"):
+        user_data["ask"]("s3", f"/{BUCKET}/releases/anything")
+
+
+def test_a_builder_reports_its_release_and_powers_itself_off(baked: tuple[Machine, str], bundle: Bundle) -> None:
+    builder, _ = baked
+    assert builder.tags()["Release"] == bundle.version
+    assert not builder.host.running()
+
+
+def test_a_baked_machine_needs_no_download_and_reads_its_settings(web_on_baked_image: Machine) -> None:
+    assert web_on_baked_image.wait_for_report() == "ready", web_on_baked_image.log()
+    host = web_on_baked_image.host
+    assert json.loads(host.output("cat /etc/rising-stars/host.json"))["kind"] == "web"
+    assert host.output("stat -c '%a %U' /run/rising-stars/site.env") == "600 root"
+    assert "sslmode=verify-full" in host.output("cat /run/rising-stars/site.env")
+    assert "Install the release" not in web_on_baked_image.log()
+
+
+def test_an_image_holds_nothing_that_belongs_to_one_machine(baked: tuple[Machine, str]) -> None:
+    _, image = baked
+    with Host(image=image) as host:
+        host.wait_for("systemctl is-system-running | grep -qE 'running|degraded'")
+        owned = "/etc/rising-stars/host.* /var/lib/rising-stars/site.env /var/lib/cloud/instance /etc/ssh/ssh_host_*"
+        assert host.run(f"ls -d {owned} 2>/dev/null").output == ""
+        assert host.run(WHAT_RUNS).output == ""
+
+
+def test_a_bundle_with_another_checksum_starts_nothing_and_the_tag_says_so(aws_site: Site, bundle: Bundle) -> None:
+    aws_site.publish(bundle, bundle.path.read_bytes()[:-1] + b"!")
+    with aws_site.launch("web", bundle) as machine:
+        report = machine.wait_for_report()
+        assert report.startswith(f"failed: {bundle.key} has the SHA-256 ")
+        assert_out_of_service(machine)
+        assert machine.host.output("ls /opt/rising-stars") == "bundles"
+
+
+def test_a_damaged_bundle_starts_nothing_and_the_tag_names_the_file(
+    aws_site: Site, bundle: Bundle, tmp_path: Path
+) -> None:
+    damaged = aws_site.publish(spoilt(bundle, tmp_path))
+    with aws_site.launch("web", damaged) as machine:
+        assert machine.wait_for_report() == (
+            "failed: verify the bundle: playbooks/host.yml is not what the manifest says"
+        )
+        assert_out_of_service(machine)
+
+
+def test_a_machine_whose_settings_are_missing_names_the_task_that_failed(
+    aws_site: Site, baked: tuple[Machine, str], bundle: Bundle
+) -> None:
+    machine = aws_site.launch("web", bundle, image=baked[1])
+    machine.host.user_data = (machine.host.user_data or "").replace("/rising-stars/tests", "/rising-stars/nowhere")
+    with machine:
+        report = machine.wait_for_report()
+        assert report.startswith("failed: host_release : Fail because the site's settings cannot be read: ")
+        assert "/rising-stars/nowhere/hosts" in report
+        assert_out_of_service(machine)
+        machine.host.stop()
+        machine.host.boot()
+        assert_out_of_service(machine)
+
+
+def assert_out_of_service(machine: Machine) -> None:
+    """Nothing of the platform runs there."""
+    assert machine.host.run(WHAT_RUNS).output == ""
+    assert machine.host.run("systemctl start rising-stars-settings.service").exit_code != 0
+
+
+def functions_of_user_data(endpoint_url: str, access_key: str, secret_key: str) -> dict[str, Any]:
+    """What the user data defines, before it does anything; the metadata service says what is given here."""
+    bundle = Bundle(TEMPLATE, "any")
+    text = render_user_data(kind="web", bundle=bundle, endpoint_url=endpoint_url)
+    definitions, _, _ = text.partition("\ntry:\n")
+    names: dict[str, Any] = {}
+    exec(compile(definitions, TEMPLATE.name, "exec"), names)  # noqa: S102 (it is our own)
+    keys = {"AccessKeyId": access_key, "SecretAccessKey": secret_key, "Token": ""}
+    names["metadata"] = lambda path: json.dumps(keys) if path.endswith("host") else "host"
+    names["time"] = SimpleNamespace(gmtime=time.gmtime, strftime=time.strftime, sleep=lambda _seconds: None)
+    return names

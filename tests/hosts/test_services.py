@@ -1,0 +1,80 @@
+"""What hosts depend on in tests is as in AWS: TLS that verifies, a token before metadata, doors that shut."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import peewee
+import pytest
+
+from tests.hosts.certificates import Authority
+from tests.hosts.host import Host
+from tests.hosts.metadata import Identity, MetadataService
+from tests.hosts.network import Network
+from tests.hosts.podman import podman, remove_leftovers
+from tests.hosts.services import Database, running_database
+
+ASK = """\
+python3 - <<'END'
+import urllib.error, urllib.request
+def ask(path, method="GET", **headers):
+    address = "http://169.254.169.254/latest/" + path
+    try:
+        asked = urllib.request.Request(address, method=method, headers=headers)
+        return urllib.request.urlopen(asked, timeout=5).read().decode()
+    except urllib.error.HTTPError as error:
+        return str(error.code)
+print(ask("meta-data/instance-id"))
+token = ask("api/token", "PUT", **{"X-aws-ec2-metadata-token-ttl-seconds": "60"})
+for path in ("instance-id", "spot/instance-action", "autoscaling/target-lifecycle-state", "tags/instance/Role"):
+    print(ask("meta-data/" + path, **{"X-aws-ec2-metadata-token": token}))
+END
+"""
+
+
+@pytest.fixture(scope="module")
+def database(network: Network) -> Iterator[Database]:
+    """PostgreSQL at the bridge's address."""
+    with running_database(network, "database.tests.internal") as running:
+        yield running
+
+
+def connect(database: Database, authority: Authority, folder: Path) -> None:
+    """Connect as a host does, verifying the server fully."""
+    certificate = folder / "ca.pem"
+    certificate.write_text(authority.certificate)
+    where = f"postgresql://stars:{database.server.password}@{database.address}:{database.port}/postgres"
+    how = f"sslmode=verify-full&sslrootcert={certificate}&connect_timeout=3"
+    peewee.PostgresqlDatabase("postgres", dsn=f"{where}?{how}").connect()
+
+
+def test_the_database_is_verified_by_its_authority_and_by_no_other(database: Database, tmp_path: Path) -> None:
+    connect(database, database.authority, tmp_path)
+    with pytest.raises(peewee.OperationalError, match="SSL error"):
+        connect(database, Authority.create(), tmp_path)
+
+
+def test_a_shut_door_makes_the_database_unreachable_until_it_opens(database: Database, tmp_path: Path) -> None:
+    database.doorway.shut()
+    with pytest.raises(peewee.OperationalError, match="refused"):
+        connect(database, database.authority, tmp_path)
+    database.doorway.open()
+    connect(database, database.authority, tmp_path)
+
+
+def test_a_machine_is_told_about_itself_once_it_has_a_token(network: Network, metadata: MetadataService) -> None:
+    address = network.address(200)
+    me = Identity("i-0123456789abcdef0", address, "key", "secret", tags={"Role": "worker"})
+    me.target_lifecycle_state = "InService"
+    metadata.introduce(me)
+    with Host(network=network, address=address) as host:
+        assert host.output(ASK).split() == ["401", "i-0123456789abcdef0", "404", "InService", "worker"]
+        me.spot_action = {"action": "terminate"}
+        assert '{"action": "terminate"}' in host.output(ASK)
+
+
+def test_what_a_killed_run_left_is_removed_and_what_is_in_use_stays(network: Network) -> None:
+    with Host(network=network) as mine, Host(network=network, owned_by="1-0") as orphan:
+        remove_leftovers()
+        names = podman("ps", "--all", "--format", "{{.Names}}").splitlines()
+        assert mine.name in names
+        assert orphan.name not in names

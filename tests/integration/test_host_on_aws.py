@@ -1,0 +1,368 @@
+"""`rising-stars host` against the AWS of tests, as a machine's units run it."""
+
+import json
+import os
+import stat
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.host.environment_file import parse
+from demo.ports import free_port
+from tests.backends import Subprocess
+from tests.machines import AwsOfTests, MetadataService, Systemctl, wait_for
+from tests.sites import PROGRAMS, unique
+
+SECRET_NAMES = ("database", "jwt", "doorbell", "redis", "verification")
+INSTANCE = "i-0123456789abcdef0"
+Run = subprocess.CompletedProcess[str]
+
+
+class StoredSite:
+    """A site's parameter and secrets, as the playbooks leave them."""
+
+    def __init__(self, aws: AwsOfTests) -> None:
+        self.aws, self.environment = aws, unique("e")
+        self.path = f"/rising-stars/{self.environment}"
+        self.secrets = {name: f"{name}-{os.urandom(20).hex()}" for name in SECRET_NAMES}
+        for name, value in self.secrets.items():
+            aws.client("secretsmanager").create_secret(Name=f"{self.path[1:]}/{name}", SecretString=value)
+        self.tell()
+
+    def tell(self, **changed: object) -> None:
+        """Write the parameter."""
+        hosts: dict[str, object] = {
+            "environment": self.environment,
+            "region": "us-east-1",
+            "endpoint_url": self.aws.endpoint,
+            "database_host": "db.example.com",
+            "database_port": 5432,
+            "database_name": "stars",
+            "database_username": "stars",
+            "queue_host": "queue.internal",
+            "media_bucket": "clips",
+            "secret_prefix": self.path[1:],
+            "log_group_prefix": self.path,
+            "metric_namespace": f"RisingStars/{self.environment}",
+            "settings": {"workers": 2},
+            **changed,
+        }
+        self.write(json.dumps(hosts))
+
+    def write(self, text: str) -> None:
+        self.aws.client("ssm").put_parameter(Name=f"{self.path}/hosts", Value=text, Type="String", Overwrite=True)
+
+
+@pytest.fixture
+def stored(aws: AwsOfTests) -> StoredSite:
+    return StoredSite(aws)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "ca.pem").write_text("a certificate")
+    return tmp_path
+
+
+def host(environment: dict[str, str], *arguments: object) -> Run:
+    """Run the command with nothing else in its environment."""
+    command = [str(PROGRAMS / "rising-stars"), "host", *map(str, arguments)]
+    environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def configure(stored: StoredSite, folder: Path, *more: object, kind: str = "web", **environment: str) -> Run:
+    options = {"parameters": stored.path, "kind": kind, "out": folder / "run/site.env"}
+    options |= {"cache": folder / "cache/site.env", "ca-bundle": folder / "ca.pem", "work-dir": "/var/lib/work"}
+    listed = [part for name, value in options.items() for part in (f"--{name}", value)]
+    return host({**stored.aws.environment, **environment}, "configure", *listed, *more)
+
+
+# configure
+
+
+def test_a_machine_configures_itself(stored: StoredSite, folder: Path) -> None:
+    run = configure(stored, folder)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    made = parse((folder / "run/site.env").read_text())
+    assert made["JWT_SECRET"] == stored.secrets["jwt"]
+    assert made["VERIFICATION_SECRET"] == stored.secrets["verification"]
+    assert made["WORKERS"] == "2"
+    assert made["AWS_ENDPOINT_URL"] == stored.aws.endpoint
+    for path in (folder / "run/site.env", folder / "cache/site.env"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert parse(path.read_text()) == made
+
+
+def test_a_worker_asks_for_no_secret_that_it_does_not_need(stored: StoredSite, folder: Path) -> None:
+    name = f"{stored.path[1:]}/verification"
+    stored.aws.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    before = len(stored.aws.calls())
+    assert configure(stored, folder, kind="extra_worker").returncode == 0
+    assert stored.aws.calls()[before:] == ["GetParameter", *["GetSecretValue"] * 4]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_a_missing_secret_is_named_whatever_the_cache_holds(name: str, stored: StoredSite, folder: Path) -> None:
+    assert configure(stored, folder).returncode == 0
+    stored.aws.client("secretsmanager").delete_secret(
+        SecretId=f"{stored.path[1:]}/{name}", ForceDeleteWithoutRecovery=True
+    )
+    run = configure(stored, folder)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert f"The secret {stored.path[1:]}/{name} is missing in AWS (ResourceNotFoundException)" in run.stderr
+
+
+def test_a_secret_that_is_about_to_be_deleted_is_named(stored: StoredSite, folder: Path) -> None:
+    stored.aws.client("secretsmanager").delete_secret(SecretId=f"{stored.path[1:]}/jwt", RecoveryWindowInDays=7)
+    run = configure(stored, folder)
+    assert run.returncode == 1
+    assert f"secret {stored.path[1:]}/jwt" in run.stderr
+
+
+def test_a_missing_parameter_is_named(stored: StoredSite, folder: Path) -> None:
+    stored.aws.client("ssm").delete_parameter(Name=f"{stored.path}/hosts")
+    run = configure(stored, folder)
+    assert run.returncode == 1
+    assert f"The parameter {stored.path}/hosts is missing in AWS" in run.stderr
+    assert not (folder / "run/site.env").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("no json", "is no JSON"),
+        ("{}", "is not what a host needs (environment: Field required"),
+        ("[]", "is not what a host needs"),
+    ],
+)
+def test_a_parameter_that_says_nothing_of_use_is_named(
+    text: str, sentence: str, stored: StoredSite, folder: Path
+) -> None:
+    stored.write(text)
+    run = configure(stored, folder)
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+    assert f"The parameter {stored.path}/hosts {sentence}" in run.stderr
+
+
+def test_a_setting_that_does_not_exist_is_refused_and_the_old_file_stays(stored: StoredSite, folder: Path) -> None:
+    assert configure(stored, folder).returncode == 0
+    before = (folder / "run/site.env").read_text()
+    stored.tell(settings={"wrokers": 2})
+    run = configure(stored, folder)
+    assert run.returncode == 1
+    assert "wrokers is no setting of this platform" in run.stderr
+    assert (folder / "run/site.env").read_text() == before
+    assert not any(secret in run.stderr for secret in stored.secrets.values())
+
+
+def test_a_machine_that_may_not_read_is_told_that_it_was_denied(
+    aws: AwsOfTests, stored: StoredSite, folder: Path
+) -> None:
+    user = unique("nobody")
+    aws.client("iam").create_user(UserName=user)
+    key = aws.client("iam").create_access_key(UserName=user)["AccessKey"]
+    credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    enforce(aws, after=0)
+    try:
+        run = configure(stored, folder, **credentials)
+    finally:
+        enforce(aws, after=1_000_000)
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+    assert f"Access to the parameter {stored.path}/hosts was denied (" in run.stderr
+
+
+def enforce(aws: AwsOfTests, *, after: int) -> None:
+    """Let moto judge signatures and policies, after so many more calls."""
+    answer = httpx.post(f"{aws.endpoint}/moto-api/reset-auth", content=str(after), trust_env=False)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module")
+def unreachable() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def test_when_aws_does_not_answer_the_last_good_copy_is_used(
+    stored: StoredSite, folder: Path, unreachable: str
+) -> None:
+    assert configure(stored, folder).returncode == 0
+    good = (folder / "run/site.env").read_text()
+    (folder / "run/site.env").unlink()
+    began = time.monotonic()
+    run = configure(stored, folder, AWS_ENDPOINT_URL=unreachable)
+    assert time.monotonic() - began < 35
+    assert run.returncode == 0
+    assert f"AWS did not answer about the parameter {stored.path}/hosts" in run.stderr
+    assert "The last good copy is used" in run.stderr
+    assert (folder / "run/site.env").read_text() == good
+    assert stat.S_IMODE((folder / "run/site.env").stat().st_mode) == 0o600
+
+
+def test_a_first_boot_without_aws_or_metadata_fails_in_a_sentence(stored: StoredSite, folder: Path) -> None:
+    without = {"AWS_REGION": ""}
+    run = configure(stored, folder, "--metadata-url", "http://127.0.0.1:9", **without)
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+    assert "metadata service at 127.0.0.1:9 does not answer" in run.stderr
+
+
+def test_a_machine_without_the_databases_certificate_is_told_so(stored: StoredSite, folder: Path) -> None:
+    (folder / "ca.pem").unlink()
+    run = configure(stored, folder)
+    assert run.returncode == 1
+    assert "ca.pem is not there" in run.stderr
+
+
+# report
+
+
+@pytest.fixture
+def instance(aws: AwsOfTests, metadata: MetadataService) -> str:
+    """A machine that knows its own id."""
+    (made,) = aws.client("ec2").run_instances(ImageId=an_image(aws), MinCount=1, MaxCount=1)["Instances"]
+    metadata.told["meta-data/instance-id"] = made["InstanceId"]
+    return str(made["InstanceId"])
+
+
+def an_image(aws: AwsOfTests) -> str:
+    return str(aws.client("ec2").describe_images()["Images"][0]["ImageId"])
+
+
+def tags_of(aws: AwsOfTests, instance: str) -> dict[str, str]:
+    found = aws.client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def lines(aws: AwsOfTests, group: str, instance: str) -> list[str]:
+    events = aws.client("logs").get_log_events(logGroupName=group, logStreamName=instance)["events"]
+    return [event["message"] for event in events]
+
+
+def report(aws: AwsOfTests, metadata: MetadataService, *arguments: object) -> Run:
+    return host(aws.environment, "report", *arguments, "--metadata-url", metadata.url)
+
+
+def test_a_boot_is_reported_where_an_operator_looks(aws: AwsOfTests, metadata: MetadataService, instance: str) -> None:
+    prefix = unique("/rising-stars/p")
+    aws.client("logs").create_log_group(logGroupName=f"{prefix}/worker")
+    options = ("--kind", "extra_worker", "--log-group-prefix", prefix, "--release", "1.2.3")
+    assert report(aws, metadata, "failed", "--message", "Ensure\nRedis: " + "x" * 500, *options).returncode == 0
+    status = tags_of(aws, instance)["BootStatus"]
+    assert status.startswith("failed: Ensure Redis: xxx")
+    assert len(status) == 255
+    assert report(aws, metadata, "ready", *options).returncode == 0
+    assert tags_of(aws, instance) == {"BootStatus": "ready", "Release": "1.2.3"}
+    said = lines(aws, f"{prefix}/worker", instance)
+    assert said[0].startswith("boot failed release=1.2.3 Ensure Redis: xxx")
+    assert said[1] == "boot ready release=1.2.3"
+
+
+def test_a_log_group_that_is_not_there_does_not_keep_the_tag_from_being_written(
+    aws: AwsOfTests, metadata: MetadataService, instance: str
+) -> None:
+    run = report(aws, metadata, "ready", "--kind", "web", "--log-group-prefix", "/nowhere/")
+    assert run.returncode == 1
+    assert "log group /nowhere/web is missing in AWS" in run.stderr
+    assert tags_of(aws, instance)["BootStatus"] == "ready"
+
+
+# watch
+
+
+@pytest.fixture
+def group(aws: AwsOfTests, metadata: MetadataService) -> str:
+    """A web group of one machine with its hook; the machine is us."""
+    prefix = unique("stars")
+    autoscaling = aws.client("autoscaling")
+    autoscaling.create_launch_configuration(
+        LaunchConfigurationName=prefix, ImageId=an_image(aws), InstanceType="t3.small"
+    )
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName=f"{prefix}-web",
+        LaunchConfigurationName=prefix,
+        MinSize=1,
+        MaxSize=1,
+        AvailabilityZones=["us-east-1a"],
+    )
+    autoscaling.put_lifecycle_hook(
+        AutoScalingGroupName=f"{prefix}-web",
+        LifecycleHookName=f"{prefix}-web-drain",
+        LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
+        HeartbeatTimeout=300,
+    )
+    (found,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[f"{prefix}-web"])["AutoScalingGroups"]
+    metadata.told["meta-data/instance-id"] = found["Instances"][0]["InstanceId"]
+    return prefix
+
+
+def state_of(aws: AwsOfTests, instance: str) -> str:
+    (found,) = aws.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"]
+    return str(found["Instances"][0]["State"]["Name"])
+
+
+def start_watch(
+    aws: AwsOfTests, metadata: MetadataService, folder: Path, prefix: str, *more: object, **environment: str
+) -> Subprocess:
+    options = ("--group-prefix", prefix, "--kind", "web", "--unit", "a.service", "--unit", "b.service")
+    timing = ("--interval", "0.2", "--balancer-seconds", "0.5", "--heartbeat-seconds", "0.3")
+    command = [PROGRAMS / "rising-stars", "host", "watch", *options, *timing, "--metadata-url", metadata.url, *more]
+    return Subprocess(
+        [str(part) for part in command],
+        log=folder / "watch.log",
+        environment={"PATH": os.environ["PATH"], **aws.environment, **environment},
+    )
+
+
+def test_a_machine_that_its_group_lets_go_drains_and_is_let_go(
+    aws: AwsOfTests, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
+) -> None:
+    systemctl.install(seconds=1, look_at=folder / "draining")
+    before = len(aws.calls())
+    watch = start_watch(aws, metadata, folder, group, DRAIN_FILE=str(folder / "draining"))
+    try:
+        metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
+        wait_for(lambda: not watch.running, "the watch's end")
+    finally:
+        assert watch.stop() == 0, watch.log.read_text()
+    assert systemctl.asked == ["draining stop a.service b.service"]
+    assert state_of(aws, metadata.told["meta-data/instance-id"]) == "terminated"
+    asked = aws.calls()[before:]
+    assert asked.count("RecordLifecycleActionHeartbeat") >= 2
+    assert asked.count("CompleteLifecycleAction") == 1
+
+
+def test_a_hook_that_does_not_wait_for_this_machine_ends_the_watch_all_the_same(
+    aws: AwsOfTests, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
+) -> None:
+    metadata.told["meta-data/instance-id"] = INSTANCE
+    metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
+    watch = start_watch(aws, metadata, folder, group)
+    wait_for(lambda: not watch.running, "the watch's end")
+    assert watch.stop() == 0
+    assert "No active Lifecycle Action found" in watch.log.read_text()
+    assert systemctl.asked == ["stop a.service b.service"]
+
+
+def test_a_machine_tells_how_full_it_is(
+    aws: AwsOfTests, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
+) -> None:
+    namespace = unique("RisingStars/n")
+    watch = start_watch(aws, metadata, folder, group, METRIC_NAMESPACE=namespace, WORK_DIR="/nowhere")
+    try:
+        wait_for(lambda: len(metrics(aws, namespace)) == 2, "the first figures")
+    finally:
+        assert watch.stop() == 0, watch.log.read_text()
+    for metric in metrics(aws, namespace):
+        assert metric["MetricName"] in {"DiskUsedPercent", "MemoryUsedPercent"}
+        assert metric["Dimensions"] == [{"Name": "Kind", "Value": "web"}]
+    assert systemctl.asked == []
+
+
+def metrics(aws: AwsOfTests, namespace: str) -> list[Any]:
+    found: list[Any] = aws.client("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
+    return found

@@ -1,0 +1,159 @@
+"""What upkeep tells CloudWatch: the names that alarms rest on, and the figures behind them."""
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from app.db.database import read_now
+from app.db.models import Job, JobState, Worker
+from app.showcase import jobs, presence
+from app.showcase.jobs import Output
+from app.showcase.measuring import measure
+from app.storage.s3 import S3Store
+from app.telemetry.cloudwatch import CloudWatch
+from demo.ports import free_port
+from tasks.doorbell import HueyDoorbell
+from tasks.upkeep import Upkeep
+from tests.ledger import add_clip, claim, job_of, opened
+from tests.machines import AwsOfTests
+from tests.sites import Backend, Home, unique
+
+NAMES = {"BacklogPerWorker", "FailedJobs", "QueueAgeSeconds", "RenderSeconds", "WorkerHeartbeat"}
+
+
+@pytest.fixture(scope="module")
+def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
+    return new_home(backend)
+
+
+@pytest.fixture
+def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    for name, value in own_home.environment.items():
+        monkeypatch.setenv(name, value)
+    with opened(own_home) as opened_settings:
+        yield opened_settings
+
+
+def succeed(settings: Settings) -> None:
+    assert jobs.succeed(claim(settings), Output("r", "p", 1, "00" * 32), publish=True)
+
+
+def test_a_site_where_nothing_happens_measures_nothing(settings: Settings) -> None:
+    assert settings.s3_bucket
+    figures = measure(None)
+    assert (figures.queue_age, figures.backlog_per_worker, figures.failed_jobs, figures.well_workers) == (0, 0, 0, 0)
+    assert figures.renders == []
+
+
+def test_due_and_running_jobs_are_shared_by_the_workers_heard_of(settings: Settings) -> None:
+    for name in ("host:1", "host:2"):
+        presence.report(name, None)
+    presence.report("host:3", "its disk is full")
+    presence.report("host:4", None)
+    Worker.update(seen_at=read_now() - 61).where(Worker.name == "host:4").execute()
+    for _ in range(6):
+        add_clip(settings)
+    claim(settings)
+    later = add_clip(settings)
+    Job.update(run_at=read_now() + 600).where(Job.video == later).execute()
+    figures = measure(None)
+    assert figures.backlog_per_worker == 2
+    assert figures.well_workers == 2
+
+
+def test_a_backlog_without_any_worker_is_all_of_one_workers(settings: Settings) -> None:
+    for _ in range(3):
+        add_clip(settings)
+    assert measure(None).backlog_per_worker == 3
+
+
+def test_the_oldest_due_job_and_recent_failures_are_measured(settings: Settings) -> None:
+    old, failed, long_failed = (add_clip(settings) for _ in range(3))
+    now = read_now()
+    Job.update(run_at=now - 100).where(Job.video == old).execute()
+    for video, age in ((failed, 899), (long_failed, 901)):
+        Job.update(state=JobState.FAILED, finished_at=now - age).where(Job.video == video).execute()
+    figures = measure(None)
+    assert figures.queue_age == pytest.approx(100, abs=5)
+    assert figures.failed_jobs == 1
+
+
+def test_each_render_is_told_once(settings: Settings) -> None:
+    first = add_clip(settings)
+    succeed(settings)
+    Job.update(started_at=Job.finished_at - 12.5).where(Job.video == first).execute()
+    figures = measure(read_now() - 60)
+    assert figures.renders == [pytest.approx(12.5)]
+    assert measure(figures.measured_at).renders == []
+    add_clip(settings)
+    succeed(settings)
+    assert len(measure(figures.measured_at).renders) == 1
+
+
+@pytest.fixture
+def cloudwatch(aws: AwsOfTests, monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
+    """A namespace of our own; the store of these tests is another AWS, and is asked nothing here."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    return CloudWatch(unique("RisingStars/t"))
+
+
+def upkeep(settings: Settings, cloudwatch: CloudWatch | None) -> Upkeep:
+    store = S3Store(settings.s3_bucket, presigned_url_seconds=60)
+    made = Upkeep(store, HueyDoorbell(settings), settings, cloudwatch)
+    made._swept_at = time.monotonic()
+    return made
+
+
+def test_a_pass_tells_all_figures_in_one_request(settings: Settings, aws: AwsOfTests, cloudwatch: CloudWatch) -> None:
+    presence.report("host:1", None)
+    looking_after = upkeep(settings, cloudwatch)
+    before = len(aws.calls())
+    looking_after.make_pass()
+    add_clip(settings)
+    succeed(settings)
+    looking_after.make_pass()
+    assert aws.calls()[before:] == ["PutMetricData"] * 2
+    found: list[Any] = aws.client("cloudwatch").list_metrics(Namespace=cloudwatch._namespace)["Metrics"]
+    assert {metric["MetricName"] for metric in found} == NAMES
+    assert all(metric["Dimensions"] == [] for metric in found)
+    assert maximum(aws, cloudwatch, "WorkerHeartbeat") == 1
+
+
+def maximum(aws: AwsOfTests, cloudwatch: CloudWatch, name: str) -> float:
+    now = dt.datetime.now(dt.UTC)
+    answer = aws.client("cloudwatch").get_metric_statistics(
+        Namespace=cloudwatch._namespace,
+        MetricName=name,
+        StartTime=now - dt.timedelta(minutes=5),
+        EndTime=now + dt.timedelta(minutes=5),
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    return float(answer["Datapoints"][0]["Maximum"])
+
+
+def test_an_aws_that_does_not_answer_stops_nothing(
+    settings: Settings,
+    cloudwatch: CloudWatch,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    video = add_clip(settings)
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        upkeep(settings, cloudwatch).make_pass()
+    assert time.monotonic() - began < 8
+    assert job_of(video).dispatched_at is not None
+
+
+def test_without_a_namespace_nobody_is_told(settings: Settings, aws: AwsOfTests) -> None:
+    before = len(aws.calls())
+    upkeep(settings, None).make_pass()
+    assert aws.calls()[before:] == []

@@ -1,0 +1,150 @@
+"""What stands around a deployed machine: AWS (moto), its metadata service, and systemd's stop command."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from demo.ports import free_port
+from tests.backends import Subprocess, wait_until
+
+ROOT = Path(__file__).parents[1]
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class AwsOfTests:
+    """moto's server, and where it notes every call."""
+
+    endpoint: str
+    record: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads boto3 here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def client(self, service: str) -> Any:
+        session: Any = boto3.session.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+        return session.client(service, endpoint_url=self.endpoint)
+
+    def calls(self) -> list[str]:
+        """The operations asked for so far, in order."""
+        return [json.loads(line)["operation"] for line in self.record.read_text().splitlines()]
+
+
+@contextmanager
+def running_aws(folder: Path) -> Iterator[AwsOfTests]:
+    """An AWS of our own."""
+    port = free_port()
+    aws = AwsOfTests(f"http://127.0.0.1:{port}", folder / "calls.jsonl")
+    aws.record.touch()
+    command = [sys.executable, "-m", "tests.aws", "--port", str(port), "--record", str(aws.record)]
+    server = Subprocess(command, log=folder / "aws.log", environment={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        server.wait_until(lambda: _answers(aws), what="moto's start")
+        yield aws
+    finally:
+        server.stop()
+
+
+def _answers(aws: AwsOfTests) -> bool:
+    try:
+        aws.client("sts").get_caller_identity()
+    except (BotoCoreError, ClientError):
+        return False
+    return True
+
+
+class MetadataService:
+    """Version 2 of the instance metadata service: a token first, and then what is in `told`."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, str] = {
+            "meta-data/instance-id": "i-0123456789abcdef0",
+            "meta-data/placement/region": REGION,
+        }
+        self.tokens: set[str] = set()
+        self.failing = False
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                if self.path != "/latest/api/token" or "X-aws-ec2-metadata-token-ttl-seconds" not in self.headers:
+                    self._answer(400, "")
+                    return
+                token = f"token-{len(service.tokens)}-{os.urandom(4).hex()}"
+                service.tokens.add(token)
+                self._answer(200, token)
+
+            def do_GET(self) -> None:
+                if service.failing:
+                    self._answer(503, "")
+                elif self.headers.get("X-aws-ec2-metadata-token") not in service.tokens:
+                    self._answer(401, "")
+                else:
+                    text = service.told.get(self.path.removeprefix("/latest/"))
+                    self._answer(404 if text is None else 200, text or "")
+
+            def _answer(self, status: int, text: str) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_arguments: object) -> None:
+                """Nobody reads it."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@dataclass(frozen=True)
+class Systemctl:
+    """A `systemctl` of tests: notes what it was asked, and takes its time."""
+
+    folder: Path
+
+    @property
+    def asked(self) -> list[str]:
+        log = self.folder / "asked"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def install(self, *, seconds: float = 0, code: int = 0, look_at: Path | None = None) -> None:
+        """Put it there; with `look_at` it notes, too, whether that file is there."""
+        state = f'[ -e "{look_at}" ] && printf "draining " >> "{self.folder}/asked"\n' if look_at else ""
+        program = self.folder / "systemctl"
+        program.write_text(f'#!/bin/sh\n{state}echo "$@" >> "{self.folder}/asked"\nsleep {seconds}\nexit {code}\n')
+        program.chmod(0o755)
+
+
+def wait_for(done: Callable[[], bool], what: str) -> None:
+    wait_until(done, what=what, seconds=20)

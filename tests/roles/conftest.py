@@ -1,0 +1,87 @@
+"""What tests of roles start: an AWS of their own."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from tests.aws.recording import Call
+from tests.roles.playbooks import REPOSITORY
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Aws:
+    """A running server of `tests.aws`, empty at first."""
+
+    endpoint: str
+    env: dict[str, str]
+    """What makes a process of the operator's talk to it, as an administrator."""
+    record: Path
+    """Each call it was asked, one JSON line each."""
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A client of boto3; the administrator's unless other credentials are given."""
+        known: dict[str, Any] = {
+            "aws_access_key_id": self.env["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": self.env["AWS_SECRET_ACCESS_KEY"],
+        }
+        session: Any = boto3.session.Session(region_name=self.env["AWS_REGION"], **(credentials or known))
+        return session.client(service, endpoint_url=self.endpoint)
+
+    def calls(self) -> list[Call]:
+        """What was asked so far."""
+        lines = self.record.read_text().splitlines() if self.record.exists() else []
+        return [Call(line["service"], line["operation"]) for line in map(json.loads, lines)]
+
+    def hold_to_policies(self) -> None:
+        """From now on, check signatures and judge each call by IAM's policies."""
+        httpx.post(f"{self.endpoint}/moto-api/reset-auth", content=b"0").raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """An AWS that the tests of one file share."""
+    folder, port = tmp_path_factory.mktemp("aws"), free_port()
+    record, endpoint = folder / "calls.jsonl", f"http://127.0.0.1:{port}"
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.aws", "--port", str(port), "--record", str(record)],
+            cwd=REPOSITORY,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_for(server, port, folder / "server.log")
+        credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+        yield Aws(endpoint, {"AWS_ENDPOINT_URL": endpoint, **region, **credentials}, record)
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"The AWS of tests did not start:\n{log.read_text()}")

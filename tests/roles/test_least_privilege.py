@@ -1,0 +1,209 @@
+"""Machines may do what the application does, and no more: tried with each role's own credentials.
+
+moto judges by action and resource, not by conditions; those are read in aws_identity's scenario.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from app.storage.errors import ObjectNotFound, StorageUnavailable
+from app.storage.s3 import S3Store
+from tests.roles.conftest import Aws
+from tests.roles.playbooks import REPOSITORY, play
+
+NAME = "rising-stars-molecule"
+PREFIX = "rising-stars/molecule"
+MEDIA = "rising-stars-molecule-media-123456789012-us-east-1"
+FOREIGN = "somebody-elses-bucket"
+SECRETS = {
+    "web": ("database", "jwt", "doorbell", "redis", "verification"),
+    "worker": ("database", "jwt", "doorbell", "redis"),
+}
+REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+KINDS = ("web", "worker", "builder")
+SITE_KINDS = ("web", "worker")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a process on a machine of one kind has in hand."""
+
+    aws: Aws
+    credentials: dict[str, str]
+
+    def client(self, service: str) -> Any:
+        return self.aws.client(service, **self.credentials)
+
+    def store(self, bucket: str = MEDIA) -> S3Store:
+        """The application's own way to the bucket."""
+        store = S3Store(bucket, presigned_url_seconds=60)
+        # It takes endpoint and credentials from the process; here, each machine has its own.
+        vars(store)["_client"] = vars(store)["_impatient_client"] = self.client("s3")
+        return store
+
+
+@pytest.fixture(scope="module")
+def machines(aws: Aws) -> dict[str, Machine]:
+    """A site's identities, made by the role, beside things of other people."""
+    play(REPOSITORY / "roles/aws_identity/molecule/default/converge.yml", env=aws.env)
+    s3, sts = aws.client("s3"), aws.client("sts")
+    for bucket in (MEDIA, FOREIGN):
+        s3.create_bucket(Bucket=bucket)
+        for folder in ("unprocessed-videos", "processed-videos", "posters", "releases", "elsewhere"):
+            s3.put_object(Bucket=bucket, Key=f"{folder}/there", Body=b"there")
+    for name in (*(f"{PREFIX}/{short}" for short in SECRETS["web"]), f"{PREFIX}/database-of-others", "elsewhere/jwt"):
+        aws.client("secretsmanager").create_secret(Name=name, SecretString="hidden")
+    for name in (f"/{PREFIX}/web", f"/{PREFIX}/worker", "/elsewhere/web", f"/{PREFIX}s/web"):
+        aws.client("ssm").put_parameter(Name=name, Value="told", Type="String")
+    found = {}
+    for kind in KINDS:
+        arn = aws.client("iam").get_role(RoleName=f"{NAME}-{kind}")["Role"]["Arn"]
+        given = sts.assume_role(RoleArn=arn, RoleSessionName="i-0123456789abcdef0")["Credentials"]
+        found[kind] = Machine(
+            aws,
+            {
+                "aws_access_key_id": given["AccessKeyId"],
+                "aws_secret_access_key": given["SecretAccessKey"],
+                "aws_session_token": given["SessionToken"],
+            },
+        )
+    aws.hold_to_policies()
+    return found
+
+
+def assert_refused(call: Callable[..., object], **arguments: object) -> None:
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    assert caught.value.response["Error"]["Code"] in REFUSED
+
+
+def test_who_wears_no_role_may_do_nothing(machines: dict[str, Machine]) -> None:
+    stranger = machines["web"].aws.client("s3")
+    with pytest.raises(ClientError) as caught:
+        stranger.list_objects_v2(Bucket=MEDIA)
+    assert caught.value.response["Error"]["Code"] == "InvalidAccessKeyId"
+
+
+def test_web_takes_in_an_original_whole_or_in_parts_and_sees_that_it_is_there(
+    machines: dict[str, Machine], tmp_path: Path
+) -> None:
+    store, clip = machines["web"].store(), tmp_path / "clip.mp4"
+    for key, size in (("unprocessed-videos/small.mp4", 10), ("unprocessed-videos/large.mp4", 17 << 20)):
+        clip.write_bytes(b"x" * size)
+        store.upload(clip, key, content_type="video/mp4")
+        assert store.stat(key).size_bytes == size
+        store.delete(key)
+    store.ping()
+
+
+def test_web_reads_results_but_neither_writes_nor_deletes_them(machines: dict[str, Machine], tmp_path: Path) -> None:
+    store, s3 = machines["web"].store(), machines["web"].client("s3")
+    for folder in ("processed-videos", "posters"):
+        store.download(f"{folder}/there", tmp_path / "fetched")
+        assert_refused(s3.put_object, Bucket=MEDIA, Key=f"{folder}/new", Body=b"new")
+        assert_refused(s3.delete_object, Bucket=MEDIA, Key=f"{folder}/there")
+
+
+def test_a_worker_fetches_stores_verifies_and_sweeps(machines: dict[str, Machine], tmp_path: Path) -> None:
+    store, file = machines["worker"].store(), tmp_path / "file"
+    sha256 = store.download("unprocessed-videos/there", file)
+    store.upload_checked(file, "processed-videos/v/l.mp4", content_type="video/mp4", sha256=sha256)
+    store.upload(file, "posters/v/l.jpg", content_type="image/jpeg")
+    assert store.stat("processed-videos/v/l.mp4").size_bytes == file.stat().st_size
+    for prefix in ("processed-videos/v/", "posters/v/"):
+        (stored,) = store.list(prefix)
+        store.delete(stored.key)
+    assert [stored.key for stored in store.list("unprocessed-videos/")] == ["unprocessed-videos/there"]
+
+
+def test_a_worker_writes_no_originals(machines: dict[str, Machine]) -> None:
+    assert_refused(machines["worker"].client("s3").put_object, Bucket=MEDIA, Key="unprocessed-videos/new", Body=b"new")
+
+
+@pytest.mark.parametrize("kind", SITE_KINDS)
+def test_a_missing_clip_is_missing_and_not_forbidden(machines: dict[str, Machine], kind: str) -> None:
+    with pytest.raises(ObjectNotFound):
+        machines[kind].store().stat("unprocessed-videos/never-there.mp4")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_foreign_bucket_is_closed(machines: dict[str, Machine], tmp_path: Path, kind: str) -> None:
+    store, s3 = machines[kind].store(FOREIGN), machines[kind].client("s3")
+    with pytest.raises(StorageUnavailable):
+        store.download("unprocessed-videos/there", tmp_path / "stolen")
+    with pytest.raises(StorageUnavailable):
+        store.ping()
+    assert_refused(s3.put_object, Bucket=FOREIGN, Key="unprocessed-videos/new", Body=b"new")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_releases_are_fetched_and_never_written(machines: dict[str, Machine], tmp_path: Path, kind: str) -> None:
+    s3 = machines[kind].client("s3")
+    machines[kind].store().download("releases/there", tmp_path / "release")
+    assert_refused(s3.put_object, Bucket=MEDIA, Key="releases/there", Body=b"mine")
+    assert_refused(s3.delete_object, Bucket=MEDIA, Key="releases/there")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_lies_under_no_known_prefix_is_closed(machines: dict[str, Machine], kind: str) -> None:
+    assert_refused(machines[kind].client("s3").get_object, Bucket=MEDIA, Key="elsewhere/there")
+
+
+def test_the_builder_sees_nothing_of_the_media(machines: dict[str, Machine]) -> None:
+    s3 = machines["builder"].client("s3")
+    assert_refused(s3.list_objects_v2, Bucket=MEDIA, Prefix="unprocessed-videos/")
+    assert_refused(s3.get_object, Bucket=MEDIA, Key="unprocessed-videos/there")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bucket_is_neither_deleted_nor_reshaped(machines: dict[str, Machine], kind: str) -> None:
+    s3 = machines[kind].client("s3")
+    assert_refused(s3.delete_bucket, Bucket=MEDIA)
+    assert_refused(s3.put_bucket_policy, Bucket=MEDIA, Policy="{}")
+    assert_refused(s3.put_bucket_versioning, Bucket=MEDIA, VersioningConfiguration={"Status": "Suspended"})
+
+
+@pytest.mark.parametrize("kind", SITE_KINDS)
+def test_a_machine_reads_the_secrets_of_its_settings_and_no_others(machines: dict[str, Machine], kind: str) -> None:
+    manager = machines[kind].client("secretsmanager")
+    for short in SECRETS[kind]:
+        assert manager.get_secret_value(SecretId=f"{PREFIX}/{short}")["SecretString"] == "hidden"
+    for other in ("elsewhere/jwt", f"{PREFIX}/database-of-others"):
+        assert_refused(manager.get_secret_value, SecretId=other)
+    assert_refused(manager.put_secret_value, SecretId=f"{PREFIX}/jwt", SecretString="known")
+    assert_refused(manager.delete_secret, SecretId=f"{PREFIX}/jwt")
+
+
+@pytest.mark.parametrize("kind", SITE_KINDS)
+def test_a_machine_reads_the_parameters_of_its_site_and_no_others(machines: dict[str, Machine], kind: str) -> None:
+    ssm = machines[kind].client("ssm")
+    assert ssm.get_parameter(Name=f"/{PREFIX}/{kind}")["Parameter"]["Value"] == "told"
+    assert len(ssm.get_parameters(Names=[f"/{PREFIX}/web", f"/{PREFIX}/worker"])["Parameters"]) == 2
+    for other in ("/elsewhere/web", f"/{PREFIX}s/web"):
+        assert_refused(ssm.get_parameter, Name=other)
+        assert_refused(ssm.get_parameters, Names=[f"/{PREFIX}/web", other])
+    assert_refused(ssm.put_parameter, Name=f"/{PREFIX}/{kind}", Value="mine", Type="String", Overwrite=True)
+
+
+def test_a_worker_does_not_read_what_makes_verification_accounts(machines: dict[str, Machine]) -> None:
+    manager = machines["worker"].client("secretsmanager")
+    assert_refused(manager.get_secret_value, SecretId=f"{PREFIX}/verification")
+
+
+def test_the_builder_reads_no_secret_and_no_parameter(machines: dict[str, Machine]) -> None:
+    builder = machines["builder"]
+    assert_refused(builder.client("secretsmanager").get_secret_value, SecretId=f"{PREFIX}/jwt")
+    assert_refused(builder.client("ssm").get_parameter, Name=f"/{PREFIX}/web")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_machine_gives_nobody_more_rights(machines: dict[str, Machine], kind: str) -> None:
+    iam = machines[kind].client("iam")
+    admin = "arn:aws:iam::aws:policy/AdministratorAccess"
+    assert_refused(iam.attach_role_policy, RoleName=f"{NAME}-{kind}", PolicyArn=admin)
+    assert_refused(iam.create_user, UserName="backdoor")

@@ -1,0 +1,162 @@
+"""What cannot work is refused before AWS is asked; an account that is not ready, before anything is made."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.roles.conftest import Aws
+from tests.roles.playbooks import play, run_playbook
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  roles: [aws_preflight]
+"""
+SOUND: dict[str, Any] = {
+    "aws_preflight_region": "us-east-1",
+    "aws_preflight_roles": ["aws_network", "aws_firewall", "aws_load_balancer"],
+    "aws_preflight_needs": {"vcpus": 12, "addresses": 1, "vpcs": 1},
+    "aws_preflight_tags": {"Project": "rising-stars", "Environment": "molecule"},
+    "aws_network_name": "rising-stars-molecule",
+    "aws_network_region": "us-east-1",
+    "aws_network_zones": ["us-east-1a", "us-east-1b"],
+    "aws_firewall_name": "rising-stars-molecule",
+    "aws_load_balancer_name": "rising-stars-molecule",
+}
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Path:
+    path = tmp_path / "preflight.yml"
+    path.write_text(PLAY)
+    return path
+
+
+def variables(changed: Mapping[str, Any]) -> tuple[str, str]:
+    return "-e", json.dumps({**SOUND, **changed})
+
+
+def refusal(playbook: Path, aws: Aws, changed: Mapping[str, Any], env: Mapping[str, str] | None = None) -> str:
+    """What a preflight that fails says at its end, on one line."""
+    done = run_playbook(playbook, *variables(changed), env={**aws.env, **(env or {})})
+    assert done.returncode == 2, done.stdout + done.stderr
+    return " ".join(done.stdout.split())
+
+
+def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, aws: Aws) -> None:
+    before = len(aws.calls())
+    printed = play(playbook, *variables({}), env=aws.env)
+    asked = aws.calls()[before:]
+    assert "[WARNING]: Not known" not in printed
+    assert {call.service for call in asked} == {"sts", "ec2", "servicequotas"}
+    assert not [call for call in asked if call.writes]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"aws_preflight_region": "us-esat-1"}, "aws_preflight_region is us-esat-1, which is no region of AWS"),
+        ({"aws_network_data_cidrs": ["10.20.0.0/24", "10.20.9.0/24"]}, "10.20.0.0/24 and 10.20.0.0/24 overlap."),
+        ({"aws_network_zones": ["us-east-1a"]}, "aws_network_zones names 1 availability zone(s)"),
+        ({"aws_firewall_public_cidrs": ["everybody"]}, "aws_firewall_public_cidrs: everybody is no IPv4 block"),
+        ({"aws_firewall_state": "maybe"}, "aws_firewall: value of aws_firewall_state must be one of: present, absent"),
+        ({"aws_load_balancer_domain": "stars.example.org"}, "a name of its own needs a certificate."),
+    ],
+)
+def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
+    playbook: Path, aws: Aws, changed: dict[str, Any], sentence: str
+) -> None:
+    before = len(aws.calls())
+    assert sentence in refusal(playbook, aws, changed)
+    assert aws.calls()[before:] == []
+
+
+def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: Aws) -> None:
+    said = refusal(
+        playbook,
+        aws,
+        {
+            "aws_preflight_region": "us-esat-1",
+            "aws_network_zones": ["us-east-1a", "us-east-1a"],
+            "aws_firewall_public_cidrs": [],
+            "aws_load_balancer_domain": "stars.example.org",
+        },
+    )
+    heading, _, last = said.rpartition(" thing(s) to put right before anything is asked of AWS:")
+    assert heading.endswith(" 4")
+    for sentence in (
+        "- aws_preflight_region is us-esat-1",
+        "- aws_network_zones names 1",
+        "- aws_firewall_public_cidrs is empty",
+        "- aws_load_balancer_domain is stars.example.org",
+    ):
+        assert sentence in last
+
+
+def test_missing_credentials_are_named(playbook: Path, aws: Aws) -> None:
+    nowhere = {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": "/nowhere",
+    }
+    assert "There are no AWS credentials" in refusal(playbook, aws, {}, nowhere)
+
+
+def test_a_region_other_than_the_runs_is_refused(playbook: Path, aws: Aws) -> None:
+    said = refusal(playbook, aws, {}, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"})
+    assert "The site is meant for us-east-1, but AWS_REGION is eu-west-1" in said
+
+
+def test_every_quota_that_would_stop_the_run_is_named_with_its_numbers(playbook: Path, aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    foreign = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(3)]
+    own = ec2.allocate_address(
+        Domain="vpc",
+        TagSpecifications=[
+            {
+                "ResourceType": "elastic-ip",
+                "Tags": [{"Key": "Project", "Value": "rising-stars"}, {"Key": "Environment", "Value": "molecule"}],
+            }
+        ],
+    )
+    try:
+        said = refusal(playbook, aws, {"aws_preflight_needs": {"vcpus": 65, "addresses": 3, "vpcs": 1}})
+        assert (
+            "vCPUs of On-Demand Standard instances: the site needs 65, others use 0, the account may have 64." in said
+        )
+        assert "Elastic IP addresses: the site needs 3, others use 3, the account may have 5." in said
+        assert "VPCs: " not in said
+        play(playbook, *variables({"aws_preflight_needs": {"addresses": 2}}), env=aws.env)
+    finally:
+        for allocation in [*foreign, own["AllocationId"]]:
+            ec2.release_address(AllocationId=allocation)
+
+
+def test_machines_of_others_count_and_the_sites_own_do_not(playbook: Path, aws: Aws) -> None:
+    ec2 = aws.client("ec2")
+    machine = {"ImageId": "ami-0debian1200000002", "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
+    tags = [{"Key": "Project", "Value": "rising-stars"}, {"Key": "Environment", "Value": "molecule"}]
+    ec2.run_instances(**machine)
+    ec2.run_instances(**machine, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}])
+    ec2.run_instances(**{**machine, "InstanceType": "g4dn.xlarge"})
+    said = refusal(playbook, aws, {"aws_preflight_needs": {"vcpus": 63}})
+    assert "the site needs 63, others use 2, the account may have 64." in said
+
+
+def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: Aws) -> None:
+    """A user who may do everything but ask for quotas."""
+    iam, policy = aws.client("iam"), "arn:aws:iam::aws:policy/AmazonEC2FullAccess"
+    iam.create_user(UserName="operator")
+    iam.attach_user_policy(UserName="operator", PolicyArn=policy)
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    aws.hold_to_policies()
+    credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    done = run_playbook(playbook, *variables({}), env={**aws.env, **credentials})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Not known: the quota L-1216C47A (vCPUs of On-Demand Standard instances)" in done.stdout + done.stderr
+    said = refusal(playbook, aws, {})
+    assert "AWS does not know these credentials" in said

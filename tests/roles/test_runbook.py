@@ -1,0 +1,56 @@
+"""Whoever is woken by an alarm finds what to do."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+SECTIONS = re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
+POINTER = re.compile(r"docs/runbook\.md#([\w-]+)")
+WHAT_AN_ALARM_NEEDS = ("**Noticed:**", "**Look:**", "**Do:**", "**Mends itself:**")
+
+
+def anchor(heading: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def files_of_roles() -> list[Path]:
+    return [path for folder in ("tasks", "vars", "defaults") for path in ROOT.glob(f"roles/aws_*/{folder}/*.yml")]
+
+
+def pointers() -> dict[str, str]:
+    """Section that an alarm names → the file that makes the alarm."""
+    named = ((slug, path) for path in files_of_roles() for slug in POINTER.findall(path.read_text()))
+    return {slug: str(path.relative_to(ROOT)) for slug, path in named}
+
+
+def section(slug: str) -> str:
+    """The text under the heading."""
+    return RUNBOOK.partition(f"\n## {slug}\n")[2].partition("\n## ")[0]
+
+
+def test_every_alarm_of_the_site_names_a_section() -> None:
+    text = (ROOT / "roles/aws_monitoring/vars/main.yml").read_text()
+    alarms = re.findall(r'name: "\{\{ __aws_monitoring_prefix \}\}([\w-]+)"\n    description: .*#([\w-]+)\n', text)
+    assert len(alarms) == text.count("metric_name:") == 14
+    assert [name for name, _ in alarms] == [slug for _, slug in alarms]
+
+
+@pytest.mark.parametrize("slug", sorted(pointers()))
+def test_the_section_that_an_alarm_names_says_all_that_is_needed(slug: str) -> None:
+    text = section(slug)
+    assert [part for part in WHAT_AN_ALARM_NEEDS if part not in text] == []
+
+
+def test_every_link_within_the_runbook_leads_somewhere() -> None:
+    anchors = [anchor(heading) for heading in SECTIONS]
+    assert len(set(anchors)) == len(anchors)
+    assert [link for link in re.findall(r"\]\(#([\w-]+)\)", RUNBOOK) if link not in anchors] == []
+
+
+def test_every_alarm_is_in_the_runbooks_table() -> None:
+    table = RUNBOOK.partition("## How to look")[0]
+    assert [slug for slug in pointers() if f"(#{slug})" not in table] == []

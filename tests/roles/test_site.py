@@ -1,0 +1,161 @@
+"""The whole site, planned, built, left alone, mended, unbuilt. One AWS for all: the order of the tests is the story."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests import sites
+from tests.aws.leftovers import leftovers
+from tests.roles.conftest import Aws
+from tests.roles.whole_site import ENVIRONMENT, Operator, Run, machines
+from tests.sites import BRISK, GENEROUS, Home
+
+pytestmark = pytest.mark.timeout(900)
+NAME = f"rising-stars-{ENVIRONMENT}"
+SECRETS = ("database", "jwt", "doorbell", "redis", "verification")
+CALLS_AT_MOST = 70
+"""Calls of AWS modules in a run that finds everything in place: each costs about a second."""
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Stand-ins for a release: what AWS stores is bytes under a checksum, and no machine of these tests reads them."""
+    folder = tmp_path_factory.mktemp("release")
+    for name in ("bundle.tar.gz", "ca.pem"):
+        (folder / name).write_bytes(secrets.token_bytes(4096))
+    return {
+        "aws_release_version": "1.0.0",
+        "aws_release_bundle": str(folder / "bundle.tar.gz"),
+        "aws_release_ca_bundle": str(folder / "ca.pem"),
+    }
+
+
+@pytest.fixture(scope="module")
+def verification_secret(aws: Aws) -> str:
+    """Known beforehand, for the platform that stands in for the machines; a run must keep it."""
+    secret = secrets.token_hex(24)
+    aws.client("secretsmanager").create_secret(Name=f"rising-stars/{ENVIRONMENT}/verification", SecretString=secret)
+    return secret
+
+
+@pytest.fixture(scope="module")
+def platform(new_home: Callable[[str], Home], verification_secret: str) -> Iterator[str]:
+    """A real site behind the address that moto's load balancer only has on paper."""
+    home = new_home("embedded").with_settings(**GENEROUS, **BRISK, VERIFICATION_SECRET=verification_secret)
+    with sites.running_site(home, with_worker=True) as site:
+        yield site.url
+
+
+@pytest.fixture(scope="module")
+def operator(aws: Aws, released: dict[str, str], platform: str) -> Iterator[Operator]:
+    with machines(aws):
+        yield Operator(aws, {**released, "verify_site_url": platform})
+
+
+@pytest.fixture(scope="module")
+def told(aws: Aws) -> Callable[[], dict[str, str]]:
+    """Reads the values of all secrets."""
+
+    def read() -> dict[str, str]:
+        manager = aws.client("secretsmanager")
+        return {
+            name: manager.get_secret_value(SecretId=f"rising-stars/{ENVIRONMENT}/{name}")["SecretString"]
+            for name in SECRETS
+        }
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def first_run(operator: Operator) -> Run:
+    return operator.succeed("site")
+
+
+def test_a_plan_on_an_empty_account_says_what_would_be_made_and_makes_nothing(operator: Operator) -> None:
+    plan = operator.succeed("site", "--check", "--diff")
+    assert plan.writes == {}
+    assert "Would make" in plan.output
+    assert plan.changed > 0
+
+
+def test_a_first_run_builds_and_verifies_the_site(first_run: Run) -> None:
+    assert "verified: sign-up, upload, render, vote and ranking" in first_run.output
+
+
+def test_a_second_run_changes_nothing_and_shows_no_secret(
+    first_run: Run, operator: Operator, told: Callable[[], dict[str, str]]
+) -> None:
+    before = told()
+    again = operator.succeed("site", "-vvv")
+    assert again.changes == []
+    assert again.changed == 0
+    assert again.module_calls <= CALLS_AT_MOST
+    assert told() == before
+    assert [name for name, value in before.items() if value in first_run.output + again.output] == []
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_plan_of_what_stands_shows_nothing_and_writes_nothing(operator: Operator) -> None:
+    plan = operator.succeed("site", "--check", "--diff")
+    assert plan.changes == []
+    assert plan.writes == {}
+
+
+@pytest.fixture
+def drifted(aws: Aws) -> dict[str, Any]:
+    """Somebody opened a port, deleted an alarm and changed the web group, by hand."""
+    ec2, alarms, groups = aws.client("ec2"), aws.client("cloudwatch"), aws.client("autoscaling")
+    (web,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{NAME}-web"]}])["SecurityGroups"]
+    ec2.authorize_security_group_ingress(
+        GroupId=web["GroupId"],
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+    )
+    alarm = alarms.describe_alarms(AlarmNamePrefix=f"{NAME}-site-")["MetricAlarms"][0]["AlarmName"]
+    alarms.delete_alarms(AlarmNames=[alarm])
+    groups.update_auto_scaling_group(AutoScalingGroupName=f"{NAME}-web", MinSize=0, MaxSize=9, DesiredCapacity=2)
+    return {"web": web, "alarm": alarm}
+
+
+@pytest.mark.usefixtures("first_run")
+def test_drift_is_found_and_mended_but_the_number_of_machines_is_left_to_scaling(
+    drifted: dict[str, Any], operator: Operator, aws: Aws
+) -> None:
+    plan = operator.succeed("site", "--check", "--diff")
+    assert plan.writes == {}
+    assert len(plan.changes) == 3
+    assert operator.succeed("site").changes == plan.changes
+    (web,) = aws.client("ec2").describe_security_groups(GroupIds=[drifted["web"]["GroupId"]])["SecurityGroups"]
+    assert {rule["FromPort"] for rule in web["IpPermissions"]} == {80}
+    assert aws.client("cloudwatch").describe_alarms(AlarmNames=[drifted["alarm"]])["MetricAlarms"]
+    (group,) = aws.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[f"{NAME}-web"])[
+        "AutoScalingGroups"
+    ]
+    assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (1, 2, 3)
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_playbook_may_run_alone(operator: Operator) -> None:
+    assert operator.succeed("roll_release").changed == 0
+
+
+@pytest.mark.usefixtures("first_run")
+def test_destroying_asks_for_the_environments_name(operator: Operator) -> None:
+    refused = operator.run("destroy_infrastructure", confirm="production")
+    assert refused.code != 0
+    assert f"-e confirm={ENVIRONMENT}" in refused.output
+    assert refused.calls == []
+
+
+@pytest.mark.usefixtures("first_run")
+def test_destroying_with_purge_leaves_nothing(operator: Operator, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
+    for name, value in aws.env.items():
+        monkeypatch.setenv(name, value)
+    assert leftovers(ENVIRONMENT) == []
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert aws.client("logs").describe_log_groups()["logGroups"] == []
+    assert aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    again = operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
+    assert again.changed == 0

@@ -1,0 +1,116 @@
+"""The whole site's playbooks, run as an operator runs them, against the AWS of tests."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.aws.recording import Call
+from tests.roles.conftest import Aws
+from tests.roles.playbooks import REPOSITORY
+
+ENVIRONMENT = "rehearsal"
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a playbook, and what it told."""
+
+    code: int
+    output: str
+    seconds: float
+    calls: list[Call] = field(repr=False)
+    """What AWS was asked meanwhile."""
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, by Ansible's own count."""
+        return sum(map(int, re.findall(r"changed=(\d+)", self.output.partition("PLAY RECAP")[2])))
+
+    @property
+    def changes(self) -> list[str]:
+        """The tasks that changed something, by the run's summary."""
+        return re.findall(r"^  changed: (.*)$", self.output, re.MULTILINE)
+
+    @property
+    def module_calls(self) -> int:
+        """How many calls of AWS modules it took, by the run's summary."""
+        (count,) = re.findall(r"^SUMMARY: .*?(\d+) calls of AWS modules", self.output, re.MULTILINE)
+        return int(count)
+
+    @property
+    def writes(self) -> Counter[str]:
+        """What was asked that may change something."""
+        return Counter(f"{call.service} {call.operation}" for call in self.calls if call.writes)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody with credentials, an inventory, a release and a shell."""
+
+    aws: Aws
+    settings: dict[str, str]
+    """Extra variables of every run."""
+
+    def run(self, playbook: str, *options: str, **settings: str) -> Run:
+        """Run a playbook to its end, whatever that is."""
+        before, began = len(self.aws.calls()), time.monotonic()
+        done = subprocess.run(
+            self._command(playbook, options, settings),
+            cwd=REPOSITORY,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, time.monotonic() - began, self.aws.calls()[before:])
+
+    def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
+        """Run a playbook that must end well."""
+        run = self.run(playbook, *options, **settings)
+        assert run.code == 0, run.output[-8000:]
+        return run
+
+    def kill_after(self, calls: int, playbook: str) -> None:
+        """Start a playbook and kill it, with all that it started, once AWS was asked so many more times."""
+        before = len(self.aws.calls())
+        with subprocess.Popen(
+            self._command(playbook, (), {}),
+            cwd=REPOSITORY,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            while process.poll() is None and len(self.aws.calls()) - before < calls:
+                time.sleep(0.05)
+            assert process.poll() is None, f"the run was over before its call {calls}"
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def _command(self, playbook: str, options: tuple[str, ...], settings: dict[str, str]) -> list[str]:
+        variables = [word for name, value in (self.settings | settings).items() for word in ("-e", f"{name}={value}")]
+        return [str(PLAYBOOK), "-i", f"inventory/{ENVIRONMENT}", f"playbooks/{playbook}.yml", *variables, *options]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.aws.env, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+
+
+@contextmanager
+def machines(aws: Aws, *options: str) -> Iterator[None]:
+    """The stand-in for what machines report."""
+    command = [sys.executable, "-m", "tests.aws.machines", "--endpoint", aws.endpoint, *options]
+    with subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **aws.env}) as process:
+        try:
+            yield
+        finally:
+            process.terminate()

@@ -1,0 +1,167 @@
+"""How a machine hears that it is to go, and how it goes."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.host.errors import HostError, Unreachable
+from app.host.metadata import Metadata
+from app.host.watch import Leaving, Watch
+from app.host.watch import systemctl as find_systemctl
+from tests.machines import MetadataService, Systemctl, wait_for
+
+TO_GO = {"meta-data/autoscaling/target-lifecycle-state": "Terminated"}
+SPOT = {"meta-data/spot/instance-action": '{"action": "terminate", "time": "2026-11-24T08:00:00Z"}'}
+STOPPED = "stop rising-stars-worker.service rising-stars-upkeep.service"
+UNITS = ("rising-stars-worker.service", "rising-stars-upkeep.service")
+
+
+class Group:
+    """Hears beats and completions."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self.completed_at: float | None = None
+
+    def beat(self) -> None:
+        self.beats += 1
+
+    def complete(self) -> bool:
+        self.completed_at = time.monotonic()
+        return True
+
+
+@contextmanager
+def watching(service: MetadataService, group: Group | None, leaving: Leaving) -> Iterator[threading.Thread]:
+    watch = Watch(Metadata(service.url), group, leaving, interval_seconds=0.05)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        watch.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def ended(thread: threading.Thread) -> Callable[[], bool]:
+    return lambda: not thread.is_alive()
+
+
+def test_a_machine_nobody_wants_gone_stays(metadata: MetadataService, systemctl: Systemctl) -> None:
+    metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "InService"
+    with watching(metadata, group := Group(), Leaving(UNITS)) as thread:
+        time.sleep(0.4)
+        assert thread.is_alive()
+    assert (systemctl.asked, group.completed_at) == ([], None)
+
+
+def test_the_groups_wish_stops_the_units_and_then_lets_the_machine_go(
+    metadata: MetadataService, systemctl: Systemctl
+) -> None:
+    systemctl.install(seconds=1)
+    with watching(metadata, group := Group(), Leaving(UNITS, heartbeat_seconds=0.3)) as thread:
+        wished_at = time.monotonic()
+        metadata.told |= TO_GO
+        wait_for(ended(thread), "the watch's end")
+    assert systemctl.asked == [STOPPED]
+    assert group.completed_at is not None
+    assert group.completed_at - wished_at >= 1, "the units had not stopped yet"
+    assert group.beats >= 2, "a long stop is told to the group"
+
+
+def test_units_that_do_not_stop_in_order_do_not_keep_the_group_waiting(
+    metadata: MetadataService, systemctl: Systemctl
+) -> None:
+    systemctl.install(code=1)
+    metadata.told |= TO_GO
+    with watching(metadata, group := Group(), Leaving(UNITS)) as thread:
+        wait_for(ended(thread), "the watch's end")
+    assert group.completed_at is not None
+
+
+def test_a_web_machine_stays_whole_while_the_balancer_still_sends_then_fails_ready_then_stops(
+    metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
+) -> None:
+    drain_file = tmp_path / "draining"
+    systemctl.install(look_at=drain_file)
+    metadata.told |= TO_GO
+    leaving = Leaving(UNITS, drain_file, balancer_seconds=0.8, interrupted_seconds=60, heartbeat_seconds=0.2)
+    with watching(metadata, group := Group(), leaving) as thread:
+        time.sleep(0.4)
+        assert (drain_file.exists(), systemctl.asked) == (False, [])
+        wait_for(ended(thread), "the watch's end")
+    assert systemctl.asked == [f"draining {STOPPED}"]
+    assert group.beats >= 2
+
+
+def test_a_spot_notice_fails_ready_at_once_and_stops_when_the_balancer_has_seen_it(
+    metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
+) -> None:
+    drain_file = tmp_path / "draining"
+    metadata.told |= SPOT
+    leaving = Leaving(UNITS, drain_file, balancer_seconds=60, interrupted_seconds=0.6)
+    with watching(metadata, group := Group(), leaving) as thread:
+        wait_for(drain_file.exists, "failing /ready")
+        assert systemctl.asked == []
+        wait_for(lambda: systemctl.asked == [STOPPED], "the stop")
+        time.sleep(0.3)
+        assert systemctl.asked == [STOPPED], "once is enough"
+        assert group.completed_at is None, "nobody waits"
+        metadata.told |= TO_GO
+        wait_for(ended(thread), "the watch's end")
+    assert systemctl.asked == [STOPPED]
+    assert group.completed_at is not None
+
+
+def test_a_metadata_service_that_fails_for_a_while_is_asked_again(
+    metadata: MetadataService, systemctl: Systemctl
+) -> None:
+    metadata.failing = True
+    metadata.told |= TO_GO
+    with watching(metadata, Group(), Leaving(UNITS)) as thread:
+        time.sleep(0.3)
+        assert thread.is_alive()
+        metadata.failing = False
+        wait_for(ended(thread), "the watch's end")
+    assert systemctl.asked == [STOPPED]
+
+
+def test_a_machine_that_goes_down_by_itself_waits_for_nobody(metadata: MetadataService, systemctl: Systemctl) -> None:
+    metadata.told |= TO_GO
+    began = time.monotonic()
+    with watching(metadata, Group(), Leaving(UNITS, balancer_seconds=60)):
+        time.sleep(0.3)
+    assert time.monotonic() - began < 5
+    assert systemctl.asked == [STOPPED]
+
+
+def test_a_token_that_expired_is_replaced(metadata: MetadataService) -> None:
+    service = Metadata(metadata.url)
+    assert service.instance_id() == "i-0123456789abcdef0"
+    assert not service.is_to_terminate()
+    assert len(metadata.tokens) == 1
+    metadata.tokens.clear()
+    assert service.region() == "us-east-1"
+    assert len(metadata.tokens) == 1
+
+
+def test_what_the_metadata_service_does_not_know_or_answer_is_said(metadata: MetadataService) -> None:
+    del metadata.told["meta-data/instance-id"]
+    with pytest.raises(Unreachable, match="does not know meta-data/instance-id"):
+        Metadata(metadata.url).instance_id()
+    metadata.failing = True
+    with pytest.raises(Unreachable, match="answered 503"):
+        Metadata(metadata.url).region()
+    with pytest.raises(Unreachable, match="does not answer"):
+        Metadata("http://127.0.0.1:9").region()
+
+
+def test_a_machine_without_systemd_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError, match="no systemctl"):
+        find_systemctl()
