@@ -19,7 +19,7 @@ CA = "/opt/rising-stars/files/database-ca.pem"
 def network(host: Host) -> Iterator[Network]:
     """A network with the services in it, which the scenario's host joins."""
     with Network() as made:
-        name = host.backend.name  # type: ignore[attr-defined]
+        name = host.backend.name
         podman("network", "connect", made.name, name)
         yield made
         podman("network", "disconnect", "--force", made.name, name)

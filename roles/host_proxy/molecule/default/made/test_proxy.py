@@ -32,7 +32,7 @@ STAND_IN = Path(__file__).parents[1] / "files" / "stand_in_api.py"
 @pytest.fixture(scope="module")
 def address(host: Host) -> str:
     """Where the host is, seen from this machine."""
-    return host.check_output("ip -4 -o addr show eth0").split()[3].partition("/")[0]
+    return str(host.check_output("ip -4 -o addr show eth0")).split()[3].partition("/")[0]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def site(address: str) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def token(address: str) -> str:
     """A player's."""
-    secret = "correct horse battery"
+    secret = secrets.token_hex(8)
     names = {"first_name": "Ana", "last_name": "Ruiz", "email": f"ana{secrets.token_hex(4)}@example.org"}
     form = names | {"password1": secret, "password2": secret}
     answer = httpx.post(f"http://{address}/api/auth/signup", json=form, timeout=30, trust_env=False)
@@ -56,11 +56,13 @@ def token(address: str) -> str:
 @contextlib.contextmanager
 def stand_ins(host: Host, mode: str) -> Iterator[None]:
     """Others in the place of the API's processes, which go on living behind other names."""
-    name = host.backend.name  # type: ignore[attr-defined]
+    name = host.backend.name
     podman("exec", "-i", name, "sh", "-c", "cat > /run/stand_in_api.py", given=STAND_IN.read_bytes())
     host.check_output("cd /run/rising-stars-api && rename() { mv $1.sock $1.real; }; rename 1; rename 2")
-    host.check_output(f"rm -f /run/stand-in-api.log; touch /run/stand-in-api.log; "
-                      f"python3 /run/stand_in_api.py {mode} {SOCKETS} >/dev/null 2>&1 & echo $! > /run/stand-in.pid")
+    host.check_output(
+        f"rm -f /run/stand-in-api.log; touch /run/stand-in-api.log; "
+        f"python3 /run/stand_in_api.py {mode} {SOCKETS} >/dev/null 2>&1 & echo $! > /run/stand-in.pid"
+    )
     # Until Nginx has let go of the connections it had.
     time.sleep(2.5)
     try:
@@ -72,7 +74,7 @@ def stand_ins(host: Host, mode: str) -> Iterator[None]:
 
 def said(host: Host) -> list[str]:
     """What reached the stand-ins."""
-    return host.file("/run/stand-in-api.log").content_string.split("\n")[:-1]
+    return str(host.file("/run/stand-in-api.log").content_string).splitlines()
 
 
 def assert_refused_by_nginx(answer: httpx.Response, status: int) -> None:
@@ -116,7 +118,17 @@ def test_strict_transport_is_asked_for_where_the_balancer_spoke_tls(site: httpx.
 
 
 def test_what_is_not_the_platforms_is_not_found(site: httpx.Client) -> None:
-    for path in ("/", "/metrics", "/metrics/", "/metrics/1", "/api/../metrics", "/.refused", "/apiary", "/.env", "//metrics"):
+    for path in (
+        "/",
+        "/metrics",
+        "/metrics/",
+        "/metrics/1",
+        "/api/../metrics",
+        "/.refused",
+        "/apiary",
+        "/.env",
+        "//metrics",
+    ):
         assert_refused_by_nginx(site.get(path), 404)
 
 
@@ -136,14 +148,21 @@ def test_a_request_keeps_its_name_and_gets_one_where_it_has_none(host: Host, sit
     time.sleep(0.3)
     journal = host.check_output("journalctl --no-pager --since -20s --output cat")
     for wanted in (name, given):
-        tellers = [json.loads(line)["event"] for line in journal.splitlines() if wanted in line and line.startswith("{")]
+        tellers = [
+            json.loads(line)["event"] for line in journal.splitlines() if wanted in line and line.startswith("{")
+        ]
         assert tellers == ["request", "request"], "one line of Nginx and one of the application"
 
 
 def test_the_clients_address_is_the_last_that_the_balancer_wrote(host: Host, site: httpx.Client) -> None:
-    site.get("/api/videos", headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "X-Request-Id": "address-of-client"})
+    site.get(
+        "/api/videos", headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "X-Request-Id": "address-of-client"}
+    )
     time.sleep(0.3)
-    told = [json.loads(line) for line in host.check_output("journalctl --no-pager -o cat | grep address-of-client").splitlines()]
+    told = [
+        json.loads(line)
+        for line in host.check_output("journalctl --no-pager -o cat | grep address-of-client").splitlines()
+    ]
     assert [line["address"] for line in told] == ["203.0.113.7", "203.0.113.7"]
 
 
@@ -168,8 +187,12 @@ def test_json_is_compressed_but_not_beside_tokens(host: Host, site: httpx.Client
 
 def test_an_upload_of_100_mib_reaches_the_application(site: httpx.Client, token: str) -> None:
     clip = b"\0" * (100 * MIB)
-    answer = site.post("/api/videos/upload", headers={"Authorization": f"Bearer {token}"},
-                       data={"title": "Clip"}, files={"video_file": ("clip.mp4", clip, "video/mp4")})
+    answer = site.post(
+        "/api/videos/upload",
+        headers={"Authorization": f"Bearer {token}"},
+        data={"title": "Clip"},
+        files={"video_file": ("clip.mp4", clip, "video/mp4")},
+    )
     assert answer.status_code == 400
     assert "Tipo de archivo" in answer.json()["detail"]
 
@@ -181,7 +204,11 @@ def test_more_than_130_mib_is_refused_in_json(site: httpx.Client, token: str) ->
 
 
 def test_nothing_but_an_upload_may_be_large(site: httpx.Client) -> None:
-    assert site.post("/api/auth/login", content=b"x" * (100 << 10)).json()["detail"].startswith("Request body too large: JSON")
+    assert (
+        site.post("/api/auth/login", content=b"x" * (100 << 10))
+        .json()["detail"]
+        .startswith("Request body too large: JSON")
+    )
     assert_refused_by_nginx(site.post("/api/auth/login", content=b"x" * (200 << 10)), 413)
 
 
@@ -191,10 +218,15 @@ def test_bodies_wait_in_their_own_folder_and_leave_nothing(host: Host) -> None:
     assert host.check_output("find /var/lib/nginx/uploads -type f") == ""
 
 
-def test_an_upload_is_stamped_when_it_began_and_nobody_else_can_say_so(host: Host, address: str, site: httpx.Client) -> None:
+def test_an_upload_is_stamped_when_it_began_and_nobody_else_can_say_so(
+    host: Host, address: str, site: httpx.Client
+) -> None:
     with stand_ins(host, "echo"), socket.create_connection((address, 80), timeout=20) as peer:
         began = time.time()
-        peer.sendall(b"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nX-Request-Start: t=1\r\nConnection: close\r\nContent-Length: 2\r\n\r\na")
+        peer.sendall(
+            b"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nX-Request-Start: t=1\r\nConnection: close\r\n"
+            b"Content-Length: 2\r\n\r\na"
+        )
         time.sleep(2)
         peer.sendall(b"b")
         told = json.loads(peer.makefile("rb").read().partition(b"\r\n\r\n")[2])
@@ -205,7 +237,7 @@ def test_an_upload_is_stamped_when_it_began_and_nobody_else_can_say_so(host: Hos
         assert "X-Request-Start" not in elsewhere
 
 
-def test_more_uploads_than_there_is_room_for_are_put_off(host: Host, address: str, site: httpx.Client) -> None:
+def test_more_uploads_than_there_is_room_for_are_put_off(address: str, site: httpx.Client) -> None:
     head = b"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
     with contextlib.ExitStack() as stack:
         for _ in range(3):
@@ -245,8 +277,11 @@ def test_processes_that_restart_one_after_the_other_lose_nobody(host: Host, addr
         with httpx.Client(base_url=f"http://{address}", timeout=30, trust_env=False) as client:
             while time.monotonic() < until:
                 headers = {"X-Forwarded-For": f"203.0.113.{number}"}
-                answers.append(client.post("/api/videos/upload", headers=headers, content=b"x").status_code
-                               if number else client.get("/api/videos", headers=headers).status_code)
+                answers.append(
+                    client.post("/api/videos/upload", headers=headers, content=b"x").status_code
+                    if number
+                    else client.get("/api/videos", headers=headers).status_code
+                )
                 time.sleep(0.02)
 
     with ThreadPoolExecutor(4) as people:
@@ -265,7 +300,7 @@ def test_when_no_process_answers_it_says_so_in_json(host: Host, site: httpx.Clie
         for path in ("/api/videos", "/ready", "/health"):
             assert_refused_by_nginx(site.get(path), 503)
     finally:
-        host.check_output("cd /run/rising-stars-api; mv 1.gone 1.sock; mv 2.gone 2.sock; sleep 1.5")
+        host.check_output("cd /run/rising-stars-api; mv 1.gone 1.sock; mv 2.gone 2.sock; sleep 2.5")
     assert site.get("/ready").status_code == 200
 
 
@@ -273,7 +308,11 @@ def test_when_no_process_answers_it_says_so_in_json(host: Host, site: httpx.Clie
 
 
 def test_what_everybody_sees_is_asked_for_once_a_second(site: httpx.Client) -> None:
-    for path in ("/api/public/videos?limit=7", "/api/public/rankings?limit=7", "/api/public/videos/6f1c5a52-0000-4000-8000-000000000000"):
+    for path in (
+        "/api/public/videos?limit=7",
+        "/api/public/rankings?limit=7",
+        "/api/public/videos/6f1c5a52-0000-4000-8000-000000000000",
+    ):
         first, second = site.get(path), site.get(path)
         assert [first.headers["x-cache"], second.headers["x-cache"]] == ["MISS", "HIT"]
         assert first.content == second.content
@@ -301,7 +340,7 @@ def test_the_old_answer_is_good_while_the_api_is_away_for_a_moment(host: Host, s
         assert (answer.status_code, answer.json()) == (200, [])
         assert answer.headers["x-cache"] in {"STALE", "UPDATING"}
     finally:
-        host.check_output("cd /run/rising-stars-api; mv 1.gone 1.sock; mv 2.gone 2.sock; sleep 1.5")
+        host.check_output("cd /run/rising-stars-api; mv 1.gone 1.sock; mv 2.gone 2.sock; sleep 2.5")
     site.get(path)
     time.sleep(0.5)
     assert site.get(path).headers["x-cache"] in {"HIT", "STALE"}
@@ -330,7 +369,10 @@ def test_a_flood_of_votes_from_one_address_is_slowed_and_others_are_not(site: ht
 
 def test_a_flood_of_sign_ins_is_slowed(site: httpx.Client) -> None:
     with ThreadPoolExecutor(8) as crowd:
-        asked = [crowd.submit(site.post, "/api/auth/login", json={}, headers={"X-Forwarded-For": "203.0.113.60"}) for _ in range(120)]
+        asked = [
+            crowd.submit(site.post, "/api/auth/login", json={}, headers={"X-Forwarded-For": "203.0.113.60"})
+            for _ in range(120)
+        ]
     answers = [one.result() for one in asked]
     assert {answer.status_code for answer in answers} == {422, 429}
     assert_refused_by_nginx(next(answer for answer in answers if answer.status_code == 429), 429)
@@ -367,22 +409,29 @@ def test_a_connection_outlives_the_balancers_idle_time(host: Host) -> None:
 
 def nginx_dump(host: Host) -> str:
     """The whole configuration as Nginx itself reads it."""
-    return host.check_output("setpriv --reuid www-data --regid www-data --clear-groups nginx -e stderr -T 2>/dev/null")
+    return str(host.check_output("nginx -T 2>/dev/null"))
 
 
 def test_gixy_finds_nothing(host: Host, tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text(nginx_dump(host))
     gixy = Path(sys.executable).with_name("gixy")
-    found = subprocess.run([gixy, "--format", "json", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False)
+    found = subprocess.run(  # noqa: S603 - our own program
+        [gixy, "--format", "json", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False
+    )
     assert json.loads(found.stdout) == [], found.stdout
     assert found.returncode == 0, found.stderr
+
+
+def test_an_operator_may_check_the_settings_as_root(host: Host) -> None:
+    nginx_dump(host)
+    assert host.check_output("find /var/lib/nginx /var/cache/nginx /run/nginx ! -user www-data") == ""
 
 
 def test_nothing_of_it_is_root_and_it_is_sandboxed(host: Host) -> None:
     assert {process.user for process in host.process.filter(comm="nginx")} == {"www-data"}
     told = host.check_output("systemd-analyze security --no-pager nginx.service | tail -1")
     assert float(told.split(":")[1].split()[0]) <= 2.0
-    assert host.run("systemd-analyze verify nginx.service").stderr == ""
+    assert host.run("systemd-analyze verify --man=no nginx.service").stderr == ""
 
 
 def test_wrong_settings_do_not_stop_it(host: Host, site: httpx.Client) -> None:
@@ -406,7 +455,9 @@ def test_it_comes_back_when_it_is_killed_and_when_it_is_restarted(host: Host, ad
 def test_a_stop_waits_for_a_request_under_way(host: Host, address: str) -> None:
     with socket.create_connection((address, 80), timeout=30) as peer:
         body = json.dumps({"email": "a@example.org", "password": "x"}).encode()
-        peer.sendall(f"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
+        peer.sendall(
+            f"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:-1]
+        )
         time.sleep(0.5)
         host.check_output("systemctl stop --no-block nginx; sleep 1")
         peer.sendall(body[-1:])
