@@ -134,8 +134,6 @@ def watch(
     send_logs(LogFormat.JSON, "INFO")
     with _refusing():
         metadata = Metadata(metadata_url)
-        if namespace:
-            measure_forever(CloudWatch(namespace, region=region), kind, [Path("/"), *(disk or [])])
         member = _hook(metadata.instance_id(), kind, group_prefix, hook)
         where = region or metadata.region()
         behind_balancer = kind is Kind.WEB
@@ -157,6 +155,8 @@ def watch(
 
         signal.signal(signal.SIGTERM, leave)
         signal.signal(signal.SIGINT, leave)
+        if namespace:
+            measure_forever(CloudWatch(namespace, region=region), kind, [Path("/"), *(disk or [])])
         watching.run()
 
 
