@@ -61,7 +61,8 @@ def configure(
     out: Annotated[Path, typer.Option(help="The environment file, for systemd.")],
     cache: Annotated[Path | None, typer.Option(help="The last good copy, for when AWS does not answer.")] = None,
     ca_bundle: Annotated[Path, typer.Option(help="What the database's certificate is verified by.")] = CA_BUNDLE,
-    work_dir: Annotated[Path | None, typer.Option(help="Where temporary files go.")] = None,
+    # The services' own folder, which this command names and need not be able to read.
+    work_dir: Annotated[Path | None, typer.Option(help="Where temporary files go.", readable=False)] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,

@@ -114,7 +114,7 @@ def test_what_was_said_before_there_was_a_copy_is_in_it(host: Host) -> None:
 def test_secrets_are_blotted_out_whoever_said_them(host: Host, text: str, secret: str) -> None:
     say(host, text)
     say(host, f"after {len(secret)} {text[:12]}")
-    wait_for(lambda: was_read(host, f"after {len(secret)} {text[:12]}") == 1)
+    wait_for(lambda: was_read(host, f"after {len(secret)} {text[:12]}") > 0)
     assert was_read(host, secret) == 0
     assert was_read(host, "geheim") == 0
     assert was_read(host, "[redacted]") > 0
