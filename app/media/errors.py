@@ -30,7 +30,7 @@ class WorkDirectoryFull(MediaError):
 
 
 class FfmpegMissing(MediaError):
-    """There is no FFmpeg on this machine, or it lacks a part the render needs; the text says what to do."""
+    """No FFmpeg can be started on this machine, or it lacks a part the render needs; the text says which."""
 
 
 class ArtworkMissing(MediaError):

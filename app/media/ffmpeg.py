@@ -47,6 +47,10 @@ _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
 """Words in FFmpeg's last lines that tell a fault of the surroundings from one of the clip."""
 
 
+_CONFINERS = ("setpriv: ", "prlimit: ")
+"""How the words begin of those who were to start FFmpeg confined, and could not: a clip has no part in it."""
+
+
 def find_ffmpeg(configured: Path | None) -> Path:
     """The FFmpeg to use: the configured one, else the system's, else that of the package imageio-ffmpeg.
 
@@ -95,7 +99,7 @@ class FfmpegJob:
             RenderTimedOut: the deadline passed.
             RenderKilled: a signal from outside, or no memory.
             WorkDirectoryFull: the disk is full.
-            FfmpegMissing: this FFmpeg lacks an encoder, a filter or an option.
+            FfmpegMissing: this FFmpeg lacks an encoder, a filter or an option, or could not be started confined.
             UnreadableClip: FFmpeg gave up for any other reason; the text holds its last words.
         """
         last_words: deque[str] = deque(maxlen=_KEPT_STDERR_LINES)
@@ -167,6 +171,8 @@ def raise_for_exit(code: int, last_words: str) -> None:
         return
     if code < 0 or code == _EXIT_AFTER_SIGNAL:
         raise RenderKilled(f"FFmpeg was ended by signal {-code if code < 0 else 'TERM or INT'}. {last_words}".strip())
+    if last_words.startswith(_CONFINERS):
+        raise FfmpegMissing(f"FFmpeg could not be started: {last_words}")
     for words, error in _CAUSES:
         if words in last_words:
             raise error(f"FFmpeg: {last_words}")
