@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -137,28 +138,28 @@ def watch(
         metadata = Metadata(metadata_url)
         member = _hook(metadata.instance_id(), kind, group_prefix, hook)
         where = region or metadata.region()
-        behind_balancer = kind is Kind.WEB
-        watching = Watch(
-            metadata,
-            Lifecycle(member, lambda: Aws(where, endpoint_url=endpoint_url).client("autoscaling")),
-            Leaving(
-                units=tuple(unit),
+        group = Lifecycle(member, lambda: Aws(where, endpoint_url=endpoint_url).client("autoscaling"))
+        leaving = Leaving(tuple(unit), heartbeat_seconds=heartbeat_seconds)
+        if kind is Kind.WEB:
+            leaving = replace(
+                leaving,
                 drain_file=drain_file,
-                balancer_seconds=balancer_seconds if behind_balancer else 0,
-                interrupted_seconds=interrupted_seconds if behind_balancer else 0,
-                heartbeat_seconds=heartbeat_seconds,
-            ),
-            interval_seconds=interval,
-        )
-
-        def leave(_signum: int, _frame: FrameType | None) -> None:
-            watching.stop()
-
-        signal.signal(signal.SIGTERM, leave)
-        signal.signal(signal.SIGINT, leave)
+                balancer_seconds=balancer_seconds,
+                interrupted_seconds=interrupted_seconds,
+            )
+        watching = Watch(metadata, group, leaving, interval_seconds=interval)
+        _stop_when_told(watching)
         if namespace:
             measure_forever(CloudWatch(namespace, region=region), kind, [Path("/"), *(disk or [])])
         watching.run()
+
+
+def _stop_when_told(watching: Watch) -> None:
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        watching.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
 
 
 def _hook(instance_id: str, kind: Kind, prefix: str, name: str | None) -> Hook:
