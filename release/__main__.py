@@ -30,6 +30,8 @@ import typer
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
+LATEST = DIST / "latest"
+"""The version that was built last: what a deployment publishes unless told otherwise."""
 CACHE = ROOT / "var" / "wheelhouse"
 
 KEPT_OF_WORKING_TREES = 6
@@ -91,6 +93,8 @@ def build(
             _keep_newest(unpack.glob("*-dirty-*"))
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     _write(target.with_name(target.name + ".sha256"), f"{digest}  {target.name}\n".encode())
+    if not working_tree:
+        _write(LATEST, f"{origin.version}\n".encode())
     typer.echo(f"{target.relative_to(ROOT)}  {target.stat().st_size / 1e6:.1f} MB  sha256 {digest}")
 
 

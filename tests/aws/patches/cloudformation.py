@@ -4,6 +4,8 @@ from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.flow_logs import FlowLogs
 
 from tests.aws.patches import restores
 
@@ -17,3 +19,11 @@ def refuse_empty_updates() -> None:
             raise ValidationError(stack.name, message="No updates are to be performed.")
 
     CloudFormationResponse._validate_different_update = validate
+
+
+@restores("DeleteStack deletes the stack's flow log")
+def delete_flow_logs_with_their_stack() -> None:
+    def delete(_cls: Any, resource_name: str, _json: Any, account_id: str, region_name: str, /, **_more: Any) -> None:
+        ec2_backends[account_id][region_name].delete_flow_logs([resource_name])
+
+    FlowLogs.delete_from_cloudformation_json = classmethod(delete)
