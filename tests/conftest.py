@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from app.config import Settings
 from demo.seaweedfs import SeaweedFS
 from tests import backends, sites
 from tests.backends import Cable, Postgres, Redis
 from tests.clips import make_clip
+from tests.ledger import opened
 from tests.machines import AwsOfTests, MetadataService, Systemctl, running_aws
 from tests.sites import Backend, Bucket, Home, Site, SiteMaker, unique
 
@@ -145,6 +147,21 @@ def new_home(
 def home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
     """What `site` and the sites of `make_site` share."""
     return new_home(backend)
+
+
+@pytest.fixture(scope="module")
+def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
+    """What the tests of one file share, and nobody else."""
+    return new_home(backend)
+
+
+@pytest.fixture
+def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Those of `own_home`, in this process's environment, with its database open: for tests that call the rules."""
+    for name, value in own_home.environment.items():
+        monkeypatch.setenv(name, value)
+    with opened(own_home) as opened_settings:
+        yield opened_settings
 
 
 @pytest.fixture(scope="session")

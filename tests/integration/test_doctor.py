@@ -3,7 +3,6 @@
 import hashlib
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,27 +15,20 @@ from app.showcase.doctor import Doctor, Finding
 from app.showcase.jobs import Output
 from app.storage.keys import original_key, poster_key, result_key
 from app.storage.s3 import S3Store
-from tests.ledger import add_clip, add_player, claim, job_of, opened
-from tests.sites import PROGRAMS, Backend, Home
+from tests.ledger import add_clip, add_player, claim, job_of
+from tests.sites import PROGRAMS, Home
 
 LONG_AGO = 100_000
 
 
-@pytest.fixture(scope="module")
-def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    return new_home(backend)
-
-
 @pytest.fixture
-def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    for name, value in own_home.bucket.environment.items():
-        monkeypatch.setenv(name, value)
+def settings(settings: Settings, own_home: Home) -> Settings:
+    """One worker is well, and the bucket is empty."""
     with own_home.bucket.client() as client:
         for key in own_home.bucket.stored_keys():
             client.delete_object(Bucket=own_home.bucket.name, Key=key)
-    with opened(own_home) as opened_settings:
-        presence.report("host:1", None)
-        yield opened_settings
+    presence.report("host:1", None)
+    return settings
 
 
 @pytest.fixture

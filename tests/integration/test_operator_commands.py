@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,7 @@ from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
 from app.showcase import jobs
 from tests.clips import make_clip
 from tests.ledger import add_clip, add_player, claim, job_of, opened
-from tests.sites import PROGRAMS, Backend, Home
-
-
-@pytest.fixture(scope="module")
-def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    return new_home(backend)
+from tests.sites import PROGRAMS, Home
 
 
 @pytest.fixture

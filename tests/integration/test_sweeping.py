@@ -3,7 +3,6 @@
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,14 @@ from app.db.database import db_now, read_now
 from app.db.models import IdempotencyKey, RefreshToken, Session, Video
 from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
 from app.storage.s3 import S3Store
-from tests.ledger import add_clip, add_player, opened
-from tests.sites import Backend, Home
-
-
-@pytest.fixture(scope="module")
-def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    return new_home(backend)
+from tests.ledger import add_clip, add_player
+from tests.sites import Home
 
 
 @pytest.fixture
-def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    for name, value in own_home.environment.items():
-        monkeypatch.setenv(name, value)
-    with opened(own_home) as opened_settings:
-        yield opened_settings.model_copy(update={"sweep_age_seconds": 0.0})
+def settings(settings: Settings) -> Settings:
+    """Everything is old enough to be swept."""
+    return settings.model_copy(update={"sweep_age_seconds": 0.0})
 
 
 @pytest.fixture

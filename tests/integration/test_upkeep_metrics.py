@@ -3,7 +3,6 @@
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,24 +18,11 @@ from app.telemetry.cloudwatch import CloudWatch
 from demo.ports import free_port
 from tasks.doorbell import HueyDoorbell
 from tasks.upkeep import Upkeep
-from tests.ledger import add_clip, claim, job_of, opened
+from tests.ledger import add_clip, claim, job_of
 from tests.machines import AwsOfTests
-from tests.sites import Backend, Home, unique
+from tests.sites import unique
 
 NAMES = {"BacklogPerWorker", "FailedJobs", "QueueAgeSeconds", "RenderSeconds", "WorkerHeartbeat"}
-
-
-@pytest.fixture(scope="module")
-def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    return new_home(backend)
-
-
-@pytest.fixture
-def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    for name, value in own_home.environment.items():
-        monkeypatch.setenv(name, value)
-    with opened(own_home) as opened_settings:
-        yield opened_settings
 
 
 def succeed(settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -22,8 +21,8 @@ from app.showcase.rendering import Renderer
 from app.showcase.verification import sweep_verification_accounts
 from app.storage.s3 import S3Store
 from tests.backends import Subprocess, wait_until
-from tests.ledger import add_clip, add_player, claim, opened
-from tests.sites import PROGRAMS, Backend, Home, Player, Site, SiteMaker, refusal, sign_up_form, unique
+from tests.ledger import add_clip, add_player, claim
+from tests.sites import PROGRAMS, Home, Player, Site, SiteMaker, refusal, sign_up_form, unique
 
 AN_HOUR_AND_MORE = 3700.0
 ROWS = (User, Session, RefreshToken, Video, Vote, Job, IdempotencyKey)
@@ -142,19 +141,6 @@ def test_nobody_else_may_delete_it_nor_may_it_delete_anybody_elses(site: Site, v
 
 
 # What is left of them
-
-
-@pytest.fixture(scope="module")
-def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    return new_home(backend)
-
-
-@pytest.fixture
-def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    for name, value in own_home.environment.items():
-        monkeypatch.setenv(name, value)
-    with opened(own_home) as opened_settings:
-        yield opened_settings
 
 
 def add_verifier(*, age: float = AN_HOUR_AND_MORE) -> uuid.UUID:

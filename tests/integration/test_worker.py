@@ -3,7 +3,7 @@
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from app.storage.s3 import S3Store
 from tests.backends import Subprocess, wait_until
 from tests.clips import make_clip
 from tests.ledger import add_clip, add_player, job_of, opened
-from tests.sites import PROGRAMS, Backend, Home, unique
+from tests.sites import PROGRAMS, Home, unique
 
 SLOW = {"RENDER_PRESET": "placebo"}
 """A render that takes longer than any of these tests looks at it."""
@@ -99,11 +99,6 @@ def command_line(process: psutil.Process) -> list[str]:
 
 def gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-
-
-@pytest.fixture(scope="module")
-def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    return new_home(backend)
 
 
 @pytest.fixture
