@@ -22,7 +22,8 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-unit test-integration test-roles test-hosts faults fuzz tested-on lint format lock release bench clean
+.PHONY: help setup demo serve test test-unit test-integration test-roles test-hosts faults fuzz tested-on
+.PHONY: lint format lock release bench clean
 .PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this table
@@ -37,7 +38,7 @@ demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path takes yo
 serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. PORT=8080
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
-test: tested-on ## Run every test, on real services (as root, it installs what is missing from Debian). PYTEST_ARGS=…
+test: tested-on ## Run the platform's tests, on real services (as root, it installs what is missing). PYTEST_ARGS=…
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz
 
 test-roles: tested-on ## Run the tests of the roles that call AWS, on moto (long)

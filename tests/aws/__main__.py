@@ -4,7 +4,7 @@
 
 Listens on 127.0.0.1 alone, unless told of another address (hosts of tests reach the one of their bridge). Every patch
 (`tests/aws/patches/`) names the AWS behaviour that it restores. `--record` notes each call as one JSON line:
-{"service", "operation", "writes"}.
+{"service", "operation", "caller", "writes"}.
 """
 
 import argparse

@@ -13,7 +13,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 READS = re.compile(r"(Describe|Get|List|Head|Lookup|Simulate|BatchGet|Filter|Estimate)")
-SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
+SIGNED = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
 
 
 class Call(NamedTuple):
@@ -24,6 +24,8 @@ class Call(NamedTuple):
 
     service: str
     operation: str
+    caller: str = ""
+    """The access key that signed it."""
 
     @property
     def writes(self) -> bool:
@@ -43,7 +45,7 @@ class Recorder:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         call = read_call(environ)
         if call is not None:
-            line = json.dumps({"service": call.service, "operation": call.operation, "writes": call.writes})
+            line = json.dumps({**call._asdict(), "writes": call.writes})
             with self._lock, self._record.open("a") as file:
                 file.write(line + "\n")
         return self._application(environ, start_response)
@@ -51,10 +53,10 @@ class Recorder:
 
 def read_call(environ: Environ) -> Call | None:
     """The call that a request makes; None for moto's own pages and what bears no signature."""
-    signed = SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
     if signed is None:
         return None
-    return Call(signed[1], _operation(environ))
+    return Call(signed[2], _operation(environ), caller=signed[1])
 
 
 def _operation(environ: Environ) -> str:

@@ -42,7 +42,7 @@ class Aws:
     def calls(self) -> list[Call]:
         """What was asked so far."""
         lines = self.record.read_text().splitlines() if self.record.exists() else []
-        return [Call(line["service"], line["operation"]) for line in map(json.loads, lines)]
+        return [Call(line["service"], line["operation"], line["caller"]) for line in map(json.loads, lines)]
 
     def hold_to_policies(self) -> None:
         """From now on, check signatures and judge each call by IAM's policies."""

@@ -17,6 +17,8 @@ from tests.roles.conftest import Aws
 from tests.roles.playbooks import REPOSITORY
 
 ENVIRONMENT = "rehearsal"
+MACHINES = "machines"
+"""The access key of the stand-in for machines, by which its calls are told from the operator's."""
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 
@@ -28,7 +30,7 @@ class Run:
     output: str
     seconds: float
     calls: list[Call] = field(repr=False)
-    """What AWS was asked meanwhile."""
+    """What the operator asked of AWS meanwhile."""
 
     @property
     def changed(self) -> int:
@@ -72,7 +74,8 @@ class Operator:
             text=True,
             check=False,
         )
-        return Run(done.returncode, done.stdout, time.monotonic() - began, self.aws.calls()[before:])
+        mine = [call for call in self.aws.calls()[before:] if call.caller != MACHINES]
+        return Run(done.returncode, done.stdout, time.monotonic() - began, mine)
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook that must end well."""
@@ -109,7 +112,8 @@ class Operator:
 def machines(aws: Aws, *options: str) -> Iterator[None]:
     """The stand-in for what machines report."""
     command = [sys.executable, "-m", "tests.aws.machines", "--endpoint", aws.endpoint, *options]
-    with subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **aws.env}) as process:
+    environment = {**os.environ, **aws.env, "AWS_ACCESS_KEY_ID": MACHINES}
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:
         try:
             yield
         finally:
