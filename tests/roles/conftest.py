@@ -20,6 +20,13 @@ from tests.roles.playbooks import REPOSITORY
 START_SECONDS = 60
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file together, for they share an AWS; a role's scenario has its own."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.stem != "test_molecule":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @dataclass(frozen=True)
 class Aws:
     """A running server of `tests.aws`, empty at first."""

@@ -145,7 +145,8 @@ def test_destroying_asks_for_the_environments_name(operator: Operator) -> None:
     refused = operator.run("destroy_infrastructure", confirm="production")
     assert refused.code != 0
     assert f"-e confirm={ENVIRONMENT}" in refused.output
-    assert refused.calls == []
+    # The inventory looks which machines there are before any play begins.
+    assert {call.operation for call in refused.calls} <= {"DescribeInstances"}
 
 
 @pytest.mark.usefixtures("first_run")
