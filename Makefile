@@ -22,7 +22,7 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-unit test-integration test-roles test-hosts faults fuzz tested-on
+.PHONY: help setup demo serve test test-platform test-unit test-integration test-roles test-hosts faults fuzz tested-on
 .PHONY: lint format lock release bench clean
 .PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
@@ -38,10 +38,12 @@ demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path takes yo
 serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. PORT=8080
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
-test: tested-on ## Run the platform's tests, on real services (as root, it installs what is missing). PYTEST_ARGS=…
+test: test-platform test-roles ## Run the tests, on real services (as root, it installs what is missing)
+
+test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=…
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz
 
-test-roles: tested-on ## Run the tests of the roles that call AWS, on moto (long)
+test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it. KILL_SEEDS="1 2 3"
 	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/roles
 
 test-hosts: tested-on ## Run the tests of the roles that configure a host, in containers (long; root)

@@ -1,11 +1,13 @@
 """What tests of roles start: an AWS of their own."""
 
 import json
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,34 @@ class Aws:
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """An AWS that the tests of one file share."""
-    folder, port = tmp_path_factory.mktemp("aws"), free_port()
+    with running_aws(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_aws(tmp_path: Path) -> Iterator[Aws]:
+    """An AWS of a test's own."""
+    with running_aws(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Stand-ins for a release: what AWS stores is bytes under a checksum, and no machine of these tests reads them."""
+    folder = tmp_path_factory.mktemp("release")
+    for name in ("bundle.tar.gz", "ca.pem"):
+        (folder / name).write_bytes(secrets.token_bytes(4096))
+    return {
+        "aws_release_version": "1.0.0",
+        "aws_release_bundle": str(folder / "bundle.tar.gz"),
+        "aws_release_ca_bundle": str(folder / "ca.pem"),
+    }
+
+
+@contextmanager
+def running_aws(folder: Path) -> Iterator[Aws]:
+    """The server, stopped by its process afterwards."""
+    port = free_port()
     record, endpoint = folder / "calls.jsonl", f"http://127.0.0.1:{port}"
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(

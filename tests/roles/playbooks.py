@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).with_name("ansible-playbook")
 
 
 def run_playbook(
@@ -14,7 +15,7 @@ def run_playbook(
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook against localhost, whatever comes of it; `env` is added to this process's own environment."""
     interpreter = f"ansible_python_interpreter={sys.executable}"
-    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", interpreter, *options, str(playbook)]
+    command = [str(PROGRAM), "-i", "localhost,", "-c", "local", "-e", interpreter, *options, str(playbook)]
     settings = {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **(env or {})}
     return subprocess.run(
         command, env={**os.environ, **settings}, cwd=REPOSITORY, capture_output=True, text=True, check=False

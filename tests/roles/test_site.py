@@ -20,19 +20,6 @@ CALLS_AT_MOST = 70
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Stand-ins for a release: what AWS stores is bytes under a checksum, and no machine of these tests reads them."""
-    folder = tmp_path_factory.mktemp("release")
-    for name in ("bundle.tar.gz", "ca.pem"):
-        (folder / name).write_bytes(secrets.token_bytes(4096))
-    return {
-        "aws_release_version": "1.0.0",
-        "aws_release_bundle": str(folder / "bundle.tar.gz"),
-        "aws_release_ca_bundle": str(folder / "ca.pem"),
-    }
-
-
-@pytest.fixture(scope="module")
 def verification_secret(aws: Aws) -> str:
     """Known beforehand, for the platform that stands in for the machines; a run must keep it."""
     secret = secrets.token_hex(24)

@@ -10,16 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.aws.recording import Call
 from tests.roles.conftest import Aws
-from tests.roles.playbooks import REPOSITORY
+from tests.roles.playbooks import PROGRAM, REPOSITORY
 
 ENVIRONMENT = "rehearsal"
 MACHINES = "machines"
 """The access key of the stand-in for machines, by which its calls are told from the operator's."""
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Operator:
 
     def run(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook to its end, whatever that is."""
-        before, began = len(self.aws.calls()), time.monotonic()
+        before, began = len(self._asked()), time.monotonic()
         done = subprocess.run(
             self._command(playbook, options, settings),
             cwd=REPOSITORY,
@@ -74,8 +72,7 @@ class Operator:
             text=True,
             check=False,
         )
-        mine = [call for call in self.aws.calls()[before:] if call.caller != MACHINES]
-        return Run(done.returncode, done.stdout, time.monotonic() - began, mine)
+        return Run(done.returncode, done.stdout, time.monotonic() - began, self._asked()[before:])
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook that must end well."""
@@ -85,7 +82,7 @@ class Operator:
 
     def kill_after(self, calls: int, playbook: str) -> None:
         """Start a playbook and kill it, with all that it started, once AWS was asked so many more times."""
-        before = len(self.aws.calls())
+        before = len(self._asked())
         with subprocess.Popen(
             self._command(playbook, (), {}),
             cwd=REPOSITORY,
@@ -94,14 +91,18 @@ class Operator:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         ) as process:
-            while process.poll() is None and len(self.aws.calls()) - before < calls:
+            while process.poll() is None and len(self._asked()) - before < calls:
                 time.sleep(0.05)
             assert process.poll() is None, f"the run was over before its call {calls}"
             os.killpg(process.pid, signal.SIGKILL)
 
+    def _asked(self) -> list[Call]:
+        """What AWS was asked, but by the stand-in for machines."""
+        return [call for call in self.aws.calls() if call.caller != MACHINES]
+
     def _command(self, playbook: str, options: tuple[str, ...], settings: dict[str, str]) -> list[str]:
         variables = [word for name, value in (self.settings | settings).items() for word in ("-e", f"{name}={value}")]
-        return [str(PLAYBOOK), "-i", f"inventory/{ENVIRONMENT}", f"playbooks/{playbook}.yml", *variables, *options]
+        return [str(PROGRAM), "-i", f"inventory/{ENVIRONMENT}", f"playbooks/{playbook}.yml", *variables, *options]
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""A run that was killed anywhere is simply run again. KILL_SEEDS="1 2 3" for more places than the one of every day."""
+
+import os
+import random
+
+import pytest
+
+from tests.roles.conftest import Aws
+from tests.roles.whole_site import Operator, machines
+
+pytestmark = pytest.mark.timeout(1200)
+SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "1").split()]
+STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
+CALLS_OF_A_FIRST_RUN = 300
+"""At least; the run is killed after some of them, wherever that is."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_killed_run_converges_when_run_again(seed: int, fresh_aws: Aws, released: dict[str, str]) -> None:
+    operator = Operator(fresh_aws, released)
+    with machines(fresh_aws):
+        operator.kill_after(random.Random(seed).randrange(CALLS_OF_A_FIRST_RUN), "site")  # noqa: S311 (a test's dice)
+        for step in STEPS:
+            operator.succeed(step)
+        assert [operator.succeed(step).changes for step in STEPS] == [[] for _ in STEPS]
