@@ -7,11 +7,16 @@ from typing import Self
 
 
 class Doorway:
-    """Passes on what comes to `address`, on the same port. A test may shut it, and open it again."""
+    """Passes on what comes to `address`. A test may shut it, and open it again.
 
-    def __init__(self, address: str, port: int) -> None:
+    Args:
+        behind: the port at 127.0.0.1 that it leads to; without, the same one.
+    """
+
+    def __init__(self, address: str, port: int, *, behind: int | None = None) -> None:
         self.address = address
         self.port = port
+        self._behind = behind or port
         self._passages: set[socket.socket] = set()
         self._listener: socket.socket | None = None
 
@@ -42,7 +47,7 @@ class Doorway:
             except OSError:
                 return
             try:
-                inside = socket.create_connection(("127.0.0.1", self.port))
+                inside = socket.create_connection(("127.0.0.1", self._behind))
             except OSError:
                 _end(outside)
                 continue

@@ -45,7 +45,7 @@ CHRONY = """\
 # The clock is this machine's: watched, not set.
 [Service]
 ExecStart=
-ExecStart=/usr/sbin/chronyd -F 1 -x
+ExecStart=!/usr/sbin/chronyd -F 1 -x
 """
 
 FILES = {

@@ -1,5 +1,6 @@
 """A network of our own for hosts: they reach each other and the services on the bridge; this machine reaches them."""
 
+import ipaddress
 import secrets
 from typing import Self
 
@@ -11,12 +12,18 @@ METADATA_ADDRESS = "169.254.169.254"
 
 
 class Network:
-    """A Podman network with a free subnet of 10.90.0.0/16; `bridge` is this machine's address in it."""
+    """A Podman network; `bridge` is this machine's address in it.
 
-    def __init__(self, name: str | None = None, *, owned_by: str | None = None) -> None:
+    Args:
+        subnet: its addresses, where no resolver listens: the caller brings one. Without, a free one of 10.90.0.0/16,
+            where hosts are found by their names.
+    """
+
+    def __init__(self, name: str | None = None, *, owned_by: str | None = None, subnet: str | None = None) -> None:
         self.name = name or f"rising-stars-{secrets.token_hex(3)}"
         self._owner = owned_by or owner()
-        self.number = self._create()
+        self.subnet = self._create_at(subnet) if subnet else self._create_anywhere()
+        self._attach_anchor()
 
     def __enter__(self) -> Self:
         return self
@@ -25,13 +32,9 @@ class Network:
         self.remove()
 
     @property
-    def subnet(self) -> str:
-        return f"10.90.{self.number}.0/24"
-
-    @property
     def bridge(self) -> str:
         """Where services listen that hosts are to reach."""
-        return f"10.90.{self.number}.1"
+        return self.address(1)
 
     @property
     def interface(self) -> str:
@@ -40,28 +43,34 @@ class Network:
 
     def address(self, host: int) -> str:
         """The address of the host with that number (3..254; 2 is the anchor's)."""
-        return f"10.90.{self.number}.{host}"
+        return str(ipaddress.ip_network(self.subnet)[host])
 
     def remove(self) -> None:
         """With all containers in it."""
         podman("network", "rm", "--force", "--time", "0", self.name)
 
-    def _create(self) -> int:
-        """Take the first free subnet. The bridge is there while somebody is attached, so an anchor is."""
-        number = next(filter(self._taken, range(1, 255)), None)
-        if number is None:
-            raise PodmanError("No subnet of 10.90.0.0/16 is free")
-        anchor = ["--name", f"{self.name}-anchor", "--network", self.name, "--ip", f"10.90.{number}.2"]
+    def _create_anywhere(self) -> str:
+        """Take the first free subnet."""
+        subnets = ipaddress.ip_network("10.90.0.0/16").subnets(new_prefix=24)
+        for subnet in map(str, list(subnets)[1:255]):
+            try:
+                self._create("--subnet", subnet)
+            except PodmanError as error:
+                if "already" not in str(error):
+                    raise
+            else:
+                return subnet
+        raise PodmanError("No subnet of 10.90.0.0/16 is free")
+
+    def _create_at(self, subnet: str) -> str:
+        self._create("--subnet", subnet, "--disable-dns")
+        return subnet
+
+    def _create(self, *options: str) -> None:
+        podman("network", "create", *options, "--label", f"{LABEL}={self._owner}", self.name)
+
+    def _attach_anchor(self) -> None:
+        """The bridge is there while somebody is attached."""
+        anchor = ["--name", f"{self.name}-anchor", "--network", self.name, "--ip", self.address(2)]
         labels = ["--label", f"{LABEL}={self._owner}"]
         podman("run", "--detach", *anchor, *labels, host_image(), "sleep", "infinity")
-        return number
-
-    def _taken(self, number: int) -> bool:
-        label = f"{LABEL}={self._owner}"
-        try:
-            podman("network", "create", "--subnet", f"10.90.{number}.0/24", "--label", label, self.name)
-        except PodmanError as error:
-            if "already" in str(error):
-                return False
-            raise
-        return True

@@ -30,11 +30,18 @@ class PodmanError(Exception):
 
 def require_podman() -> None:
     """Skip the test, in a sentence, where hosts cannot run."""
+    if missing := what_is_missing():
+        pytest.skip(missing)
+
+
+def what_is_missing() -> str | None:
+    """Why hosts cannot run here, in a sentence; None when they can."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if os.geteuid() != 0:
-        pytest.skip("Hosts run as Podman containers with systemd, which takes root: sudo make test-hosts")
+        return "Hosts run as Podman containers with systemd, which takes root: use sudo"
     if missing:
-        pytest.skip(f"Hosts need {', '.join(missing)}: run tests/services/install-packages as root")
+        return f"Hosts need {', '.join(missing)}: run tests/services/install-packages as root"
+    return None
 
 
 def podman(*arguments: str, given: bytes | None = None) -> str:

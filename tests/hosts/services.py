@@ -45,12 +45,13 @@ def running_database(network: Network, *names: str) -> Iterator[Database]:
     """A server that hosts reach by the bridge's address, and under `names`, which its certificate holds as well."""
     with backends.running_postgres() as server, tempfile.TemporaryDirectory(prefix="rising-stars-tls-") as folder:
         authority = Authority.create()
-        _speak_tls(server, Path(folder), authority, network.bridge, *names)
+        speak_tls(server, Path(folder), authority, network.bridge, *names)
         with Doorway(network.bridge, server.port) as doorway:
             yield Database(server, network.bridge, authority, doorway)
 
 
-def _speak_tls(server: Postgres, folder: Path, authority: Authority, *names: str) -> None:
+def speak_tls(server: Postgres, folder: Path, authority: Authority, *names: str) -> None:
+    """Let the server speak TLS from now on, with a certificate on these names; its files lie in `folder`."""
     issued = authority.issue(*names)
     user = next(filter(backends.user_exists, backends.UNPRIVILEGED_USERS))
     shutil.chown(folder, user)

@@ -4,7 +4,7 @@ import copy
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState
@@ -131,12 +131,15 @@ ACTIVE = ("Pending", "InProgress", "Cancelling", "RollbackInProgress")
 
 @dataclass
 class Refresh:
-    """An instance refresh. It goes one step on whenever somebody asks for it, and waits for no health.
+    """An instance refresh. It goes one step on whenever somebody asks for it.
 
-    Pending → InProgress, by when each machine that differs has been replaced → Successful, by when the group names the
-    new version. A version whose image does not exist cannot be launched: the refresh fails, and is rolled back when
-    AutoRollback says so.
+    Pending: new machines are launched beside the old → InProgress, until all of them are healthy → Successful: the old
+    are gone, and the group names the new version. A version whose image does not exist cannot be launched, and new
+    machines that are not healthy in time are given up: the refresh fails, and is rolled back when AutoRollback says so.
     """
+
+    patience_seconds: ClassVar[float] = 300
+    """How long new machines may take. AWS launches others in their place for an hour, at least."""
 
     group: FakeAutoScalingGroup
     version: LaunchTemplateVersion
@@ -148,37 +151,60 @@ class Refresh:
     started: datetime = field(default_factory=utcnow)
     ended: datetime | None = None
 
+    @staticmethod
+    def is_healthy(_instance_id: str) -> bool:
+        """Here nothing runs, so nothing is ill; where machines run, their plane knows better."""
+        return True
+
     def go_on(self) -> None:
         """One step."""
         match self.status:
             case "Pending":
-                self._replace_machines()
+                self._launch_new()
             case "InProgress":
-                self.group._set_launch_configuration("", self.configuration["LaunchTemplate"], None)
-                self._end("Successful")
+                self._wait_for_health()
             case "Cancelling":
                 self._end("Cancelled")
             case "RollbackInProgress":
-                before = self.version.template.get_version(self.group.launch_template_version)
-                self._replace_all_but(before)
+                self._retire(self._new())
                 self._end("RollbackSuccessful")
 
-    def _replace_machines(self) -> None:
-        if self.version.image_id in self.group.ec2_backend.amis:
-            self.status = "InProgress"
-            self._replace_all_but(self.version)
+    def _launch_new(self) -> None:
+        if self.version.image_id not in self.group.ec2_backend.amis:
+            self._give_up(f"Failed to launch machines: The image id '[{self.version.image_id}]' does not exist")
             return
-        self.reason = f"Failed to launch machines: The image id '[{self.version.image_id}]' does not exist"
+        self.status = "InProgress"
+        for _ in range(len(self._old())):
+            launch(self.group, self.version)
+        self.group.autoscaling_backend.update_attached_target_groups(self.group.name)
+
+    def _wait_for_health(self) -> None:
+        ill = [state.instance.id for state in self._new() if not self.is_healthy(state.instance.id)]
+        if not ill:
+            self._retire(self._old())
+            self.group._set_launch_configuration("", self.configuration["LaunchTemplate"], None)
+            self._end("Successful")
+        elif (utcnow() - self.started).total_seconds() > self.patience_seconds:
+            self._give_up(f"{', '.join(ill)} did not become healthy")
+
+    def _give_up(self, reason: str) -> None:
+        self.reason = reason
         if self.preferences.get("AutoRollback"):
             self.status = "RollbackInProgress"
         else:
             self._end("Failed")
 
-    def _replace_all_but(self, version: LaunchTemplateVersion) -> None:
-        for state in [each for each in self.group.instance_states if version_of(each) != str(version.number)]:
-            launch(self.group, version)
-            self.group.ec2_backend.terminate_instances([state.instance.id])
-            self.group.instance_states.remove(state)
+    def _new(self) -> list[InstanceState]:
+        return [each for each in self.group.instance_states if version_of(each) == str(self.version.number)]
+
+    def _old(self) -> list[InstanceState]:
+        return [each for each in self.group.instance_states if version_of(each) != str(self.version.number)]
+
+    def _retire(self, states: list[InstanceState]) -> None:
+        # Out of the group first: it replaces a member that goes.
+        self.group.instance_states = [each for each in self.group.instance_states if each not in states]
+        if states:
+            self.group.ec2_backend.terminate_instances([each.instance.id for each in states])
         self.group.autoscaling_backend.update_attached_target_groups(self.group.name)
 
     def _end(self, status: str) -> None:
@@ -187,7 +213,7 @@ class Refresh:
 
     def told(self) -> dict[str, Any]:
         """As DescribeInstanceRefreshes tells it."""
-        done = self.status in {"InProgress", "Successful"}
+        done = self.status == "Successful"
         return {
             "InstanceRefreshId": self.id,
             "AutoScalingGroupName": self.group.name,

@@ -6,6 +6,7 @@ from typing import Any
 from flask import request
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
 
 from tests.aws.patches import restores
 
@@ -28,6 +29,20 @@ def heed_conditions() -> None:
         return IAMPolicy(json.dumps({**policy, "Statement": in_force})).is_action_permitted(action, resource)
 
     FakeBucket.get_permission = judge
+
+
+@restores("PutObject keeps a SHA-256 that comes in its own header alone, as boto3 sends one that it is given")
+def keep_checksums() -> None:
+    moto_gets_checksum = S3Response._get_checksum
+
+    def get_checksum(self: S3Response, response_headers: dict[str, Any]) -> tuple[str, str | None]:
+        given = self.headers.get("x-amz-checksum-sha256")
+        if given is None or "x-amz-sdk-checksum-algorithm" in self.headers:
+            return moto_gets_checksum(self, response_headers)
+        response_headers["x-amz-checksum-sha256"] = given
+        return "SHA256", given
+
+    S3Response._get_checksum = get_checksum
 
 
 def holds(conditions: dict[str, dict[str, str]]) -> bool:
