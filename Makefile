@@ -12,6 +12,7 @@ PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
 SEED ?= 1
 MINUTES ?= 5
 COUNT ?= 540
+SCENARIO ?= core
 PREVIOUS ?= HEAD
 UV_VERSION := 0.13.9
 
@@ -22,8 +23,8 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-platform test-unit test-integration test-roles test-hosts faults fuzz tested-on
-.PHONY: lint format lock release bench clean
+.PHONY: help setup demo serve test test-platform test-unit test-integration test-roles test-hosts rehearse rehearse-down faults fuzz tested-on
+.PHONY: lint format lock release bench clean test-unpatched
 .PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this table
@@ -43,8 +44,11 @@ test: test-platform test-roles ## Run the tests, on real services (as root, it i
 test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=…
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz
 
-test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it. KILL_SEEDS="1 2 3"
+test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it. KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1 2 3"
 	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/roles
+
+test-unpatched: $(FOR_TESTS) ## Try every role on moto as it comes, and compare with tests/aws/README.md
+	@UNPATCHED=all exec $(BIN)/python -m pytest --numprocesses 2 tests/roles/test_unpatched.py
 
 test-hosts: tested-on ## Run the tests of the roles that configure a host, in containers (long; root)
 	@exec $(BIN)/python -m pytest --numprocesses 0 tests/hosts
@@ -54,6 +58,12 @@ test-unit: $(FOR_TESTS) ## Run the tests that need no service
 
 test-integration: tested-on ## Run the tests on real services
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/integration
+
+rehearse: tested-on ## Build, use and unbuild the whole site on this machine (root). SCENARIO=core, all or 3,7  KEEP=1
+	@exec $(BIN)/python -m tests.rehearsal run --scenario $(SCENARIO) $(if $(KEEP),--keep)
+
+rehearse-down: $(FOR_TESTS) ## Remove everything that a rehearsal made
+	@exec $(BIN)/python -m tests.rehearsal down
 
 faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m
 	@exec $(BIN)/python -m tests.faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
@@ -106,7 +116,7 @@ lock: .venv-uv/bin/uv ## Compile requirements/*.txt again from *.in (newer versi
 release: $(FOR_TESTS) ## Build the bundle of HEAD that hosts configure themselves from, into dist/
 	@exec $(BIN)/python -m release
 
-bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload or latency
+bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload, latency, site or boot (root)
 	@exec $(BIN)/python -m benchmarks $(ONLY)
 
 clean: ## Remove all that can be made again (not var/site, the data of `make serve`)

@@ -5,6 +5,7 @@ tasks that changed something, how many calls of AWS modules it took and how long
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -18,14 +19,8 @@ description:
     calls that asked AWS, and the time it took.
 """
 
-ASKS_AWS = (
-    "amazon.aws.",
-    "community.aws.",
-    "account_readiness",
-    "autoscaling_rollout",
-    "immutable_object",
-    "metric_alarms",
-)
+OWN_MODULES = tuple(path.stem for path in (Path(__file__).parents[1] / "modules").glob("*.py"))
+ASKS_AWS = ("amazon.aws.", "community.aws.", *OWN_MODULES)
 """How the names of modules begin that call AWS: the collections' and the project's own."""
 
 

@@ -3,8 +3,10 @@
 
 import base64
 import hashlib
+import io
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
@@ -14,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = """
 module: immutable_object
-short_description: Put a file at a key of an S3 bucket, once and for all
+short_description: Put a file or a text at a key of an S3 bucket, once and for all
 description:
-  - Puts a local file at a key where nothing is. A file that is there with the same SHA-256 is left alone; another one
-    is never replaced, and the task fails.
+  - Puts a local file, or a text, at a key where nothing is. What is there with the same SHA-256 is left alone; anything
+    else is never replaced, and the task fails.
   - One PUT with C(If-None-Match) and the checksum. Of two publishers at once one wins, and S3 refuses a file that was
     damaged on its way.
   - Needs C(s3:PutObject), C(s3:PutObjectTagging) and C(s3:GetObject) on the key, and C(s3:ListBucket) on the bucket, or
@@ -32,9 +34,12 @@ options:
     type: str
     required: true
   src:
-    description: The file, on the machine that runs the module. Up to 5 GiB, what S3 takes in one PUT.
+    description:
+      - The file, on the machine that runs the module. Up to 5 GiB, what S3 takes in one PUT. This, or O(content).
     type: path
-    required: true
+  content:
+    description: The text to put, instead of a file.
+    type: str
   sha256:
     description: What the file must be, 64 hexadecimal digits. Another file is refused before anything is asked of S3.
     type: str
@@ -59,6 +64,12 @@ EXAMPLES = """
     bucket: media
     key: releases/rising-stars-1.2.3.tar.gz
     src: dist/rising-stars-1.2.3.tar.gz
+
+- name: Ensure it is noted what was rolled out
+  immutable_object:
+    bucket: media
+    key: releases/rollouts/ami-0123456789abcdef0.json
+    content: "{{ rollout | to_json }}"
 """
 
 RETURN = """
@@ -94,10 +105,13 @@ def main() -> None:
         argument_spec={
             "bucket": {"type": "str", "required": True},
             "key": {"type": "str", "required": True, "no_log": False},
-            "src": {"type": "path", "required": True},
+            "src": {"type": "path"},
+            "content": {"type": "str"},
             "sha256": {"type": "str"},
             "tags": {"type": "dict", "default": {}},
         },
+        mutually_exclusive=[("src", "content")],
+        required_one_of=[("src", "content")],
         supports_check_mode=True,
     )
     s3 = module.client("s3", retry_decorator=AWSRetry.jittered_backoff())
@@ -110,23 +124,35 @@ def main() -> None:
             module.fail_json(msg=f"Somebody is writing {module.params['key']} just now. Run this again.")
     if there is not None and stored_sha256(there) != sha256:
         module.fail_json(msg=refusal(module, there, sha256))
-    size = Path(module.params["src"]).stat().st_size
+    with opened(module) as file:
+        size = file.seek(0, os.SEEK_END)
     result = {"bucket": module.params["bucket"], "key": module.params["key"], "sha256": sha256, "size_bytes": size}
     if there and there.get("VersionId"):
         result["version_id"] = there["VersionId"]
     module.exit_json(changed=changed, **result)
 
 
+def opened(module: Any) -> BinaryIO:
+    """The file, or the text as one."""
+    text = module.params.get("content")
+    return Path(module.params["src"]).open("rb") if text is None else io.BytesIO(text.encode())
+
+
+def source(module: Any) -> str:
+    """What is put, as a message calls it."""
+    return module.params["src"] or "the text given as content"
+
+
 def checksum(module: Any) -> str:
     """The file's SHA-256 in hexadecimal digits."""
     try:
-        with Path(module.params["src"]).open("rb") as file:
+        with opened(module) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         module.fail_json(msg=f"{module.params['src']} cannot be read: {error.strerror}.")
     wanted = module.params["sha256"]
     if wanted and wanted.lower() != sha256:
-        module.fail_json(msg=f"{module.params['src']} has the SHA-256 {sha256}, not {wanted}. It is not published.")
+        module.fail_json(msg=f"{source(module)} has the SHA-256 {sha256}, not {wanted}. It is not published.")
     return sha256
 
 
@@ -151,7 +177,7 @@ def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]
     place = {"Bucket": module.params["bucket"], "Key": module.params["key"]}
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
     try:
-        with Path(module.params["src"]).open("rb") as file:
+        with opened(module) as file:
             answer = s3.put_object(
                 **place,
                 Body=file,
@@ -163,7 +189,7 @@ def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]
     except is_boto3_error_code(OVERTAKEN):
         return look(module, s3), False
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"{module.params['src']} could not be put at s3://{'/'.join(place.values())}")
+        module.fail_json_aws(error, msg=f"{source(module)} could not be put at s3://{'/'.join(place.values())}")
     return {"ChecksumSHA256": digest, "VersionId": answer.get("VersionId")}, True
 
 
@@ -177,7 +203,7 @@ def refusal(module: Any, there: dict[str, Any], sha256: str) -> str:
     """Why the file is not published."""
     return (
         f"s3://{module.params['bucket']}/{module.params['key']} is there with the SHA-256"
-        f" {stored_sha256(there) or 'unknown to S3'}, and {module.params['src']} has {sha256}."
+        f" {stored_sha256(there) or 'unknown to S3'}, and {source(module)} has {sha256}."
         " What is published never changes: publish it under another version."
     )
 

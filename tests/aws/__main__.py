@@ -4,7 +4,7 @@
 
 Listens on 127.0.0.1 alone, unless told of another address (hosts of tests reach the one of their bridge). Every patch
 (`tests/aws/patches/`) names the AWS behaviour that it restores. `--record` notes each call as one JSON line:
-{"service", "operation", "caller", "writes"}.
+{"service", "operation", "caller", "writes"}. While it runs, it may be told to throttle (`tests/aws/throttling.py`).
 """
 
 import argparse
@@ -24,6 +24,7 @@ from werkzeug.serving import run_simple
 
 from tests.aws import patches
 from tests.aws.recording import Recorder
+from tests.aws.throttling import Throttle
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     arguments = parse()
     if not arguments.unpatched:
         patches.apply()
-    application: Any = DomainDispatcherApplication(create_backend_app)
+    application: Any = Throttle(DomainDispatcherApplication(create_backend_app))
     if arguments.record:
         application = Recorder(application, arguments.record)
     if arguments.pid_file:

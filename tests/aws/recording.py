@@ -4,16 +4,19 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 READS = re.compile(r"(Describe|Get|List|Head|Lookup|Simulate|BatchGet|Filter|Estimate)")
 SIGNED = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
+SECRET = re.compile(r"password|secret(string|binary)|userdata", re.IGNORECASE)
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Call(NamedTuple):
@@ -26,6 +29,8 @@ class Call(NamedTuple):
     operation: str
     caller: str = ""
     """The access key that signed it."""
+    parameters: Mapping[str, str] = NOTHING
+    """What it asks for, lists and structures spelled out (`Tags.1.Key`), without secrets. Empty for REST services."""
 
     @property
     def writes(self) -> bool:
@@ -56,18 +61,42 @@ def read_call(environ: Environ) -> Call | None:
     signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
     if signed is None:
         return None
-    return Call(signed[2], _operation(environ), caller=signed[1])
+    parameters = _parameters(environ)
+    known = {name: value for name, value in parameters.items() if not SECRET.search(name)}
+    return Call(signed[2], _operation(environ, parameters), signed[1], known)
 
 
-def _operation(environ: Environ) -> str:
+def _operation(environ: Environ, parameters: Mapping[str, str]) -> str:
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
         return str(target).rpartition(".")[2]
-    if "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", ""):
-        body = bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-        environ["wsgi.input"] = io.BytesIO(body)
-        action = parse_qs(body.decode(errors="replace")).get("Action")
-        if action:
-            return action[0]
+    if "Action" in parameters:
+        return parameters["Action"]
     query = environ.get("QUERY_STRING", "")
     return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}{'?' + query if query else ''}"
+
+
+def _parameters(environ: Environ) -> dict[str, str]:
+    kind = environ.get("CONTENT_TYPE", "")
+    if "x-www-form-urlencoded" in kind:
+        return dict(parse_qsl(_body(environ).decode(errors="replace")))
+    if "x-amz-json" in kind:
+        return dict(_spelled_out(json.loads(_body(environ) or b"{}"), ""))
+    return {}
+
+
+def _body(environ: Environ) -> bytes:
+    """Read, and left to be read again."""
+    body = bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _spelled_out(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """As the services that take forms spell it: positions count from one."""
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value, start=1)
+        for key, part in inner:
+            yield from _spelled_out(part, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, str(value)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,24 @@ import boto3
 import httpx
 import pytest
 
+from demo.ports import free_port
 from tests.aws.recording import Call
+from tests.aws.throttling import ORDERS, Order
 from tests.roles.playbooks import REPOSITORY
 
 START_SECONDS = 60
+SCENARIOS = ("test_molecule", "test_unpatched")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the mark below where pytest-xdist is not loaded, too."""
+    config.addinivalue_line("markers", "xdist_group(name): these tests run one after the other, in one process")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file together, for they share an AWS; a role's scenario has its own."""
     for item in items:
-        if item.path.parent == Path(__file__).parent and item.path.stem != "test_molecule":
+        if item.path.parent == Path(__file__).parent and item.path.stem not in SCENARIOS:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
@@ -51,7 +59,20 @@ class Aws:
     def calls(self) -> list[Call]:
         """What was asked so far."""
         lines = self.record.read_text().splitlines() if self.record.exists() else []
-        return [Call(line["service"], line["operation"], line["caller"]) for line in map(json.loads, lines)]
+        return [Call(*(line[name] for name in Call._fields)) for line in map(json.loads, lines)]
+
+    def throttle(self, *, after: int, refusals: int | None) -> None:
+        """Have the administrator's calls refused, as tests/aws/throttling.py says."""
+        order = Order(self.env["AWS_ACCESS_KEY_ID"], after, refusals)
+        httpx.post(f"{self.endpoint}{ORDERS}", json=asdict(order)).raise_for_status()
+
+    def throttled(self) -> list[Order]:
+        """What came of the orders to throttle, in their order."""
+        return [Order(**order) for order in httpx.get(f"{self.endpoint}{ORDERS}").raise_for_status().json()]
+
+    def serve_all(self) -> None:
+        """Throttle no more."""
+        httpx.delete(f"{self.endpoint}{ORDERS}").raise_for_status()
 
     def hold_to_policies(self) -> None:
         """From now on, check signatures and judge each call by IAM's policies."""
@@ -74,8 +95,12 @@ def fresh_aws(tmp_path: Path) -> Iterator[Aws]:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What a run is told of the release that it is to publish."""
+    return release_in(tmp_path_factory.mktemp("release"))
+
+
+def release_in(folder: Path) -> dict[str, str]:
     """Stand-ins for a release: what AWS stores is bytes under a checksum, and no machine of these tests reads them."""
-    folder = tmp_path_factory.mktemp("release")
     for name in ("bundle.tar.gz", "ca.pem"):
         (folder / name).write_bytes(secrets.token_bytes(4096))
     return {
@@ -105,12 +130,6 @@ def running_aws(folder: Path) -> Iterator[Aws]:
     finally:
         server.terminate()
         server.wait(timeout=10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

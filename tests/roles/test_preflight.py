@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.roles.conftest import Aws
-from tests.roles.playbooks import play, run_playbook
+from tests.roles.playbooks import REPOSITORY, play, run_playbook
 
 PLAY = """
 - hosts: localhost
@@ -160,3 +160,11 @@ def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: Aws) -> 
     assert "Not known: the quota L-1216C47A (vCPUs of On-Demand Standard instances)" in done.stdout + done.stderr
     said = refusal(playbook, aws, {})
     assert "AWS does not know these credentials" in said
+
+
+def test_a_rehearsal_is_not_run_in_aws_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    settings = REPOSITORY / "inventory" / "rehearsal" / "group_vars" / "all" / "site.yml"
+    done = run_playbook(REPOSITORY / "playbooks" / "provision_infrastructure.yml", "-e", f"@{settings}")
+    assert done.returncode == 2
+    assert "`make rehearse` sets AWS_ENDPOINT_URL" in done.stdout

@@ -9,6 +9,7 @@ import pytest
 from tests import sites
 from tests.aws.leftovers import leftovers
 from tests.roles.conftest import Aws
+from tests.roles.operator_policy import UNSEEN, unseen
 from tests.roles.whole_site import ENVIRONMENT, Operator, Run, machines
 from tests.sites import BRISK, GENEROUS, Home
 
@@ -147,3 +148,9 @@ def test_destroying_with_purge_leaves_nothing(operator: Operator, aws: Aws, monk
     assert aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
     again = operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
     assert again.changed == 0
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_operator_is_allowed_nothing_that_the_whole_story_did_not_need(operator: Operator) -> None:
+    explained = {action for actions in UNSEEN.values() for action in actions}
+    assert unseen((call for run in operator.runs for call in run.calls), ENVIRONMENT) == explained

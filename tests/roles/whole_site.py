@@ -2,22 +2,26 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+import psutil
+
 from tests.aws.recording import Call
+from tests.roles import operator_policy
 from tests.roles.conftest import Aws
 from tests.roles.playbooks import PROGRAM, REPOSITORY
 
 ENVIRONMENT = "rehearsal"
+STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
+"""What site.yml builds, and in which order. What it then verifies wants machines that run."""
 MACHINES = "machines"
-"""The access key of the stand-in for machines, by which its calls are told from the operator's."""
+"""The access key of the stand-in for machines: its calls are not the operator's."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Operator:
     aws: Aws
     settings: dict[str, str]
     """Extra variables of every run."""
+    runs: list[Run] = field(default_factory=list)
+    """Those that came to their end."""
 
     def run(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook to its end, whatever that is."""
@@ -72,12 +78,15 @@ class Operator:
             text=True,
             check=False,
         )
-        return Run(done.returncode, done.stdout, time.monotonic() - began, self._asked()[before:])
+        self.runs.append(Run(done.returncode, done.stdout, time.monotonic() - began, self._asked()[before:]))
+        return self.runs[-1]
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
-        """Run a playbook that must end well."""
+        """Run a playbook that must end well, and ask nothing that docs/operator-policy does not allow."""
         run = self.run(playbook, *options, **settings)
         assert run.code == 0, run.output[-8000:]
+        policies = operator_policy.FILES if settings.get("purge") == "true" else operator_policy.EVERY_DAY
+        assert operator_policy.refused(run.calls, ENVIRONMENT, policies) == []
         return run
 
     def kill_after(self, calls: int, playbook: str) -> None:
@@ -89,16 +98,16 @@ class Operator:
             env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
         ) as process:
             while process.poll() is None and len(self._asked()) - before < calls:
                 time.sleep(0.05)
             assert process.poll() is None, f"the run was over before its call {calls}"
-            os.killpg(process.pid, signal.SIGKILL)
+            kill_family(process.pid)
 
     def _asked(self) -> list[Call]:
-        """What AWS was asked, but by the stand-in for machines."""
-        return [call for call in self.aws.calls() if call.caller != MACHINES]
+        """What the operator asked of AWS."""
+        own = self.aws.env["AWS_ACCESS_KEY_ID"]
+        return [call for call in self.aws.calls() if call.caller == own]
 
     def _command(self, playbook: str, options: tuple[str, ...], settings: dict[str, str]) -> list[str]:
         variables = [word for name, value in (self.settings | settings).items() for word in ("-e", f"{name}={value}")]
@@ -107,6 +116,14 @@ class Operator:
     @property
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.aws.env, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+
+
+def kill_family(pid: int) -> None:
+    """Kill a process and all that descend from it. Ansible's workers have sessions of their own: no group holds all."""
+    parent = psutil.Process(pid)
+    for member in (parent, *parent.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
 
 
 @contextmanager

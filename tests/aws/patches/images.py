@@ -27,6 +27,33 @@ def tag_snapshots() -> None:
     AmiBackend.create_image = create_and_tag
 
 
+@restores("CreateImage keeps of the instance's volume its device, size, type, encryption and end in the image")
+def keep_what_the_volume_was() -> None:
+    create = AmiBackend.create_image
+    kept: dict[str, dict[str, Any]] = {}
+
+    def create_with_volume(self: AmiBackend, instance_id: str, *args: Any, **kwargs: Any) -> Ami:
+        image = create(self, instance_id, *args, **kwargs)
+        ((device, attached),) = image.instance.block_device_mapping.items()
+        volume = image.ec2_backend.volumes[attached.volume_id]
+        kept[image.ebs_snapshot.id] = {
+            "VolumeSize": volume.size,
+            "VolumeType": volume.volume_type,
+            "Encrypted": volume.encrypted,
+            "DeleteOnTermination": attached.delete_on_termination,
+        }
+        image.root_device_name = device
+        return image
+
+    def block_device_mappings(self: Ami) -> list[dict[str, Any]]:
+        snapshot = self.ebs_snapshot.id
+        volume = kept.get(snapshot, {"VolumeSize": 15, "VolumeType": "standard"})
+        return [{"DeviceName": self.root_device_name, "Ebs": {"SnapshotId": snapshot, **volume}}]
+
+    AmiBackend.create_image = create_with_volume
+    Ami.block_device_mappings = property(block_device_mappings)
+
+
 @restores("CreateImage refuses a name that another image of the account has: InvalidAMIName.Duplicate")
 def refuse_names_in_use() -> None:
     create = AmiBackend.create_image

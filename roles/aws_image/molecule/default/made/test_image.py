@@ -73,8 +73,19 @@ def test_the_builder_asks_for_signed_metadata_only(builders: list[Any]) -> None:
     assert options["HttpPutResponseHopLimit"] == 1
 
 
-def test_the_newest_three_releases_and_the_one_in_service_keep_their_image(images: dict[str, Any]) -> None:
-    assert sorted(images) == ["0.1.0", "0.3.0", "0.4.0", "0.5.0"]
+def test_the_builders_volume_was_gp3_and_encrypted_and_so_is_what_a_machine_starts_from(
+    images: dict[str, Any],
+) -> None:
+    (mapping,) = images["0.5.0"]["BlockDeviceMappings"]
+    volume = {key: value for key, value in mapping["Ebs"].items() if key != "SnapshotId"}
+    assert mapping["DeviceName"] == "/dev/xvda"
+    assert volume == {"VolumeType": "gp3", "Encrypted": True, "VolumeSize": 12, "DeleteOnTermination": True}
+
+
+def test_three_releases_keep_their_image_the_one_to_go_back_to_among_them_and_so_does_the_one_in_service(
+    images: dict[str, Any],
+) -> None:
+    assert sorted(images) == ["0.1.0", "0.2.0", "0.4.0", "0.5.0"]
 
 
 def test_an_image_takes_its_snapshot_along(images: dict[str, Any], snapshots: dict[str, Any]) -> None:

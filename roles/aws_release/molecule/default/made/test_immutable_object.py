@@ -18,6 +18,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 BUCKET = "rising-stars-molecule-media-123456789012-us-east-1"
 BUNDLE = f"releases/rising-stars-1.4.0-{hashlib.sha256(b'a bundle').hexdigest()[:12]}.tar.gz"
 NEW = "drafts/new.tar.gz"
+TEXT = "drafts/new.json"
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,9 @@ def moto_lets_pass(calls: str) -> None:
     urllib.request.urlopen(asked).close()  # noqa: S310
 
 
-def publish(src: Path, key: str, *flags: str, **options: str) -> dict[str, Any]:
+def publish(src: Path | None, key: str, *flags: str, **options: str) -> dict[str, Any]:
     """What the module answers."""
-    arguments = json.dumps({"bucket": BUCKET, "key": key, "src": str(src), **options})
+    arguments = json.dumps({"bucket": BUCKET, "key": key, **({"src": str(src)} if src else {}), **options})
     command = ["ansible", "localhost", "-c", "local", "-m", "immutable_object", "-a", arguments, *flags]
     environment = {
         **os.environ,
@@ -98,6 +99,14 @@ def test_what_is_published_is_never_replaced(s3: Any, other: Path, flags: tuple[
     assert answer["msg"].startswith(f"s3://{BUCKET}/{BUNDLE} is there with the SHA-256")
     assert "What is published never changes" in answer["msg"]
     assert content(s3, BUNDLE) == b"a bundle"
+
+
+def test_a_text_is_put_once_as_a_file_is(s3: Any) -> None:
+    assert [publish(None, TEXT, content="Bogotá")["changed"] for _ in range(2)] == [True, False]
+    assert content(s3, TEXT) == "Bogotá".encode()
+    answer = publish(None, TEXT, content="Cali")
+    s3.delete_object(Bucket=BUCKET, Key=TEXT)
+    assert "the text given as content has" in answer["msg"]
 
 
 def test_an_object_without_a_checksum_is_not_taken_for_ours(s3: Any, bundle: Path) -> None:

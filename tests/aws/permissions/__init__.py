@@ -1,0 +1,9 @@
+"""Which permissions AWS asks of who makes a call, and whether policies grant them.
+
+After the Service Authorization Reference, for the services that this project calls.
+"""
+
+from tests.aws.permissions.asked import Asked, Site
+from tests.aws.permissions.policies import Policies
+
+__all__ = ["Asked", "Policies", "Site"]

@@ -1,0 +1,154 @@
+"""Migrations leave code of the release before them working: they add, and take away only what nobody uses any more.
+
+A migration that takes something away says since which release nothing uses it: `UNUSED_SINCE = "1.4.0"`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import peewee
+import pytest
+from playhouse.migrations import Migration, Runner
+
+from app.db.migrating import MIGRATIONS
+
+RELEASE = re.compile(r"\d+\.\d+\.\d+")
+
+
+class Column(NamedTuple):
+    """A column as the database tells of it."""
+
+    kind: str
+    null: bool
+    has_default: bool
+
+
+class Schema(NamedTuple):
+    """What code relies on."""
+
+    tables: dict[str, dict[str, Column]]
+    """Table → column → what it is."""
+    unique: set[tuple[str, ...]]
+    """Table, and columns whose values no two rows share."""
+
+    @classmethod
+    def of(cls, db: peewee.Database) -> "Schema":
+        """The schema as the database tells of it."""
+        tables = {
+            table: {
+                column.name: Column(column.data_type.upper(), column.null, column.default is not None)
+                for column in db.get_columns(table)
+            }
+            for table in db.get_tables()
+        }
+        indexes = ((table, index) for table in tables for index in db.get_indexes(table))
+        return cls(tables, {(table, *index.columns) for table, index in indexes if index.unique})
+
+
+def contractions(folder: Path) -> dict[str, list[str]]:
+    """Migration → what of it code from before does not survive, in sentences."""
+    db = peewee.SqliteDatabase(":memory:")
+    runner = Runner(db, directory=str(folder))
+    found: dict[str, list[str]] = {}
+    before = Schema.of(db)
+    for migration in runner.migrations():
+        runner.up(migration.name)
+        after = Schema.of(db)
+        losses = [*lost(before, after), *newly_unique(before, after)]
+        if losses and not is_announced(migration):
+            found[migration.name] = losses
+        before = after
+    return found
+
+
+def lost(before: Schema, after: Schema) -> Iterator[str]:
+    """What was there and is not, or is not as it was; and what earlier code would have to fill in and does not know."""
+    for table, columns in before.tables.items():
+        now = after.tables.get(table)
+        if now is None:
+            yield f"{table} is gone"
+            continue
+        for name in columns.keys() - now.keys():
+            yield f"{table}.{name} is gone"
+        for name in columns.keys() & now.keys():
+            if (now[name].kind, now[name].null) != (columns[name].kind, columns[name].null):
+                yield f"{table}.{name} is another one"
+        for name in now.keys() - columns.keys():
+            if not now[name].null and not now[name].has_default:
+                yield f"{table}.{name} must be given, and has no default"
+
+
+def newly_unique(before: Schema, after: Schema) -> Iterator[str]:
+    """Columns of before in which earlier code may still write a value twice."""
+    for table, *columns in after.unique - before.unique:
+        if set(columns) <= before.tables.get(table, {}).keys():
+            yield f"{table} has each {', '.join(columns)} once only"
+
+
+def is_announced(migration: Migration) -> bool:
+    """Whether it says since which release nothing uses what it takes away."""
+    return bool(RELEASE.fullmatch(getattr(migration.load(), "UNUSED_SINCE", "")))
+
+
+def test_no_migration_takes_away_what_the_release_before_it_uses() -> None:
+    assert contractions(MIGRATIONS) == {}
+
+
+FIRST = """
+def up(migrator, db):
+    db.execute_sql("CREATE TABLE clips (id INTEGER PRIMARY KEY, title VARCHAR(200), city VARCHAR(9) NOT NULL)")
+"""
+
+
+def second(statement: str, *lines: str) -> str:
+    return "\n".join((*lines, "from peewee import *", "def up(migrator, db):", f"    {statement}", ""))
+
+
+@pytest.fixture
+def migrations(tmp_path: Path) -> Path:
+    (tmp_path / "0001_first.py").write_text(FIRST)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("db.execute_sql('DROP TABLE clips')", "clips is gone"),
+        ("migrator.migrate(migrator.drop_column('clips', 'title'))", "clips.title is gone"),
+        ("migrator.migrate(migrator.rename_column('clips', 'title', 'name'))", "clips.title is gone"),
+        ("migrator.migrate(migrator.rename_table('clips', 'films'))", "clips is gone"),
+        ("migrator.migrate(migrator.add_not_null('clips', 'title'))", "clips.title is another one"),
+        ("migrator.migrate(migrator.drop_not_null('clips', 'city'))", "clips.city is another one"),
+        ("migrator.migrate(migrator.alter_column_type('clips', 'city', TextField()))", "clips.city is another one"),
+        ("migrator.migrate(migrator.add_index('clips', ('title',), True))", "clips has each title once only"),
+        (
+            "migrator.migrate(migrator.add_column('clips', 'place', TextField(default='')))",
+            "clips.place must be given, and has no default",
+        ),
+    ],
+)
+def test_what_earlier_code_does_not_survive_is_found(migrations: Path, statement: str, told: str) -> None:
+    (migrations / "0002_second.py").write_text(second(statement))
+    assert told in contractions(migrations)["0002_second"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "db.execute_sql('CREATE TABLE votes (id INTEGER PRIMARY KEY)')",
+        "db.execute_sql('ALTER TABLE clips ADD COLUMN place TEXT')",
+        "db.execute_sql('ALTER TABLE clips ADD COLUMN is_new BOOLEAN NOT NULL DEFAULT FALSE')",
+        "migrator.migrate(migrator.add_index('clips', ('title',), False))",
+    ],
+)
+def test_what_only_adds_is_let_through(migrations: Path, statement: str) -> None:
+    (migrations / "0002_second.py").write_text(second(statement))
+    assert contractions(migrations) == {}
+
+
+def test_what_was_announced_may_go(migrations: Path) -> None:
+    drop = "migrator.migrate(migrator.drop_column('clips', 'title'))"
+    (migrations / "0002_second.py").write_text(second(drop, 'UNUSED_SINCE = "1.4.0"'))
+    assert contractions(migrations) == {}

@@ -1,0 +1,122 @@
+"""While a release rolls out, or back, code of two versions serves on one database, one queue and one bucket.
+
+The other version is the last code that did not know the newest migration: whoever adds a migration has it run beside
+the code before it.
+"""
+
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from app.db.migrating import MIGRATIONS
+from tests.backends import Postgres, Subprocess, wait_until
+from tests.sites import PROGRAMS, Backend, Home, Player, Site, running_site, unique
+
+ROOT = Path(__file__).parents[2]
+NEWEST = max(MIGRATIONS.glob("0*.py"))
+FAULT = re.compile(r'"level": "(error|critical)"|Traceback')
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def earlier_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The platform's packages without the newest migration."""
+    added = git("log", "-1", "--format=%H", "--diff-filter=A", "--", str(NEWEST))
+    commit = f"{added}^" if added else "HEAD"
+    folder = tmp_path_factory.mktemp("earlier")
+    try:
+        git("archive", f"--output={folder}/code.tar", commit, "app", "tasks")
+    except subprocess.CalledProcessError as error:
+        pytest.fail(f"The commit before {NEWEST.name} is not here: git fetch --unshallow.\n{error.stderr}")
+    subprocess.run(["tar", "--extract", f"--file={folder}/code.tar"], cwd=folder, check=True)
+    assert not (folder / NEWEST.relative_to(ROOT)).exists()
+    return folder
+
+
+@dataclass(frozen=True)
+class Versions:
+    """One database without a table, one queue, one bucket; and how both versions of the code run on them."""
+
+    earlier: Home
+    later: Home
+
+
+@pytest.fixture
+def versions(new_home: Callable[[Backend], Home], postgres: Postgres, earlier_code: Path) -> Versions:
+    home = new_home("production").with_settings(DATABASE_URL=postgres.url(postgres.create_database()))
+    return Versions(earlier=home.with_settings(PYTHONPATH=str(earlier_code)), later=home)
+
+
+def migrate(home: Home) -> str:
+    """What that code's own command says."""
+    log = home.folder / f"{unique('migrate')}.log"
+    command = Subprocess([str(PROGRAMS / "rising-stars"), "migrate"], log=log, environment=home.environment)
+    wait_until(lambda: not command.running, what="the migration's end")
+    assert command.stop() == 0, log.read_text()
+    return log.read_text()
+
+
+def assert_a_clip_goes_the_whole_way(clip: Path, by: Site, seen_by: Site) -> None:
+    """Somebody signs up and uploads there; somebody else votes here; both tell the same of it."""
+    player, voter = by.sign_up(city=unique("Tunja")), seen_by.sign_up()
+    answer = player.upload(clip)
+    assert answer.status_code == 201, answer.text
+    video_id = answer.json()["task_id"]
+    by.wait_until(player, video_id, "processed")
+    assert voter.vote(video_id).status_code == 200
+    assert elsewhere(voter, by).vote(video_id).status_code == 400
+    for site in (by, seen_by):
+        ranking = site.api.get("/api/public/rankings", params={"city": str(player.city)}).json()
+        assert [(row["username"], row["votes"]) for row in ranking] == [(player.username, 1)]
+        assert elsewhere(player, site).get(f"/api/videos/{video_id}").json()["votes"] == 1
+
+
+def elsewhere(player: Player, site: Site) -> Player:
+    """The same account and token, at the other version's API."""
+    return replace(player, site=site)
+
+
+def assert_no_error(*served: Site) -> None:
+    for site in served:
+        assert [line for line in site.log.splitlines() if FAULT.search(line)] == []
+
+
+def test_earlier_code_goes_on_while_the_schema_moves_on_and_later_code_joins_it(
+    versions: Versions, small_clip: Path
+) -> None:
+    assert NEWEST.stem not in migrate(versions.earlier)
+    with running_site(versions.earlier, with_worker=True) as earlier:
+        assert_a_clip_goes_the_whole_way(small_clip, earlier, earlier)
+        assert NEWEST.stem in migrate(versions.later)
+        assert_a_clip_goes_the_whole_way(small_clip, earlier, earlier)
+        with running_site(versions.later) as later:
+            assert_a_clip_goes_the_whole_way(small_clip, later, earlier)
+            assert_a_clip_goes_the_whole_way(small_clip, earlier, later)
+            assert_no_error(later)
+        for name in ("worker", "upkeep"):
+            earlier.processes[name].stop()
+        with running_site(versions.later, with_worker=True) as later:
+            assert_a_clip_goes_the_whole_way(small_clip, earlier, later)
+            assert_no_error(later)
+        assert_no_error(earlier)
+
+
+def test_earlier_code_comes_back_on_the_later_schema(versions: Versions, small_clip: Path) -> None:
+    migrate(versions.later)
+    with running_site(versions.later, with_worker=True) as later:
+        assert_a_clip_goes_the_whole_way(small_clip, later, later)
+        assert "nothing to do" in migrate(versions.earlier)
+        for name in ("worker", "upkeep"):
+            later.processes[name].stop()
+        with running_site(versions.earlier, with_worker=True) as earlier:
+            assert_a_clip_goes_the_whole_way(small_clip, earlier, later)
+            assert_a_clip_goes_the_whole_way(small_clip, later, earlier)
+            assert_no_error(earlier)
+        assert_no_error(later)

@@ -1,0 +1,131 @@
+"""What an operator is allowed (docs/operator-policy), against what runs of playbooks ask of AWS."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.aws.permissions import Asked, Policies, Site
+from tests.aws.recording import Call
+from tests.roles.playbooks import REPOSITORY
+
+FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
+EVERY_DAY: list[Path] = [file for file in FILES if file.stem != "purge"]
+PLACES = {"ACCOUNT": "123456789012", "REGION": "us-east-1", "DOMAIN": "example.com"}
+DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136693071363"}
+"""Images that others publish, in the AWS of tests."""
+
+
+def policies_of(environment: str, files: Iterable[Path] = FILES) -> Policies:
+    """With the placeholders filled in, as docs/deploy.md says."""
+    return Policies.read(files, {**PLACES, "ENVIRONMENT": environment})
+
+
+def asked_by(calls: Iterable[Call], environment: str) -> list[Asked]:
+    """Every permission that these calls need, in their order."""
+    tags = {"Project": "rising-stars", "Environment": environment}
+    site = Site(tags, f"/rising-stars/{environment}/", DEBIAN)
+    return [asked for call in calls for asked in site.asked(call)]
+
+
+def refused(calls: Iterable[Call], environment: str, files: Iterable[Path] = EVERY_DAY) -> list[str]:
+    """What the policies do not allow, of what these calls need."""
+    policies = policies_of(environment, files)
+    needed = {(asked.action, asked.resource): asked for asked in asked_by(calls, environment)}
+    return [f"{asked.action} on {asked.resource}" for asked in needed.values() if not policies.granting(asked)]
+
+
+def unseen(calls: Iterable[Call], environment: str) -> set[str]:
+    """Actions that the policies allow, and that these calls do not need."""
+    return policies_of(environment).actions() - {asked.action for asked in asked_by(calls, environment)}
+
+
+UNSEEN = {
+    "A module asks for it when a setting changes, or when somebody changed what is there": [
+        "autoscaling:AttachLoadBalancerTargetGroups",
+        "autoscaling:CancelInstanceRefresh",
+        "autoscaling:DeleteLifecycleHook",
+        "autoscaling:DeleteTags",
+        "autoscaling:DetachLoadBalancerTargetGroups",
+        "autoscaling:StartInstanceRefresh",
+        "ec2:AssociateIamInstanceProfile",
+        "ec2:CreateLaunchTemplateVersion",
+        "ec2:DeleteLaunchTemplateVersions",
+        "ec2:DeleteRoute",
+        "ec2:DeleteTags",
+        "ec2:DescribeIamInstanceProfileAssociations",
+        "ec2:ModifyInstanceMetadataOptions",
+        "ec2:ModifyLaunchTemplate",
+        "ec2:ModifySubnetAttribute",
+        "ec2:ReplaceIamInstanceProfileAssociation",
+        "ec2:ReplaceRoute",
+        "ec2:StartInstances",
+        "ec2:StopInstances",
+        "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+        "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+        "elasticloadbalancing:DeleteRule",
+        "elasticloadbalancing:ModifyListener",
+        "elasticloadbalancing:ModifyRule",
+        "elasticloadbalancing:ModifyTargetGroup",
+        "elasticloadbalancing:RemoveTags",
+        "elasticloadbalancing:SetRulePriorities",
+        "elasticloadbalancing:SetSecurityGroups",
+        "elasticloadbalancing:SetSubnets",
+        "iam:DetachRolePolicy",
+        "iam:UntagInstanceProfile",
+        "iam:UntagRole",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:UpdateRole",
+        "iam:UpdateRoleDescription",
+        "logs:TagLogGroup",
+        "logs:UntagLogGroup",
+        "rds:ModifyDBInstance",
+        "rds:ModifyDBSubnetGroup",
+        "rds:RemoveTagsFromResource",
+        "route53:AssociateVPCWithHostedZone",
+        "s3:PutBucketCORS",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:RestoreSecret",
+        "secretsmanager:UntagResource",
+        "secretsmanager:UpdateSecret",
+        "sns:GetSubscriptionAttributes",
+        "sns:Subscribe",
+        "sns:Unsubscribe",
+        "sns:UntagResource",
+        "ssm:RemoveTagsFromResource",
+    ],
+    "A module asks for it to keep or to delete snapshots": ["rds:CreateDBSnapshot", "rds:DeleteDBSnapshot"],
+    "Flow logs, off by default: CloudFormation makes them in the operator's name": [
+        "cloudformation:CreateStack",
+        "cloudformation:DeleteStack",
+        "cloudformation:DescribeStackEvents",
+        "cloudformation:GetTemplate",
+        "cloudformation:ListStackResources",
+        "cloudformation:TagResource",
+        "cloudformation:UpdateStack",
+        "ec2:CreateFlowLogs",
+        "ec2:DeleteFlowLogs",
+        "ec2:DescribeFlowLogs",
+        "logs:ListTagsForResource",
+    ],
+    "Sessions: configure_hosts.yml over Systems Manager, which moto does not have": [
+        "s3:DeleteObject",
+        "ssm:ResumeSession",
+        "ssm:StartSession",
+        "ssm:TerminateSession",
+        "ssmmessages:OpenDataChannel",
+    ],
+    "Reading by hand: the runbook's commands, and the dashboard": [
+        "autoscaling:DescribeScalingActivities",
+        "cloudtrail:LookupEvents",
+        "cloudwatch:GetMetricData",
+        "ec2:GetConsoleOutput",
+        "elasticloadbalancing:DescribeTargetHealth",
+        "logs:FilterLogEvents",
+        "rds:DescribeEvents",
+    ],
+    "AWS asks for it on its own account, or for what a request says in a header": [
+        "ec2:DescribeAvailabilityZones",
+        "iam:CreateServiceLinkedRole",
+        "s3:PutObjectTagging",
+    ],
+}
+"""Why a run of the whole site on the AWS of tests does not show that these are needed."""

@@ -1,0 +1,47 @@
+"""Flow logs are a CloudFormation stack, whose module writes a change set to find out what it would do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.roles.conftest import Aws
+from tests.roles.playbooks import play
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Ensure traffic is logged
+      ansible.builtin.include_role:
+        name: aws_network
+        tasks_from: flow_logs
+        rolespec_validate: false
+"""
+PLANNED = "The stack site-flow-logs would be made or changed."
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Path:
+    path = tmp_path / "flow_logs.yml"
+    path.write_text(PLAY)
+    return path
+
+
+def test_a_plan_tells_what_becomes_of_flow_logs_and_writes_nothing(playbook: Path, aws: Aws) -> None:
+    network = {
+        "aws_network_name": "site",
+        "aws_network_tags": {"Environment": "test"},
+        "aws_network_flow_logs": True,
+        "__aws_network_vpc": {"vpc": {"id": aws.client("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]}},
+    }
+    as_wanted = ("-e", json.dumps(network))
+    before = len(aws.calls())
+    assert PLANNED in play(playbook, "--check", *as_wanted, env=aws.env)
+    planned = aws.calls()[before:]
+    play(playbook, *as_wanted, env=aws.env)
+    before = len(aws.calls())
+    assert PLANNED not in play(playbook, "--check", *as_wanted, env=aws.env)
+    for changed in ("aws_network_flow_logs_retention_days=7", '{"aws_network_tags": {"Environment": "other"}}'):
+        assert PLANNED in play(playbook, "--check", *as_wanted, "-e", changed, env=aws.env)
+    assert [call for call in planned + aws.calls()[before:] if call.writes] == []

@@ -1,0 +1,66 @@
+"""Who a push reaches, as the inventories tell it from AWS, and how."""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.roles.conftest import Aws
+from tests.roles.playbooks import PROGRAM, REPOSITORY
+
+ENVIRONMENTS = ("production", "staging", "rehearsal")
+KINDS = ("web", "worker", "extra_worker", "builder")
+
+
+@pytest.fixture(scope="module")
+def machines(aws: Aws) -> dict[tuple[str, str], str]:
+    """One of each kind in each environment, by its id."""
+    ec2 = aws.client("ec2")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    made = {}
+    for environment in ENVIRONMENTS:
+        for kind in KINDS:
+            named = {"Project": "rising-stars", "Environment": environment, "Role": kind}
+            tags = [{"Key": key, "Value": value} for key, value in named.items()]
+            specification = [{"ResourceType": "instance", "Tags": tags}]
+            answer = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=specification)
+            made[environment, kind] = answer["Instances"][0]["InstanceId"]
+    return made
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_push_reaches_the_machines_of_its_environment_by_their_kind(
+    environment: str, aws: Aws, machines: dict[tuple[str, str], str]
+) -> None:
+    found = inventory(environment, aws)
+    for kind in KINDS:
+        (host,) = found[kind]["hosts"]
+        assert host == machines[environment, kind]
+    pushed_to = {machines[environment, kind] for kind in KINDS if kind != "builder"}
+    assert set(found["machines"]["hosts"]) == pushed_to
+    for host in pushed_to:
+        told = found["_meta"]["hostvars"][host]
+        assert machines[environment, plain(told["host_kind"])] == host == plain(told["ansible_host"])
+        assert told["ansible_connection"] == "amazon.aws.aws_ssm"
+
+
+def plain(told: dict[str, str]) -> str:
+    """A value of AWS, which Ansible marks so that nobody takes it for a template."""
+    return told["__ansible_unsafe"]
+
+
+def inventory(environment: str, aws: Aws) -> dict[str, Any]:
+    """As Ansible sees it."""
+    done = subprocess.run(
+        [str(PROGRAM.with_name("ansible-inventory")), "-i", f"inventory/{environment}", "--list"],
+        cwd=REPOSITORY,
+        env={**os.environ, **aws.env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told

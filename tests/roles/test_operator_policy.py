@@ -1,0 +1,181 @@
+"""The operator's policies: what they allow, what they do not, and that AWS takes them.
+
+That they allow what runs need is seen in every run of `whole_site.Operator`; that they allow no more, in test_site.py.
+"""
+
+import json
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+from tests.aws.permissions import Asked
+from tests.aws.permissions.policies import listed
+from tests.roles.operator_policy import EVERY_DAY, FILES, PLACES, policies_of
+from tests.roles.playbooks import REPOSITORY
+
+LARGEST_POLICY = 6144
+MOST_POLICIES = 10
+HERE = "us-east-1:123456789012"
+TAGS = {"aws:ResourceTag/Project": "rising-stars", "aws:ResourceTag/Environment": "staging"}
+NEW = {"aws:RequestTag/Project": "rising-stars", "aws:RequestTag/Environment": "staging"}
+FOREIGN_TAGS = {**TAGS, "aws:ResourceTag/Environment": "production"}
+
+READS = re.compile(r"\w+:(Describe|Get|List|Lookup)")
+WITHOUT_RESOURCES = {"route53:CreateHostedZone", "sns:Unsubscribe", "ssmmessages:OpenDataChannel"}
+"""Writes that AWS cannot limit to a resource."""
+
+OPERATIONS_OF = {
+    "cloudwatch": "cloudwatch",
+    "elasticloadbalancing": "elbv2",
+    "servicequotas": "service-quotas",
+}
+NO_OPERATION = {"iam:PassRole", "cloudformation:TagResource", "ssmmessages:OpenDataChannel"}
+"""Permissions that are no operation of their service's interface. Those of S3 are not named for its operations."""
+
+
+def documents() -> list[tuple[Path, dict[str, Any]]]:
+    return [(file, json.loads(file.read_text())) for file in FILES]
+
+
+def statements() -> list[dict[str, Any]]:
+    return [statement for _, document in documents() for statement in document["Statement"]]
+
+
+def test_the_policies_are_what_one_may_attach() -> None:
+    assert 0 < len(FILES) <= MOST_POLICIES
+    for file, document in documents():
+        assert set(document) == {"Version", "Statement"}
+        assert len(re.sub(r"\s", "", file.read_text())) <= LARGEST_POLICY - 100, f"{file.name}: a name may be long"
+    assert [sid for sid, count in Counter(one["Sid"] for one in statements()).items() if count > 1] == []
+
+
+def test_the_command_in_the_docs_fills_in_every_placeholder() -> None:
+    filled = dict(re.findall(r"s/([A-Z]+)/([^/]+)/g", (REPOSITORY / "docs" / "deploy.md").read_text()))
+    text = "".join(file.read_text() for file in FILES)
+    assert set(re.findall(r"\b[A-Z]{4,}\b", text)) == set(filled) == {*PLACES, "ENVIRONMENT"}
+
+
+def test_nothing_is_allowed_by_a_wildcard() -> None:
+    assert [action for one in statements() for action in listed(one["Action"]) if "*" in action] == []
+
+
+def test_only_reading_is_allowed_everywhere() -> None:
+    everywhere = {action for one in statements() if one["Resource"] == "*" for action in listed(one["Action"])}
+    assert {action for action in everywhere if not READS.match(action)} == WITHOUT_RESOURCES
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        action
+        for action in sorted(policies_of("staging").actions())
+        if action not in NO_OPERATION and not action.startswith("s3:")
+    ],
+)
+def test_aws_knows_the_action(action: str) -> None:
+    service, _, operation = action.partition(":")
+    assert operation in operations(OPERATIONS_OF.get(service, service))
+
+
+@cache
+def operations(service: str) -> list[str]:
+    return list(botocore.session.get_session().get_service_model(service).operation_names)
+
+
+ALLOWED = {
+    "a secret that runs need": Asked(
+        "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:rising-stars/staging/database-AbCdEf"
+    ),
+    "a session on its machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1", TAGS),
+    "a machine of its own": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new", NEW),
+    "its role, to a machine": Asked(
+        "iam:PassRole",
+        "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
+        {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    "the queue's name": Asked(
+        "route53:ChangeResourceRecordSets",
+        "arn:aws:route53:::hostedzone/Z1",
+        {"route53:ChangeResourceRecordSetsNormalizedRecordNames": "queue.staging.internal"},
+    ),
+}
+
+REFUSED = {
+    "a secret that no run reads": Asked(
+        "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:rising-stars/staging/jwt-AbCdEf"
+    ),
+    "production's secret": Asked(
+        "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:rising-stars/production/database-AbCdEf"
+    ),
+    "a session on production's machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1", FOREIGN_TAGS),
+    "a session on anybody's machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1"),
+    "the end of production's machine": Asked(
+        "ec2:TerminateInstances", f"arn:aws:ec2:{HERE}:instance/i-1", FOREIGN_TAGS
+    ),
+    "anybody's address": Asked("ec2:ReleaseAddress", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1"),
+    "the end of anybody's network": Asked("ec2:DeleteVpc", f"arn:aws:ec2:{HERE}:vpc/vpc-1"),
+    "a machine that bears no tags": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new"),
+    "an image of anybody's": Asked("ec2:RunInstances", "arn:aws:ec2:us-east-1::image/ami-1", {"ec2:Owner": "1"}),
+    "production's address, taken over by tags": Asked(
+        "ec2:CreateTags", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1", {**NEW, **FOREIGN_TAGS}
+    ),
+    "its machine, given to production by tags": Asked(
+        "ec2:CreateTags",
+        f"arn:aws:ec2:{HERE}:instance/i-1",
+        {**TAGS, "aws:RequestTag/Environment": "production"},
+    ),
+    "its role, to another service": Asked(
+        "iam:PassRole",
+        "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
+        {"iam:PassedToService": "lambda.amazonaws.com"},
+    ),
+    "production's role": Asked(
+        "iam:PassRole",
+        "arn:aws:iam::123456789012:role/rising-stars/production/rising-stars-production-web",
+        {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    "a user": Asked("iam:CreateUser", "arn:aws:iam::123456789012:user/backdoor"),
+    "an administrator's role": Asked("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/administrator"),
+    "production's database": Asked("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:rising-stars-production"),
+    "production's group": Asked(
+        "autoscaling:UpdateAutoScalingGroup",
+        f"arn:aws:autoscaling:{HERE}:autoScalingGroup:1:autoScalingGroupName/rising-stars-production-web",
+    ),
+    "a name that is not the site's": Asked(
+        "route53:ChangeResourceRecordSets",
+        "arn:aws:route53:::hostedzone/Z1",
+        {"route53:ChangeResourceRecordSetsNormalizedRecordNames": "www.example.com"},
+    ),
+    "a player's clip": Asked(
+        "s3:GetObject", "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1/unprocessed-videos/1.mp4"
+    ),
+}
+
+ONLY_TO_PURGE = {
+    "the end of a bucket": Asked("s3:DeleteBucket", "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1"),
+    "the end of a clip": Asked(
+        "s3:DeleteObject", "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1/unprocessed-videos/1.mp4"
+    ),
+    "the end of a snapshot": Asked("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:rising-stars-staging-final-1"),
+}
+
+
+@pytest.mark.parametrize("asked", ALLOWED.values(), ids=list(ALLOWED))
+def test_stagings_operator_may(asked: Asked) -> None:
+    assert policies_of("staging", EVERY_DAY).granting(asked)
+
+
+@pytest.mark.parametrize("asked", REFUSED.values(), ids=list(REFUSED))
+def test_stagings_operator_may_not(asked: Asked) -> None:
+    assert policies_of("staging").granting(asked) == []
+
+
+@pytest.mark.parametrize("asked", ONLY_TO_PURGE.values(), ids=list(ONLY_TO_PURGE))
+def test_what_nobody_can_bring_back_is_allowed_by_the_policy_for_purging_alone(asked: Asked) -> None:
+    assert policies_of("staging", EVERY_DAY).granting(asked) == []
+    assert policies_of("staging").granting(asked)

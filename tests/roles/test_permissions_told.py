@@ -1,0 +1,68 @@
+"""What READMEs and the runbook say of permissions, what modules ask for, and docs/operator-policy agree."""
+
+import re
+from pathlib import Path
+
+import ansible_collections
+import pytest
+
+from tests.roles.operator_policy import EVERY_DAY, UNSEEN, policies_of
+from tests.roles.playbooks import REPOSITORY
+
+NEEDS_NO_PERMISSION = {"GetCallerIdentity"}
+OF_ONES_OWN_KEY = {"CreateGrant", "DescribeKey", "GenerateDataKey"}
+NO_ACTION = {"PassedToService", "PostgreSQL", "StringEquals"}
+"""Words in READMEs that look like one."""
+
+
+def permissions_in_readme(role: Path) -> set[str]:
+    """The actions that the part "Permissions" of a role's README names."""
+    part = (role / "README.md").read_text().partition("\n## Permissions\n")[2].partition("\n## ")[0]
+    told = [line for line in part.splitlines() if '"Sid"' not in line]
+    return set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z]\w*)+\b", "\n".join(told))) - NO_ACTION
+
+
+@pytest.mark.parametrize("role", sorted(REPOSITORY.glob("roles/aws_*")), ids=lambda role: str(role.name))
+def test_a_role_needs_nothing_that_the_policies_do_not_name(role: Path) -> None:
+    allowed = {action.partition(":")[2] for action in policies_of("staging").actions()}
+    needed = permissions_in_readme(role)
+    assert needed
+    assert needed - allowed - NEEDS_NO_PERMISSION - OF_ONES_OWN_KEY == set()
+
+
+RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text()
+COMMANDS = sorted(set(re.findall(r"\baws ([a-z]\w*) ([a-z]+(?:-[a-z]+)*)", RUNBOOK)))
+SERVICES_OF_THE_CLI = {"elbv2": "elasticloadbalancing"}
+COMPOSED = {("logs", "tail"): "logs:FilterLogEvents"}
+"""Commands of the AWS CLI that are no operation."""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_of_the_runbook_is_allowed(command: tuple[str, str]) -> None:
+    service, operation = command
+    action = f"{SERVICES_OF_THE_CLI.get(service, service)}:{operation.title().replace('-', '')}"
+    allowed = {action.lower() for action in policies_of("staging", EVERY_DAY).actions()}
+    assert COMPOSED.get(command, action).lower() in allowed
+
+
+def sources() -> str:
+    """What this project's tasks and the modules that they call are written in."""
+    (collections, *_) = [Path(path) for path in ansible_collections.__path__]
+    tasks = [*REPOSITORY.glob("roles/aws_*/tasks/*.yml"), *REPOSITORY.glob("playbooks/**/*.yml")]
+    named = {name for file in tasks for name in re.findall(r"\b(amazon|community)\.aws\.(\w+)", file.read_text())}
+    files = [collections / space / "aws" / "plugins" / "modules" / f"{module}.py" for space, module in named]
+    files += [*collections.glob("amazon/aws/plugins/module_utils/**/*.py"), *REPOSITORY.glob("plugins/modules/*.py")]
+    return "\n".join(file.read_text() for file in files if file.exists())
+
+
+def test_what_modules_ask_for_at_times_is_in_their_source() -> None:
+    text = sources()
+    claimed = [action for reason, actions in UNSEEN.items() if reason.startswith("A module") for action in actions]
+    assert claimed
+    assert [action for action in claimed if not re.search(rf"\b{snake_case(action)}\b", text)] == []
+
+
+def snake_case(action: str) -> str:
+    """As boto3 calls an operation."""
+    name = action.partition(":")[2]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

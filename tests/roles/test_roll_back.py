@@ -1,0 +1,144 @@
+"""A release goes out, another one takes its place, and comes off again. One AWS for all: the order is the story."""
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.roles.conftest import Aws, release_in
+from tests.roles.surroundings import provide
+from tests.roles.whole_site import Operator, Run, machines
+
+pytestmark = pytest.mark.timeout(900)
+RUNNING = {"Name": "instance-state-name", "Values": ["pending", "running"]}
+
+
+class Machine(NamedTuple):
+    """What a machine was started from."""
+
+    image_id: str
+    user_data: str
+
+
+@pytest.fixture(scope="module")
+def operator(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """Two releases are at hand, told apart by their bundles; which one is meant, each run says."""
+    folder = tmp_path_factory.mktemp("releases")
+    settings = release_in(folder)
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        (folder / f"{version}.tar.gz").write_text(f"the bundle of {version}")
+    provide(aws)
+    bundle = str(folder / "{{ aws_release_version }}.tar.gz")
+    with machines(aws):
+        yield Operator(aws, {"aws_release_ca_bundle": settings["aws_release_ca_bundle"], "aws_release_bundle": bundle})
+
+
+def roll(operator: Operator, version: str) -> Run:
+    return operator.succeed("roll_release", aws_release_version=version)
+
+
+def running(aws: Aws, role: str) -> set[Machine]:
+    """What the machines of one kind were started from."""
+    ec2 = aws.client("ec2")
+    found = ec2.describe_instances(Filters=[{"Name": "tag:Role", "Values": [role]}, RUNNING])
+    return {
+        Machine(instance["ImageId"], user_data_of(ec2, instance["InstanceId"]))
+        for reservation in found["Reservations"]
+        for instance in reservation["Instances"]
+    }
+
+
+def user_data_of(ec2: Any, instance_id: str) -> str:
+    told = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
+    return base64.b64decode(told["UserData"]["Value"]).decode()
+
+
+def site(aws: Aws) -> dict[str, set[Machine]]:
+    return {role: running(aws, role) for role in ("web", "worker")}
+
+
+def release_of(machine: Machine) -> str:
+    """The release that its user data fetch."""
+    (release,) = re.findall(r'RELEASE, BUCKET = "[^"]+", "([^"]+)"', machine.user_data)
+    return str(release)
+
+
+@pytest.fixture(scope="module")
+def first(aws: Aws, operator: Operator) -> dict[str, set[Machine]]:
+    """The site with 1.0.0 alone."""
+    roll(operator, "1.0.0")
+    return site(aws)
+
+
+@pytest.fixture(scope="module")
+def second(aws: Aws, operator: Operator, first: dict[str, set[Machine]]) -> dict[str, set[Machine]]:
+    """The site after 1.1.0 took over from 1.0.0."""
+    refused = operator.run("roll_back")
+    assert refused.code != 0
+    assert "nothing was in service before 1.0.0" in said(refused)
+    roll(operator, "1.1.0")
+    after = site(aws)
+    assert not first["web"] & after["web"]
+    assert not first["worker"] & after["worker"]
+    return after
+
+
+def said(run: Run) -> str:
+    """What it printed, in one line, so that no line break of Ansible's comes in between."""
+    return " ".join(run.output.split())
+
+
+@pytest.mark.usefixtures("second")
+def test_a_plan_of_going_back_says_where_to_and_writes_nothing(operator: Operator) -> None:
+    plan = operator.succeed("roll_back", "--check")
+    assert "Goes back from release 1.1.0 to 1.0.0" in said(plan)
+    assert plan.writes == {}
+
+
+@pytest.mark.usefixtures("second")
+def test_a_release_that_is_not_kept_is_refused_and_those_that_are_kept_are_named(operator: Operator) -> None:
+    refused = operator.run("roll_back", version="0.9.0")
+    assert refused.code != 0
+    assert "Release 0.9.0 is not kept" in said(refused)
+    assert "which are kept: 1.0.0, 1.1.0." in said(refused)
+    assert refused.writes == {}
+
+
+def test_going_back_brings_image_and_user_data_of_the_release_before_to_every_machine(
+    operator: Operator, aws: Aws, first: dict[str, set[Machine]], second: dict[str, set[Machine]]
+) -> None:
+    assert {release_of(machine) for machine in second["web"] | second["worker"]} == {"1.1.0"}
+    back = operator.succeed("roll_back")
+    assert site(aws) == first
+    assert {release_of(machine) for machine in first["web"] | first["worker"]} == {"1.0.0"}
+    assert "roll forward again" in said(back)
+
+
+@pytest.mark.usefixtures("second")
+def test_once_undone_a_roll_out_is_not_undone_again(
+    operator: Operator, aws: Aws, first: dict[str, set[Machine]]
+) -> None:
+    again = operator.succeed("roll_back")
+    assert again.changed == 0
+    assert "Release 1.0.0 is in service" in said(again)
+    assert site(aws) == first
+
+
+def test_rolling_out_again_goes_forward(operator: Operator, aws: Aws, second: dict[str, set[Machine]]) -> None:
+    roll(operator, "1.1.0")
+    assert site(aws) == second
+
+
+def test_a_release_whose_machines_do_not_come_up_leaves_the_web_group_alone_and_one_command_mends_the_worker(
+    operator: Operator, aws: Aws, second: dict[str, set[Machine]]
+) -> None:
+    failed = operator.run("roll_release", aws_release_version="1.2.0", aws_web_fleet_image_id="ami-0000000000000dead")
+    assert failed.code != 0
+    assert "the refresh ended as RollbackSuccessful" in said(failed)
+    half_way = site(aws)
+    assert half_way["web"] == second["web"]
+    assert {release_of(machine) for machine in half_way["worker"]} == {"1.2.0"}
+    operator.succeed("roll_back")
+    assert site(aws) == second

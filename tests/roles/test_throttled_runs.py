@@ -1,0 +1,79 @@
+"""AWS throttles in the middle of a run. THROTTLE_SEEDS="1 2 3" for more places than those of every day."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.roles.conftest import Aws
+from tests.roles.playbooks import REPOSITORY, play
+from tests.roles.whole_site import STEPS, Operator, machines
+
+pytestmark = pytest.mark.timeout(1800)
+SEEDS = [int(seed) for seed in os.environ.get("THROTTLE_SEEDS", "1").split()]
+BRIEFLY = 5
+"""Refusals that every module outlasts, also of a service whose refusals it does not retry itself."""
+PLAY = f"""
+- hosts: localhost
+  gather_facts: false
+  vars_files: ["{REPOSITORY}/playbooks/vars/site.yml"]
+  environment: "{{{{ site_aws_environment }}}}"
+  roles: [aws_secrets]
+"""
+WORDS = {"ec2": "RequestLimitExceeded", "s3": "SlowDown"}
+"""By what a service names it; all others speak of throttling."""
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("ec2", "describe_vpcs", "RequestLimitExceeded"),
+        ("s3", "list_buckets", "SlowDown"),
+        ("iam", "list_roles", "Throttling"),
+        ("route53", "list_hosted_zones", "Throttling"),
+        ("cloudwatch", "describe_alarms", "Throttling"),
+        ("ssm", "describe_parameters", "ThrottlingException"),
+    ],
+)
+def test_each_service_refuses_in_its_own_words(
+    service: str, operation: str, code: str, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    call = getattr(aws.client(service), operation)
+    aws.throttle(after=1, refusals=1)
+    call()
+    with pytest.raises(ClientError) as refused:
+        call()
+    call()
+    assert refused.value.response["Error"]["Code"] == code
+
+
+def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws: Aws, tmp_path: Path) -> None:
+    playbook = tmp_path / "secrets.yml"
+    playbook.write_text(PLAY)
+    # The inventory asks EC2 once, and the role nobody but Secrets Manager.
+    aws.throttle(after=2, refusals=BRIEFLY)
+    play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), env=aws.env)
+    order = aws.throttled()[-1]
+    assert (order.service, order.refused) == ("secretsmanager", BRIEFLY)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_outlasts_a_short_throttling_fails_by_a_long_one_and_converges_when_run_again(
+    seed: int, fresh_aws: Aws, released: dict[str, str]
+) -> None:
+    operator, dice = Operator(fresh_aws, released), random.Random(seed)  # noqa: S311 (a test's dice)
+    fresh_aws.throttle(after=dice.randrange(10, 100), refusals=BRIEFLY)
+    fresh_aws.throttle(after=dice.randrange(100, 300), refusals=None)
+    with machines(fresh_aws):
+        throttled = operator.run("site")
+        short, long = fresh_aws.throttled()
+        assert short.refused == BRIEFLY
+        assert throttled.code != 0
+        assert WORDS.get(long.service, "Throttling") in throttled.output, throttled.output[-8000:]
+        fresh_aws.serve_all()
+        for step in STEPS:
+            operator.succeed(step)
+        assert [operator.succeed(step).changed for step in STEPS] == [0] * len(STEPS)

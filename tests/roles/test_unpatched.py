@@ -1,0 +1,50 @@
+"""What moto can do as it comes, by the table in tests/aws/README.md. UNPATCHED=all tries every role, at length."""
+
+import importlib
+import os
+import pkgutil
+import re
+from itertools import chain
+
+import pytest
+
+from tests.aws import patches
+from tests.roles.playbooks import REPOSITORY
+from tests.roles.scenarios import ROLES, run_scenario
+
+README = (REPOSITORY / "tests/aws/README.md").read_text()
+FATES = dict(re.findall(r"^\| (aws_\w+) \| (passes|fails at `.+?`) \|", README, re.MULTILINE))
+"""Role → what comes of its scenario on moto as it comes."""
+TRIED = ROLES if os.environ.get("UNPATCHED") == "all" else ["aws_parameters"]
+
+
+def behaviours() -> set[str]:
+    """What the patches restore, in their words."""
+    for module in pkgutil.iter_modules(patches.__path__, f"{patches.__name__}."):
+        importlib.import_module(module.name)
+    return set(patches.restored)
+
+
+def test_the_table_names_every_role() -> None:
+    assert sorted(FATES) == ROLES
+
+
+def test_the_list_names_every_patch_and_no_other() -> None:
+    listed = re.findall(r"^- (.+) \(`\w+`\)$", README, re.MULTILINE)
+    assert sorted(listed) == sorted(behaviours())
+
+
+def fate(output: str) -> str:
+    """Where a scenario failed: the first task or test to do so."""
+    tests = re.findall(r"^FAILED \S+::(\w+)", output, re.MULTILINE)
+    again = re.findall(r"^\*  => (?:\w+ : )?(.+)$", output, re.MULTILINE)
+    until_failure = re.split(r"^(?:fatal|failed): ", output, maxsplit=1, flags=re.MULTILINE)[0]
+    tasks = reversed(re.findall(r"^TASK \[(?:\w+ : )?(.+)\] \*", until_failure, re.MULTILINE))
+    return f"fails at `{next(chain(tests, again, tasks))}`"
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("role", TRIED)
+def test_a_role_fares_on_moto_as_it_comes_as_the_table_says(role: str) -> None:
+    run = run_scenario(role, MOTO_UNPATCHED="1")
+    assert (fate(run.stdout) if run.returncode else "passes") == FATES[role], run.stdout[-12_000:]

@@ -1,0 +1,100 @@
+"""Where the way back leads (playbooks/vars/releases.yml), for what was rolled out and what is in service."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.roles.playbooks import REPOSITORY, play
+
+PLAY = f"""
+- hosts: localhost
+  gather_facts: false
+  vars_files: ["{REPOSITORY}/playbooks/vars/releases.yml"]
+  tasks:
+    - ansible.builtin.copy:
+        dest: "{{{{ answer }}}}"
+        content: "{{{{ lookup('ansible.builtin.vars', asked) }}}}"
+        mode: "0600"
+"""
+KEPT = ("1.0.0", "1.1.0", "1.2.0")
+
+
+def found(in_service: str | None) -> dict[str, Any]:
+    """As tasks/read_releases.yml finds it: three releases are kept, and the web group is at one of them."""
+    images = [
+        {"image_id": f"ami-{release}", "tags": {"Release": release, "Rollout": f"releases/rollouts/{release}.json"}}
+        for release in KEPT
+    ]
+    version = {"version_number": 7, "launch_template_data": {"image_id": f"ami-{in_service}"}}
+    template = {"launch_template_id": "lt-1", "latest_version_number": 9, "default_version_number": 1}
+    group = {"launch_template": {"launch_template_id": "lt-1", "version": "7"}}
+    return {
+        "__site_images": {"images": images},
+        "__site_groups": {"results": [group] if in_service else []},
+        "__site_templates": {"launch_templates": [{**template, "versions": [version]}]},
+    }
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Any:
+    """What one of the variables says."""
+
+    def answer(asked: str, in_service: str | None, noted: dict[str, str], **settings: Any) -> str:
+        playbook, told = tmp_path / "ask.yml", tmp_path / "told"
+        playbook.write_text(PLAY)
+        facts = {**found(in_service), "__site_rollout": noted, "asked": asked, "answer": str(told), **settings}
+        play(playbook, "-e", json.dumps(facts))
+        return told.read_text()
+
+    return answer
+
+
+NEWEST = {"release": "1.2.0", "before": "1.1.0"}
+
+
+@pytest.mark.parametrize(
+    ("in_service", "noted", "rolled", "before"),
+    [
+        pytest.param(None, {}, "1.0.0", "", id="the first release of all"),
+        pytest.param("1.0.0", {"release": "1.0.0", "before": ""}, "1.1.0", "1.0.0", id="the next one"),
+        pytest.param("1.2.0", NEWEST, "1.2.0", "1.1.0", id="the same one, baked anew"),
+        pytest.param("1.1.0", NEWEST, "1.3.0", "1.1.0", id="the next one after one that failed"),
+        pytest.param("1.0.0", {}, "1.0.0", "", id="one that was in service before anybody noted"),
+    ],
+)
+def test_a_roll_out_takes_over_from_what_was_in_service(
+    ask: Any, in_service: str | None, noted: dict[str, str], rolled: str, before: str
+) -> None:
+    assert ask("__site_before", in_service, noted, aws_release_result={"version": rolled}) == before
+
+
+@pytest.mark.parametrize("in_service", ["1.2.0", "1.1.0"])
+def test_the_newest_roll_out_is_undone_and_once_undone_it_stays_so(ask: Any, in_service: str) -> None:
+    assert ask("__site_back_problem", in_service, NEWEST) == ""
+    assert ask("__site_back_to", in_service, NEWEST) == "1.1.0"
+
+
+@pytest.mark.parametrize(
+    ("in_service", "noted", "told"),
+    [
+        (None, {}, "Nothing is in service here"),
+        ("1.0.0", {}, "nothing was in service before 1.0.0"),
+        (
+            "1.0.0",
+            NEWEST,
+            "say which one you mean. -e version=… takes one of these, which are kept: 1.0.0, 1.1.0, 1.2.0.",
+        ),
+        ("1.2.0", {"release": "1.2.0", "before": "0.9.0"}, "Release 0.9.0 is not kept"),
+    ],
+)
+def test_where_no_way_leads_back_a_sentence_says_why(
+    ask: Any, in_service: str | None, noted: dict[str, str], told: str
+) -> None:
+    assert told in ask("__site_back_problem", in_service, noted)
+
+
+def test_a_release_may_be_named(ask: Any) -> None:
+    assert ask("__site_back_problem", "1.2.0", NEWEST, version="1.0.0") == ""
+    assert ask("__site_back_to", "1.2.0", NEWEST, version="1.0.0") == "1.0.0"

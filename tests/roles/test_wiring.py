@@ -1,0 +1,34 @@
+"""What one role is told of another's settings (playbooks/vars/site.yml), by what comes of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.roles.conftest import Aws
+from tests.roles.playbooks import REPOSITORY, play
+
+PLAY = f"""
+- hosts: localhost
+  gather_facts: false
+  vars_files: ["{REPOSITORY}/playbooks/vars/site.yml"]
+  roles: [aws_monitoring]
+"""
+OTHERS = {
+    "aws_load_balancer_result": {"arn_suffix": "app/site/1", "target_group_suffix": "targetgroup/site/1"},
+    "aws_database_result": {"identifier": "site"},
+    "aws_database_storage_gib": 20,
+}
+
+
+@pytest.mark.parametrize(("least", "most", "alarms"), [(1, 3, 1), (3, 3, 0)])
+def test_only_a_web_group_that_can_grow_is_told_of_when_it_is_at_its_maximum(
+    least: int, most: int, alarms: int, aws: Aws, tmp_path: Path
+) -> None:
+    playbook = tmp_path / "alarms.yml"
+    playbook.write_text(PLAY)
+    sizes = json.dumps({"aws_web_fleet_min": least, "aws_web_fleet_max": most, **OTHERS})
+    play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), "-e", sizes, env=aws.env)
+    named = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="rising-stars-rehearsal-site-")["MetricAlarms"]
+    assert len([alarm for alarm in named if alarm["AlarmName"].endswith("group-at-maximum")]) == alarms
+    assert len(named) > alarms
