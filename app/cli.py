@@ -10,6 +10,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from peewee import InterfaceError, OperationalError
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +25,14 @@ from app.showcase.doctor import Doctor
 from app.showcase.errors import ShowcaseError
 from app.showcase.voting import recount
 
-cli = typer.Typer(help="Operate a Rising Stars site. Settings come from the environment.", no_args_is_help=True)
+REFUSED, NO_SETTINGS, NO_DATABASE = 1, 2, 3
+"""Exit codes."""
+
+cli = typer.Typer(
+    help="Operate a Rising Stars site. Settings come from the environment. "
+    "Exit codes: 1 what was asked is refused, 2 the settings are wrong, 3 the database cannot be used.",
+    no_args_is_help=True,
+)
 jobs_cli = typer.Typer(help="The ledger of renders.", no_args_is_help=True)
 media_cli = typer.Typer(help="Clips from elsewhere.", no_args_is_help=True)
 videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true) and counters.", no_args_is_help=True)
@@ -43,7 +51,7 @@ def main() -> None:
 
 @contextmanager
 def _site() -> Iterator[Services]:
-    """The site that the environment describes; its refusals become sentences and exit code 1."""
+    """The site that the environment describes; its refusals become sentences and exit codes."""
     try:
         settings = load_settings()
         configure_logging(settings)
@@ -51,10 +59,18 @@ def _site() -> Iterator[Services]:
         yield services
     except ConfigurationError as error:
         typer.echo(f"rising-stars cannot start:\n{error}", err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(NO_SETTINGS) from None
     except ShowcaseError as error:
         typer.echo(error.text, err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(REFUSED) from None
+    except (OperationalError, InterfaceError) as error:
+        reason = " ".join(str(error).split())
+        typer.echo(
+            f"The database cannot be used ({reason}). "
+            "See that it runs, that this machine may reach it, and that DATABASE_URL is right.",
+            err=True,
+        )
+        raise typer.Exit(NO_DATABASE) from None
 
 
 def _actor() -> str:
@@ -137,7 +153,7 @@ def import_media(
             typer.echo(f"{result.outcome:8}  {clip.name}  {result.detail}")
     typer.echo(f"{len(clips)} clips, {refused} refused")
     if refused:
-        raise typer.Exit(1)
+        raise typer.Exit(REFUSED)
 
 
 @videos_cli.command("list")

@@ -1,10 +1,10 @@
-"""`python -m benchmarks [render|upload|latency]`: one of them, or all, one after the other."""
+"""`python -m benchmarks [render|upload|latency|boot|site]`: one of them, or all, one after the other."""
 
 import sys
 
-from benchmarks import latency, render, upload
+from benchmarks import boot, latency, render, site, upload
 
-ALL = {"render": render.main, "upload": upload.main, "latency": latency.main}
+ALL = {"render": render.main, "upload": upload.main, "latency": latency.main, "boot": boot.main, "site": site.main}
 
 
 def main(names: list[str]) -> int:

@@ -51,17 +51,17 @@ def program(name: str) -> str:
     return str(Path(sysconfig.get_path("scripts"), name))
 
 
-def wait_until_ready(url: str) -> None:
+def wait_until_ready(url: str, *, seconds: float = START_SECONDS) -> None:
     """Poll /ready until it is 200."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/ready", trust_env=False).status_code == httpx.codes.OK:
+            if httpx.get(f"{url}/ready", timeout=5, trust_env=False).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.1)
-    raise TimeoutError(f"{url} was not ready within {START_SECONDS} s")
+    raise TimeoutError(f"{url} was not ready within {seconds:g} s")
 
 
 @contextmanager

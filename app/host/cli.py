@@ -118,7 +118,10 @@ def watch(
         Path | None, typer.Option(envvar="DRAIN_FILE", help="/ready fails while it is there (web).")
     ] = None,
     balancer_seconds: Annotated[
-        float, typer.Option(help="How long the balancer still sends requests once the group lets go (web).")
+        float,
+        typer.Option(
+            envvar="BALANCER_SECONDS", help="How long the balancer still sends requests once the group lets go (web)."
+        ),
     ] = BALANCER_SECONDS,
     interrupted_seconds: Annotated[
         float, typer.Option(help="How long it does after /ready failed because of a spot notice (web).")
@@ -127,7 +130,10 @@ def watch(
     namespace: Annotated[
         str | None, typer.Option(envvar="METRIC_NAMESPACE", help="Where disk and memory are told; none: nowhere.")
     ] = None,
-    disk: Annotated[list[Path] | None, typer.Option(envvar="WORK_DIR", help="Folders beside / to watch.")] = None,
+    # As above: the watch may not read the services' folder either; how full it is, it is told nonetheless.
+    disk: Annotated[
+        list[Path] | None, typer.Option(envvar="WORK_DIR", help="Folders beside / to watch.", readable=False)
+    ] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, IPvAnyNetwork, ValidationError
 
 from app.config import ConfigurationError, Settings, check_environment
 from app.host.aws import Aws
@@ -30,6 +30,9 @@ GIVEN = {
     "verification_secret",
     "metric_namespace",
     "drain_file",
+    "drain_seconds",
+    "trusted_proxy",
+    "work_dir",
 }
 """Settings that the platform's own parts decide, so no inventory does."""
 
@@ -49,6 +52,10 @@ class HostSettings(BaseModel):
     secret_prefix: str
     log_group_prefix: str
     metric_namespace: str
+    balancer_ranges: list[IPvAnyNetwork] = Field(min_length=1)
+    """Where the load balancer has its addresses: its word for a client's address counts, and nobody else's."""
+    balancer_seconds: float = Field(default=120, ge=0, le=3600)
+    """How long the load balancer still sends requests to a machine that it lets go."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """By the names of `app.config.Settings`."""
 
@@ -125,6 +132,8 @@ def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) ->
         variables["AWS_ENDPOINT_URL"] = host.endpoint_url
     if machine.kind is Kind.WEB:
         variables["DRAIN_FILE"] = str(DRAIN_FILE)
+        variables["BALANCER_RANGES"] = " ".join(map(str, host.balancer_ranges))
+        variables["BALANCER_SECONDS"] = f"{host.balancer_seconds:g}"
         variables["VERIFICATION_SECRET"] = secrets["verification"]
     variables |= {name.upper(): _as_text(name, value) for name, value in host.settings.items()}
     if machine.work_dir:

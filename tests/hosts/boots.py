@@ -1,67 +1,37 @@
 """Machines that boot from nothing but their user data: the template as the playbooks render it, and where it leads."""
 
 import hashlib
-import json
-import secrets
-import subprocess
-import sys
-import tarfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import jinja2
 
+from tests.backends import wait_until
+from tests.hosts.bundles import ROOT, Bundle
+from tests.hosts.furnishing import (
+    BUCKET,
+    PARAMETERS,
+    REGION,
+    SECRET_PREFIX,
+    SECRETS,
+    keep_secret,
+    publish_settings,
+)
 from tests.hosts.host import Host
 from tests.hosts.metadata import Identity, MetadataService
 from tests.hosts.network import Network
+from tests.hosts.podman import podman
 from tests.hosts.services import Cloud, Database
 
-ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "playbooks" / "templates" / "user_data.py.j2"
-BUCKET = "rising-stars-tests"
-REGION = "us-east-1"
-PARAMETERS = "/rising-stars/tests"
-SECRET_PREFIX = "rising-stars/tests"
-FIRST_HOST = 10
-"""The number of the first machine that is launched in a network."""
+QUEUE_HOST = 10
+"""The number, in its network, of the machine that runs the queue: its address is fixed, as in AWS."""
 
-
-@dataclass(frozen=True)
-class Bundle:
-    """A release bundle on this machine."""
-
-    path: Path
-    version: str
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
-
-    @property
-    def key(self) -> str:
-        return f"releases/{self.path.name}"
-
-
-def bundle_of_working_tree() -> Bundle:
-    """What is being written, as a bundle; built when something has changed."""
-    command = [sys.executable, "-m", "release", "--working-tree"]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    path = ROOT / done.stdout.split()[0]
-    return Bundle(path, path.name.removeprefix("rising-stars-").removesuffix(".tar.gz"))
-
-
-def spoilt(bundle: Bundle, folder: Path) -> Bundle:
-    """The same bundle with one file other than its manifest says."""
-    with tarfile.open(bundle.path) as files:
-        files.extractall(folder / "content", filter="data")
-    playbook = folder / "content" / "playbooks" / "host.yml"
-    playbook.write_text(playbook.read_text() + "# Somebody was here.\n")
-    path = folder / bundle.path.name
-    with tarfile.open(path, "w:gz", compresslevel=1) as files:
-        files.add(folder / "content", arcname=".")
-    return Bundle(path, bundle.version)
+FIRST_HOST = 11
+"""The number of the first other machine that is launched in a network."""
 
 
 def render_user_data(
@@ -91,19 +61,35 @@ def render_user_data(
 
 @dataclass
 class Site:
-    """A network with an AWS in which machines can be launched."""
+    """A network with an AWS in which machines can be launched, and the database that they are led to."""
 
     network: Network
     metadata: MetadataService
     cloud: Cloud
-    ca_bundle: str = "no certificate\n"
+    database: Database
+    ca_bundle: str = field(default="", init=False)
+    """What machines verify the database's certificate by."""
+    database_name: str = field(default="", init=False)
     _launched: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Make the bucket, with the certificates in it."""
-        s3 = self.cloud.client("s3")
-        s3.create_bucket(Bucket=BUCKET)
-        s3.put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=self.ca_bundle.encode())
+        """Make the bucket, with the certificates in it, and keep in AWS what hosts ask for."""
+        self.cloud.client("s3").create_bucket(Bucket=BUCKET)
+        self.trust(self.database.authority.certificate)
+        self.database_name = self.database.server.create_database()
+        publish_settings(self.cloud, self.database, self.database_name, queue_host=self.queue_address)
+        for name in SECRETS:
+            keep_secret(self.cloud, self.database, name)
+
+    @property
+    def queue_address(self) -> str:
+        """Where settings say that the queue is."""
+        return self.network.address(QUEUE_HOST)
+
+    def trust(self, certificate: str) -> None:
+        """Machines that are launched from now on believe in nobody else."""
+        self.ca_bundle = certificate
+        self.cloud.client("s3").put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=certificate.encode())
 
     def publish(self, bundle: Bundle, content: bytes | None = None) -> Bundle:
         """Put it where machines fetch it from; `content` is what lies there in its stead."""
@@ -111,14 +97,32 @@ class Site:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=bundle.key, Body=body)
         return bundle
 
-    def launch(self, kind: str, bundle: Bundle, *, image: str | None = None, sha256: str | None = None) -> "Machine":
-        """An instance that AWS knows of, and its host; not booted yet."""
+    def launch(
+        self,
+        kind: str,
+        bundle: Bundle,
+        *,
+        image: str | None = None,
+        sha256: str | None = None,
+        address: str | None = None,
+        options: Sequence[str] = (),
+    ) -> "Machine":
+        """An instance that AWS knows of, and its host; not booted yet.
+
+        Args:
+            kind: as in the user data.
+            bundle: what the user data names.
+            image: a baked one; without, Debian's.
+            sha256: what the user data says that the bundle's is, if not that.
+            address: `queue_address` for the machine that runs the queue; without, the next one.
+            options: Podman's.
+        """
         ec2 = self.cloud.client("ec2")
         (image_of_aws, *_) = ec2.describe_images()["Images"]
         answer = ec2.run_instances(ImageId=image_of_aws["ImageId"], MinCount=1, MaxCount=1, InstanceType="t3.small")
         (instance,) = answer["Instances"]
-        address = self.network.address(FIRST_HOST + self._launched)
-        self.metadata.introduce(Identity(instance["InstanceId"], address, "testing", "testing"))
+        address = address or self.network.address(FIRST_HOST + self._launched)
+        identity = self.metadata.introduce(Identity(instance["InstanceId"], address, "testing", "testing"))
         user_data = render_user_data(
             kind=kind, bundle=bundle, endpoint_url=self.cloud.endpoint, ca_bundle=self.ca_bundle, sha256=sha256
         )
@@ -129,34 +133,20 @@ class Site:
             user_data=user_data,
             instance_id=instance["InstanceId"],
             image=image,
+            options=options,
         )
         self._launched += 1
-        return Machine(host, instance["InstanceId"], ec2)
+        return Machine(host, identity, ec2)
 
-    def furnish(self, database: Database) -> None:
-        """Keep in AWS what hosts ask for: the site's parameter and secrets, as the cloud roles make them."""
-        settings = {
-            "environment": "tests",
-            "region": REGION,
-            "endpoint_url": self.cloud.endpoint,
-            "database_host": database.address,
-            "database_port": database.port,
-            "database_name": database.server.create_database(),
-            "database_username": "stars",
-            "queue_host": self.network.address(FIRST_HOST),
-            "media_bucket": BUCKET,
-            "secret_prefix": SECRET_PREFIX,
-            "log_group_prefix": PARAMETERS,
-            "metric_namespace": "RisingStars/tests",
-            "settings": {},
-        }
-        parameter = {"Name": f"{PARAMETERS}/hosts", "Value": json.dumps(settings), "Type": "String"}
-        self.cloud.client("ssm").put_parameter(**parameter, Overwrite=True)
-        made = {name: secrets.token_hex(24) for name in ("jwt", "doorbell", "redis", "verification")}
-        made["database"] = database.server.password
+    @contextmanager
+    def without_secret(self, name: str) -> Iterator[str]:
+        """Somebody has deleted it; its full name."""
         keeper = self.cloud.client("secretsmanager")
-        for name, value in made.items():
-            keeper.create_secret(Name=f"{SECRET_PREFIX}/{name}", SecretString=value)
+        keeper.delete_secret(SecretId=f"{SECRET_PREFIX}/{name}", ForceDeleteWithoutRecovery=True)
+        try:
+            yield f"{SECRET_PREFIX}/{name}"
+        finally:
+            keep_secret(self.cloud, self.database, name)
 
 
 @dataclass
@@ -164,8 +154,18 @@ class Machine:
     """An instance and the host that it is."""
 
     host: Host
-    instance_id: str
+    identity: Identity
+    """What the metadata service tells it of itself; may be changed while it runs."""
     _ec2: Any
+
+    @property
+    def instance_id(self) -> str:
+        return self.identity.instance_id
+
+    @property
+    def url(self) -> str:
+        """Where its Nginx answers, for machines in the network and for this one."""
+        return f"http://{self.host.address}"
 
     def __enter__(self) -> Self:
         self.host.start()
@@ -179,7 +179,7 @@ class Machine:
         filters = [{"Name": "resource-id", "Values": [self.instance_id]}]
         return {tag["Key"]: tag["Value"] for tag in self._ec2.describe_tags(Filters=filters)["Tags"]}
 
-    def wait_for_report(self, *, seconds: float = 300) -> str:
+    def wait_for_report(self, *, seconds: float = 600) -> str:
         """How the boot went, once it says so."""
         deadline = time.monotonic() + seconds
         while "BootStatus" not in (tags := self.tags()):
@@ -191,3 +191,16 @@ class Machine:
     def log(self) -> str:
         """What the user data and the platform's units said."""
         return self.host.run("cat /var/log/cloud-init-output.log; journalctl --no-pager --unit 'rising-stars-*'").output
+
+
+@contextmanager
+def baked_image(site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
+    """A builder that has done its work, and the image that is made of it."""
+    with site.launch("builder", site.publish(bundle)) as builder:
+        assert builder.wait_for_report() == "ready", builder.log()
+        wait_until(lambda: not builder.host.running(), what="the builder's end", seconds=120)
+        image = builder.host.commit(f"localhost/rising-stars-baked:{site.network.name}")
+        try:
+            yield builder, image
+        finally:
+            podman("rmi", "--force", image)

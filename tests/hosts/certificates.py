@@ -29,11 +29,11 @@ class Authority:
         self._key = key
 
     @classmethod
-    def create(cls) -> Self:
-        """A new one."""
-        key, name = ec.generate_private_key(ec.SECP256R1()), _named("Rising Stars tests")
+    def create(cls, name: str = "Rising Stars tests") -> Self:
+        """A new one; of two with one name, clients cannot tell whose certificate is wrong."""
+        key, subject = ec.generate_private_key(ec.SECP256R1()), _named(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        draft = _draft(name, name, key).add_extension(constraints, critical=True)
+        draft = _draft(subject, subject, key).add_extension(constraints, critical=True)
         return cls(draft.sign(key, hashes.SHA256()), key)
 
     @property

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.hosts.boots import Bundle, Site, bundle_of_working_tree
+from tests.hosts.boots import Machine, Site, baked_image
+from tests.hosts.bundles import Bundle, bundle_of_working_tree
 from tests.hosts.metadata import MetadataService
 from tests.hosts.network import Network
 from tests.hosts.podman import remove_leftovers, require_podman
@@ -38,12 +39,17 @@ def aws_site(network: Network, metadata: MetadataService) -> Iterator[Site]:
     with ExitStack() as running:
         cloud = running.enter_context(running_cloud(network))
         database = running.enter_context(running_database(network))
-        site = Site(network, metadata, cloud, database.authority.certificate)
-        site.furnish(database)
-        yield site
+        yield Site(network, metadata, cloud, database)
 
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     """The working tree's."""
     return bundle_of_working_tree()
+
+
+@pytest.fixture(scope="session")
+def baked(aws_site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
+    """A builder that has done its work, and the image that is made of it."""
+    with baked_image(aws_site, bundle) as made:
+        yield made

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.hosts.real_parts"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Straight to the container: through Ansible each command would take a second."""

@@ -11,29 +11,16 @@ from typing import Any
 import pytest
 
 from demo.seaweedfs import SeaweedFS
-from tests.backends import wait_until
-from tests.hosts.boots import BUCKET, TEMPLATE, Bundle, Machine, Site, render_user_data, spoilt
+from tests.hosts.boots import TEMPLATE, Machine, Site, render_user_data
+from tests.hosts.bundles import Bundle, spoilt
+from tests.hosts.furnishing import BUCKET
 from tests.hosts.host import Host
-from tests.hosts.podman import podman
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 WHAT_RUNS = (
     "systemctl list-units --plain --no-legend --state=active 'rising-stars-*' nginx.service redis-server.service"
 )
-
-
-@pytest.fixture(scope="module")
-def baked(aws_site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
-    """A builder that has done its work, and the image that is made of it."""
-    with aws_site.launch("builder", aws_site.publish(bundle)) as builder:
-        assert builder.wait_for_report() == "ready", builder.log()
-        wait_until(lambda: not builder.host.running(), what="the builder's end", seconds=120)
-        image = builder.host.commit(f"localhost/rising-stars-baked:{aws_site.network.name}")
-        try:
-            yield builder, image
-        finally:
-            podman("rmi", "--force", image)
 
 
 @pytest.fixture

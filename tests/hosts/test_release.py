@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.boots import ROOT, Bundle
+from tests.hosts.bundles import ROOT, Bundle
 from tests.hosts.host import Host
 from tests.hosts.podman import require_podman
 

@@ -68,6 +68,7 @@ class Encrypted:
             secret_prefix="p",
             log_group_prefix="/p",
             metric_namespace="n",
+            balancer_ranges=["10.20.0.0/24"],
         )
         secrets = dict.fromkeys(("jwt", "doorbell", "redis"), "x" * 40) | {"database": self.server.password}
         return compose(hosts, secrets, Machine("/p/t", Kind.WORKER, ca_bundle))["DATABASE_URL"]

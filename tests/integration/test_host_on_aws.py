@@ -48,6 +48,7 @@ class StoredSite:
             "secret_prefix": self.path[1:],
             "log_group_prefix": self.path,
             "metric_namespace": f"RisingStars/{self.environment}",
+            "balancer_ranges": ["10.20.0.0/24"],
             "settings": {"workers": 2},
             **changed,
         }

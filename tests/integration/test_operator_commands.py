@@ -52,6 +52,27 @@ def test_a_refusal_is_a_sentence_and_not_a_traceback(own_home: Home, ledger: Set
     assert "Traceback" not in refused.stderr + unknown.stderr
 
 
+@pytest.mark.parametrize("command", [["migrate"], ["jobs", "list"], ["doctor"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://stars:hush@127.0.0.1:1/stars", "Connection refused"),
+        ("postgresql://stars:hush@nowhere.invalid/stars", 'could not translate host name "nowhere.invalid"'),
+        ("sqlite:////nowhere/at/all.db", "unable to open database file"),
+    ],
+)
+def test_a_database_that_is_away_is_told_in_a_line_and_by_an_exit_code_of_its_own(
+    command: list[str], url: str, reason: str, own_home: Home
+) -> None:
+    run = rising_stars(own_home.with_settings(DATABASE_URL=url), *command)
+    assert run.returncode == 3
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("The database cannot be used (")
+    assert line.endswith("). See that it runs, that this machine may reach it, and that DATABASE_URL is right.")
+    assert reason in line
+    assert "hush" not in line
+
+
 @pytest.mark.parametrize("program", ["rising-stars-api", "rising-stars-worker", "rising-stars-upkeep", "rising-stars"])
 def test_a_missing_setting_is_named(program: str, own_home: Home) -> None:
     environment = {name: value for name, value in own_home.environment.items() if name != "S3_BUCKET"}

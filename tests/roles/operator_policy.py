@@ -108,6 +108,7 @@ UNSEEN = {
     ],
     "Sessions: configure_hosts.yml over Systems Manager, which moto does not have": [
         "s3:DeleteObject",
+        "s3:GetObjectTagging",
         "ssm:ResumeSession",
         "ssm:StartSession",
         "ssm:TerminateSession",

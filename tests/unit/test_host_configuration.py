@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from pydantic import ValidationError
 
 from app.host.configuration import HostSettings, Machine, compose
 from app.host.errors import HostError
@@ -30,6 +31,7 @@ def host(**changed: object) -> HostSettings:
             "secret_prefix": "rising-stars/production",
             "log_group_prefix": "/rising-stars/production",
             "metric_namespace": "RisingStars/production",
+            "balancer_ranges": ["10.20.0.0/24", "10.20.1.0/24"],
             "settings": {},
             **changed,
         }
@@ -54,13 +56,19 @@ def test_a_web_machine_gets_all_that_its_services_need() -> None:
         "SITE_ENVIRONMENT": "production",
         "LOG_GROUP_PREFIX": "/rising-stars/production",
         "DRAIN_FILE": "/run/rising-stars/draining",
+        "BALANCER_RANGES": "10.20.0.0/24 10.20.1.0/24",
+        "BALANCER_SECONDS": "120",
     }
+
+
+def test_a_web_machine_waits_for_as_long_as_its_balancer_drains() -> None:
+    assert compose(host(balancer_seconds=7.5), SECRETS, WEB)["BALANCER_SECONDS"] == "7.5"
 
 
 def test_a_worker_gets_no_secret_of_the_web_alone() -> None:
     without = {name: value for name, value in SECRETS.items() if name != "verification"}
     made = compose(host(endpoint_url="http://10.0.0.1:4566"), without, WORKER)
-    assert {"VERIFICATION_SECRET", "DRAIN_FILE"}.isdisjoint(made)
+    assert {"VERIFICATION_SECRET", "DRAIN_FILE", "BALANCER_RANGES"}.isdisjoint(made)
     assert made["AWS_ENDPOINT_URL"] == "http://10.0.0.1:4566"
     assert made["WORK_DIR"] == "/var/lib/work"
     assert made["SITE_NAME"] == "rising-stars-production"
@@ -75,9 +83,9 @@ def test_a_password_of_any_characters_stays_one() -> None:
 
 
 def test_the_inventorys_settings_become_variables() -> None:
-    settings = {"workers": 2, "review_required": True, "drain_seconds": 2.5, "RENDER_PROFILE": "lite"}
+    settings = {"workers": 2, "review_required": True, "sweep_interval_seconds": 2.5, "RENDER_PROFILE": "lite"}
     made = compose(host(settings=settings), SECRETS, WORKER)
-    names = ("WORKERS", "REVIEW_REQUIRED", "DRAIN_SECONDS", "RENDER_PROFILE")
+    names = ("WORKERS", "REVIEW_REQUIRED", "SWEEP_INTERVAL_SECONDS", "RENDER_PROFILE")
     assert [made[name] for name in names] == ["2", "true", "2.5", "lite"]
 
 
@@ -92,6 +100,9 @@ def test_the_inventorys_settings_become_variables() -> None:
         ({"heartbeat_seconds": 50}, "at least twice HEARTBEAT_SECONDS"),
         ({"jwt_secret": "j" * 40}, "jwt_secret is not the inventory's to set"),
         ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL is not the inventory's to set"),
+        ({"trusted_proxy": "*"}, "trusted_proxy is not the inventory's to set"),
+        ({"work_dir": "/srv/work"}, "work_dir is not the inventory's to set"),
+        ({"drain_seconds": 5}, "drain_seconds is not the inventory's to set"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_a_sentence(settings: dict[str, object], sentence: str) -> None:
@@ -106,3 +117,9 @@ def test_a_secret_that_is_too_short_is_named_and_not_shown() -> None:
         compose(host(), {**SECRETS, "jwt": "hunter2"}, WEB)
     assert "JWT_SECRET" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ranges", [None, [], ["10.20.0.0/33"], ["the VPC"]])
+def test_a_balancer_without_addresses_is_no_balancer(ranges: list[str] | None) -> None:
+    with pytest.raises(ValidationError, match="balancer_ranges"):
+        host(balancer_ranges=ranges)

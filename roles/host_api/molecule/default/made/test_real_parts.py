@@ -6,58 +6,19 @@ import pytest
 from testinfra.host import Host
 
 from tests.hosts.certificates import Authority
-from tests.hosts.network import Network
-from tests.hosts.podman import podman
-from tests.hosts.services import Database, Store, running_database, running_store
+from tests.hosts.real_parts import CA, settings_of_real_parts
+from tests.hosts.services import Database, Store
 
 AWAIT = "/usr/local/lib/rising-stars/await-api"
 SETTINGS = "/etc/rising-stars/test.env"
-CA = "/opt/rising-stars/files/database-ca.pem"
-
-
-@pytest.fixture(scope="module")
-def network(host: Host) -> Iterator[Network]:
-    """A network with the services in it, which the scenario's host joins."""
-    with Network() as made:
-        name = host.backend.name
-        podman("network", "connect", made.name, name)
-        yield made
-        podman("network", "disconnect", "--force", made.name, name)
-
-
-@pytest.fixture(scope="module")
-def store(network: Network) -> Iterator[Store]:
-    """S3."""
-    with running_store(network) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def database(network: Network) -> Iterator[Database]:
-    """PostgreSQL with TLS."""
-    with running_database(network) as running:
-        yield running
 
 
 @pytest.fixture(scope="module", autouse=True)
 def on_real_parts(host: Host, database: Database, store: Store) -> Iterator[None]:
     """The host's settings lead to them, and to the stand-ins again afterwards."""
-    name = database.server.create_database()
-    where = f"{database.address}:{database.port}/{name}?sslmode=verify-full&sslrootcert={CA}"
-    given = {
-        "DATABASE_URL": f"postgresql://stars:{database.server.password}@{where}",
-        "S3_BUCKET": store.server.bucket,
-        "AWS_ENDPOINT_URL": store.endpoint,
-        "AWS_ACCESS_KEY_ID": store.server.access_key,
-        "AWS_SECRET_ACCESS_KEY": store.server.secret_key,
-    }
-    host.check_output(f"mkdir -p $(dirname {CA}); printf '%s' '{database.authority.certificate}' > {CA}")
-    host.check_output(f"cp {SETTINGS} {SETTINGS}.kept")
-    for variable, value in given.items():
-        host.check_output(f"echo '{variable}=\"{value}\"' >> {SETTINGS}")
-    start(host)
-    yield
-    host.check_output(f"mv {SETTINGS}.kept {SETTINGS}")
+    with settings_of_real_parts(host, SETTINGS, database, store):
+        start(host)
+        yield
     start(host)
 
 

@@ -158,12 +158,20 @@ def test_the_clients_address_is_the_last_that_the_balancer_wrote(host: Host, sit
     site.get(
         "/api/videos", headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "X-Request-Id": "address-of-client"}
     )
+    assert addresses_told(host, "address-of-client") == ["203.0.113.7", "203.0.113.7"]
+
+
+def test_nobody_but_the_balancer_says_whose_request_it_is(host: Host) -> None:
+    headers = "-H 'X-Forwarded-For: 203.0.113.7' -H 'X-Request-Id: address-of-a-liar'"
+    host.check_output(f"curl --silent {headers} http://127.0.0.1/api/videos")
+    assert addresses_told(host, "address-of-a-liar") == ["127.0.0.1", "127.0.0.1"]
+
+
+def addresses_told(host: Host, request: str) -> list[str]:
+    """The client's address as Nginx and the application have it in the log."""
     time.sleep(0.3)
-    told = [
-        json.loads(line)
-        for line in host.check_output("journalctl --no-pager -o cat | grep address-of-client").splitlines()
-    ]
-    assert [line["address"] for line in told] == ["203.0.113.7", "203.0.113.7"]
+    lines = host.check_output(f"journalctl --no-pager -o cat | grep {request}").splitlines()
+    return [json.loads(line)["address"] for line in lines]
 
 
 def test_logs_hold_neither_tokens_nor_queries(host: Host, site: httpx.Client) -> None:
@@ -445,9 +453,13 @@ def test_wrong_settings_do_not_stop_it(host: Host, site: httpx.Client) -> None:
 
 
 def test_it_comes_back_when_it_is_killed_and_when_it_is_restarted(host: Host, address: str) -> None:
-    host.check_output("kill -KILL $(systemctl show nginx --property MainPID --value); sleep 2")
+    asked = "curl --silent --output /dev/null http://127.0.0.1/health"
+    until_it_answers = f"timeout 60 sh -c 'until {asked}; do sleep 0.2; done'"
+    host.check_output("kill -KILL $(systemctl show nginx --property MainPID --value)")
+    host.check_output(until_it_answers)
     assert httpx.get(f"http://{address}/health", trust_env=False).status_code == 200
     host.check_output("systemctl restart nginx")
+    host.check_output(until_it_answers)
     assert httpx.get(f"http://{address}/health", trust_env=False).status_code == 200
     assert host.check_output("systemctl --failed --no-legend --plain") == ""
 

@@ -88,7 +88,7 @@ def test_the_watch_stops_what_a_web_machine_runs(host: Host) -> None:
     arguments = host.check_output("sed --quiet 's/^WATCH_ARGUMENTS=//p' /etc/rising-stars/watch.env").strip('"').split()
     assert arguments == [
         *("--group-prefix", "rising-stars-molecule", "--hook", "rising-stars-molecule-web-drain"),
-        *("--unit=nginx.service", "--unit=rising-stars-api.target"),
+        *("--unit=nginx.service", "--unit=rising-stars-api.target", "--unit=rising-stars-api@*.service"),
     ]
 
 

@@ -11,11 +11,10 @@ from botocore.config import Config
 from testinfra.host import Host
 
 from tests.clips import make_clip
-from tests.hosts.network import Network
 from tests.hosts.podman import podman
-from tests.hosts.services import Database, Store, running_database, running_store
+from tests.hosts.real_parts import settings_of_real_parts
+from tests.hosts.services import Database, Store
 
-CA = "/opt/rising-stars/files/database-ca.pem"
 DROP_IN = "/etc/systemd/system/rising-stars-worker.service.d"
 PROGRAM = "/opt/rising-stars/current/bin/rising-stars"
 SETTINGS = "/etc/rising-stars/molecule.env"
@@ -23,29 +22,6 @@ UNITS = "rising-stars-worker rising-stars-upkeep"
 WORK = "/var/lib/rising-stars/work"
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def network(host: Host) -> Iterator[Network]:
-    """A network with the services in it, which the scenario's host joins."""
-    with Network() as made:
-        podman("network", "connect", made.name, name_of(host))
-        yield made
-        podman("network", "disconnect", "--force", made.name, name_of(host))
-
-
-@pytest.fixture(scope="module")
-def store(network: Network) -> Iterator[Store]:
-    """S3."""
-    with running_store(network) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def database(network: Network) -> Iterator[Database]:
-    """PostgreSQL with TLS."""
-    with running_database(network) as running:
-        yield running
 
 
 @dataclass(frozen=True)
@@ -86,24 +62,12 @@ class Ledger:
 @pytest.fixture(scope="module")
 def ledger(host: Host, database: Database, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """The host's settings lead to PostgreSQL and S3, and its units run with them; afterwards it is as before."""
-    name = database.server.create_database()
-    where = f"{database.address}:{database.port}/{name}?sslmode=verify-full&sslrootcert={CA}"
-    given = {
-        "DATABASE_URL": f"postgresql://stars:{database.server.password}@{where}",
-        "S3_BUCKET": store.server.bucket,
-        "AWS_ENDPOINT_URL": store.endpoint,
-        "AWS_ACCESS_KEY_ID": store.server.access_key,
-        "AWS_SECRET_ACCESS_KEY": store.server.secret_key,
-    }
-    host.check_output(f"mkdir -p $(dirname {CA}); printf '%s' '{database.authority.certificate}' > {CA}")
-    host.check_output(f"cp {SETTINGS} {SETTINGS}.kept")
-    for variable, value in given.items():
-        host.check_output(f"echo '{variable}=\"{value}\"' >> {SETTINGS}")
-    host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings")
-    host.check_output(f"set -a; . /run/rising-stars/site.env; {PROGRAM} migrate")
-    host.check_output(f"systemctl start {UNITS}")
-    yield Ledger(host, database, name, tmp_path_factory.mktemp("clips"))
-    host.check_output(f"systemctl stop {UNITS}; mv {SETTINGS}.kept {SETTINGS}")
+    with settings_of_real_parts(host, SETTINGS, database, store) as name:
+        host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings")
+        host.check_output(f"set -a; . /run/rising-stars/site.env; {PROGRAM} migrate")
+        host.check_output(f"systemctl start {UNITS}")
+        yield Ledger(host, database, name, tmp_path_factory.mktemp("clips"))
+        host.check_output(f"systemctl stop {UNITS}")
     host.check_output(f"systemctl restart rising-stars-settings; systemctl start {UNITS}")
 
 

@@ -1,0 +1,65 @@
+"""Real parts for a role's scenario: PostgreSQL, whose certificate is verified, and an S3 that checks signatures.
+
+A plugin for pytest, which tests.hosts.molecule brings along. A scenario's host finds its settings in a file that its
+prepare.yml wrote.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from testinfra.host import Host
+
+from tests.hosts.network import Network
+from tests.hosts.podman import podman
+from tests.hosts.services import Database, Store, running_database, running_store
+
+CA = "/opt/rising-stars/files/database-ca.pem"
+
+
+@pytest.fixture(scope="module")
+def network(host: Host) -> Iterator[Network]:
+    """A network with the services in it, which the scenario's host joins."""
+    with Network() as made:
+        podman("network", "connect", made.name, host.backend.name)
+        yield made
+        podman("network", "disconnect", "--force", made.name, host.backend.name)
+
+
+@pytest.fixture(scope="module")
+def store(network: Network) -> Iterator[Store]:
+    """S3."""
+    with running_store(network) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database(network: Network) -> Iterator[Database]:
+    """PostgreSQL with TLS."""
+    with running_database(network) as running:
+        yield running
+
+
+@contextmanager
+def settings_of_real_parts(host: Host, settings: str, database: Database, store: Store) -> Iterator[str]:
+    """The host's file of settings leads to a new database on the server, whose name this is, and to the store.
+
+    Afterwards the file is as before. Services are the caller's to restart.
+    """
+    name = database.server.create_database()
+    where = f"{database.address}:{database.port}/{name}?sslmode=verify-full&sslrootcert={CA}"
+    given = {
+        "DATABASE_URL": f"postgresql://stars:{database.server.password}@{where}",
+        "S3_BUCKET": store.server.bucket,
+        "AWS_ENDPOINT_URL": store.endpoint,
+        "AWS_ACCESS_KEY_ID": store.server.access_key,
+        "AWS_SECRET_ACCESS_KEY": store.server.secret_key,
+    }
+    host.check_output(f"mkdir -p $(dirname {CA}); printf '%s' '{database.authority.certificate}' > {CA}")
+    host.check_output(f"cp {settings} {settings}.kept")
+    for variable, value in given.items():
+        host.check_output(f"echo '{variable}=\"{value}\"' >> {settings}")
+    try:
+        yield name
+    finally:
+        host.check_output(f"mv {settings}.kept {settings}")
