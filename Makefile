@@ -13,6 +13,7 @@ SEED ?= 1
 MINUTES ?= 5
 COUNT ?= 540
 SCENARIO ?= core
+KILL_SEEDS ?= 1 2 3
 PREVIOUS ?= HEAD
 UV_VERSION := 0.13.9
 
@@ -24,7 +25,7 @@ FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
 .PHONY: help setup demo serve test test-platform test-unit test-integration test-roles test-hosts rehearse rehearse-down faults fuzz tested-on
-.PHONY: lint format lock release bench clean test-unpatched
+.PHONY: lint format lock release bench clean test-unpatched test-interrupted
 .PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this table
@@ -42,10 +43,15 @@ serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. P
 test: test-platform test-roles ## Run the tests, on real services (as root, it installs what is missing)
 
 test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=…
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz \
+		tests/rehearsal/test_scaling.py tests/rehearsal/test_balancer.py
 
-test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it. KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1 2 3"
-	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup tests/roles
+test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it
+	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m 'not long' --durations 12 tests/roles
+
+test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in the middle (long). KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1"
+	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
+		tests/roles/test_killed_runs.py tests/roles/test_throttled_runs.py
 
 test-unpatched: $(FOR_TESTS) ## Try every role on moto as it comes, and compare with tests/aws/README.md
 	@UNPATCHED=all exec $(BIN)/python -m pytest --numprocesses 2 tests/roles/test_unpatched.py

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class MetadataService:
         }
         self.tokens: set[str] = set()
         self.failing = False
+        self.delay_seconds = 0.0
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -93,6 +95,7 @@ class MetadataService:
                 self._answer(200, token)
 
             def do_GET(self) -> None:
+                time.sleep(service.delay_seconds)
                 if service.failing:
                     self._answer(503, "")
                 elif self.headers.get("X-aws-ec2-metadata-token") not in service.tokens:

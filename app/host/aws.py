@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,6 +13,10 @@ from app.host.errors import HostError, Unreachable
 
 BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
 """Seconds for one attempt; `ask` repeats it."""
+
+METADATA_SECONDS = 5
+"""For one answer of the metadata service. botocore's own patience, one attempt of 1 s, is too short for a machine that
+has just booted, and has all its processors busy."""
 
 PATIENCE_SECONDS = 25.0
 """No attempt begins later, so that all is said within 30 s."""
@@ -47,7 +52,9 @@ class Aws:
     def client(self, service: str) -> Any:
         """A client of a service, kept until AWS fails: one made before there were credentials never gets any."""
         if service not in self._clients:
-            session: Any = boto3.session.Session(region_name=self._region)
+            core = botocore.session.get_session()
+            core.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
+            session: Any = boto3.session.Session(region_name=self._region, botocore_session=core)
             self._clients[service] = session.client(service, endpoint_url=self._endpoint_url, config=BOUNDS)
         return self._clients[service]
 

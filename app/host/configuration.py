@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field, IPvAnyNetwork, ValidationError
 
 from app.config import ConfigurationError, Settings, check_environment
-from app.host.aws import Aws
+from app.host.aws import METADATA_SECONDS, Aws
 from app.host.errors import HostError
 from app.host.kinds import Kind
 
@@ -123,6 +123,8 @@ def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) ->
         "METRIC_NAMESPACE": host.metric_namespace,
         "AWS_REGION": host.region,
         "AWS_DEFAULT_REGION": host.region,
+        "AWS_METADATA_SERVICE_TIMEOUT": str(METADATA_SECONDS),
+        "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "3",
         "HOST_KIND": machine.kind.value,
         "SITE_NAME": machine.parameters.strip("/").replace("/", "-"),
         "SITE_ENVIRONMENT": host.environment,

@@ -212,6 +212,17 @@ def test_a_first_boot_without_aws_or_metadata_fails_in_a_sentence(stored: Stored
     assert "metadata service at 127.0.0.1:9 does not answer" in run.stderr
 
 
+def test_a_machine_gets_its_credentials_from_a_metadata_service_that_is_slow(
+    stored: StoredSite, folder: Path, metadata: MetadataService
+) -> None:
+    keys = {"AccessKeyId": "testing", "SecretAccessKey": "testing", "Token": "token", "Code": "Success"}
+    told = json.dumps({**keys, "Expiration": "2100-01-01T00:00:00Z"})
+    metadata.told |= {"meta-data/iam/security-credentials/": "role", "meta-data/iam/security-credentials/role": told}
+    metadata.delay_seconds = 2
+    nowhere = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    assert configure(stored, folder, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url, **nowhere).returncode == 0
+
+
 def test_a_machine_without_the_databases_certificate_is_told_so(stored: StoredSite, folder: Path) -> None:
     (folder / "ca.pem").unlink()
     run = configure(stored, folder)

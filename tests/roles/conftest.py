@@ -28,6 +28,7 @@ SCENARIOS = ("test_molecule", "test_unpatched")
 def pytest_configure(config: pytest.Config) -> None:
     """Know the mark below where pytest-xdist is not loaded, too."""
     config.addinivalue_line("markers", "xdist_group(name): these tests run one after the other, in one process")
+    config.addinivalue_line("markers", "long: takes several minutes; `make test-interrupted` runs it")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""AWS throttles in the middle of a run. THROTTLE_SEEDS="1 2 3" for more places than those of every day."""
+"""AWS throttles. `make test-interrupted` lets it do so in the middle of a run, at the places of THROTTLE_SEEDS."""
 
 import os
 import random
@@ -60,6 +60,7 @@ def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws:
     assert (order.service, order.refused) == ("secretsmanager", BRIEFLY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_outlasts_a_short_throttling_fails_by_a_long_one_and_converges_when_run_again(
     seed: int, fresh_aws: Aws, released: dict[str, str]

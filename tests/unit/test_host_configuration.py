@@ -51,6 +51,8 @@ def test_a_web_machine_gets_all_that_its_services_need() -> None:
         "METRIC_NAMESPACE": "RisingStars/production",
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_METADATA_SERVICE_TIMEOUT": "5",
+        "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "3",
         "HOST_KIND": "web",
         "SITE_NAME": "rising-stars-production",
         "SITE_ENVIRONMENT": "production",
