@@ -9,8 +9,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "results"
 
 
-def keep(name: str, figures: dict[str, object]) -> None:
-    """Print the figures and write benchmarks/results/<name>.json with the machine they come from."""
+def keep(name: str, figures: dict[str, object], *, command: str | None = None) -> None:
+    """Print the figures and write benchmarks/results/<name>.json with the command and the machine they come from."""
     machine = {
         "cores": os.cpu_count(),
         "python": platform.python_version(),
@@ -18,7 +18,8 @@ def keep(name: str, figures: dict[str, object]) -> None:
     }
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
-    path.write_text(json.dumps({"command": f"make bench ONLY={name}", **figures, "machine": machine}, indent=2) + "\n")
+    told = {"command": command or f"make bench ONLY={name}", **figures, "machine": machine}
+    path.write_text(json.dumps(told, indent=2) + "\n")
     print(f"{name}")
     for key, value in figures.items():
         print(f"  {key:<38} {value}")

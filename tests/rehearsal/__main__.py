@@ -4,6 +4,7 @@ python -m tests.rehearsal run [--scenario core|all|4] [--keep]
 python -m tests.rehearsal down
 """
 
+import json
 import shutil
 import sys
 import time
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import FOLDER as RESULTS
 from benchmarks.results import keep as keep_figures
 from tests.hosts.podman import what_is_missing
 from tests.rehearsal.rehearsal import FOLDER, Rehearsal, container, rehearsal, take_down
@@ -38,7 +40,7 @@ def run(
         if keep:
             tell_how_to_look(site)
     screen.print(f"[bold green]Rehearsed[/] in {time.monotonic() - began:.0f} s")
-    keep_figures("rehearsal", {"scenarios": figures})
+    keep_figures("rehearsal", {"scenarios": known() | figures}, command="make rehearse SCENARIO=…")
 
 
 @commands.command()
@@ -46,6 +48,13 @@ def down() -> None:
     """Remove everything that a rehearsal made."""
     require_machine()
     take_down()
+
+
+def known() -> dict[str, object]:
+    """The figures of earlier runs, by scenario."""
+    path = RESULTS / "rehearsal.json"
+    kept: dict[str, object] = json.loads(path.read_text())["scenarios"] if path.exists() else {}
+    return kept
 
 
 def chosen(scenario: str, *, keep: bool) -> list[int]:

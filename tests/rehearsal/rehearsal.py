@@ -31,6 +31,9 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "var" / "rehearsal"
 START_SECONDS = 120
 STOP_SECONDS = 240
+LOG_LINES = 40
+"""Of the plane's log, when something went wrong."""
+
 OPERATOR = "operator"
 """The access key of the one who runs playbooks, by which his calls are told from the machines'."""
 
@@ -99,6 +102,10 @@ def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
     plane = start_plane()
     try:
         yield introduce(plane, {"aws_release_version": bundle.version, "aws_release_bundle": str(bundle.path)})
+    except BaseException:
+        last = (FOLDER / "plane.log").read_text(errors="replace").splitlines()[-LOG_LINES:]
+        sys.stderr.write("\n".join(["What the data plane said last:", *last, ""]))
+        raise
     finally:
         if not keep:
             take_down()
