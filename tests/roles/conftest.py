@@ -23,6 +23,8 @@ from tests.roles.playbooks import REPOSITORY
 
 START_SECONDS = 60
 SCENARIOS = ("test_molecule", "test_unpatched")
+LONGEST = ("test_site", "test_roll_back", "test_molecule")
+"""These begin, so that two workers end together: a story of several minutes at the end would leave one idle."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, for they share an AWS; a role's scenario has its own."""
+    """Keep the tests of a file together, for they share an AWS (a scenario has its own), and begin with the longest."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
     for item in items:
         if item.path.parent == Path(__file__).parent and item.path.stem not in SCENARIOS:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -1,4 +1,4 @@
-"""A run that was killed anywhere is simply run again. KILL_SEEDS="1 2 3" for more places than the one of every day."""
+"""A run that was killed anywhere is simply run again. `make test-interrupted` kills it at the places of KILL_SEEDS."""
 
 import os
 import random
@@ -8,7 +8,7 @@ import pytest
 from tests.roles.conftest import Aws
 from tests.roles.whole_site import STEPS, Operator, machines
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "1").split()]
 CALLS_OF_A_FIRST_RUN = 300
 """At least; the run is killed after some of them, wherever that is."""
