@@ -46,8 +46,9 @@ test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=â€
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz \
 		tests/rehearsal/test_scaling.py tests/rehearsal/test_balancer.py
 
+# Three at once on two cores: a playbook waits a third of its time.
 test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it
-	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m 'not long' --durations 12 tests/roles
+	@exec $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup -m 'not long' --durations 12 tests/roles
 
 test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in the middle (long). KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1"
 	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \

@@ -46,6 +46,7 @@ UNSEEN = {
         "autoscaling:DeleteTags",
         "autoscaling:DetachLoadBalancerTargetGroups",
         "autoscaling:StartInstanceRefresh",
+        "autoscaling:UpdateAutoScalingGroup",
         "ec2:AssociateIamInstanceProfile",
         "ec2:CreateLaunchTemplateVersion",
         "ec2:DeleteLaunchTemplateVersions",
