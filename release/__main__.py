@@ -84,17 +84,18 @@ def build(
     os.umask(0o022)  # a wheel holds its files' modes
     with tempfile.TemporaryDirectory() as folder:
         origin = _working_tree(Path(folder, "source")) if working_tree else _head(Path(folder, "source"))
-        target = DIST / f"rising-stars-{origin.version}.tar.gz"
+        version = origin.version
+        target = DIST / f"rising-stars-{version}.tar.gz"
         if not (working_tree and target.exists()):
             _build(origin, Path(folder, "bundle"), target)
             _keep_newest(DIST.glob("rising-stars-*-dirty-*.tar.gz"))
         if unpack:
-            _unpack(target, unpack, origin.version)
+            _unpack(target, unpack, version)
             _keep_newest(unpack.glob("*-dirty-*"))
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     _write(target.with_name(target.name + ".sha256"), f"{digest}  {target.name}\n".encode())
     if not working_tree:
-        _write(LATEST, f"{origin.version}\n".encode())
+        _write(LATEST, f"{version}\n".encode())
     typer.echo(f"{target.relative_to(ROOT)}  {target.stat().st_size / 1e6:.1f} MB  sha256 {digest}")
 
 

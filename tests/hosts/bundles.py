@@ -1,13 +1,18 @@
-"""Release bundles on this machine: of the working tree, and spoilt ones."""
+"""Release bundles on this machine: of the working tree, of what differs from it, and spoilt ones."""
 
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+NOBODY = {"GIT_AUTHOR_NAME": "Rehearsal", "GIT_AUTHOR_EMAIL": "rehearsal@example.com"}
+COMMITTER = {"GIT_COMMITTER_NAME": "Rehearsal", "GIT_COMMITTER_EMAIL": "rehearsal@example.com"}
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,7 @@ def bundle_of_working_tree() -> Bundle:
     """What is being written, as a bundle; built when something has changed."""
     command = [sys.executable, "-m", "release", "--working-tree"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    path = ROOT / done.stdout.split()[0]
-    return Bundle(path, path.name.removeprefix("rising-stars-").removesuffix(".tar.gz"))
+    return _named(ROOT / done.stdout.split()[0])
 
 
 def spoilt(bundle: Bundle, folder: Path) -> Bundle:
@@ -44,3 +48,33 @@ def spoilt(bundle: Bundle, folder: Path) -> Bundle:
     with tarfile.open(path, "w:gz", compresslevel=1) as files:
         files.add(folder / "content", arcname=".")
     return Bundle(path, bundle.version)
+
+
+def release_with(change: Callable[[Path], None], folder: Path) -> Bundle:
+    """The bundle of a copy of the working tree, after `change` was at it. `folder` is made for it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    change(folder)
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "A release to rehearse"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, env={**os.environ, **NOBODY, **COMMITTER})
+    return build_release(folder)
+
+
+def build_release(source: Path, *, umask: int = -1) -> Bundle:
+    """`make release` in a clone or copy of this repository, with the wheels that have been downloaded for this one."""
+    wheels = ROOT / "var" / "wheelhouse"
+    if wheels.exists():
+        (source / "var").mkdir(exist_ok=True)
+        (source / "var" / "wheelhouse").symlink_to(wheels)
+    command = [sys.executable, "-m", "release"]
+    done = subprocess.run(command, cwd=source, check=True, stdout=subprocess.PIPE, text=True, umask=umask)
+    return _named(source / done.stdout.split()[0])
+
+
+def _named(path: Path) -> Bundle:
+    return Bundle(path, path.name.removeprefix("rising-stars-").removesuffix(".tar.gz"))

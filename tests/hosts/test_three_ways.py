@@ -13,7 +13,8 @@ import pytest
 
 from tests.hosts import snapshot
 from tests.hosts.boots import Machine, Site
-from tests.hosts.bundles import Bundle, spoilt
+from tests.hosts.bundles import Bundle, release_with
+from tests.hosts.furnishing import BUCKET
 from tests.hosts.host import Host
 from tests.hosts.pushes import Operator, Pushed
 
@@ -106,13 +107,20 @@ def test_a_machine_that_fails_stops_the_push_and_the_others_are_left_alone(ways:
 
 
 def test_a_release_of_another_description_of_a_host_is_not_pushed(
-    ways: ThreeWays, aws_site: Site, bundle: Bundle, tmp_path: Path
+    ways: ThreeWays, aws_site: Site, tmp_path: Path
 ) -> None:
-    another = spoilt(bundle, tmp_path)
+    another = release_with(change_what_a_host_is, tmp_path / "another")
     push = Operator.with_inventory(tmp_path, aws_site, another, {"web": [ways.machines["web", "pushed"]]}).push()
     assert push.exit_code != 0
-    assert f"Release {bundle.version} was not made of this checkout's" in push.output
+    assert f"Release {another.version} was not made of this checkout's" in push.output
     assert "playbooks/host.yml" in push.output
+    published = aws_site.cloud.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert another.key not in {each["Key"] for each in published}
+
+
+def change_what_a_host_is(source: Path) -> None:
+    playbook = source / "playbooks" / "host.yml"
+    playbook.write_text(playbook.read_text() + "# Somebody was here.\n")
 
 
 def snapshot_of(host: Host) -> dict[str, str]:

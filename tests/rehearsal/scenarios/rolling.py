@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.hosts.bundles import Bundle
+from tests.hosts.bundles import Bundle, release_with
 from tests.rehearsal.people import Errand, Person, Traffic, clip, expect, reading
 from tests.rehearsal.rehearsal import Rehearsal
-from tests.rehearsal.releases import break_api, mark, release_with
+from tests.rehearsal.releases import break_api, mark
 from tests.rehearsal.scenarios.whole_way import RENDER_SECONDS
 from tests.roles.whole_site import Run
 

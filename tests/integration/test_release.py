@@ -1,0 +1,59 @@
+"""The release bundle: the same for everybody, small enough, and whole."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.bundles import ROOT, Bundle, build_release, bundle_of_working_tree
+
+pytestmark = pytest.mark.timeout(600)
+
+MAX_BYTES = 60_000_000
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    """The working tree's."""
+    return bundle_of_working_tree()
+
+
+def test_the_same_commit_gives_the_same_bytes_from_two_clones(tmp_path: Path) -> None:
+    first, second = (bundle_of_clone(tmp_path / name, umask) for name, umask in (("one", 0o022), ("another", 0o077)))
+    assert first.version == second.version
+    assert first.path.read_bytes() == second.path.read_bytes()
+    # By this the inventories know what to deploy.
+    assert (first.path.parent / "latest").read_text() == f"{first.version}\n"
+
+
+def test_the_bundle_is_small_enough(bundle: Bundle) -> None:
+    assert bundle.path.stat().st_size <= MAX_BYTES
+
+
+def test_the_manifest_covers_every_file_and_no_other(bundle: Bundle) -> None:
+    with tarfile.open(bundle.path) as files:
+        contents = {member.name: files.extractfile(member) for member in files if member.isfile()}
+        digests = {name: hashlib.sha256(file.read()).hexdigest() for name, file in contents.items() if file}
+        manifest = json.loads(files.extractfile("manifest.json").read())  # type: ignore[union-attr]
+    del digests["manifest.json"]
+    assert manifest["sha256"] == digests
+    assert manifest["version"] == bundle.version
+
+
+def test_the_bundle_holds_what_a_host_runs_and_nothing_of_tests(bundle: Bundle) -> None:
+    with tarfile.open(bundle.path) as files:
+        names = files.getnames()
+    assert {"release/become", "release/seal", "playbooks/host.yml", "roles/host_release/tasks/main.yml"} <= set(names)
+    assert not [name for name in names if "molecule" in name or "test" in name.removeprefix("wheels/")]
+    assert not [name for name in names if name.startswith("roles/aws_")]
+
+
+def bundle_of_clone(clone: Path, umask: int) -> Bundle:
+    """What the present way of building makes of HEAD, in a clone of its own, under another umask."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    shutil.copytree(ROOT / "release", clone / "release", dirs_exist_ok=True)
+    return build_release(clone, umask=umask)
