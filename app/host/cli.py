@@ -42,6 +42,19 @@ EndpointOption = Annotated[
     str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="Where AWS is, in a rehearsal.", show_default=False)
 ]
 MetadataOption = Annotated[str, typer.Option(help="The instance metadata service.")]
+BalancerOption = Annotated[
+    float,
+    typer.Option(
+        envvar="BALANCER_SECONDS", help="How long the balancer still sends requests once the group lets go (web)."
+    ),
+]
+InterruptedOption = Annotated[
+    float, typer.Option(help="How long it does after /ready failed because of a spot notice (web).")
+]
+# The services' own folder: the watch may not read it. How full it is, it is told nonetheless.
+DiskOption = Annotated[
+    list[Path] | None, typer.Option(envvar="WORK_DIR", help="Folders beside / to watch.", readable=False)
+]
 
 
 @contextmanager
@@ -117,23 +130,13 @@ def watch(
     drain_file: Annotated[
         Path | None, typer.Option(envvar="DRAIN_FILE", help="/ready fails while it is there (web).")
     ] = None,
-    balancer_seconds: Annotated[
-        float,
-        typer.Option(
-            envvar="BALANCER_SECONDS", help="How long the balancer still sends requests once the group lets go (web)."
-        ),
-    ] = BALANCER_SECONDS,
-    interrupted_seconds: Annotated[
-        float, typer.Option(help="How long it does after /ready failed because of a spot notice (web).")
-    ] = INTERRUPTED_SECONDS,
+    balancer_seconds: BalancerOption = BALANCER_SECONDS,
+    interrupted_seconds: InterruptedOption = INTERRUPTED_SECONDS,
     heartbeat_seconds: Annotated[float, typer.Option(help="Between two heartbeats of the hook.")] = HEARTBEAT_SECONDS,
     namespace: Annotated[
         str | None, typer.Option(envvar="METRIC_NAMESPACE", help="Where disk and memory are told; none: nowhere.")
     ] = None,
-    # As above: the watch may not read the services' folder either; how full it is, it is told nonetheless.
-    disk: Annotated[
-        list[Path] | None, typer.Option(envvar="WORK_DIR", help="Folders beside / to watch.", readable=False)
-    ] = None,
+    disk: DiskOption = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,

@@ -13,32 +13,20 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-# Before moto is imported: it reads them then.
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-os.environ.setdefault("MOTO_AMIS_PATH", str(Path(__file__).parent / "machine_images.json"))
-
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import run_simple
 
-from tests.aws import patches
-from tests.aws.recording import Recorder
-from tests.aws.throttling import Throttle
+from tests.aws.application import RequestHandler, build
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     arguments = parse()
-    if not arguments.unpatched:
-        patches.apply()
-    application: Any = Throttle(DomainDispatcherApplication(create_backend_app))
-    if arguments.record:
-        application = Recorder(application, arguments.record)
+    application = build(arguments.record, patched=not arguments.unpatched)
     if arguments.pid_file:
         arguments.pid_file.write_text(str(os.getpid()))
     signal.signal(signal.SIGTERM, leave)
-    run_simple(arguments.host, arguments.port, application, threaded=True, request_handler=MotoRequestHandler)
+    run_simple(arguments.host, arguments.port, application, threaded=True, request_handler=RequestHandler)
 
 
 def parse() -> argparse.Namespace:

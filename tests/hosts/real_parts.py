@@ -17,13 +17,20 @@ from tests.hosts.services import Database, Store, running_database, running_stor
 CA = "/opt/rising-stars/files/database-ca.pem"
 
 
-@pytest.fixture(scope="module")
-def network(host: Host) -> Iterator[Network]:
-    """A network with the services in it, which the scenario's host joins."""
+@contextmanager
+def joined_network(host: Host) -> Iterator[Network]:
+    """A network that a scenario's host is in, too, as long as it is wanted."""
     with Network() as made:
         podman("network", "connect", made.name, host.backend.name)
         yield made
         podman("network", "disconnect", "--force", made.name, host.backend.name)
+
+
+@pytest.fixture(scope="module")
+def network(host: Host) -> Iterator[Network]:
+    """A network with the services in it, which the scenario's host joins."""
+    with joined_network(host) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,15 @@
 """Each role that configures a host does so, changes nothing the second time, and what it made works."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.hosts.podman import environment, require_podman
+from tests.scenarios import run_scenario
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted(ROOT.glob("roles/host_*/molecule/*/molecule.yml"))
-MOLECULE = Path(sys.executable).with_name("molecule")
-PLAIN = {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
 TESTS_RAN = re.compile(r"^=+ .*\d+ passed", re.MULTILINE)
 
 
@@ -24,20 +20,7 @@ TESTS_RAN = re.compile(r"^=+ .*\d+ passed", re.MULTILINE)
 )
 def test_a_role_configures_a_host_once_and_what_it_made_works(scenario: Path) -> None:
     require_podman()
-    run = subprocess.run(
-        [MOLECULE, "test", "--scenario-name", scenario.parent.name],
-        cwd=scenario.parents[2],
-        env={
-            **environment(),
-            "NO_COLOR": "1",
-            "ANSIBLE_NOCOLOR": "1",
-            "PATH": f"{MOLECULE.parent}:{os.environ['PATH']}",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    run = run_scenario(scenario.parents[2].name, scenario.parent.name, environment())
     assert run.returncode == 0, run.stdout[-12_000:]
     # molecule calls it a success when it finds no tests.
     folders = [name for name in ("made", "after") if (scenario.parent / name).is_dir()]

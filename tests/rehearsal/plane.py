@@ -19,17 +19,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-# Before moto is imported: it reads them then.
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-os.environ.setdefault("MOTO_AMIS_PATH", str(Path(__file__).parents[1] / "aws" / "machine_images.json"))
-
 import structlog
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from demo.ports import free_port
-from tests.aws import patches
-from tests.aws.recording import Recorder
+from tests.aws.application import RequestHandler, build
 from tests.hosts.certificates import Authority
 from tests.hosts.metadata import MetadataService
 from tests.hosts.network import Network
@@ -110,11 +104,9 @@ class Plane:
             self.balancer.follow(wanted, {each: addresses[each] for each in members if each in addresses})
 
     def _serve_aws(self) -> str:
-        patches.apply()
-        application: Any = DomainDispatcherApplication(create_backend_app)
-        application = Recorder(application, self._folder / "calls.jsonl")
+        application = build(self._folder / "calls.jsonl")
         address, port = self.network.bridge, free_port()
-        server = make_server(address, port, application, threaded=True, request_handler=MotoRequestHandler)
+        server = make_server(address, port, application, threaded=True, request_handler=RequestHandler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self._running.callback(server.shutdown)
         return f"http://{address}:{port}"

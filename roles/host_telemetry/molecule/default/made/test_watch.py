@@ -10,7 +10,7 @@ from testinfra.host import Host
 
 from tests.hosts.metadata import Identity, MetadataService
 from tests.hosts.network import METADATA_ADDRESS, Network
-from tests.hosts.podman import podman
+from tests.hosts.real_parts import joined_network
 from tests.hosts.services import Cloud, running_cloud
 
 GROUP = "rising-stars-molecule-extra-workers"
@@ -23,11 +23,9 @@ pytestmark = pytest.mark.timeout(240)
 @pytest.fixture(scope="module")
 def network(host: Host) -> Iterator[Network]:
     """A network that the scenario's host joins, and in which it finds the metadata service."""
-    with Network() as made:
-        podman("network", "connect", made.name, host.backend.name)
+    with joined_network(host) as made:
         host.check_output(f"ip route replace {METADATA_ADDRESS} via {made.bridge}")
         yield made
-        podman("network", "disconnect", "--force", made.name, host.backend.name)
 
 
 @pytest.fixture(scope="module")
