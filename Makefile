@@ -48,10 +48,10 @@ test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=â€
 
 # Three at once on two cores: a playbook waits a third of its time.
 test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it
-	@exec $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup -m 'not long' --durations 12 tests/roles
+	@exec $(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder -m 'not long' --durations 12 tests/roles
 
 test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in the middle (long). KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1"
-	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
+	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 \
 		tests/roles/test_killed_runs.py tests/roles/test_throttled_runs.py
 
 test-unpatched: $(FOR_TESTS) ## Try every role on moto as it comes, and compare with tests/aws/README.md

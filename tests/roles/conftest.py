@@ -15,6 +15,8 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped] # it brings no types
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # nor does this
 
 from demo.ports import free_port
 from tests.aws.recording import Call
@@ -28,17 +30,26 @@ LONGEST = ("test_site", "test_roll_back", "test_molecule")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Know the mark below where pytest-xdist is not loaded, too."""
-    config.addinivalue_line("markers", "xdist_group(name): these tests run one after the other, in one process")
     config.addinivalue_line("markers", "long: takes several minutes; `make test-interrupted` runs it")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, for they share an AWS (a scenario has its own), and begin with the longest."""
+    """Begin with the longest."""
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
-    for item in items:
-        if item.path.parent == Path(__file__).parent and item.path.stem not in SCENARIOS:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+class TogetherByFile(LoadScopeScheduling):  # type: ignore[misc] # no types: Any
+    """The tests of a file run in one process, for they share an AWS; a role's scenario has its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if Path(file).stem in SCENARIOS else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherByFile:
+    """pytest-xdist's own groups (loadgroup) hold nothing together under pytest 9.2."""
+    return TogetherByFile(config, log)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,6 @@ UNSEEN = {
         "autoscaling:DeleteTags",
         "autoscaling:DetachLoadBalancerTargetGroups",
         "autoscaling:StartInstanceRefresh",
-        "autoscaling:UpdateAutoScalingGroup",
         "ec2:AssociateIamInstanceProfile",
         "ec2:CreateLaunchTemplateVersion",
         "ec2:DeleteLaunchTemplateVersions",
