@@ -16,6 +16,7 @@ from app.db.models import Job, JobState, Video, VideoStatus
 from app.showcase import jobs, videos
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
+from tasks.broker import RING_SECONDS, create_broker
 from tests.backends import Subprocess, wait_until
 from tests.clips import make_clip
 from tests.ledger import add_clip, add_player, job_of, opened
@@ -106,6 +107,8 @@ def workshop(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worksh
     for name, value in own_home.bucket.environment.items():
         monkeypatch.setenv(name, value)
     with opened(own_home) as settings, ExitStack() as stack:
+        # A worker that was stopped leaves rings unheard: the next test's would answer them.
+        create_broker(settings, socket_seconds=RING_SECONDS).flush()
         store = S3Store(own_home.bucket.name, presigned_url_seconds=600)
         yield Workshop(own_home, settings, store, stack)
 
