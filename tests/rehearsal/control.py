@@ -222,6 +222,11 @@ class Control:
                     database=told.get("DBName", ""),
                 )
 
+    def snapshots(self) -> set[str]:
+        """The name of every snapshot of a database."""
+        told = self.client("rds").describe_db_snapshots()["DBSnapshots"]
+        return {snapshot["DBSnapshotIdentifier"] for snapshot in told}
+
     def names(self) -> Iterator[tuple[str, str]]:
         """Every name in a private zone, and its address."""
         client = self.client("route53")

@@ -1,7 +1,8 @@
-"""RDS of a rehearsal: PostgreSQL under the endpoint's name, with TLS that clients can verify."""
+"""RDS of a rehearsal: PostgreSQL under the endpoint's name, with TLS that clients can verify; snapshots are dumps."""
 
 import subprocess
 import tempfile
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +10,7 @@ from typing import Any, Self
 import structlog
 from psycopg2 import sql  # type: ignore[import-untyped] # it brings no types
 
-from tests.backends import Postgres, running_postgres
+from tests.backends import Postgres, postgres_programs, running_postgres
 from tests.hosts.certificates import Authority
 from tests.hosts.doorway import Doorway
 from tests.hosts.network import Network
@@ -26,12 +27,15 @@ ADDRESS = 250
 class DatabaseServer:
     """The site's one instance. `shut` and `open` are a failover's two ends, as machines see it."""
 
-    def __init__(self, network: Network, authority: Authority) -> None:
+    def __init__(self, network: Network, authority: Authority, folder: Path) -> None:
+        """Snapshots are kept in `folder`."""
         self._network = network
         self._authority = authority
+        self._folder = folder
         self._running = ExitStack()
         self._server: Postgres | None = None
         self._doorway: Doorway | None = None
+        self._followed: Database | None = None
         self._password = ""
         self.address = network.address(ADDRESS)
 
@@ -41,8 +45,9 @@ class DatabaseServer:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
-    def follow(self, wanted: Database | None) -> None:
-        """Start it when it is recorded, stop it when it no longer is, and keep its password as recorded."""
+    def follow(self, wanted: Database | None, snapshots: Collection[str]) -> None:
+        """Start it when it is recorded, stop it when it no longer is, keep its password and make its snapshots."""
+        self._keep_snapshots(snapshots)
         if wanted is None:
             if self._server is not None:
                 log.info("database_is_gone")
@@ -52,6 +57,7 @@ class DatabaseServer:
             self._start(wanted)
         if wanted is not None and self._server is not None:
             self._keep_password(wanted, self._server)
+        self._followed = wanted
 
     def shut(self) -> None:
         """Refuse every connection, and break off those that are open."""
@@ -85,7 +91,30 @@ class DatabaseServer:
             if not known:
                 name = sql.Identifier(wanted.database)
                 run(database, sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
+        if not known and (snapshot := hooks.restored_from(wanted.name)):
+            log.info("database_is_restored", snapshot=snapshot)
+            handle("pg_restore", f"--dbname={server.url(wanted.database)}", str(self._dump(snapshot)))
         self._password = recorded
+
+    def _keep_snapshots(self, recorded: Collection[str]) -> None:
+        """Dump what is snapshot, and forget what no longer is. A database's last one is recorded with its end."""
+        for snapshot in recorded:
+            path = self._dump(snapshot)
+            if not path.exists() and self._server is not None and self._followed is not None:
+                log.info("snapshot_is_made", snapshot=snapshot)
+                url = self._server.url(self._followed.database)
+                handle("pg_dump", "--format=custom", f"--file={path}", url)
+        for path in self._folder.glob("*.dump"):
+            if path.stem not in recorded:
+                path.unlink()
+
+    def _dump(self, snapshot: str) -> Path:
+        return self._folder / f"{snapshot}.dump"
+
+
+def handle(program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs."""
+    subprocess.run([str(postgres_programs() / program), *arguments], check=True)
 
 
 def run(database: Any, statement: sql.Composed) -> None:

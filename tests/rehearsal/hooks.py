@@ -1,7 +1,7 @@
 """What moto cannot know of machines that really run, told by the data plane, which lives in the same process.
 
 Beside the patches of `tests.aws`, which make moto record and answer as AWS does, these replace guesses by what is:
-whether a machine is healthy, when it says that it may go, and what the database's password is.
+whether a machine is healthy, when it says that it may go, what the database's password is and where it came from.
 """
 
 import time
@@ -12,12 +12,15 @@ from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus
-from moto.rds.models import rds_backends
+from moto.rds.models import DBInstance, RDSBackend, rds_backends
 
 from tests.aws.patches.autoscaling import Refresh
 
 _leaving: dict[str, float | None] = {}
 """Machines whose group waits for them: when they were last heard of; None once they said that they may go."""
+
+_restored: dict[str, str] = {}
+"""The snapshot that a database was made from, by the database's name."""
 
 
 def apply(is_healthy: Callable[[str], bool]) -> None:
@@ -27,8 +30,11 @@ def apply(is_healthy: Callable[[str], bool]) -> None:
     responses.complete_lifecycle_action = _take_completion
     refresh: Any = Refresh
     refresh.is_healthy = staticmethod(is_healthy)
-    backend: Any = ELBv2Backend
-    backend.describe_target_health = _tell_health(is_healthy, ELBv2Backend.describe_target_health)
+    balancers: Any = ELBv2Backend
+    balancers.describe_target_health = _tell_health(is_healthy, ELBv2Backend.describe_target_health)
+    databases: Any = RDSBackend
+    databases.create_db_instance = _note_creation(RDSBackend.create_db_instance)
+    databases.restore_db_instance_from_db_snapshot = _note_restore(RDSBackend.restore_db_instance_from_db_snapshot)
 
 
 def wait_for(instance_id: str) -> None:
@@ -48,6 +54,11 @@ def password(database: str) -> str:
     instances = [each for backend in by_region.values() for each in backend.databases.values()]
     (found,) = [each for each in instances if each.db_instance_identifier == database]
     return str(found._master_user_password)
+
+
+def restored_from(database: str) -> str | None:
+    """The snapshot that it was made from; None for a new one."""
+    return _restored.get(database)
 
 
 def _take_heartbeat(response: AutoScalingResponse) -> ActionResult:
@@ -79,3 +90,22 @@ def _tell_health(is_healthy: Callable[[str], bool], ask: Callable[..., list[Fake
         return told
 
     return describe_target_health
+
+
+def _note_creation(create: Callable[..., DBInstance]) -> Any:
+    def create_db_instance(self: RDSBackend, arguments: dict[str, Any]) -> DBInstance:
+        _restored.pop(arguments["db_instance_identifier"], None)
+        return create(self, arguments)
+
+    return create_db_instance
+
+
+def _note_restore(restore: Callable[..., DBInstance]) -> Any:
+    def restore_db_instance_from_db_snapshot(
+        self: RDSBackend, from_snapshot_id: str, overrides: dict[str, Any]
+    ) -> DBInstance:
+        made = restore(self, from_snapshot_id, overrides)
+        _restored[overrides["db_instance_identifier"]] = from_snapshot_id
+        return made
+
+    return restore_db_instance_from_db_snapshot

@@ -57,7 +57,7 @@ class Plane:
         self.endpoint = self._serve_aws()
         self.control = Control(self.endpoint)
         self.resolver = self._running.enter_context(Resolver(self.network.bridge, folder))
-        self.database = self._running.enter_context(DatabaseServer(self.network, self.authority))
+        self.database = self._running.enter_context(DatabaseServer(self.network, self.authority, folder))
         self.balancer = self._running.enter_context(LoadBalancer(port, folder))
         self.machines = Machines(self.control, self.network, self._running.enter_context(MetadataService(self.network)))
         self.health = Health(self.control, self.machines.dead)
@@ -80,7 +80,7 @@ class Plane:
         self._booted = {each.id for each in instances.values() if each.tags.get("BootStatus") == "ready"}
         for step in (
             self._names,
-            lambda: self.database.follow(next(self.control.databases(), None)),
+            lambda: self.database.follow(next(self.control.databases(), None), self.control.snapshots()),
             lambda: self.machines.follow(instances, groups),
             lambda: self._balance({each.id: each.address for each in instances.values()}, groups),
             lambda: self.health.follow(groups, self._answers),

@@ -8,7 +8,9 @@ from tests.aws.recording import Call
 from tests.roles.playbooks import REPOSITORY
 
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
-EVERY_DAY: list[Path] = [file for file in FILES if file.stem != "purge"]
+OCCASIONS = {"purge", "restore"}
+"""Those that one attaches for a day."""
+EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
 PLACES = {"ACCOUNT": "123456789012", "REGION": "us-east-1", "DOMAIN": "example.com"}
 DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136693071363"}
 """Images that others publish, in the AWS of tests."""
@@ -17,6 +19,11 @@ DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136
 def policies_of(environment: str, files: Iterable[Path] = FILES) -> Policies:
     """With the placeholders filled in, as docs/deploy.md says."""
     return Policies.read(files, {**PLACES, "ENVIRONMENT": environment})
+
+
+def attached(*occasions: str) -> list[Path]:
+    """Those of every day, and of these occasions."""
+    return [file for file in FILES if file in EVERY_DAY or file.stem in occasions]
 
 
 def asked_by(calls: Iterable[Call], environment: str) -> list[Asked]:
@@ -113,6 +120,10 @@ UNSEEN = {
         "ssm:StartSession",
         "ssm:TerminateSession",
         "ssmmessages:OpenDataChannel",
+    ],
+    "restore_site.yml, seen in the rehearsal (tests/rehearsal/scenarios/restoring.py), and its part of the runbook": [
+        "rds:RestoreDBInstanceFromDBSnapshot",
+        "rds:RestoreDBInstanceToPointInTime",
     ],
     "Reading by hand: the runbook's commands, and the dashboard": [
         "autoscaling:DescribeScalingActivities",

@@ -15,7 +15,7 @@ import pytest
 
 from tests.aws.permissions import Asked
 from tests.aws.permissions.policies import listed
-from tests.roles.operator_policy import EVERY_DAY, FILES, PLACES, policies_of
+from tests.roles.operator_policy import EVERY_DAY, FILES, PLACES, attached, policies_of
 from tests.roles.playbooks import REPOSITORY
 
 LARGEST_POLICY = 6144
@@ -165,6 +165,17 @@ ONLY_TO_PURGE = {
 }
 
 
+ONLY_TO_RESTORE = {
+    "a database from a snapshot": Asked(
+        "rds:RestoreDBInstanceFromDBSnapshot", f"arn:aws:rds:{HERE}:db:rising-stars-staging"
+    ),
+    "the end of a clip's version": Asked(
+        "s3:DeleteObjectVersion",
+        "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1/processed-videos/1/2.mp4",
+    ),
+}
+
+
 @pytest.mark.parametrize("asked", ALLOWED.values(), ids=list(ALLOWED))
 def test_stagings_operator_may(asked: Asked) -> None:
     assert policies_of("staging", EVERY_DAY).granting(asked)
@@ -179,3 +190,9 @@ def test_stagings_operator_may_not(asked: Asked) -> None:
 def test_what_nobody_can_bring_back_is_allowed_by_the_policy_for_purging_alone(asked: Asked) -> None:
     assert policies_of("staging", EVERY_DAY).granting(asked) == []
     assert policies_of("staging").granting(asked)
+
+
+@pytest.mark.parametrize("asked", ONLY_TO_RESTORE.values(), ids=list(ONLY_TO_RESTORE))
+def test_a_restore_is_allowed_by_the_policy_for_restoring(asked: Asked) -> None:
+    assert policies_of("staging", EVERY_DAY).granting(asked) == []
+    assert policies_of("staging", attached("restore")).granting(asked)

@@ -15,6 +15,7 @@ from tests.rehearsal.scenarios import (
     growing,
     lost_web_host,
     lost_worker,
+    restoring,
     rolling,
     whole_way,
 )
@@ -39,6 +40,7 @@ ALL: Mapping[int, Scenario] = {
     6: Scenario("a release rolls, a broken one is refused, an earlier one comes back", rolling.play),
     7: Scenario("the database is away for a minute", failover.play),
     8: Scenario("the backlog grows, extra workers come and go", backlog.play),
+    9: Scenario("deleted with its clips, and restored", restoring.play),
     10: Scenario("destroyed with purge, nothing is left", destroy.play),
 }
 CORE = (1, 2, 4, 10)

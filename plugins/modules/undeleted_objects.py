@@ -1,0 +1,121 @@
+#!/usr/bin/python
+"""Bring back what was deleted in a bucket that keeps versions."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from botocore.exceptions import BotoCoreError, ClientError
+
+DOCUMENTATION = """
+module: undeleted_objects
+short_description: Bring back what was deleted in a bucket that keeps versions
+description:
+  - In a bucket with versions an object is deleted by a marker on top of it. This takes away the markers that were set
+    since a moment, so that every object is again what it was before. Nothing else is touched; run again, it finds
+    nothing to do.
+  - Needs C(s3:ListBucketVersions) on the bucket and C(s3:DeleteObjectVersion) on its objects.
+options:
+  bucket:
+    description: The bucket's name.
+    type: str
+    required: true
+  prefixes:
+    description: Where to look, as C(processed-videos/).
+    type: list
+    elements: str
+    required: true
+  since:
+    description: The moment, in ISO 8601 with its offset, as C(2026-11-24T07:00:00+00:00).
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Says how many would be brought back.
+author: Rising Stars
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = """
+- name: Ensure clips that were deleted since the snapshot are back
+  undeleted_objects:
+    bucket: media
+    prefixes: [processed-videos/]
+    since: "2026-11-24T07:00:00+00:00"
+"""
+
+RETURN = """
+count:
+  description: How many objects were brought back.
+  type: int
+  returned: always
+"""
+
+AT_ONCE = 1000
+"""Objects that S3 deletes in one request (API reference, DeleteObjects)."""
+
+
+def main() -> None:
+    """Take the markers away."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "bucket": {"type": "str", "required": True},
+            "prefixes": {"type": "list", "elements": "str", "required": True},
+            "since": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    since = moment(module)
+    s3 = module.client("s3", retry_decorator=AWSRetry.jittered_backoff())
+    bucket, count = module.params["bucket"], 0
+    try:
+        markers = [
+            marker for prefix in module.params["prefixes"] for marker in markers_below(s3, bucket, prefix, since)
+        ]
+        for start in range(0, len(markers), AT_ONCE):
+            some = markers[start : start + AT_ONCE]
+            if not module.check_mode:
+                take_away(module, s3, some)
+            count += len(some)
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json_aws(error, msg=f"s3://{bucket}: {count} objects were brought back, then this happened")
+    module.exit_json(changed=count > 0, count=count)
+
+
+def moment(module: Any) -> datetime:
+    """The moment since when."""
+    told = module.params["since"]
+    try:
+        since = datetime.fromisoformat(told)
+    except ValueError:
+        module.fail_json(msg=f"since is {told}: give a moment in ISO 8601, as 2026-11-24T07:00:00+00:00.")
+    if since.tzinfo is None:
+        module.fail_json(msg=f"since is {told}: say of which zone it is, as {told}+00:00.")
+    return since.astimezone(UTC)
+
+
+def markers_below(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[dict[str, str]]:
+    """Key and version of every marker that was set on an object since then."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        for marker in page.get("DeleteMarkers", []):
+            if marker["IsLatest"] and marker["LastModified"] >= since:
+                yield {"Key": marker["Key"], "VersionId": marker["VersionId"]}
+
+
+def take_away(module: Any, s3: Any, markers: list[dict[str, str]]) -> None:
+    """Delete these markers."""
+    answer = s3.delete_objects(
+        aws_retry=True, Bucket=module.params["bucket"], Delete={"Objects": markers, "Quiet": True}
+    )
+    for error in answer.get("Errors", []):
+        module.fail_json(msg=f"s3://{module.params['bucket']}/{error['Key']} stays deleted: {error['Message']}")
+
+
+if __name__ == "__main__":
+    main()
