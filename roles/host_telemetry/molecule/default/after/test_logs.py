@@ -136,9 +136,11 @@ def test_it_goes_on_after_a_kill(host: Host) -> None:
 
 
 def flood(host: Host, name: str, lines: int) -> None:
-    """So many lines of a thousand characters."""
+    """So many lines of a thousand characters, until all of them are in the journal: it takes each sender's by itself."""
     bytes_ = f"head --bytes {lines * 1000} /dev/zero | tr '\\0' x | fold --width 1000"
     host.check_output(f"{bytes_} | systemd-cat --identifier {name}")
+    noted = f"journalctl --quiet --identifier {name} --output cat | wc --lines"
+    wait_for(lambda: int(host.check_output(noted)) == lines)
 
 
 def test_a_file_that_grows_too_large_is_put_aside_after_it_was_read(host: Host) -> None:
