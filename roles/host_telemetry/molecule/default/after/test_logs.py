@@ -136,7 +136,7 @@ def test_it_goes_on_after_a_kill(host: Host) -> None:
 
 
 def flood(host: Host, name: str, lines: int) -> None:
-    """So many lines of a thousand characters, until all of them are in the journal: it takes each sender's by itself."""
+    """So many lines of a thousand characters, until the journal has all: it takes each sender's by itself."""
     bytes_ = f"head --bytes {lines * 1000} /dev/zero | tr '\\0' x | fold --width 1000"
     host.check_output(f"{bytes_} | systemd-cat --identifier {name}")
     noted = f"journalctl --quiet --identifier {name} --output cat | wc --lines"
