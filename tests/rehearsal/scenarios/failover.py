@@ -4,7 +4,7 @@ import time
 
 import httpx
 
-from tests.rehearsal.people import Person, clip, expect
+from tests.rehearsal.people import Person, clip
 from tests.rehearsal.rehearsal import Rehearsal
 from tests.rehearsal.scenarios.whole_way import RENDER_SECONDS
 
@@ -23,8 +23,7 @@ def play(site: Rehearsal) -> dict[str, object]:
     refused = watch(site, late, video_id)
     site.tell_plane("open")
     returned = site.wait(lambda: late.vote(video_id).status_code == 200, what="the vote", seconds=RETURN_SECONDS)
-    with site.client() as client:
-        assert expect(client.get(f"/api/public/videos/{video_id}"), 200)["votes"] == 2
+    assert player.video(video_id)["votes"] == 2
     assert {each.id for each in site.instances("web")} == hosts
     return {"refused_meanwhile": refused, "back_after_seconds": returned}
 

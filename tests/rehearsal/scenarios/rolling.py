@@ -1,4 +1,4 @@
-"""Scenario 6: a release rolls under traffic, a broken one is rolled back by itself, an earlier one is brought back.
+"""Scenario 6: a release rolls under traffic, a broken one is rolled back by itself, and the first is brought back.
 
 Readers, a voter at a time and an uploader are there throughout, and not one of their requests fails.
 """
@@ -6,10 +6,11 @@ Readers, a voter at a time and an uploader are there throughout, and not one of 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.hosts.bundles import Bundle, release_with
-from tests.rehearsal.people import Errand, Person, Traffic, clip, expect, reading
+from tests.rehearsal.people import Errand, Person, Traffic, clip, reading
 from tests.rehearsal.rehearsal import Rehearsal
 from tests.rehearsal.releases import break_api, mark
 from tests.rehearsal.scenarios.whole_way import RENDER_SECONDS
@@ -23,17 +24,19 @@ SETTLE_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Forward, forward to something broken, and back."""
+    """Forward, forward to something broken, back from it, and back to where it began."""
+    (first,) = releases(site)
     with tempfile.TemporaryDirectory(prefix="rising-stars-release-") as folder:
         good = release_with(mark, Path(folder, "good"))
         broken = release_with(break_api, Path(folder, "broken"))
         rolled = roll(site, good)
         assert releases(site) == {good.version}
         refused = roll_broken(site, broken, good)
-    with busy(site) as traffic:
-        run = site.operator.succeed("roll_back")
-    assert traffic.failures == {}, traffic.outcomes
-    site.wait(lambda: releases(site) == {good.version}, what="the earlier release", seconds=SETTLE_SECONDS)
+    for earlier in (good.version, first):
+        with busy(site) as traffic:
+            run = site.operator.succeed("roll_back", version=earlier)
+        assert traffic.failures == {}, traffic.outcomes
+        site.wait(partial(brought, site, earlier), what="the earlier release", seconds=SETTLE_SECONDS)
     return {**rolled, **refused, "roll_back_seconds": round(run.seconds)}
 
 
@@ -47,9 +50,7 @@ def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
         run = bring(site, release)
     assert run.code == 0, run.output[-6000:]
     assert traffic.failures == {}, traffic.outcomes
-    with site.client() as client:
-        votes = expect(client.get(f"/api/public/videos/{video_id}"), 200)["votes"]
-    left = len(list(voters))
+    votes, left = player.video(video_id)["votes"], len(list(voters))
     assert votes == VOTERS - left, (votes, left)
     return {"requests": traffic.total, "failed": 0, "votes": votes, "roll_seconds": round(run.seconds)}
 
@@ -86,6 +87,11 @@ def busy(site: Rehearsal, *errands: Errand) -> Iterator[Traffic]:
     sending = Errand(lambda _client: player.send(clip(), "During the roll"), UPLOAD_SECONDS)
     with Traffic(site, [*reading(2, per_second=5), sending, *errands]) as traffic:
         yield traffic
+
+
+def brought(site: Rehearsal, version: str) -> bool:
+    """Whether every machine runs that release."""
+    return releases(site) == {version}
 
 
 def releases(site: Rehearsal) -> set[str]:
