@@ -2,6 +2,8 @@
 
 import ipaddress
 import secrets
+import subprocess
+from pathlib import Path
 from typing import Self
 
 from tests.hosts.image import host_image
@@ -24,6 +26,7 @@ class Network:
         self._owner = owned_by or owner()
         self.subnet = self._create_at(subnet) if subnet else self._create_anywhere()
         self._attach_anchor()
+        self._keep_hardware_address()
 
     def __enter__(self) -> Self:
         return self
@@ -74,3 +77,10 @@ class Network:
         anchor = ["--name", f"{self.name}-anchor", "--network", self.name, "--ip", self.address(2)]
         labels = ["--label", f"{LABEL}={self._owner}"]
         podman("run", "--detach", *anchor, *labels, host_image(), "sleep", "infinity")
+
+    def _keep_hardware_address(self) -> None:
+        """A bridge has the lowest address of who is attached, unless it was given one. Did it change with a newcomer's,
+        the others would talk to nobody for half a minute: they remember the one before.
+        """
+        address = Path("/sys/class/net", self.interface, "address").read_text().strip()
+        subprocess.run(["ip", "link", "set", "dev", self.interface, "address", address], check=True)

@@ -1,5 +1,7 @@
 """What hosts depend on in tests is as in AWS: TLS that verifies, a token before metadata, doors that shut."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +80,15 @@ def test_what_a_killed_run_left_is_removed_and_what_is_in_use_stays(network: Net
         names = podman("ps", "--all", "--format", "{{.Names}}").splitlines()
         assert mine.name in names
         assert orphan.name not in names
+
+
+def test_a_newcomer_does_not_change_the_bridge_that_others_talk_to(network: Network) -> None:
+    bridge = Path("/sys/class/net", network.interface, "address")
+    before = bridge.read_text()
+    newcomer = f"low{os.getpid()}"
+    for order in (f"add {newcomer} address 02:00:00:00:00:01 type veth", f"set {newcomer} master {network.interface}"):
+        subprocess.run(["ip", "link", *order.split()], check=True)
+    try:
+        assert bridge.read_text() == before
+    finally:
+        subprocess.run(["ip", "link", "delete", newcomer], check=True)

@@ -3,15 +3,14 @@
 from tests.rehearsal.people import Traffic, reading
 from tests.rehearsal.rehearsal import Rehearsal
 
+GROUP = "rising-stars-rehearsal-web"
 REPLACE_SECONDS = 300
 READERS = 2
 
 
 def play(site: Rehearsal) -> dict[str, object]:
     """With two web hosts, one loses its power."""
-    group = "rising-stars-rehearsal-web"
-    scaling = site.control.client("autoscaling")
-    scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=2)
+    keep_members(site, 2)
     site.wait(lambda: healthy(site) == 2, what="a second web host", seconds=REPLACE_SECONDS)
     victim = site.instances("web")[0]
     with Traffic(site, reading(READERS, per_second=5)) as traffic:
@@ -19,13 +18,20 @@ def play(site: Rehearsal) -> dict[str, object]:
         site.wait(lambda: gone(site, victim.id), what="the group's notice", seconds=REPLACE_SECONDS)
         seconds = site.wait(lambda: healthy(site) == 2, what="the group to be whole", seconds=REPLACE_SECONDS)
     assert sum(traffic.failures.values()) <= READERS, traffic.outcomes
-    scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=1)
+    keep_members(site, 1)
     site.wait(lambda: len(site.instances("web")) == 1, what="the group's old size", seconds=REPLACE_SECONDS)
     return {
         "requests": traffic.total,
         "failed": sum(traffic.failures.values()),
         "replaced_after_seconds": seconds,
     }
+
+
+def keep_members(site: Rehearsal, count: int) -> None:
+    """So many web hosts, and no fewer: few readers would let the group shrink otherwise."""
+    site.control.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=GROUP, MinSize=count, DesiredCapacity=count
+    )
 
 
 def gone(site: Rehearsal, instance_id: str) -> bool:
