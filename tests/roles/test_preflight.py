@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.roles.conftest import Aws
 from tests.roles.playbooks import REPOSITORY, play, run_playbook
@@ -53,6 +54,39 @@ def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, 
     assert "[WARNING]: Not known" not in printed
     assert {call.service for call in asked} == {"sts", "ec2", "servicequotas"}
     assert not [call for call in asked if call.writes]
+
+
+def test_numbers_may_come_as_text_as_from_the_command_line(playbook: Path, aws: Aws) -> None:
+    name = "rising-stars-molecule"
+    roles = ["aws_database", "aws_image", "aws_load_balancer", "aws_monitoring", "aws_storage", "aws_web_fleet"]
+    required = {f"{role}_name": name for role in [*roles, "aws_worker"]}
+    of_others = {
+        "aws_image_tags": {"Environment": "molecule"},
+        "aws_image_version": "1.0.0",
+        "aws_image_parameter_path": "/rising-stars/molecule",
+        "aws_monitoring_region": "us-east-1",
+        "aws_monitoring_log_group_prefix": "/rising-stars/molecule",
+        "aws_monitoring_namespace": "RisingStars/molecule",
+        "aws_monitoring_database_identifier": name,
+        "aws_storage_account_id": "123456789012",
+        "aws_storage_region": "us-east-1",
+        "aws_worker_region": "us-east-1",
+        "aws_worker_dns_name": "queue.molecule.internal",
+        "aws_worker_metric_namespace": "RisingStars/molecule",
+    }
+    as_text = {option: str(default) for role in [*roles, "aws_worker"] for option, default in numbers_of(role).items()}
+    assert len(as_text) > 30
+    play(
+        playbook,
+        *variables({**required, **of_others, **as_text, "aws_preflight_roles": [*roles, "aws_worker"]}),
+        env=aws.env,
+    )
+
+
+def numbers_of(role: str) -> dict[str, int]:
+    """The defaults of a role that are numbers."""
+    defaults = yaml.safe_load((REPOSITORY / "roles" / role / "defaults" / "main.yml").read_text())
+    return {option: value for option, value in defaults.items() if type(value) is int}
 
 
 @pytest.mark.parametrize(
