@@ -24,7 +24,7 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-platform test-unit test-integration test-roles test-hosts rehearse rehearse-down faults fuzz tested-on
+.PHONY: help setup demo serve test test-platform test-unit test-integration test-roles test-site test-hosts rehearse rehearse-down faults fuzz tested-on
 .PHONY: lint format lock release bench clean test-unpatched test-interrupted
 .PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
@@ -40,15 +40,20 @@ demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path takes yo
 serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. PORT=8080
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
-test: test-platform test-roles ## Run the tests, on real services (as root, it installs what is missing)
+test: test-platform test-site ## Run the tests, on real services (as root, it installs what is missing)
 
 test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=…
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz \
 		tests/rehearsal/test_scaling.py tests/rehearsal/test_balancer.py
 
 # Three at once on two cores: a playbook waits a third of its time.
+AT_ONCE := --numprocesses 3 --no-loadscope-reorder -m 'not long' --durations 12
+
 test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it
-	@exec $(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder -m 'not long' --durations 12 tests/roles
+	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/roles
+
+test-site: tested-on ## Run the tests of the roles that call AWS, and rehearse a site of containers from boot to end (root)
+	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/roles tests/rehearsal/test_smoke.py
 
 test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in the middle (long). KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1"
 	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 \

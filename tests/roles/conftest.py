@@ -25,7 +25,7 @@ from tests.roles.playbooks import REPOSITORY
 
 START_SECONDS = 60
 SCENARIOS = ("test_molecule", "test_unpatched")
-LONGEST = ("test_site", "test_roll_back", "test_molecule")
+LONGEST = ("test_smoke", "test_site", "test_roll_back", "test_molecule")
 """These begin, so that two workers end together: a story of several minutes at the end would leave one idle."""
 
 
