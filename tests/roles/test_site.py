@@ -124,8 +124,8 @@ def test_drift_is_found_and_mended_but_the_number_of_machines_is_left_to_scaling
 
 
 @pytest.mark.usefixtures("first_run")
-def test_a_playbook_may_run_alone(operator: Operator) -> None:
-    assert operator.succeed("roll_release").changed == 0
+def test_a_playbook_may_run_alone_and_a_number_on_the_command_line_is_one(operator: Operator) -> None:
+    assert operator.succeed("roll_release", aws_web_fleet_max="3", aws_worker_extra_max="0").changed == 0
 
 
 @pytest.mark.usefixtures("first_run")
