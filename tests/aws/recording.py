@@ -1,5 +1,6 @@
 """What was asked of AWS, call by call."""
 
+import html
 import io
 import json
 import re
@@ -30,7 +31,9 @@ class Call(NamedTuple):
     caller: str = ""
     """The access key that signed it."""
     parameters: Mapping[str, str] = NOTHING
-    """What it asks for, lists and structures spelled out (`Tags.1.Key`), without secrets. Empty for REST services."""
+    """What it asks for, lists and structures spelled out (`Tags.1.Key`), without secrets. Of requests to REST services,
+    only the keys of objects that S3 is to delete at once (`Key.1`).
+    """
 
     @property
     def writes(self) -> bool:
@@ -82,6 +85,9 @@ def _parameters(environ: Environ) -> dict[str, str]:
         return dict(parse_qsl(_body(environ).decode(errors="replace")))
     if "x-amz-json" in kind:
         return dict(_spelled_out(json.loads(_body(environ) or b"{}"), ""))
+    if environ.get("QUERY_STRING") == "delete":
+        keys = re.findall("<Key>([^<]*)</Key>", _body(environ).decode())
+        return {f"Key.{number}": html.unescape(key) for number, key in enumerate(keys, start=1)}
     return {}
 
 

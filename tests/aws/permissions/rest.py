@@ -64,8 +64,9 @@ def needed_by_s3(call: Call) -> Iterator[Needed]:
     else:
         plain = f"{method} {kind}".strip()
         action = next((S3[f"{plain}?{word}"] for word in words if f"{plain}?{word}" in S3), "") or S3[plain]
-    part = f"/{key}" if key else "/any" if action == "DeleteObjectVersion" else ""
-    yield f"s3:{action}", f"arn:aws:s3:::{bucket}{part}" if bucket else "*", {}
+    keys = list(call.parameters.values()) or [key]
+    for each in keys:
+        yield f"s3:{action}", f"arn:aws:s3:::{bucket}/{each}".rstrip("/") if bucket else "*", {}
 
 
 def needed_by_route53(call: Call) -> Iterator[Needed]:
