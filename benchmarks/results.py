@@ -9,8 +9,16 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "results"
 
 
-def keep(name: str, figures: dict[str, object], *, command: str | None = None) -> None:
-    """Print the figures and write benchmarks/results/<name>.json with the command and the machine they come from."""
+def keep(name: str, figures: dict[str, object]) -> None:
+    """Print the figures of a benchmark, and write them down."""
+    write(name, figures, command=f"make bench ONLY={name}")
+    print(f"{name}")
+    for key, value in figures.items():
+        print(f"  {key:<38} {value}")
+
+
+def write(name: str, figures: dict[str, object], *, command: str) -> None:
+    """Write benchmarks/results/<name>.json, with the command and the machine that the figures come from."""
     machine = {
         "cores": os.cpu_count(),
         "python": platform.python_version(),
@@ -18,8 +26,5 @@ def keep(name: str, figures: dict[str, object], *, command: str | None = None) -
     }
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
-    told = {"command": command or f"make bench ONLY={name}", **figures, "machine": machine}
+    told = {"command": command, **figures, "machine": machine}
     path.write_text(json.dumps(told, indent=2) + "\n")
-    print(f"{name}")
-    for key, value in figures.items():
-        print(f"  {key:<38} {value}")

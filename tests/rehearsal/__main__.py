@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import FOLDER as RESULTS
-from benchmarks.results import keep as keep_figures
+from benchmarks.results import write
 from tests.hosts.podman import what_is_missing
 from tests.rehearsal.rehearsal import FOLDER, Rehearsal, container, rehearsal, take_down
 from tests.rehearsal.scenarios import ALL, CORE
@@ -40,7 +40,8 @@ def run(
         if keep:
             tell_how_to_look(site)
     screen.print(f"[bold green]Rehearsed[/] in {time.monotonic() - began:.0f} s")
-    keep_figures("rehearsal", {"scenarios": known() | figures}, command="make rehearse SCENARIO=…")
+    scenarios = dict(sorted((known() | figures).items(), key=lambda item: int(item[0])))
+    write("rehearsal", {"scenarios": scenarios}, command="make rehearse SCENARIO=…")
 
 
 @commands.command()
