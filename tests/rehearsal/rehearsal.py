@@ -101,7 +101,9 @@ def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
     bundle = bundle_of_working_tree()
     plane = start_plane()
     try:
-        yield introduce(plane, {"aws_release_version": bundle.version, "aws_release_bundle": str(bundle.path)})
+        yield introduce(
+            wait_for(plane), {"aws_release_version": bundle.version, "aws_release_bundle": str(bundle.path)}
+        )
     except BaseException:
         last = (FOLDER / "plane.log").read_text(errors="replace").splitlines()[-LOG_LINES:]
         sys.stderr.write("\n".join(["What the data plane said last:", *last, ""]))
@@ -109,17 +111,23 @@ def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
     finally:
         if not keep:
             take_down()
+            plane.wait()
 
 
-def start_plane() -> dict[str, Any]:
+def start_plane() -> subprocess.Popen[bytes]:
     """In a session of its own, so that all that it starts is known by that."""
     command = [sys.executable, "-m", "tests.rehearsal.plane", str(FOLDER), str(free_port())]
     with (FOLDER / "plane.log").open("wb") as log:
         settings = podman_environment() | {"PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=log, stderr=log, start_new_session=True)
     (FOLDER / "plane.pid").write_text(str(process.pid))
+    return process
+
+
+def wait_for(plane: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """Until all of it answers; what it tells of itself."""
     state = FOLDER / "plane.json"
-    wait_until(lambda: state.exists() or process.poll() is not None, what="the plane's start", seconds=START_SECONDS)
+    wait_until(lambda: state.exists() or plane.poll() is not None, what="the plane's start", seconds=START_SECONDS)
     if not state.exists():
         raise RuntimeError(f"The plane ended at once:\n{(FOLDER / 'plane.log').read_text()[-3000:]}")
     told: dict[str, Any] = json.loads(state.read_text())
