@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def moment(module: Any) -> datetime:
-    """The moment since when."""
+    """The moment since when, in whole seconds, as S3 tells them: a marker of the same second counts."""
     told = module.params["since"]
     try:
         since = datetime.fromisoformat(told)
@@ -97,7 +97,7 @@ def moment(module: Any) -> datetime:
         module.fail_json(msg=f"since is {told}: give a moment in ISO 8601, as 2026-11-24T07:00:00+00:00.")
     if since.tzinfo is None:
         module.fail_json(msg=f"since is {told}: say of which zone it is, as {told}+00:00.")
-    return since.astimezone(UTC)
+    return since.astimezone(UTC).replace(microsecond=0)
 
 
 def markers_below(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[dict[str, str]]:

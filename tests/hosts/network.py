@@ -79,8 +79,8 @@ class Network:
         podman("run", "--detach", *anchor, *labels, host_image(), "sleep", "infinity")
 
     def _keep_hardware_address(self) -> None:
-        """A bridge has the lowest address of who is attached, unless it was given one. Did it change with a newcomer's,
-        the others would talk to nobody for half a minute: they remember the one before.
+        """Give the bridge the address it has: left to itself, it takes the lowest of all that are attached, and after
+        a newcomer's the others send to the one before for half a minute.
         """
         address = Path("/sys/class/net", self.interface, "address").read_text().strip()
         subprocess.run(["ip", "link", "set", "dev", self.interface, "address", address], check=True)

@@ -93,17 +93,17 @@ class DatabaseServer:
                 run(database, sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
         if not known and (snapshot := hooks.restored_from(wanted.name)):
             log.info("database_is_restored", snapshot=snapshot)
-            handle("pg_restore", f"--dbname={server.url(wanted.database)}", str(self._dump(snapshot)))
+            run_program("pg_restore", f"--dbname={server.url(wanted.database)}", str(self._dump(snapshot)))
         self._password = recorded
 
     def _keep_snapshots(self, recorded: Collection[str]) -> None:
-        """Dump what is snapshot, and forget what no longer is. A database's last one is recorded with its end."""
+        """Dump the database for each new one, for its last one when it is gone already; forget those that are gone."""
         for snapshot in recorded:
             path = self._dump(snapshot)
             if not path.exists() and self._server is not None and self._followed is not None:
                 log.info("snapshot_is_made", snapshot=snapshot)
                 url = self._server.url(self._followed.database)
-                handle("pg_dump", "--format=custom", f"--file={path}", url)
+                run_program("pg_dump", "--format=custom", f"--file={path}", url)
         for path in self._folder.glob("*.dump"):
             if path.stem not in recorded:
                 path.unlink()
@@ -112,9 +112,9 @@ class DatabaseServer:
         return self._folder / f"{snapshot}.dump"
 
 
-def handle(program: str, *arguments: str) -> None:
+def run_program(name: str, *arguments: str) -> None:
     """Run one of PostgreSQL's own programs."""
-    subprocess.run([str(postgres_programs() / program), *arguments], check=True)
+    subprocess.run([str(postgres_programs() / name), *arguments], check=True)
 
 
 def run(database: Any, statement: sql.Composed) -> None:

@@ -97,7 +97,6 @@ def _or_false(done: Callable[[], bool]) -> bool:
 def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
     """Start the plane, and take all of it away afterwards; with `keep` only when something goes wrong before that."""
     take_down()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     bundle = bundle_of_working_tree()
     plane = start_plane()
     try:
@@ -116,6 +115,7 @@ def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
 
 def start_plane() -> subprocess.Popen[bytes]:
     """In a session of its own, so that all that it starts is known by that."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.rehearsal.plane", str(FOLDER), str(free_port())]
     with (FOLDER / "plane.log").open("wb") as log:
         settings = podman_environment() | {"PYTHONUNBUFFERED": "1"}

@@ -1,16 +1,23 @@
-"""The rehearsal's short form: built from nothing by site.yml, which sends a clip the whole way; and unbuilt."""
+"""The rehearsal's short form: built from nothing by site.yml, which sends a clip the whole way; and unbuilt.
+
+Before it another one was begun, and nobody took it away.
+"""
 
 import pytest
 
 from tests.hosts.podman import require_podman
-from tests.rehearsal.rehearsal import rehearsal
+from tests.rehearsal.rehearsal import rehearsal, start_plane, take_down, wait_for
 from tests.rehearsal.scenarios import build, destroy
 
 pytestmark = pytest.mark.timeout(1800)
 
 
-def test_a_site_is_built_used_and_unbuilt() -> None:
+def test_a_site_is_built_used_and_unbuilt_after_a_rehearsal_that_was_killed() -> None:
     require_podman()
+    take_down()
+    left_behind = start_plane()
+    wait_for(left_behind)
     with rehearsal() as site:
+        assert left_behind.poll() is not None
         build.first_run(site)
         destroy.play(site)

@@ -85,8 +85,9 @@ class Operator:
         """Run a playbook that must end well, and ask nothing that docs/operator-policy does not allow."""
         run = self.run(playbook, *options, **settings)
         assert run.code == 0, run.output[-8000:]
-        occasion = "purge" if settings.get("purge") == "true" else playbook.removesuffix("_site")
-        assert operator_policy.refused(run.calls, ENVIRONMENT, operator_policy.attached(occasion)) == []
+        occasions = {"purge": settings.get("purge") == "true", "restore": playbook == "restore_site"}
+        policies = operator_policy.attached(*(occasion for occasion, is_it in occasions.items() if is_it))
+        assert operator_policy.refused(run.calls, ENVIRONMENT, policies) == []
         return run
 
     def kill_after(self, calls: int, playbook: str) -> None:

@@ -1,0 +1,68 @@
+"""What restore_site.yml says before it does anything. That it restores is seen in the rehearsal, scenario 9."""
+
+from typing import Any
+
+import pytest
+
+from tests.roles.conftest import Aws
+from tests.roles.whole_site import ENVIRONMENT, Operator
+
+NAME = f"rising-stars-{ENVIRONMENT}"
+BUCKET = f"{NAME}-media-123456789012-us-east-1"
+CLIP = "processed-videos/1/2.mp4"
+
+
+@pytest.fixture(scope="module")
+def operator(aws: Aws, released: dict[str, str]) -> Operator:
+    return Operator(aws, released)
+
+
+def test_where_nothing_was_there_is_nothing_to_come_back_from(operator: Operator) -> None:
+    run = operator.run("restore_site")
+    assert run.code != 0
+    assert f"There is no snapshot of {NAME}" in " ".join(run.output.split())
+    assert run.writes == {}
+
+
+@pytest.fixture(scope="module")
+def deleted_site(operator: Operator) -> Any:
+    """What `destroy` without purge leaves of a database and a clip; the clip was deleted afterwards."""
+    rds, s3 = operator.aws.client("rds"), operator.aws.client("s3")
+    rds.create_db_instance(
+        DBInstanceIdentifier=NAME,
+        DBInstanceClass="db.t4g.small",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="rising_stars",
+        MasterUserPassword="correct-horse-battery",
+    )
+    rds.delete_db_instance(DBInstanceIdentifier=NAME, FinalDBSnapshotIdentifier=f"{NAME}-final-1")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=BUCKET, Key=CLIP, Body=b"a clip")
+    s3.delete_object(Bucket=BUCKET, Key=CLIP)
+    return s3
+
+
+@pytest.mark.usefixtures("deleted_site")
+def test_a_snapshot_that_is_not_there_is_named(operator: Operator) -> None:
+    run = operator.run("restore_site", snapshot="another")
+    assert run.code != 0
+    assert "There is no snapshot another in us-east-1" in " ".join(run.output.split())
+    assert run.writes == {}
+
+
+@pytest.mark.usefixtures("deleted_site")
+def test_a_moment_that_is_none_is_refused_before_anything_is_made(operator: Operator) -> None:
+    run = operator.run("restore_site", clips_since="yesterday")
+    assert run.code != 0
+    assert "aws_storage_restore_since is yesterday: give a moment with its offset" in " ".join(run.output.split())
+    assert run.writes == {}
+
+
+def test_a_plan_says_what_would_come_back_and_brings_nothing(operator: Operator, deleted_site: Any) -> None:
+    plan = operator.succeed("restore_site", "--check")
+    assert f"The database comes back from {NAME}-final-1" in " ".join(plan.output.split())
+    assert "aws_storage : Ensure clips that were deleted since then are back" in plan.changes
+    assert plan.writes == {}
+    assert "Contents" not in deleted_site.list_objects_v2(Bucket=BUCKET)
