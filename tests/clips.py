@@ -28,7 +28,7 @@ def make_clip(
     seconds: float = 20.0,
     width: int = 1920,
     height: int = 1080,
-    fps: int = 10,
+    fps: int | str = 10,
     picture: str = "testsrc2",
     drawing: str = "null",
     video_codec: str = "libx264",
@@ -49,7 +49,7 @@ def make_clip(
         seconds: of the video track.
         width: coded pixels. Odd sizes need a full-chroma `pix_fmt` (yuv444p).
         height: coded pixels.
-        fps: frames per second; 1 makes huge and long clips cheap.
+        fps: frames per second, as a number or a fraction ("30000/1001"); 1 makes huge and long clips cheap.
         picture: name of a source filter, with options: `testsrc2`, `color=c=orange`.
         drawing: filters over that picture.
         video_codec: FFmpeg's encoder.

@@ -190,8 +190,15 @@ class Failure(BaseModel):
     message: str
 
 
+class Notice(BaseModel):
+    """What a player should know about a clip that was processed."""
+
+    code: str
+    message: str
+
+
 class OwnVideo(BaseModel):
-    """A clip in its player's list; the last three are left out while there is nothing to say."""
+    """A clip in its player's list; the last four are left out while there is nothing to say."""
 
     video_id: str
     title: str
@@ -201,6 +208,7 @@ class OwnVideo(BaseModel):
     processed_at: Annotated[Timestamp | None, UNLESS_NULL] = None
     processed_url: Annotated[str | None, UNLESS_NULL] = None
     failure: Annotated[Failure | None, UNLESS_NULL] = None
+    notice: Annotated[Notice | None, UNLESS_NULL] = None
 
 
 class OwnVideoDetail(OwnVideo):

@@ -9,12 +9,12 @@ from app.api.forms import received_upload
 from app.api.requests import client_address, read_idempotency_key, read_member, read_video_id
 from app.api.responses import answer, json_answer, see
 from app.api.routing import Parts, Route
-from app.api.schemas import OWN_VIDEOS, Failure, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
+from app.api.schemas import OWN_VIDEOS, Failure, Notice, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
 from app.db.models import Video
 from app.showcase import videos
 from app.showcase.accounts import Member
 from app.showcase.errors import VideoNotFound
-from app.showcase.failures import explain
+from app.showcase.failures import NOTICES, explain
 
 
 class VideosResource:
@@ -86,7 +86,7 @@ class VideosResource:
         throttle.hit(settings.upload_limit_per_address, "upload-address", client_address())
 
     def _told(self, video: Video) -> dict[str, Any]:
-        failed = video.failure_code
+        failed, notice = video.failure_code, video.notice_code
         return {
             "video_id": str(video.id),
             "title": video.title,
@@ -96,4 +96,5 @@ class VideosResource:
             "processed_at": video.processed_at,
             "processed_url": self._parts.store.url(video.processed_key) if video.processed_key else None,
             "failure": Failure(code=failed, message=explain(failed)) if failed else None,
+            "notice": Notice(code=notice, message=NOTICES[notice]) if notice in NOTICES else None,
         }

@@ -125,6 +125,8 @@ class Video(Table):
     processed_key = CharField(255, null=True)
     poster_key = CharField(255, null=True)
     failure_code = CharField(40, null=True)
+    notice_code = CharField(40, null=True)
+    """What its player is told about a processed clip; null when there is nothing to say."""
     votes = IntegerField(default=0, constraints=[SQL("CHECK (votes >= 0)")])
     uploaded_at = DoubleField()
     processed_at = DoubleField(null=True)
@@ -162,6 +164,8 @@ class Job(Table):
     rescues = IntegerField(default=0)
     setbacks = IntegerField(default=0)
     """Failures of the surroundings in a row (S3, database, disk): they back off, but count as no attempt."""
+    timeouts = IntegerField(default=0)
+    """Attempts that ran out of time."""
     run_at = DoubleField()
     dispatched_at = DoubleField(null=True)
     lease_owner = CharField(255, null=True)

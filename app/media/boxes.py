@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from app.media.errors import UnreadableClip
+from app.media.errors import Reason, UnreadableClip
 
 QUICKTIME_BRAND = "qt  "
 """The one brand refused: a MOV is not an MP4, whatever its name says. Every other ISO brand (isom, mp41,
@@ -23,7 +23,9 @@ MAX_BOXES = 10_000
 
 _HEADER_BYTES = 8
 _LONG_HEADER_BYTES = 16
-_MEDIA_BOXES = {"moov", "mdat"}
+_MEDIA_BOXES = frozenset({"moov", "mdat"})
+_NEVER_IN_A_TRAILER = _MEDIA_BOXES | {"moof"}
+"""A box of these kinds that ends beyond the file is a clip cut short, wherever it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,24 @@ def require_whole_mp4(path: Path) -> None:
     """
     with path.open("rb") as file:
         _require_mp4_brand(file)
-        kinds = {box.kind for box in walk_boxes(file, path.stat().st_size)}
+        kinds = [box.kind for box in walk_boxes(file, path.stat().st_size)]
     if "moov" not in kinds:
-        raise UnreadableClip("The MP4 has no index (moov box): the recording was not finished, or is cut short.")
-    if "mdat" not in kinds:
-        raise UnreadableClip("The MP4 has no media (mdat box): it is cut short behind its index.")
+        raise UnreadableClip(
+            "The MP4 has no index (moov box): the recording was not finished, or is cut short.", Reason.INCOMPLETE
+        )
+    media_after = "moof" if "moof" in kinds else "ftyp"
+    last = len(kinds) - 1 - kinds[::-1].index(media_after)
+    if "mdat" not in kinds[last:]:
+        raise UnreadableClip(
+            f"The MP4 has no media (mdat box) after its last {media_after} box: it is cut short.", Reason.INCOMPLETE
+        )
 
 
 def walk_boxes(file: BinaryIO, file_bytes: int) -> Iterator[Box]:
     """Yield the top-level boxes, reading only their headers.
 
-    Bytes after a complete `moov` and `mdat` that are no box end the walk: some cameras append a trailer.
+    After a complete `moov` and `mdat`, bytes that are no box end the walk, and so do bytes that read as the header of
+    a box which the file is too short for: cameras and apps append trailers of any content.
 
     Raises:
         UnreadableClip: a box reaches beyond the end of the file, or the file is no row of boxes.
@@ -65,26 +74,29 @@ def walk_boxes(file: BinaryIO, file_bytes: int) -> Iterator[Box]:
             return
         file.seek(offset)
         box = _parse_header(file.read(_LONG_HEADER_BYTES), offset, file_bytes)
-        if box is None and seen >= _MEDIA_BOXES:
+        ends_early = box is not None and offset + box.size_bytes > file_bytes
+        if (box is None or (ends_early and box.kind not in _NEVER_IN_A_TRAILER)) and seen >= _MEDIA_BOXES:
             return
         if box is None:
-            raise UnreadableClip(f"The MP4 is damaged: no box begins at byte {offset}.")
-        if offset + box.size_bytes > file_bytes:
-            raise UnreadableClip(f"The MP4 is cut short: its {box.kind} box ends beyond the end of the file.")
+            raise UnreadableClip(f"The MP4 is damaged: no box begins at byte {offset}.", Reason.DAMAGED)
+        if ends_early:
+            raise UnreadableClip(
+                f"The MP4 is cut short: its {box.kind} box ends beyond the end of the file.", Reason.INCOMPLETE
+            )
         seen.add(box.kind)
         yield box
         offset += box.size_bytes
-    raise UnreadableClip(f"The MP4 is damaged: it has more than {MAX_BOXES} boxes.")
+    raise UnreadableClip(f"The MP4 is damaged: it has more than {MAX_BOXES} boxes.", Reason.DAMAGED)
 
 
 def _require_mp4_brand(file: BinaryIO) -> None:
     head = file.read(12)
     if not head:
-        raise UnreadableClip("The file is empty.")
+        raise UnreadableClip("The file is empty.", Reason.NOT_MP4)
     if head[4:8] != b"ftyp":
-        raise UnreadableClip("The file is not an MP4: it does not begin with an ftyp box.")
+        raise UnreadableClip("The file is not an MP4: it does not begin with an ftyp box.", Reason.NOT_MP4)
     if head[8:12].decode("latin-1") == QUICKTIME_BRAND:
-        raise UnreadableClip("The file is a QuickTime MOV, not an MP4.")
+        raise UnreadableClip("The file is a QuickTime MOV, not an MP4.", Reason.QUICKTIME)
 
 
 def _parse_header(header: bytes, offset: int, file_bytes: int) -> Box | None:

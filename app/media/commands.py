@@ -3,9 +3,9 @@
 One filter graph decodes the clip once and encodes the result once:
 
     intro.png ─ scale ─ loop ─ fades ───────────────────────────┐
-    clip ─ 30 fps ─ scale and pad to 16:9 ─ watermark ─ fades ─ concat ─ x264
+    clip ─ 30 fps ─ scale, pad and turn to 16:9 ─ watermark ─ fades ─ concat ─ x264
     outro.png ─ scale ─ loop ─ fades ───────────────────────────┘
-    sound ─ stereo ─ gain ─ limiter ─ behind the intro ─ silence to the end ─ AAC
+    sound.wav (app.media.sound) ─ gain ─ limiter ─ behind the intro ─ silence to the end ─ AAC
 
 The poster comes from the finished video, where a key frame waits for it. Taken in the same run, FFmpeg would
 run ahead for it and keep every frame it passes (1.6 GB instead of 0.2 GB), and report no progress until then.
@@ -14,16 +14,14 @@ run ahead for it and keep every frame it passes (1.6 GB instead of 0.2 GB), and 
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.media.colour import Colour
+from app.media.inputs import quiet, untrusted_input
 from app.media.probe import Clip
 from app.media.profiles import Profile
-
-SAMPLE_RATE = 48_000
-PEAK_LIMIT = 0.79
-"""Highest sample after the limiter: -2 dBFS, which leaves AAC's overshoot room below -1 dBTP."""
+from app.media.sound import sound_filters, sound_input
 
 VIDEO_FILE = "video.mp4"
 POSTER_FILE = "poster.jpg"
-LOUDNESS_KEY = "lavfi.r128.I"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +31,6 @@ class Artwork:
     watermark: Path
     intro: Path
     outro: Path
-
-
-def measure_arguments(source: Path, *, clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """Measure how loud the sound would be at that gain. Decodes sound only, 0.1 s for 30 s of AAC.
-
-    Writes one `lavfi.r128.I=<LUFS>` line per 100 ms to standard output; the last one holds for the whole.
-    """
-    meter = ["ebur128=metadata=1", f"ametadata=mode=print:key={LOUDNESS_KEY}:file=pipe\\\\:1"]
-    graph = _chain("[0:a:0]", [*_sound(clip, profile, gain_db), *meter], "[measured]")
-    return [
-        *_quiet(),
-        "-vn",
-        *_untrusted_input(source, profile),
-        "-filter_complex",
-        graph,
-        "-map",
-        "[measured]",
-        "-f",
-        "null",
-        "-",
-    ]
 
 
 def render_arguments(
@@ -72,27 +49,33 @@ def render_arguments(
         artwork: the brand's pictures.
         clip: what the probe found in `source`.
         profile: the target.
-        gain_db: what brings the sound to the target loudness; None renders a video without sound.
+        gain_db: what brings `SOUND_FILE` of the working directory to the target loudness; None renders a video
+            without sound.
         tone_map: whether to bring HDR down to SDR (needs zscale).
     """
     return [
-        *_quiet(),
-        "-progress",
-        "pipe:1",
-        "-stats_period",
-        "0.5",
-        *_untrusted_input(source, profile),
+        *quiet(),
+        *("-progress", "pipe:1", "-stats_period", "0.5"),
+        *_PICTURE_ALONE,
+        *untrusted_input(source, clip, profile),
         *_artwork_inputs(artwork, profile),
+        *(sound_input() if gain_db is not None else []),
         "-filter_complex",
         filter_graph(clip, profile, gain_db=gain_db, tone_map=tone_map),
         *_video_output(clip, profile, with_audio=gain_db is not None),
     ]
 
 
+_PICTURE_ALONE = ("-an", "-sn", "-dn", "-noautorotate", "-reinit_filter", "0")
+"""Options of the player's file. A change in mid-stream (size, pixel format) must not rebuild the graph, for intro and
+outro have been read by then; the scaler at the head of the clip's chain takes up the change instead. It has to be the
+first filter that looks at pixels: filters that turn a picture would read beyond a frame of another size."""
+
+
 def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
     """Write the frame in the middle of the clip, from the finished `video.mp4`, as `poster.jpg`."""
     return [
-        *_quiet(),
+        *quiet(),
         *("-ss", f"{_middle_seconds(clip, profile):.3f}", "-i", f"file:{VIDEO_FILE}"),
         *("-vf", "scale=in_color_matrix=bt709:out_color_matrix=bt601:out_range=pc,format=yuvj420p"),
         *("-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3"),
@@ -107,18 +90,18 @@ def _middle_seconds(clip: Clip, profile: Profile) -> float:
 
 
 def filter_graph(clip: Clip, profile: Profile, *, gain_db: float | None, tone_map: bool) -> str:
-    """The whole graph. Inputs: 0 the clip, 1 the intro, 2 the outro, 3 the watermark."""
+    """The whole graph. Inputs: 0 the clip, 1 the intro, 2 the outro, 3 the watermark, 4 the sound."""
     shown = profile.shown_seconds(clip.duration_seconds)
     chains = [
         _still("[1:v:0]", profile, profile.intro_seconds, "[intro]"),
         _still("[2:v:0]", profile, profile.outro_seconds, "[outro]"),
         _chain("[3:v:0]", [f"scale={_scaled(profile, 'iw')}:-1:{_TO_BT709}", "format=yuva420p"], "[mark]"),
-        _chain("[0:V:0]", _fitted_picture(clip, profile, tone_map=tone_map), "[fitted]"),
+        _chain(f"[0:i:{clip.picture_track}]", _fitted_picture(clip, profile, tone_map=tone_map), "[fitted]"),
         _chain("[fitted][mark]", ["overlay=x=W-w:y=H-h:format=yuv420", *_fades(profile, shown)], "[clip]"),
         _chain("[intro][clip][outro]", ["concat=n=3:v=1:a=0", _BT709_TAGS], "[video]"),
     ]
     if gain_db is not None:
-        chains.append(_chain("[0:a:0]", _sound(clip, profile, gain_db), "[audio]"))
+        chains.append(_chain("[4:a:0]", sound_filters(clip, profile, gain_db), "[audio]"))
     return ";".join(chains)
 
 
@@ -127,25 +110,47 @@ _TO_BT709 = "out_color_matrix=bt709:out_range=tv"
 
 
 def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str]:
-    """Constant rate, profile size with bars where the shape differs, square pixels, 8-bit BT.709.
+    """Constant rate, exact length, profile size with bars where the shape differs, upright, 8-bit BT.709.
 
-    FFmpeg has already turned the picture upright. The rate comes first, so that frames of a 240 fps clip are
-    dropped before they are scaled. An untagged picture is BT.709, as every player takes HD, not swscale's BT.601.
+    The rate comes first, so that frames of a 240 fps clip are dropped before they are scaled, and the cut behind it,
+    so that a picture that is held across the end of the shown part does not run over. Size and bars follow each frame.
     """
-    width, height = profile.width, profile.height
+    shown = profile.shown_seconds(clip.duration_seconds)
+    turned = clip.orientation.swaps_sides
+    width, height = (profile.height, profile.width) if turned else (profile.width, profile.height)
     shape = f"{width}/{height}"
     across = f"if(gte(dar,{shape}),{width},2*max(1,round({height}*dar/2)))"
     down = f"if(gte(dar,{shape}),2*max(1,round({width}/dar/2)),{height})"
+    # Tone mapping is dear, so it comes before the bars; it wants one size, to which a later change is squeezed.
+    scaled = "eval=init:out_range=tv" if tone_map else f"eval=frame:{_TO_BT709}"
     return [
+        *(_deinterlaced(clip) if clip.interlaced else []),
         f"fps={profile.frames_per_second}:start_time=0",
-        *([] if clip.colour_matrix or clip.hdr else ["setparams=colorspace=bt709"]),
-        f"scale=w='{across}':h='{down}':flags=bicubic" + ("" if tone_map else f":{_TO_BT709}"),
+        f"trim=end={shown:.3f}",
+        _tagged(clip.colour),
+        f"scale=w='{across}':h='{down}':flags=bicubic:{scaled}",
         *(_TONE_MAPPING if tone_map else []),
         "format=yuv420p",
-        f"pad={width}:{height}:-1:-1",
+        f"pad={width}:{height}:-1:-1:eval=frame",
+        *clip.orientation.filters,
         "setsar=1",
         _BT709_TAGS,
     ]
+
+
+def _deinterlaced(clip: Clip) -> list[str]:
+    """One whole picture from each pair of fields, where the stream says that there are fields.
+
+    The scaler in front does nothing but keep the size: a deinterlacer mixes neighbouring frames.
+    """
+    return [f"scale={clip.width}:{clip.height}", "bwdif=mode=send_frame:deint=interlaced"]
+
+
+def _tagged(colour: Colour) -> str:
+    """State what the frames' colours mean, whatever their stream says or leaves out."""
+    tags = f"color_primaries={colour.primaries}:color_trc={colour.transfer}:colorspace={colour.matrix}"
+    ranges = {None: "", False: ":range=tv", True: ":range=pc"}
+    return f"setparams={tags}{ranges[colour.full_range]}"
 
 
 _TONE_MAPPING = [
@@ -182,49 +187,6 @@ def _fades(profile: Profile, seconds: float) -> list[str]:
     """From black and back to it. Costs a few frames' work at the ends, where a cross-fade would touch them all."""
     fade = profile.fade_seconds
     return [f"fade=t=in:st=0:d={fade:g}", f"fade=t=out:st={max(0.0, seconds - fade):.3f}:d={fade:g}"]
-
-
-def _sound(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """Stereo at a new level, cut to the picture's length, behind a silent intro, silent to the end.
-
-    The limiter only works where the gain would clip. The silence counts: the meter's blocks that are half
-    silence weigh on a sound of a few seconds.
-    """
-    shown = profile.shown_seconds(clip.duration_seconds)
-    fade = profile.fade_seconds
-    return [
-        f"aresample={SAMPLE_RATE}:async=1:first_pts=0",
-        "aformat=sample_fmts=fltp:channel_layouts=stereo",
-        f"volume={gain_db:.2f}dB",
-        f"alimiter=limit={PEAK_LIMIT}:attack=5:release=50:level=disabled",
-        f"atrim=end={shown:.3f}",
-        f"afade=t=out:st={max(0.0, shown - fade):.3f}:d={fade:g}",
-        f"adelay=delays={round(profile.intro_seconds * 1000)}:all=1",
-        f"apad=whole_dur={profile.result_seconds(clip.duration_seconds):.3f}",
-    ]
-
-
-def _quiet() -> list[str]:
-    return ["-nostdin", "-hide_banner", "-y", "-nostats", "-loglevel", "error"]
-
-
-def _untrusted_input(source: Path, profile: Profile) -> list[str]:
-    """The player's file: only as an MP4, only from the disk, only its first seconds.
-
-    A playlist that calls itself .mp4 would otherwise make FFmpeg read other files of this machine.
-    """
-    return [
-        "-protocol_whitelist",
-        "file,pipe",
-        "-format_whitelist",
-        "mov",
-        "-f",
-        "mov",
-        "-t",
-        f"{profile.clip_seconds:g}",
-        "-i",
-        f"file:{source}",
-    ]
 
 
 def _artwork_inputs(artwork: Artwork, profile: Profile) -> list[str]:

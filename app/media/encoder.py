@@ -4,28 +4,42 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import structlog
 
 from app.config import ProfileName
 from app.media.commands import (
     POSTER_FILE,
     VIDEO_FILE,
     Artwork,
-    measure_arguments,
     poster_arguments,
     render_arguments,
 )
-from app.media.errors import ArtworkMissing, MediaError, UnreadableClip
+from app.media.errors import ArtworkMissing, MediaError, Reason, UnreadableClip
 from app.media.ffmpeg import FfmpegJob, find_ffmpeg
 from app.media.loudness import find_gain, integrated_loudness
 from app.media.probe import Clip, probe
 from app.media.profiles import Profile, profile_for
+from app.media.sound import (
+    BYTES_PER_SECOND,
+    DECODED_FILE,
+    SOUND_FILE,
+    decode_arguments,
+    lay_arguments,
+    measure_arguments,
+)
+
+log = structlog.get_logger(__name__)
 
 HOUSE_BRAND = Path(__file__).with_name("brand")
 """The project's own artwork; BRAND_DIR replaces it."""
 
 _DURATION_TOLERANCE_SECONDS = 1.0
+_LEAST_SOUND_SECONDS = 0.1
+"""A track of which less can be decoded holds no sound."""
+
 _JPEG_START = b"\xff\xd8\xff"
 
 
@@ -38,6 +52,8 @@ class Rendering:
     size_bytes: int
     sha256: str
     duration_seconds: float
+    sound_lost: bool = False
+    """The clip declares sound, the profile keeps it, and no track of it could be decoded."""
 
 
 class Encoder:
@@ -89,10 +105,10 @@ class Encoder:
         clip = probe(source)
         target = profile_for(profile, preset=self._preset)
         progress = Progress(on_progress, clip, target)
-        _render(job, source.resolve(), clip, target, artwork=_artwork(self._brand_dir), progress=progress)
+        has_sound = _render(job, source.resolve(), clip, target, artwork=_artwork(self._brand_dir), progress=progress)
         rendering = _checked(job.directory, clip, target)
         on_progress(1.0)
-        return rendering
+        return replace(rendering, sound_lost=target.keeps_audio and clip.declares_sound and not has_sound)
 
 
 class Progress:
@@ -119,28 +135,52 @@ class Progress:
 
 def _render(
     job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, artwork: Artwork, progress: Progress
-) -> None:
-    """Measure, encode once, take the poster."""
+) -> bool:
+    """Prepare and measure the sound, encode once, take the poster. Returns whether the result has sound."""
+    gain_db = _gain(job, clip, profile) if _lay_sound(job, source, clip, profile) else None
     arguments = render_arguments(
         source,
         artwork,
         clip=clip,
         profile=profile,
-        gain_db=_gain(job, source, clip, profile),
-        tone_map=clip.hdr and _has_zscale(job),
+        gain_db=gain_db,
+        tone_map=clip.colour.hdr and _has_zscale(job),
     )
     job.run(arguments, on_line=progress.take)
+    (job.directory / SOUND_FILE).unlink(missing_ok=True)
     job.run(poster_arguments(clip=clip, profile=profile))
+    return gain_db is not None
 
 
-def _gain(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> float | None:
-    """What the sound needs; None where the result has none. A clip without sound stays without: no empty track."""
-    if not (profile.keeps_audio and clip.has_audio):
-        return None
+def _lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> bool:
+    """Write the first sound track that decodes as `SOUND_FILE`. Whether there is one; what decodes decides."""
+    return profile.keeps_audio and any(
+        _lay_track(job, source, clip, profile, track=track) for track in clip.sound_tracks
+    )
+
+
+def _lay_track(job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, track: int) -> bool:
+    """Try one track. A clip without sound stays without: no empty track in the result."""
+    decoded, sound = job.directory / DECODED_FILE, job.directory / SOUND_FILE
+    try:
+        job.run(decode_arguments(source, clip=clip, profile=profile, track=track))
+        job.run(lay_arguments(clip=clip, profile=profile))
+        if sound.stat().st_size > _LEAST_SOUND_SECONDS * BYTES_PER_SECOND:
+            return True
+    except UnreadableClip as error:
+        log.info("sound_track_unusable", track=track, detail=str(error))
+    finally:
+        decoded.unlink(missing_ok=True)
+    sound.unlink(missing_ok=True)
+    return False
+
+
+def _gain(job: FfmpegJob, clip: Clip, profile: Profile) -> float | None:
+    """What the laid sound needs to land at the profile's loudness."""
 
     def measure(gain_db: float) -> float | None:
         lines: list[str] = []
-        job.run(measure_arguments(source, clip=clip, profile=profile, gain_db=gain_db), on_line=lines.append)
+        job.run(measure_arguments(clip=clip, profile=profile, gain_db=gain_db), on_line=lines.append)
         return integrated_loudness(lines)
 
     return find_gain(measure, target_lufs=profile.loudness_lufs)
@@ -168,7 +208,9 @@ def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
     found = probe(video)
     missing_seconds = profile.result_seconds(clip.duration_seconds) - found.duration_seconds
     if missing_seconds > _DURATION_TOLERANCE_SECONDS:
-        raise UnreadableClip(f"The clip's pictures end {missing_seconds:.1f} s before its index says.")
+        raise UnreadableClip(
+            f"The clip's pictures end {missing_seconds:.1f} s before its index says.", Reason.PICTURES_MISSING
+        )
     if missing_seconds < -_DURATION_TOLERANCE_SECONDS:
         raise UnreadableClip(f"The clip's pictures go on {-missing_seconds:.1f} s longer than its index says.")
     shape = (found.width, found.height, found.video_codec, found.chroma, found.frame_rate)

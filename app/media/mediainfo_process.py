@@ -19,6 +19,7 @@ MEMORY_BYTES = 1 << 30
 
 _READ_BYTES = 1 << 20
 _FIELDS = (
+    "track_id",
     "format",
     "width",
     "height",
@@ -26,28 +27,30 @@ _FIELDS = (
     "frame_rate",
     "bit_depth",
     "chroma_subsampling",
-    "rotation",
+    "scan_type",
     "transfer_characteristics",
+    "color_primaries",
     "matrix_coefficients",
+    "color_range",
     "encryption",
     "channel_s",
 )
 
 
 def main() -> None:
-    """Write `{"video": …, "audio": …}`: known fields of the first track of each kind."""
+    """Write `{"video": […], "audio": […]}`: known fields of every track of each kind, in the file's order."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with open(0, "rb", closefd=False) as clip:
         info = MediaInfo.parse(clip, buffer_size=_READ_BYTES)
     tracks = {"video": info.video_tracks, "audio": info.audio_tracks}
-    json.dump({kind: _facts(found) for kind, found in tracks.items()}, sys.stdout)
+    json.dump({kind: [_facts(track) for track in found] for kind, found in tracks.items()}, sys.stdout)
 
 
-def _facts(tracks: list[Any]) -> dict[str, str]:
-    """The first track's fields as text; MediaInfo leaves out what it does not know."""
-    data = tracks[0].to_data() if tracks else {}
+def _facts(track: Any) -> dict[str, str]:
+    """A track's fields as text; MediaInfo leaves out what it does not know."""
+    data = track.to_data()
     return {field: str(data[field]) for field in _FIELDS if field in data}
 
 

@@ -22,6 +22,8 @@ RETRYABLE = [JobState.FAILED, JobState.CANCELLED]
 POISON = "poison"
 CANCELLED = "cancelled"
 DETAIL_CHARS = 2000
+MAX_TIMEOUTS = 2
+"""A render is not given more time for being tried again; once more, in case the machine was busy with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Lease:
     """1 for the first."""
     max_attempts: int
     setbacks: int
+    timeouts: int
+    """How many attempts ran out of time before this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Output:
     size_bytes: int
     sha256: str
     """Hex."""
+    notice_code: str | None = None
+    """What the player is told about the result: a key of `app.showcase.failures.NOTICES`."""
 
 
 def enqueue(video_id: UUID, settings: Settings) -> None:
@@ -99,14 +105,22 @@ def claim(owner: str, settings: Settings) -> Lease | None:
         for job in claimed:
             Video.update(status=VideoStatus.PROCESSING).where(Video.id == job.video_id).execute()
             owner_of_video = Video.select(Video.user).where(Video.id == job.video_id)
-            User.update(last_claimed_at=now).where(User.id == owner_of_video).execute()
-            return Lease(job.id, job.video_id, token, job.profile, job.attempt, job.max_attempts, job.setbacks)
+            User.update(last_claimed_at=_later_of(User.last_claimed_at, now)).where(User.id == owner_of_video).execute()
+            return Lease(
+                job.id,
+                job.video_id,
+                token,
+                job.profile,
+                job.attempt,
+                job.max_attempts,
+                setbacks=job.setbacks,
+                timeouts=job.timeouts,
+            )
     return None
 
 
 def _next_due() -> UUID | None:
-    later_of = fn.GREATEST if on_postgresql() else fn.MAX
-    waits_since = later_of(User.last_claimed_at, Job.run_at)
+    waits_since = _later_of(User.last_claimed_at, Job.run_at)
     query = (
         Job.select(Job.id)
         .join(Video)
@@ -119,6 +133,10 @@ def _next_due() -> UUID | None:
         query = query.for_update(of=Job, skip_locked=True)
     found = query.first()
     return None if found is None else found.id
+
+
+def _later_of(one: Any, other: Any) -> Any:
+    return fn.GREATEST(one, other) if on_postgresql() else fn.MAX(one, other)
 
 
 def _held(lease: Lease) -> Expression:
@@ -186,6 +204,7 @@ def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
             processed_at=now,
             published_at=fn.COALESCE(Video.published_at, now) if publish else Video.published_at,
             failure_code=None,
+            notice_code=output.notice_code,
         ).where(Video.id == lease.video_id).execute()
     return True
 
@@ -200,6 +219,28 @@ def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> boo
         return fail(lease, code, detail)
     delay = backoff_seconds(lease.attempt, settings)
     return _postpone(lease, delay, error_code=code, error_detail=detail[:DETAIL_CHARS])
+
+
+def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
+    """Try a render that ran out of time once more, and let the players who waited meanwhile go first.
+
+    The time that it used counts as if its player had been served that much later: a clip that takes all there is
+    then holds up its own player's clips only.
+
+    Returns:
+        False when the lease was lost or the render cancelled meanwhile.
+    """
+    with transaction():
+        if lease.timeouts + 1 >= MAX_TIMEOUTS:
+            noted = fail(lease, code, detail)
+        else:
+            noted = retry_later(lease, code, detail, settings)
+        if noted:
+            Job.update(timeouts=Job.timeouts + 1).where(Job.id == lease.job_id).execute()
+            owner = Video.select(Video.user).where(Video.id == lease.video_id)
+            served_at = _later_of(User.last_claimed_at, db_now()) + settings.render_timeout_seconds
+            User.update(last_claimed_at=served_at).where(User.id == owner).execute()
+    return noted
 
 
 def wait_for_surroundings(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
@@ -407,6 +448,7 @@ def retry(job_or_video_id: UUID, *, actor: str, again: bool = False) -> Job:
                     attempt=0,
                     rescues=0,
                     setbacks=0,
+                    timeouts=0,
                     cancel_requested_at=None,
                     error_code=None,
                     error_detail=None,

@@ -26,6 +26,7 @@ from app.media.errors import (
     ArtworkMissing,
     FfmpegMissing,
     ProbeKilled,
+    Reason,
     RenderInterrupted,
     RenderKilled,
     RenderTimedOut,
@@ -33,6 +34,7 @@ from app.media.errors import (
     WorkDirectoryFull,
 )
 from app.showcase import jobs
+from app.showcase.failures import SOUND_UNUSABLE
 from app.showcase.jobs import Lease, Output
 from app.showcase.verification import is_of_verification
 from app.storage.errors import ObjectNotFound, StorageUnavailable
@@ -182,7 +184,8 @@ class Renderer:
         if isinstance(error, SURROUNDINGS):
             noted = self._note(lambda: jobs.wait_for_surroundings(lease, code, detail, settings))
             return Outcome.PUT_OFF if noted else self._leave(lease)
-        noted = self._note(lambda: jobs.retry_later(lease, code, detail, settings))
+        retry = jobs.retry_timed_out if isinstance(error, RenderTimedOut) else jobs.retry_later
+        noted = self._note(lambda: retry(lease, code, detail, settings))
         return Outcome.ATTEMPT_FAILED if noted else self._leave(lease)
 
     def _leave(self, lease: Lease) -> Outcome:
@@ -236,7 +239,8 @@ class Renderer:
         self._store.upload_checked(rendering.video, key, content_type="video/mp4", sha256=rendering.sha256)
         self._verify(poster, rendering.poster.stat().st_size, None)
         self._verify(key, rendering.size_bytes, rendering.sha256)
-        return Output(key, poster, rendering.size_bytes, rendering.sha256)
+        notice = SOUND_UNUSABLE if rendering.sound_lost else None
+        return Output(key, poster, rendering.size_bytes, rendering.sha256, notice)
 
     def _verify(self, key: str, size_bytes: int, sha256: str | None) -> None:
         """Ask the store what it holds, before the ledger says that it holds it."""
@@ -274,6 +278,8 @@ def _full_disk_is_a_fact() -> Iterator[None]:
 
 def _code_of(error: Exception) -> str:
     """The reason code that the ledger keeps; `app.showcase.failures` has their sentences for players."""
+    if isinstance(error, UnreadableClip) and error.reason is Reason.PICTURES_MISSING:
+        return error.reason.value
     codes: dict[type[Exception], str] = {
         UnreadableClip: "unreadable_clip",
         ObjectNotFound: "original_missing",

@@ -13,7 +13,8 @@ from peewee import InterfaceError, OperationalError
 from app.config import MAX_CLIP_BYTES, Settings
 from app.db.database import database, db_now, transaction
 from app.db.models import Video
-from app.media.errors import UnreadableClip
+from app.media.bounds import MAX_SIDE, is_too_much_work
+from app.media.errors import Reason, UnreadableClip
 from app.media.probe import Clip, probe
 from app.showcase import jobs
 from app.showcase.errors import (
@@ -27,14 +28,18 @@ from app.showcase.errors import (
     TitleNotText,
     TitleTooLong,
 )
+from app.showcase.failures import refusal
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
 from app.showcase.texts import has_control_characters
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
 
-MIN_SECONDS, MAX_SECONDS = 20.0, 60.0
-MIN_SHORT_SIDE, MIN_LONG_SIDE, MAX_SIDE = 1080, 1920, 8192
+MIN_SECONDS, MAX_SECONDS = 19.95, 60.07
+"""20 and 60 s as cameras write them: at 29.97 pictures a second, editors cut "20 s" to 599 pictures (19.987 s), and
+1,800 pictures last 60.06 s."""
+
+MIN_SHORT_SIDE, MIN_LONG_SIDE = 1080, 1920
 MAX_TITLE = 200
 
 
@@ -82,7 +87,7 @@ def check_clip(received: ReceivedClip) -> Clip:
     try:
         clip = probe(received.path)
     except UnreadableClip as error:
-        raise InvalidClipType from error
+        raise InvalidClipType(refusal(error.reason)) from error
     if not MIN_SECONDS <= clip.duration_seconds <= MAX_SECONDS:
         raise ClipDurationOutOfRange
     short_side, long_side = sorted((clip.width, clip.height))
@@ -90,6 +95,8 @@ def check_clip(received: ReceivedClip) -> Clip:
         raise ClipResolutionTooLow
     if long_side > MAX_SIDE:
         raise ClipResolutionTooHigh
+    if is_too_much_work(clip):
+        raise InvalidClipType(refusal(Reason.TOO_MANY_PICTURES))
     return clip
 
 

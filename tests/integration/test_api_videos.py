@@ -8,10 +8,11 @@ import httpx
 import pytest
 
 from app.db.models import Job, JobState, Video, VideoStatus
+from app.showcase.failures import SOUND_UNUSABLE
 from tests.sites import MALFORMED_IDS, NUMBERS, UNKNOWN_ID, Json, Player, Site, SiteMaker, refusal
 
 ALWAYS = {"video_id", "title", "status", "uploaded_at", "votes"}
-SOMETIMES = {"processed_at", "processed_url", "failure"}
+SOMETIMES = {"processed_at", "processed_url", "failure", "notice"}
 DETAIL = {"original_url", "processed_url", "poster_url", "progress"}
 NOT_PROCESSED = "El video aún no ha sido procesado"
 OWNERS_ROUTES = (
@@ -96,6 +97,21 @@ def test_deleted_clips_and_those_of_others_are_not_listed(site: Site) -> None:
 def test_the_routes_answer_with_a_trailing_slash_too(site: Site, path: str) -> None:
     player = site.sign_up()
     assert player.get(path.format(site.publish_video(player))).status_code == 200
+
+
+def test_a_clip_that_lost_its_sound_says_so_to_its_owner_alone(site: Site) -> None:
+    player = site.sign_up()
+    video_id = site.publish_video(player)
+    assert "notice" not in shown(player, video_id)
+    with site.tables():
+        Video.update(notice_code=SOUND_UNUSABLE).where(Video.id == uuid.UUID(video_id)).execute()
+    (listed,) = player.get("/api/videos").json()
+    assert listed["status"] == "processed"
+    assert listed["notice"]["code"] == "sound_unusable"
+    assert "sonido" in listed["notice"]["message"]
+    assert listed["notice"] == shown(player, video_id)["notice"]
+    assert "failure" not in listed
+    assert "notice" not in site.api.get(f"/api/public/videos/{video_id}").json()
 
 
 # One clip

@@ -11,6 +11,7 @@ import pytest
 
 from app.config import MAX_CLIP_BYTES
 from tests.clips import cut_short, make_clip, make_jpeg, make_sound_alone, pad_to_size, remove_moov
+from tests.fuzz.boxes import Box, put_together, taken_apart
 from tests.sites import Player, Site, refusal, shape_refusal
 
 UPLOAD = "/api/videos/upload"
@@ -34,7 +35,7 @@ def nothing_left_behind(site: Site, player: Player) -> Iterator[None]:
 # Files that are no clips
 
 
-def plain(path: Path, *, width: int = 1920, height: int = 1080, seconds: float = 20, fps: int = 1) -> Path:
+def plain(path: Path, *, width: int = 1920, height: int = 1080, seconds: float = 20, fps: int | str = 1) -> Path:
     """A clip of one colour, a few kilobytes; full chroma, which odd sizes need."""
     return make_clip(
         path,
@@ -101,6 +102,34 @@ NO_CLIPS: dict[str, Callable[[Path], object]] = {
     "ffconcat": pointing_at_another_players_file(FFCONCAT),
 }
 
+
+def many_entries_for_one_picture(path: Path, *, side: int, pictures: int, ticks: int) -> None:
+    """An index that names one picture again and again, `ticks` of a 90 kHz clock apart."""
+    grey = make_clip(
+        path.with_name("one.mp4"), width=side, height=side, seconds=1, fps=1, picture="color=c=gray", audio=None
+    )
+    boxes = taken_apart(grey.read_bytes())
+    every = {box.kind: box for top in boxes for box in top.within()}
+    bytes_of_picture, place = int.from_bytes(every[b"stsz"].body[4:8], "big"), every[b"stco"].body[8:12]
+    every[b"stbl"].children = [
+        every[b"stsd"],
+        Box(b"stts", numbers(0, 1, pictures, ticks)),
+        Box(b"stsc", numbers(0, 1, 1, 1, 1)),
+        Box(b"stsz", numbers(0, bytes_of_picture, pictures)),
+        Box(b"stco", numbers(0, pictures) + place * pictures),
+    ]
+    every[b"trak"].children = [child for child in every[b"trak"].children if child.kind != b"edts"]
+    for kind, at in ((b"mvhd", 12), (b"mdhd", 12)):
+        every[kind].body = every[kind].body[:at] + numbers(90_000, pictures * ticks) + every[kind].body[at + 8 :]
+    tkhd = every[b"tkhd"]
+    tkhd.body = tkhd.body[:20] + numbers(pictures * ticks) + tkhd.body[24:]
+    path.write_bytes(put_together(boxes))
+
+
+def numbers(*values: int) -> bytes:
+    return b"".join(value.to_bytes(4, "big") for value in values)
+
+
 OUT_OF_BOUNDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "19.9 s": (lambda path: plain(path, fps=10, seconds=19.9), "duración"),
     "60.1 s": (lambda path: plain(path, fps=10, seconds=60.1), "duración"),
@@ -111,10 +140,25 @@ OUT_OF_BOUNDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "8193 wide": (lambda path: plain(path, width=8193, height=1080), "resolución"),
     "8193 high": (lambda path: plain(path, width=1080, height=8193), "resolución"),
     "16384 wide": (lambda path: plain(path, width=16384, height=1080), "resolución"),
+    "1000 pictures a second": (
+        lambda path: many_entries_for_one_picture(path, side=1920, pictures=30_000, ticks=90),
+        INVALID_TYPE,
+    ),
+    "2000 pictures of 8192 x 8192": (
+        lambda path: many_entries_for_one_picture(path, side=8192, pictures=2_000, ticks=1_350),
+        INVALID_TYPE,
+    ),
 }
 
 JUST_WITHIN: dict[str, Callable[[Path], object]] = {
     "20.0 s": lambda path: plain(path, fps=10, seconds=20),
+    "20 s at 29.97, cut to 599 pictures": lambda path: plain(path, fps="30000/1001", seconds=19.98),
+    "19.95 s": lambda path: plain(path, fps=20, seconds=19.95),
+    "1,800 pictures at 29.97": lambda path: plain(path, fps="1000/1001", seconds=60.06),
+    "240 pictures a second": lambda path: many_entries_for_one_picture(path, side=1920, pictures=7_200, ticks=375),
+    "1800 pictures of 8192 x 8192": lambda path: many_entries_for_one_picture(
+        path, side=8192, pictures=1_800, ticks=1_500
+    ),
     "60.0 s": lambda path: plain(path, fps=1, seconds=60),
     "portrait": lambda path: plain(path, width=1080, height=1920),
     "8192 wide": lambda path: plain(path, width=8192, height=1080),
@@ -148,6 +192,22 @@ def test_a_file_that_is_no_clip_is_refused_as_such(site: Site, player: Player, m
     clip = make_once(name, NO_CLIPS[name])
     with nothing_left_behind(site, player):
         assert refusal(player.upload(clip), 400).startswith(INVALID_TYPE)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("text", "MP4 completo y reproducible"),
+        ("MOV", "MOV de QuickTime"),
+        ("MP4 without a video track", "no contiene imágenes"),
+        ("MP4 cut in half, index in front", "le falta una parte"),
+        ("MP4 without moov", "le falta una parte"),
+    ],
+)
+def test_the_refusal_says_what_is_wrong_with_the_file(
+    player: Player, make_once: MakeOnce, name: str, words: str
+) -> None:
+    assert words in refusal(player.upload(make_once(name, NO_CLIPS[name])), 400)
 
 
 @pytest.mark.parametrize("name", OUT_OF_BOUNDS)

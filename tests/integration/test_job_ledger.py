@@ -9,7 +9,7 @@ import pytest
 
 from app.config import Settings
 from app.db.database import database, read_now
-from app.db.models import Audit, Job, JobState, Video, VideoStatus
+from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
 from app.showcase import jobs, videos
 from app.showcase.errors import (
     JobNotCancellable,
@@ -210,6 +210,42 @@ def test_a_job_whose_attempts_are_spent_fails_with_its_reason(ledger: Settings) 
     assert job_of(video).state is JobState.FAILED
     shown = Video.get_by_id(video)
     assert (shown.status, shown.failure_code) == (VideoStatus.FAILED, "render_killed")
+
+
+def test_a_render_that_runs_out_of_time_is_tried_twice(ledger: Settings) -> None:
+    video = add_clip(ledger)
+    assert jobs.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
+    assert status_of(video) is VideoStatus.UPLOADED
+    make_due(video)
+    lease = claim(ledger)
+    assert (lease.attempt, lease.timeouts) == (2, 1)
+    assert jobs.retry_timed_out(lease, "render_timed_out", "900 s", ledger)
+    assert status_of(video) is VideoStatus.FAILED
+    assert Video.get_by_id(video).failure_code == "render_timed_out"
+
+
+def test_other_failures_between_do_not_hide_that_a_render_ran_out_of_time(ledger: Settings) -> None:
+    video = add_clip(ledger)
+    assert jobs.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
+    make_due(video)
+    assert jobs.wait_for_surroundings(claim(ledger), "storage_unavailable", "503", ledger)
+    make_due(video)
+    assert jobs.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
+    assert status_of(video) is VideoStatus.FAILED
+
+
+def test_a_clip_that_used_up_its_time_lets_all_go_first_who_come_while_it_would_run_again(ledger: Settings) -> None:
+    greedy = add_player()
+    first, second = add_clip(ledger, greedy), add_clip(ledger, greedy)
+    lease = claim(ledger)
+    assert jobs.retry_timed_out(lease, "render_timed_out", "900 s", ledger)
+    for video in (first, second):
+        make_due(video)
+    later = [add_clip(ledger) for _ in range(3)]
+    assert [claim(ledger).video_id for _ in range(3)] == later
+    assert {claim(ledger).video_id for _ in range(2)} == {first, second}
+    served = User.get_by_id(greedy).last_claimed_at
+    assert served == pytest.approx(read_now() + ledger.render_timeout_seconds, abs=30)
 
 
 def test_the_surroundings_failing_spends_no_attempt_however_often(ledger: Settings) -> None:

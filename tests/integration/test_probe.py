@@ -13,6 +13,7 @@ import pytest
 from app.media import probe as probing
 from app.media.boxes import MAX_BOXES
 from app.media.errors import ProbeKilled, UnreadableClip
+from app.media.orientation import Orientation
 from app.media.probe import Clip, probe
 from tests.clips import (
     SILENCE,
@@ -48,16 +49,17 @@ def test_an_ordinary_clip_is_described(good_clip: Path) -> None:
         video_codec="AVC",
         bit_depth=8,
         chroma="4:2:0",
-        rotation_degrees=0,
-        hdr=False,
-        colour_matrix=None,
         audio_channels=1,
+        pictures=20,
+        picture_track=1,
+        sound_tracks=(2,),
+        declares_sound=True,
     )
 
 
 def test_width_and_height_are_the_coded_pixels_whatever_the_rotation(tmp_path: Path) -> None:
     clip = probe(make_clip(tmp_path / "clip.mp4", seconds=1, fps=2, rotation=90))
-    assert (clip.width, clip.height, clip.rotation_degrees) == (1920, 1080, 90)
+    assert (clip.width, clip.height, clip.orientation) == (1920, 1080, Orientation(turn_degrees=90))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1919, 1080), (1920, 1079), (8192, 1080), (16384, 1080)])
@@ -83,7 +85,7 @@ def test_the_duration_is_that_of_the_picture_not_of_the_sound(tmp_path: Path) ->
 def test_the_channels_of_the_sound_are_counted(tmp_path: Path, audio: str | None, channels: int) -> None:
     clip = probe(make_clip(tmp_path / "clip.mp4", seconds=1, fps=2, audio=audio))
     assert clip.audio_channels == channels
-    assert clip.has_audio == (channels > 0)
+    assert bool(clip.sound_tracks) == (channels > 0)
 
 
 def test_ten_bit_hlg_is_hdr(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_ten_bit_hlg_is_hdr(tmp_path: Path) -> None:
         tmp_path / "clip.mp4", seconds=1, fps=5, video_codec="libx265", pix_fmt="yuv420p10le", colour=HLG, audio=None
     )
     clip = probe(path)
-    assert (clip.video_codec, clip.bit_depth, clip.hdr) == ("HEVC", 10, True)
+    assert (clip.video_codec, clip.bit_depth, clip.colour.hdr) == ("HEVC", 10, True)
 
 
 @pytest.mark.parametrize("brand", [b"isom", b"mp41", b"mp42", b"avc1", b"hvc1", b"M4V ", b"3gp4", b"XAVC"])

@@ -14,6 +14,7 @@ from pymediainfo import MediaInfo
 
 from app.db.models import Job, JobState
 from tests.backends import wait_until
+from tests.clips import make_clip
 from tests.sites import Home, Json, Player, Site, refusal, running_site, unique
 
 RENDER_SECONDS = 120
@@ -74,11 +75,17 @@ def journey(working_site: Site, small_clip: Path) -> Journey:
 
 
 @pytest.fixture(scope="module")
-def real_journey(new_home: Callable[[str], Home]) -> Iterator[Journey]:
-    """Real footage with the default profile, in production."""
+def broadcast_site(new_home: Callable[[str], Home]) -> Iterator[Site]:
+    """The default profile, in production."""
     home = new_home("production").with_settings(RENDER_PROFILE="broadcast")
     with running_site(home, with_worker=True) as site:
-        yield send(site, footage())
+        yield site
+
+
+@pytest.fixture(scope="module")
+def real_journey(broadcast_site: Site) -> Journey:
+    """Real footage."""
+    return send(broadcast_site, footage())
 
 
 def media_info(content: bytes, tmp_path: Path) -> MediaInfo:
@@ -189,3 +196,13 @@ def test_real_footage_goes_the_whole_way(real_journey: Journey, tmp_path: Path) 
     assert abs(float(video.duration) - float(audio.duration)) < 200
     shown = real_journey.site.api.get(f"/api/public/videos/{real_journey.video_id}").json()
     assert shown["title"] == "La final"
+
+
+def test_a_clip_whose_sound_cannot_be_used_is_processed_with_a_notice(broadcast_site: Site, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", fps=1, picture="color=c=orange")
+    spatial = clip.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"free")
+    clip.write_bytes(spatial)
+    journey = send(broadcast_site, clip)
+    assert journey.told["status"] == "processed", journey.told
+    assert journey.told["notice"]["code"] == "sound_unusable"
+    assert media_info(fetch(journey.told["processed_url"]).content, tmp_path).audio_tracks == []

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from app.config import ProfileName
+from app.media.bounds import MAX_DECODED_PIXELS, max_pixels
+from app.media.colour import Colour
 from app.media.commands import (
     Artwork,
     filter_graph,
-    measure_arguments,
     poster_arguments,
     render_arguments,
 )
@@ -28,6 +29,7 @@ from app.media.ffmpeg import find_ffmpeg, raise_for_exit
 from app.media.loudness import MAX_PASSES, find_gain, integrated_loudness
 from app.media.probe import Clip
 from app.media.profiles import PROFILES, Profile, profile_for
+from app.media.sound import decode_arguments, lay_arguments, measure_arguments
 
 BROADCAST, LITE = PROFILES[ProfileName.BROADCAST], PROFILES[ProfileName.LITE]
 SOURCE = Path("/jobs/in/clip.mp4")
@@ -42,15 +44,16 @@ CLIP = Clip(
     video_codec="AVC",
     bit_depth=8,
     chroma="4:2:0",
-    rotation_degrees=0,
-    hdr=False,
-    colour_matrix="BT.709",
     audio_channels=2,
+    pictures=599,
+    picture_track=7,
+    sound_tracks=(8, 9),
+    declares_sound=True,
 )
 
 
 def render(clip: Clip = CLIP, profile: Profile = BROADCAST, gain_db: float | None = 3.5) -> list[str]:
-    return render_arguments(SOURCE, ARTWORK, clip=clip, profile=profile, gain_db=gain_db, tone_map=clip.hdr)
+    return render_arguments(SOURCE, ARTWORK, clip=clip, profile=profile, gain_db=gain_db, tone_map=clip.colour.hdr)
 
 
 def option(arguments: list[str], name: str) -> str:
@@ -70,21 +73,24 @@ def input_options(arguments: list[str], number: int) -> list[str]:
 # The untrusted file
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [render(), measure_arguments(SOURCE, clip=CLIP, profile=BROADCAST, gain_db=0.0)],
-    ids=["render", "measure"],
-)
-def test_the_players_file_is_read_only_as_mp4_from_disk_and_thirty_seconds(arguments: list[str]) -> None:
-    words = input_options(arguments, 0)
-    assert words[-10:] == [
-        *("-protocol_whitelist", "file,pipe"),
-        *("-format_whitelist", "mov"),
-        *("-f", "mov"),
-        *("-t", "30"),
-        *("-i", "file:/jobs/in/clip.mp4"),
-    ]
-    assert "-nostdin" in words
+def test_the_players_file_is_read_only_as_mp4_from_disk_with_known_codecs_and_thirty_seconds() -> None:
+    decode = decode_arguments(SOURCE, clip=CLIP, profile=BROADCAST, track=8)
+    for arguments in (render(), decode):
+        words = input_options(arguments, 0)
+        assert option(words, "-protocol_whitelist") == "file,pipe"
+        assert option(words, "-format_whitelist") == option(words, "-f") == "mov"
+        assert set(option(words, "-codec_whitelist").split(",")) >= {"h264", "hevc", "aac", "opus", "pcm_s16le"}
+        assert "qtrle" not in option(words, "-codec_whitelist")
+        assert option(words, "-max_pixels") == str(8192 * 8192)
+        assert option(words, "-t") == "30"
+        assert words[-2:] == ["-i", "file:/jobs/in/clip.mp4"]
+        assert "-nostdin" in words
+
+
+def test_all_pictures_together_stay_within_the_bound_even_when_they_are_larger_than_the_index_says() -> None:
+    fast = replace(CLIP, pictures=15_000)
+    assert max_pixels(fast) * fast.pictures <= MAX_DECODED_PIXELS
+    assert max_pixels(fast) >= 2 * fast.pixels
 
 
 def test_a_source_called_like_an_option_or_an_address_stays_a_file() -> None:
@@ -111,19 +117,27 @@ def test_the_clip_is_opened_once_and_encoded_once() -> None:
         "file:/brand/intro.png",
         "file:/brand/outro.png",
         "file:/brand/watermark.png",
+        "file:sound.wav",
     ]
     assert arguments.count("libx264") == arguments.count("-c:v") == 1
-    assert option(arguments, "-filter_complex").count("[0:V:0]") == 1
+    assert option(arguments, "-filter_complex").count("[0:i:7]") == 1
 
 
-def test_the_measurement_does_not_touch_the_picture() -> None:
-    arguments = measure_arguments(SOURCE, clip=CLIP, profile=BROADCAST, gain_db=0.0)
-    assert "-vn" in input_options(arguments, 0)
-    assert ":v" not in option(arguments, "-filter_complex").lower()
+def test_each_step_opens_only_the_streams_it_uses() -> None:
+    assert {"-an", "-sn", "-dn"} <= set(input_options(render(), 0))
+    decode = decode_arguments(SOURCE, clip=CLIP, profile=BROADCAST, track=9)
+    assert {"-vn", "-sn", "-dn"} <= set(input_options(decode, 0))
+    assert option(decode, "-map") == "0:i:9"
+
+
+def test_the_sound_keeps_its_distance_to_the_picture_and_ends_with_it() -> None:
+    lay = lay_arguments(clip=CLIP, profile=BROADCAST)
+    assert "-copyts" in lay
+    assert option(lay, "-af") == "aresample=48000:async=1:first_pts=0,atrim=end=20.000"
 
 
 def test_the_measured_sound_is_the_rendered_sound() -> None:
-    measured = option(measure_arguments(SOURCE, clip=CLIP, profile=BROADCAST, gain_db=3.5), "-filter_complex")
+    measured = option(measure_arguments(clip=CLIP, profile=BROADCAST, gain_db=3.5), "-af")
     rendered = option(render(gain_db=3.5), "-filter_complex")
     shared = measured.partition(",ebur128")[0]
     assert "volume=3.50dB" in shared
@@ -141,7 +155,7 @@ def test_intro_clip_and_outro_are_joined_in_this_order() -> None:
 
 
 def test_the_rate_is_set_before_the_picture_is_scaled() -> None:
-    chain = next(part for part in option(render(), "-filter_complex").split(";") if part.startswith("[0:V:0]"))
+    chain = next(part for part in option(render(), "-filter_complex").split(";") if part.startswith("[0:i:7]"))
     assert chain.index("fps=30") < chain.index("scale=") < chain.index("pad=1920:1080") < chain.index("setsar=1")
 
 
@@ -211,17 +225,28 @@ def test_the_poster_is_the_middle_of_the_clip_where_a_key_frame_waits() -> None:
 # Colours
 
 
-def test_an_untagged_picture_is_taken_for_bt709() -> None:
-    assert "[0:V:0]fps=30:start_time=0,setparams=colorspace=bt709,scale" in filter_graph(
-        replace(CLIP, colour_matrix=None), BROADCAST, gain_db=None, tone_map=False
-    )
-    assert "[0:V:0]fps=30:start_time=0,scale" in filter_graph(CLIP, BROADCAST, gain_db=None, tone_map=False)
+def graph_of(clip: Clip) -> str:
+    return filter_graph(clip, BROADCAST, gain_db=None, tone_map=clip.colour.hdr)
+
+
+def test_every_frame_is_tagged_before_it_is_scaled() -> None:
+    tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+    assert f"[0:i:7]fps=30:start_time=0,trim=end=20.000,{tags},scale" in graph_of(CLIP)
+    assert f"{tags}:range=pc,scale" in graph_of(replace(CLIP, colour=Colour(full_range=True)))
+    hdr = Colour("bt2020", "smpte2084", "bt2020nc", full_range=False)
+    assert "colorspace=bt2020nc:range=tv,scale" in graph_of(replace(CLIP, colour=hdr))
 
 
 def test_only_hdr_is_tone_mapped() -> None:
-    hdr = replace(CLIP, hdr=True, colour_matrix="BT.2020 non-constant")
+    hdr = replace(CLIP, colour=Colour("bt2020", "arib-std-b67", "bt2020nc"))
     assert "tonemap" in option(render(hdr), "-filter_complex")
     assert "tonemap" not in option(render(), "-filter_complex")
+
+
+def test_only_an_interlaced_clip_is_deinterlaced() -> None:
+    assert "bwdif" not in graph_of(CLIP)
+    interlaced = graph_of(replace(CLIP, interlaced=True))
+    assert "[0:i:7]scale=1920:1080,bwdif=mode=send_frame:deint=interlaced,fps=30" in interlaced
 
 
 # Finding the gain
@@ -232,16 +257,20 @@ def test_a_linear_sound_needs_two_passes() -> None:
 
     def measure(gain_db: float) -> float:
         gains.append(gain_db)
-        return -40 + gain_db
+        return -30 + gain_db
 
-    assert find_gain(measure, target_lufs=-16) == 24
-    assert gains == [0, 24]
+    assert find_gain(measure, target_lufs=-16) == 14
+    assert gains == [0, 14]
+
+
+def test_a_sound_is_lifted_by_twenty_decibels_at_most() -> None:
+    assert find_gain(lambda gain_db: -62 + gain_db, target_lufs=-16) == 20
 
 
 def test_a_limited_sound_is_pushed_until_it_lands() -> None:
-    gain = find_gain(lambda gain_db: -30 + 0.5 * gain_db, target_lufs=-16)
+    gain = find_gain(lambda gain_db: -25 + 0.5 * gain_db, target_lufs=-16)
     assert gain is not None
-    assert abs(-30 + 0.5 * gain + 16) <= 0.5
+    assert abs(-25 + 0.5 * gain + 16) <= 0.5
 
 
 def test_silence_is_left_alone() -> None:
@@ -258,7 +287,7 @@ def test_a_sound_that_never_lands_gets_the_nearest_gain() -> None:
 
     def measure(gain_db: float) -> float:
         passes.append(gain_db)
-        return -20.0 if len(passes) == 3 else -30.0
+        return -17.0 if len(passes) == 3 else -18.0
 
     assert find_gain(measure, target_lufs=-16) == passes[2]
     assert len(passes) == MAX_PASSES

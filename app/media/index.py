@@ -1,0 +1,183 @@
+"""What an MP4's index (`moov`, and each `moof` of a fragmented file) says of its tracks, where MediaInfo is silent.
+
+MediaInfo gives no channel count for some codecs, counts the delay that all tracks share into the duration, and gives
+no flips. FFmpeg reads the same boxes. Nothing here raises on a field that is missing or absurd: it reads as zero, as
+absent, or as no turn; the clip is judged by MediaInfo, by its bounds and by what decodes.
+
+Source: ISO/IEC 14496-12 (`mvhd` 8.2.2, `tkhd` 8.3.2, `elst` 8.6.6, `stsd` 8.5.2, `stsz` 8.7.3, `tfdt` 8.8.12,
+`trun` 8.8.8).
+"""
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.media.errors import Reason, UnreadableClip
+from app.media.orientation import Matrix, Orientation, orientation_of
+
+MAX_INDEX_BOXES = 200_000
+"""A fragmented minute of one picture per fragment has 60 fps · 60 s · 6 boxes = 21,600."""
+
+MAX_EMPTY_EDITS = 64
+"""Recorders write one."""
+
+_HEADER_BYTES = 8
+_NO_MEDIA = -1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedTrack:
+    """One track as the index describes it."""
+
+    track_id: int
+    samples: int
+    """Pictures or packets of sound that the index lists."""
+    is_fragmented: bool
+    empty_seconds: float
+    """How long its leading empty edit is."""
+    start_seconds: float
+    """When the track begins on the file's clock: after its empty edit, at its first fragment's time."""
+    channels: int
+    """As a sound track's sample description states them; without meaning for other tracks."""
+    orientation: Orientation
+    """Without meaning for sound."""
+
+
+@dataclass(slots=True)
+class _Fragments:
+    """What the `moof` boxes add to one track."""
+
+    samples: int = 0
+    first_time: int | None = None
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Counts the boxes of one file, so that a file of millions of empty ones ends soon."""
+
+    left: int = MAX_INDEX_BOXES
+    fragments: dict[int, _Fragments] = field(default_factory=dict)
+
+    def boxes(self, content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+        """Yield type and body of each box; bytes that are no box end the walk.
+
+        Raises:
+            UnreadableClip: the index has more boxes than any recorder writes.
+        """
+        at = 0
+        while at + _HEADER_BYTES <= len(content):
+            self.left -= 1
+            if self.left < 0:
+                raise UnreadableClip(f"The MP4's index has more than {MAX_INDEX_BOXES} boxes.", Reason.DAMAGED)
+            size, body = _number(content, at, 4), at + _HEADER_BYTES
+            if size == 1:
+                size, body = _number(content, body, 8), body + 8
+            elif size == 0:
+                size = len(content) - at
+            if at + size < body:
+                return
+            yield bytes(content[at + 4 : at + 8]), content[body : at + size]
+            at += size
+
+    def inside(self, content: memoryview, *path: bytes) -> memoryview:
+        """The body of the first box along a path of types; empty when there is none."""
+        for kind in path:
+            content = next((body for found, body in self.boxes(content) if found == kind), content[:0])
+        return content
+
+
+def read_index(path: Path) -> list[IndexedTrack]:
+    """Read every track of an MP4 whose top-level boxes are whole (`require_whole_mp4`).
+
+    Raises:
+        UnreadableClip: the index has more boxes than any recorder writes.
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as file:
+        # Not closed here: that fails while a traceback still holds a view. It goes with its last view.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return list(_tracks(memoryview(mapped), _Walk()))
+
+
+def _tracks(content: memoryview, walk: _Walk) -> Iterator[IndexedTrack]:
+    moov = content[:0]
+    for kind, body in walk.boxes(content):
+        if kind == b"moov":
+            moov = body
+        elif kind == b"moof":
+            _add_fragments(body, walk)
+    header = walk.inside(moov, b"mvhd")
+    movie_scale, movie_matrix = _timescale(header), _matrix(header, 36, 48)
+    for kind, trak in walk.boxes(moov):
+        if kind == b"trak":
+            yield _track(trak, movie_scale, movie_matrix, walk)
+
+
+def _add_fragments(moof: memoryview, walk: _Walk) -> None:
+    for kind, traf in walk.boxes(moof):
+        if kind != b"traf":
+            continue
+        track_id = _number(walk.inside(traf, b"tfhd"), 4, 4)
+        found = walk.fragments.setdefault(track_id, _Fragments())
+        if found.first_time is None:
+            tfdt = walk.inside(traf, b"tfdt")
+            found.first_time = _number(tfdt, 4, 8 if _version(tfdt) else 4)
+        found.samples += sum(_number(run, 4, 4) for kind, run in walk.boxes(traf) if kind == b"trun")
+
+
+def _track(trak: memoryview, movie_scale: int, movie_matrix: Matrix, walk: _Walk) -> IndexedTrack:
+    header, media = walk.inside(trak, b"tkhd"), walk.inside(trak, b"mdia")
+    table = walk.inside(media, b"minf", b"stbl")
+    track_id = _number(header, 20 if _version(header) else 12, 4)
+    fragments = walk.fragments.get(track_id, _Fragments())
+    listed = _listed_samples(table, walk)
+    empty = _leading_empty_edit(walk.inside(trak, b"edts", b"elst"), movie_scale)
+    first_time = 0 if listed else fragments.first_time or 0
+    description = next((entry for _, entry in walk.boxes(walk.inside(table, b"stsd")[8:])), table[:0])
+    return IndexedTrack(
+        track_id=track_id,
+        samples=listed + fragments.samples,
+        is_fragmented=not listed,
+        empty_seconds=empty,
+        start_seconds=empty + first_time / _timescale(walk.inside(media, b"mdhd")),
+        channels=_number(description, 16, 2),
+        orientation=orientation_of(_matrix(header, 40, 52), movie_matrix),
+    )
+
+
+def _listed_samples(table: memoryview, walk: _Walk) -> int:
+    return sum(_number(body, 8, 4) for kind, body in walk.boxes(table) if kind in {b"stsz", b"stz2"})
+
+
+def _leading_empty_edit(elst: memoryview, movie_scale: int) -> float:
+    """Seconds of nothing before the track's media. Later edits cut or move; MediaInfo and FFmpeg agree on those."""
+    width = 8 if _version(elst) else 4
+    entry_bytes, entries = 2 * width + 4, min(_number(elst, 4, 4), MAX_EMPTY_EDITS)
+    ticks = 0
+    for at in range(8, min(len(elst), 8 + entries * entry_bytes), entry_bytes):
+        if _number(elst, at + width, width, signed=True) != _NO_MEDIA:
+            break
+        ticks += _number(elst, at, width)
+    return ticks / movie_scale
+
+
+def _timescale(header: memoryview) -> int:
+    """Ticks per second of an `mvhd` or `mdhd`; 1 where it says none."""
+    return _number(header, 20 if _version(header) else 12, 4) or 1
+
+
+def _matrix(header: memoryview, at: int, at_in_version_1: int) -> Matrix:
+    """a, b, c, d of a header's transformation, as 16.16 fixed point."""
+    at = at_in_version_1 if _version(header) else at
+    a, b, c, d = (_number(header, at + offset, 4, signed=True) for offset in (0, 4, 12, 16))
+    return a / 65536, b / 65536, c / 65536, d / 65536
+
+
+def _version(full_box: memoryview) -> int:
+    return _number(full_box, 0, 1)
+
+
+def _number(content: memoryview, at: int, size: int, *, signed: bool = False) -> int:
+    """A big-endian number; 0 where the box ends before it."""
+    return int.from_bytes(content[at : at + size], "big", signed=signed)

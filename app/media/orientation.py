@@ -1,0 +1,68 @@
+"""How a picture must be turned and mirrored to be seen upright: the matrices of an MP4, as FFmpeg's filters.
+
+FFmpeg could turn the picture by itself, but its filters come first in the graph, where a change of the picture's size
+in mid-stream would make them read beyond a frame. So this platform turns it after scaling.
+"""
+
+import math
+from dataclasses import dataclass
+
+Matrix = tuple[float, float, float, float]
+"""a, b, c, d: a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y), up to a shift (ISO/IEC 14496-12, 8.2.2)."""
+
+IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """Mirror the picture left to right first, if at all; then turn it clockwise."""
+
+    mirrored: bool = False
+    turn_degrees: int = 0
+    """0, 90, 180 or 270."""
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether the stored width is the shown height."""
+        return self.turn_degrees in {90, 270}
+
+    @property
+    def filters(self) -> list[str]:
+        """FFmpeg's filters that show the picture upright."""
+        return _FILTERS[self.mirrored, self.turn_degrees]
+
+
+UPRIGHT = Orientation()
+
+_FILTERS = {
+    (False, 0): [],
+    (False, 90): ["transpose=clock"],
+    (False, 180): ["hflip", "vflip"],
+    (False, 270): ["transpose=cclock"],
+    (True, 0): ["hflip"],
+    (True, 90): ["hflip", "transpose=clock"],
+    (True, 180): ["vflip"],
+    (True, 270): ["hflip", "transpose=cclock"],
+}
+
+
+def orientation_of(track: Matrix, movie: Matrix) -> Orientation:
+    """The nearest of the eight ways to show a track: by its own matrix, then by the movie's.
+
+    A matrix that flattens the picture (all zero, or missing) shows it as stored.
+    """
+    a, b, c, d = _product(track, movie)
+    determinant = a * d - b * c
+    if determinant == 0:
+        return UPRIGHT
+    mirrored = determinant < 0
+    if mirrored:
+        a, b = -a, -b
+    turn = math.degrees(math.atan2(b, a))
+    return Orientation(mirrored, round(turn / 90) % 4 * 90)
+
+
+def _product(first: Matrix, then: Matrix) -> Matrix:
+    a, b, c, d = first
+    e, f, g, h = then if any(then) else IDENTITY
+    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
