@@ -4,11 +4,10 @@ The boxes are those of ISO/IEC 14496-12; the offsets are into a box's body, behi
 """
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf"}
-_HEADER_BYTES = 8
+from tests.fuzz import odd_clips
+from tests.fuzz.boxes import CONTAINERS, HEADER_BYTES, Box, put_together, taken_apart
 
 HOSTILE = (0, 1, 2, 7, 8, 9, 0x7F, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 """Numbers at which 8, 16, 31 and 32 bits end, and sizes no box can have."""
@@ -38,55 +37,17 @@ FORMATS = (
 )
 
 
-@dataclass
-class Box:
-    """One box, taken apart: either children or a body."""
-
-    kind: bytes
-    body: bytes = b""
-    children: list["Box"] = field(default_factory=list)
-
-    def written(self) -> bytes:
-        """The box as bytes, its size true."""
-        content = self.body + b"".join(child.written() for child in self.children)
-        return (len(content) + _HEADER_BYTES).to_bytes(4, "big") + self.kind + content
-
-    def within(self) -> Iterator["Box"]:
-        """This box and all in it."""
-        yield self
-        for child in self.children:
-            yield from child.within()
-
-    def copy(self) -> "Box":
-        return Box(self.kind, self.body, [child.copy() for child in self.children])
-
-
-def taken_apart(content: bytes) -> list[Box]:
-    """The boxes of a good file, down to its tables."""
-    boxes, at = [], 0
-    while at + _HEADER_BYTES <= len(content):
-        size, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
-        body = content[at + _HEADER_BYTES : at + size]
-        boxes.append(Box(kind, children=taken_apart(body)) if kind in CONTAINERS else Box(kind, body))
-        at += max(size, _HEADER_BYTES)
-    return boxes
-
-
-def put_together(boxes: list[Box]) -> bytes:
-    return b"".join(box.written() for box in boxes)
-
-
 def box_places(content: bytes) -> list[int]:
     """Where each box of a good file begins, inner ones too."""
     places: list[int] = []
 
     def walk(at: int, end: int) -> None:
-        while at + _HEADER_BYTES <= end:
+        while at + HEADER_BYTES <= end:
             places.append(at)
             size = int.from_bytes(content[at : at + 4], "big")
             if content[at + 4 : at + 8] in CONTAINERS:
-                walk(at + _HEADER_BYTES, at + size)
-            at += max(size, _HEADER_BYTES)
+                walk(at + HEADER_BYTES, at + size)
+            at += max(size, HEADER_BYTES)
 
     walk(0, len(content))
     return places
@@ -205,8 +166,8 @@ def _nested_box(chance: random.Random, clip: bytes) -> bytes:
         return put_together(boxes)
     content = row[at].written()
     for _ in range(chance.choice((1, 2, 30, 1500))):
-        content = (len(content) + _HEADER_BYTES).to_bytes(4, "big") + row[at].kind + content
-    row[at] = Box(row[at].kind, content[_HEADER_BYTES:])
+        content = (len(content) + HEADER_BYTES).to_bytes(4, "big") + row[at].kind + content
+    row[at] = Box(row[at].kind, content[HEADER_BYTES:])
     return put_together(boxes)
 
 
@@ -377,4 +338,5 @@ KINDS: dict[str, Callable[[random.Random, bytes], bytes]] = {
     "shortened table": _shortened_table,
     "broken media": _broken_media,
     "several lies": _chimera,
+    **odd_clips.KINDS,
 }
