@@ -98,9 +98,10 @@ def an_account_votes_once_for_a_video(evidence: Evidence) -> Iterator[Breach]:
 
 
 def votes_are_what_clients_were_told(evidence: Evidence) -> Iterator[Breach]:
-    for (user, video), text in contradictions(evidence.history):
+    events = evidence.history.events()
+    for (user, video), text in contradictions(events):
         yield Breach(video, f"account {user}: {text}")
-    for (user, video), possible in final_states(evidence.history).items():
+    for (user, video), possible in final_states(events).items():
         if (evidence.ballots[user, video] > 0) not in possible:
             yield Breach(video, f"account {user} was told {possible}, there are {evidence.ballots[user, video]} rows")
 
