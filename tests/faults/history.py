@@ -48,8 +48,9 @@ class History:
 
     def around(self, subject: str) -> list[str]:
         """The events that name `subject`, and what the nemesis and the processes did near them."""
-        events = [event for event in self.events() if event["what"] != "sent"]
-        events += never_ended(self.events())
+        known = self.events()
+        shown = [*(event for event in known if event["what"] != "sent"), *never_ended(known)]
+        events = sorted(shown, key=lambda event: event["mono"])
         named = [event["mono"] for event in events if _names(event, subject)]
         chosen = [event for event in events if _belongs(event, subject, named)]
         return [_line(event) for event in _ends(chosen)]

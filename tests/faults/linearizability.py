@@ -36,7 +36,7 @@ class Search:
     """Answers that no order explains. The search goes on as if each were true."""
     _open: dict[int, Operation] = field(default_factory=dict)
     _states: dict[State, Spare] = field(default_factory=lambda: {(False, frozenset()): (0, 0)})
-    """The spare requests follow from the state and the flips so far but for pairs: the most of each is the best."""
+    """Two ways to one state differ by as many spare requests to True as to False: the one with more of both is kept."""
 
     @property
     def possible(self) -> frozenset[bool]:
