@@ -110,7 +110,7 @@ class Run:
             self.site.sleep(AFTERWARDS_SECONDS)
         finally:
             crowd.send_home()
-            self._wait_for_visitors()
+        self._wait_for_visitors()
         self.broken += nemesis.broken + crowd.broken
 
     def _wait_for_visitors(self) -> None:
