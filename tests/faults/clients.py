@@ -1,5 +1,6 @@
 """The people: they sign up, upload, vote, withdraw, delete and read, and remember every answer they got."""
 
+import itertools
 import threading
 import traceback
 import uuid
@@ -22,6 +23,9 @@ PATIENCE_SECONDS = 25.0
 TRIES = 60
 MOST_UNFINISHED = 6
 """Uploads wait while that many jobs are not done: the harness measures healing, not a queue."""
+
+NUMBERS = itertools.count(1)
+"""Of requests: what was sent and what became of it have the same."""
 
 CITIES = ("Bogotá", "Cali", "Medellín")
 
@@ -57,7 +61,8 @@ class Person:
         """One request; its event has `status`, None when no answer came, and `body`."""
         facts = request.pop("facts", {})
         api, url = self._choose()
-        began, status, body, error, retry_after = self._history.now, None, None, None, None
+        sent = self._history.note(self.name, "sent", op=op, api=api, number=next(NUMBERS), **facts)
+        status, body, error, retry_after = None, None, None, None
         try:
             answer = self._http.request(method, url + path, **request)
             status, body, retry_after = answer.status_code, _parsed(answer), answer.headers.get("Retry-After")
@@ -66,7 +71,8 @@ class Person:
         told = {"status": status, "error": error, "retry_after": retry_after, **facts}
         if status is None or status >= 400:
             told["detail"] = str(body)[:200] if body is not None else None
-        event = self._history.note(self.name, "request", op=op, api=api, began=round(began, 4), **told)
+        told |= {"number": sent["number"], "began": sent["mono"]}
+        event = self._history.note(self.name, "request", op=op, api=api, **told)
         return {**event, "body": body}
 
     def _choose(self) -> tuple[str, str]:

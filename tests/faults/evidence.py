@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tests.faults.history import Event, History
+from tests.faults.history import Event, History, never_ended
 from tests.faults.ledger import Ledger, Row
 
-EPOCH = "SELECT extract(epoch from clock_timestamp())::float8 AS now"
+EPOCH = "SELECT extract(epoch from transaction_timestamp())::float8 AS now"
 
 Pair = tuple[str, str]
 """An account's and a video's id."""
@@ -50,19 +50,21 @@ class Evidence:
 
     @cached_property
     def accepted(self) -> dict[str, Event]:
-        """Uploads that were answered 201, by video."""
-        return {event["video"]: event for event in self.history.events("accepted")}
+        """Uploads that were answered 201, by video: of several answers the first, which is a promise already."""
+        return {event["video"]: event for event in reversed(self.history.events("accepted"))}
 
     @cached_property
     def poison(self) -> dict[str, str]:
-        """What each poisonous clip kills, by video."""
-        return {video: event["poison"] for video, event in self.accepted.items() if event["poison"]}
+        """What each poisonous clip kills, by video. The answer may be lost, so its title says which upload it is."""
+        sent = [event for event in self.history.events("sent") if event["op"] == "upload" and event["poison"]]
+        kills = {event["key"]: event["poison"] for event in sent}
+        return {video: kills[row["title"]] for video, row in self.videos.items() if row["title"] in kills}
 
     @cached_property
     def deletions(self) -> dict[str, list[Event]]:
-        """Requests to delete, by video."""
+        """Requests to delete, by video, also those that have not ended."""
         found = defaultdict(list)
-        for event in self.requests:
+        for event in (*self.requests, *never_ended(self.history.events())):
             if event["op"] == "delete":
                 found[event["video"]].append(event)
         return found
@@ -73,6 +75,10 @@ class Evidence:
         told = {video: [e["mono"] for e in events if e["status"] == 200] for video, events in self.deletions.items()}
         return {video: min(times) for video, times in told.items() if times}
 
+    def may_be_deleted(self, video: str, by: float) -> bool:
+        """Whether a request to delete it had begun at that moment; seconds since the start."""
+        return any(event["began"] <= by for event in self.deletions.get(video, ()))
+
     @cached_property
     def by_title(self) -> dict[str, list[Row]]:
         found = defaultdict(list)
@@ -82,16 +88,16 @@ class Evidence:
 
 
 def gather(ledger: Ledger, history: History) -> Evidence:
-    """Read the whole database."""
-    return Evidence(
-        history=history,
-        now=ledger.rows(EPOCH)[0]["now"],
-        videos={row["id"]: row for row in ledger.rows("SELECT *, id::text AS id FROM videos")},
-        jobs={row["video_id"]: row for row in ledger.rows("SELECT *, video_id::text AS video_id FROM jobs")},
-        ballots=Counter(
-            (row["u"], row["v"]) for row in ledger.rows("SELECT user_id::text AS u, video_id::text AS v FROM votes")
-        ),
-        emails={row["email"] for row in ledger.rows("SELECT email FROM users")},
-        seen_jobs=ledger.rows("SELECT *, video::text AS video FROM seen_jobs ORDER BY n"),
-        seen_videos=ledger.rows("SELECT *, video::text AS video FROM seen_videos ORDER BY n"),
-    )
+    """Read the whole database as it is at one moment."""
+    with ledger.snapshot() as ask:
+        ballots = ask("SELECT user_id::text AS u, video_id::text AS v FROM votes")
+        return Evidence(
+            history=history,
+            now=ask(EPOCH)[0]["now"],
+            videos={row["id"]: row for row in ask("SELECT *, id::text AS id FROM videos")},
+            jobs={row["video_id"]: row for row in ask("SELECT *, video_id::text AS video_id FROM jobs")},
+            ballots=Counter((row["u"], row["v"]) for row in ballots),
+            emails={row["email"] for row in ask("SELECT email FROM users")},
+            seen_jobs=ask("SELECT *, video::text AS video FROM seen_jobs ORDER BY n"),
+            seen_videos=ask("SELECT *, video::text AS video FROM seen_videos ORDER BY n"),
+        )

@@ -1,9 +1,9 @@
-"""What happened, in order: every request with its answer, every fault, every transition of the ledger."""
+"""What happened, in order: every request as it is sent and as it ends, every fault, every transition of the ledger."""
 
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,9 @@ class History:
 
     def around(self, subject: str) -> list[str]:
         """The events that name `subject`, and what the nemesis and the processes did near them."""
-        events = self.events()
+        known = self.events()
+        shown = [*(event for event in known if event["what"] != "sent"), *never_ended(known)]
+        events = sorted(shown, key=lambda event: event["mono"])
         named = [event["mono"] for event in events if _names(event, subject)]
         chosen = [event for event in events if _belongs(event, subject, named)]
         return [_line(event) for event in _ends(chosen)]
@@ -56,6 +58,13 @@ class History:
     def close(self) -> None:
         """Close the file; the events stay readable here."""
         self._file.close()
+
+
+def never_ended(events: Sequence[Event]) -> list[Event]:
+    """Requests that were sent and have no end, as requests without an answer."""
+    ended = {event.get("number") for event in events if event["what"] == "request"}
+    sent = (event for event in events if event["what"] == "sent" and event["number"] not in ended)
+    return [{**event, "what": "request", "began": event["mono"], "status": None} for event in sent]
 
 
 def _belongs(event: Event, subject: str, named: list[float]) -> bool:

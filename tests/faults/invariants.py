@@ -10,6 +10,8 @@ from tests.faults.votes import contradictions, final_states
 Invariant = Callable[[Evidence], Iterator[Breach]]
 
 TERMINAL = {"succeeded", "failed", "cancelled"}
+NO_JOB = {"state": "missing", "error_code": None, "rescues": 0}
+NO_VIDEO = {"deleted_at": None}
 ACCEPTED_SECONDS = 1.0
 """A request sent so long before SIGTERM has arrived."""
 
@@ -35,7 +37,7 @@ def every_sound_clip_is_processed_unless_its_owner_deleted_it(evidence: Evidence
 def a_poison_clip_is_given_up_with_a_reason(evidence: Evidence) -> Iterator[Breach]:
     reasons = {"worker": "poison", "ffmpeg": "render_killed"}
     for video, kills in evidence.poison.items():
-        job, row = evidence.jobs[video], evidence.videos[video]
+        job, row = evidence.jobs.get(video, NO_JOB), evidence.videos[video]
         if (job["state"], job["error_code"], row["failure_code"]) != ("failed", reasons[kills], reasons[kills]):
             yield Breach(video, f"kills its {kills}; job {job['state']} {job['error_code']}, {row['failure_code']}")
         if job["rescues"] > evidence.max_rescues:
@@ -98,17 +100,18 @@ def an_account_votes_once_for_a_video(evidence: Evidence) -> Iterator[Breach]:
 
 
 def votes_are_what_clients_were_told(evidence: Evidence) -> Iterator[Breach]:
-    for (user, video), text in contradictions(evidence.history):
+    events = evidence.history.events()
+    for (user, video), text in contradictions(events):
         yield Breach(video, f"account {user}: {text}")
-    for (user, video), possible in final_states(evidence.history).items():
+    for (user, video), possible in final_states(events).items():
         if (evidence.ballots[user, video] > 0) not in possible:
             yield Breach(video, f"account {user} was told {possible}, there are {evidence.ballots[user, video]} rows")
 
 
 def a_deleted_clip_never_comes_back(evidence: Evidence) -> Iterator[Breach]:
     for video in evidence.deleted_at:
-        if evidence.videos[video]["deleted_at"] is None:
-            yield Breach(video, "was deleted and is there again")
+        if evidence.videos.get(video, NO_VIDEO)["deleted_at"] is None:
+            yield Breach(video, "was deleted, and its row does not say so")
     for row in evidence.seen_videos:
         if row["was_deleted"] and not row["deleted"]:
             yield Breach(row["video"], "was brought back")
@@ -137,7 +140,8 @@ def _vanished(evidence: Evidence) -> Iterator[Breach]:
     for saw in evidence.history.events("saw"):
         for video, event in evidence.accepted.items():
             mine = saw["user"] is not None and owners[event["key"]] == saw["user"]
-            if mine and saw["began"] > event["mono"] and video not in {*saw["ids"], *evidence.deletions}:
+            missing = mine and saw["began"] > event["mono"] and video not in saw["ids"]
+            if missing and not evidence.may_be_deleted(video, saw["mono"]):
                 yield Breach(video, f"was not in its owner's list at {saw['mono']}")
 
 

@@ -85,9 +85,15 @@ class Ledger:
 
     def rows(self, query: str, *values: object) -> list[Row]:
         """What a query finds; raises what psycopg2 raises."""
-        with self._connected() as connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            cursor.execute(query, values)
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        with self._connected() as connection:
+            return _rows(connection, query, *values)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[str], list[Row]]]:
+        """Queries that all see the database as it is at the first of them."""
+        with self._connected() as connection:
+            connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
+            yield lambda query: _rows(connection, query)
 
     def unfinished(self, unknown: int = 0) -> int:
         """How many jobs are queued or running; `unknown` while the database is away."""
@@ -134,6 +140,12 @@ class Ledger:
             self.history.note("ledger", f"{row['was'] or 'new'}>{row['state']}", token=row["token"], **facts)
             for listener in list(self.listeners):
                 listener(row)
+
+
+def _rows(connection: "psycopg2.extensions.connection", query: str, *values: object) -> list[Row]:
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(query, values)
+        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
 
 def pid_of(lease_owner: str | None) -> int | None:

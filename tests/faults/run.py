@@ -10,7 +10,7 @@ from typing import Self
 
 from tests.faults import aftermath
 from tests.faults.bells import BellWatch
-from tests.faults.clients import Crowd, Player
+from tests.faults.clients import PATIENCE_SECONDS, Crowd, Player
 from tests.faults.clips import make_clips
 from tests.faults.evidence import Breach, Evidence, gather
 from tests.faults.history import History
@@ -28,6 +28,9 @@ WARMERS = 16
 WARM_UPLOADS = 4
 AFTERWARDS_SECONDS = 3.0
 """People go on for so long after the healing: the site must not only finish, it must work."""
+
+VISITORS_SECONDS = 2 * PATIENCE_SECONDS
+"""A request that a fault left without an answer, and one more after the healing."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,16 @@ class Run:
             self.site.sleep(AFTERWARDS_SECONDS)
         finally:
             crowd.send_home()
+        self._wait_for_visitors()
         self.broken += nemesis.broken + crowd.broken
+
+    def _wait_for_visitors(self) -> None:
+        """What is judged must not change meanwhile; a visitor who has no answer by then has found a fault."""
+        deadline = self.history.now + VISITORS_SECONDS
+        for visitor in self.site.visitors:
+            visitor.join(max(0.0, deadline - self.history.now))
+            if visitor.is_alive():
+                self.broken.append(f"a {visitor.name} was still sending a clip after {VISITORS_SECONDS:g} s")
 
     def wait_for_recovery(self) -> None:
         """Until no job is unfinished, at most as long as the bound says."""

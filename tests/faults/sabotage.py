@@ -13,7 +13,7 @@ import app.wsgi
 import tasks.upkeep
 import tasks.worker
 from app.db.models import Job, JobState
-from app.showcase import jobs
+from app.showcase import jobs, voting
 from app.showcase.uploads import Doorbell, Uploads
 
 PROGRAMS = {"api": app.wsgi.main, "worker": tasks.worker.main, "upkeep": tasks.upkeep.main}
@@ -45,6 +45,11 @@ def ring_before_the_commit() -> None:
     _replace(Uploads, "_note", ring_and_note)
 
 
+def forget_the_vote() -> None:
+    """A vote is answered 200, and no row is kept."""
+    _replace(voting, "vote", lambda _voter, _video, **_rules: None)
+
+
 class RungAlready:
     """What rings after the commit, when the bell has rung before it."""
 
@@ -63,7 +68,8 @@ def _replace(owner: object, name: str, broken: object) -> None:
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
-    act.__name__: act for act in (ignore_the_fencing_token, switch_the_reaper_off, ring_before_the_commit)
+    act.__name__: act
+    for act in (ignore_the_fencing_token, switch_the_reaper_off, ring_before_the_commit, forget_the_vote)
 }
 
 if __name__ == "__main__":

@@ -75,6 +75,8 @@ class Site:
         self.pace = pace
         self.over = threading.Event()
         """Set when the run ends: nothing waits any longer."""
+        self.visitors: list[threading.Thread] = []
+        """They send a clip each, beside a fault, and may need longer than it lasts."""
         self.traffic = Traffic()
         self.lines: dict[tuple[str, str], Line] = {}
         self.machines = {name: Machine(name, folder / f"machine-{name}") for name in MACHINES}

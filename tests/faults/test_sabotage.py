@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from tests.faults.clients import Account, Player
@@ -77,15 +78,32 @@ def test_a_doorbell_that_rings_before_the_commit_is_caught(begin_run: RunMaker) 
     assert "a bell rings only for a job that is there" in run.judge(sweep=False).breaches
 
 
+def a_processed_clip(run: Run) -> tuple[Player, Account, str]:
+    player, account = a_player(run)
+    video = upload(run, player, account)
+    assert run.site.until(lambda: state_of(run, video) == "succeeded", CATCH_SECONDS)
+    return player, account, video
+
+
 def test_votes_without_their_unique_constraint_are_caught(begin_run: RunMaker) -> None:
     run = begin_run(pace=BRISK)
     (name,) = (row["conname"] for row in run.site.ledger.rows(PRIMARY_KEY))
     run.site.ledger.rows(f'ALTER TABLE votes DROP CONSTRAINT "{name}"')
-    player, account = a_player(run)
-    video = upload(run, player, account)
-    assert run.site.until(lambda: state_of(run, video) == "succeeded", CATCH_SECONDS)
+    player, in_turn, video = a_processed_clip(run)
     for _ in range(2):
-        player.vote(account, video)
-    verdict = run.judge(sweep=False)
-    assert "an account votes once for a video" in verdict.breaches
-    assert "votes are what clients were told" in verdict.breaches
+        player.vote(in_turn, video)
+    at_once = player.sign_up()
+    assert at_once is not None
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(player.vote, [at_once] * 2, [video] * 2))
+    breaches = run.judge(sweep=False).breaches
+    assert len(breaches["an account votes once for a video"]) == 2
+    told = [breach.text for breach in breaches["votes are what clients were told"]]
+    assert all(any(account.id in text for text in told) for account in (in_turn, at_once))
+
+
+def test_a_vote_that_is_lost_is_caught(begin_run: RunMaker) -> None:
+    run = begin_run(pace=BRISK, sabotage="forget_the_vote")
+    player, account, video = a_processed_clip(run)
+    assert player.vote(account, video)["status"] == 200
+    assert "votes are what clients were told" in run.judge(sweep=False).breaches

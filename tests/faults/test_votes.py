@@ -1,68 +1,147 @@
 """The model that judges what clients were told about their votes must itself be right."""
 
-import time
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.faults.history import History
+from tests.faults.history import Event
 from tests.faults.votes import ALREADY, EITHER, NEVER, NO, YES, contradictions, final_states
 
 PAIR = ("account", "video")
+ABOUT = {"user": PAIR[0], "video": PAIR[1]}
 Act = tuple[str, int | None, str]
 
 VOTED, AGAIN = ("vote", 200, ""), ("vote", 400, ALREADY)
 WITHDREW, HAD_NONE = ("withdraw", 200, ""), ("withdraw", 404, NEVER)
-FAILED_VOTE, LOST_VOTE, LOST_WITHDRAWAL = ("vote", 503, ""), ("vote", None, ""), ("withdraw", None, "")
-NOT_THERE = ("vote", 404, "Video not found or has been deleted")
+FAILED_VOTE, LOST_VOTE = ("vote", 503, ""), ("vote", None, "")
+FAILED_WITHDRAWAL, LOST_WITHDRAWAL = ("withdraw", 503, ""), ("withdraw", None, "")
+NOT_THERE, TOO_MANY = ("vote", 404, "Video not found or has been deleted"), ("vote", 429, "Too many requests")
+COUNTS, COUNTS_NOT = ("told", 1, ""), ("told", 0, "")
 
 
-def history_of(folder: Path, *acts: Act) -> History:
+def at(act: Act, began: float, ended: float) -> Event:
+    """One request with its answer, as the history notes it; seconds since the start."""
+    op, status, detail = act
+    facts: dict[str, Any] = {"what": "request", "op": op, "status": status, "detail": detail}
+    if op == "told":
+        facts = {"what": "told_vote", "voted": bool(status)}
+    return {"who": "voter", "began": began, "mono": ended, **facts, **ABOUT}
+
+
+def sent(op: str, began: float) -> Event:
+    """A request that begins, and of which nothing more is known."""
+    return {"who": "voter", "what": "sent", "op": op, "number": 7, "mono": began, **ABOUT}
+
+
+def in_turn(*acts: Act) -> list[Event]:
     """One account's requests about one video, one after the other."""
-    history = History(folder / "history.jsonl")
-    for op, status, detail in acts:
-        time.sleep(0.001)  # more than the history's times are rounded to
-        facts = {"op": op, "status": status, "detail": detail, "user": PAIR[0], "video": PAIR[1]}
-        history.note("voter", "request", began=history.now, **facts)
-    history.close()
-    return history
+    return [at(act, 2.0 * number, 2.0 * number + 1) for number, act in enumerate(acts)]
+
+
+def at_once(*acts: Act) -> list[Event]:
+    """The same, all of them at the same time; their answers arrive in this order."""
+    return [at(act, 0.0, 1.0 + 0.1 * number) for number, act in enumerate(acts)]
+
+
+def of_the_issue(*, then: Act) -> list[Event]:
+    """Two votes at once, of which the one that counted lost its answer, and one request after them."""
+    return [at(AGAIN, 41.2107, 41.2512), at(FAILED_VOTE, 41.2105, 41.2519), at(then, 50.0, 50.1)]
 
 
 @pytest.mark.parametrize(
-    ("acts", "rows"),
+    ("events", "rows"),
     [
-        ([VOTED], YES),
-        ([VOTED, AGAIN], YES),
-        ([VOTED, WITHDREW], NO),
-        ([HAD_NONE], NO),
-        ([NOT_THERE], NO),
-        ([FAILED_VOTE], EITHER),
-        ([FAILED_VOTE, AGAIN], YES),
-        ([FAILED_VOTE, VOTED], YES),
-        ([FAILED_VOTE, HAD_NONE], NO),
-        ([LOST_VOTE], EITHER),
-        ([LOST_VOTE, HAD_NONE], EITHER),
-        ([VOTED, LOST_WITHDRAWAL], EITHER),
+        (in_turn(VOTED), YES),
+        (in_turn(VOTED, AGAIN), YES),
+        (in_turn(VOTED, COUNTS), YES),
+        (in_turn(VOTED, WITHDREW), NO),
+        (in_turn(VOTED, WITHDREW, COUNTS_NOT, VOTED), YES),
+        (in_turn(HAD_NONE), NO),
+        (in_turn(NOT_THERE), NO),
+        (in_turn(TOO_MANY), NO),
+        (in_turn(FAILED_VOTE), EITHER),
+        (in_turn(FAILED_VOTE, AGAIN), YES),
+        (in_turn(FAILED_VOTE, VOTED), YES),
+        (in_turn(FAILED_VOTE, HAD_NONE), EITHER),
+        (in_turn(FAILED_VOTE, HAD_NONE, AGAIN), YES),
+        (in_turn(LOST_VOTE), EITHER),
+        (in_turn(LOST_VOTE, HAD_NONE), EITHER),
+        (in_turn(LOST_VOTE, COUNTS, WITHDREW), NO),
+        (in_turn(VOTED, LOST_WITHDRAWAL), EITHER),
+        (in_turn(VOTED, FAILED_WITHDRAWAL, COUNTS, COUNTS_NOT), NO),
+        (in_turn(VOTED, FAILED_WITHDRAWAL, VOTED), YES),
+        (in_turn(LOST_VOTE, LOST_WITHDRAWAL, COUNTS, COUNTS_NOT), NO),
     ],
 )
-def test_the_rows_may_say_what_the_answers_leave_open(tmp_path: Path, acts: list[Act], rows: frozenset[bool]) -> None:
-    history = history_of(tmp_path, *acts)
-    assert final_states(history) == {PAIR: rows}
-    assert list(contradictions(history)) == []
+def test_the_rows_may_say_what_the_answers_leave_open(events: list[Event], rows: frozenset[bool]) -> None:
+    assert final_states(events) == {PAIR: rows}
+    assert list(contradictions(events)) == []
 
 
 @pytest.mark.parametrize(
-    "acts", [[VOTED, VOTED], [AGAIN], [VOTED, HAD_NONE], [WITHDREW], [FAILED_VOTE, HAD_NONE, AGAIN]]
+    ("events", "rows"),
+    [
+        (at_once(AGAIN, VOTED), YES),
+        (at_once(AGAIN, FAILED_VOTE), YES),
+        (at_once(FAILED_VOTE, AGAIN), YES),
+        (at_once(AGAIN, LOST_VOTE), YES),
+        (at_once(COUNTS, VOTED), YES),
+        (at_once(COUNTS_NOT, VOTED), YES),
+        (at_once(COUNTS, COUNTS_NOT, WITHDREW, VOTED), NO),
+        (at_once(WITHDREW, VOTED), NO),
+        (at_once(VOTED, VOTED, WITHDREW), YES),
+        (at_once(HAD_NONE, VOTED), YES),
+        (at_once(HAD_NONE, AGAIN, FAILED_VOTE), YES),
+        (of_the_issue(then=COUNTS), YES),
+        (of_the_issue(then=WITHDREW), NO),
+        ([sent("vote", 0.0), at(AGAIN, 0.5, 1.0)], YES),
+        ([sent("vote", 0.0), at(COUNTS_NOT, 5.0, 6.0)], EITHER),
+        ([at(VOTED, 0.0, 1.0), sent("withdraw", 2.0)], EITHER),
+    ],
 )
-def test_answers_that_cannot_be_are_noticed(tmp_path: Path, acts: list[Act]) -> None:
-    assert len(list(contradictions(history_of(tmp_path, *acts)))) == 1
+def test_requests_that_overlap_may_have_taken_effect_in_any_order(events: list[Event], rows: frozenset[bool]) -> None:
+    assert final_states(events) == {PAIR: rows}
+    assert list(contradictions(events)) == []
 
 
-def test_of_two_votes_at_once_either_may_be_answered_first(tmp_path: Path) -> None:
-    history = History(tmp_path / "history.jsonl")
-    about = {"op": "vote", "user": PAIR[0], "video": PAIR[1], "began": 0.0}
-    history.note("voter", "request", status=400, detail=ALREADY, **about)
-    history.note("voter", "request", status=200, detail=None, **about)
-    history.close()
-    assert final_states(history) == {PAIR: YES}
-    assert list(contradictions(history)) == []
+@pytest.mark.parametrize(
+    "events",
+    [
+        in_turn(VOTED, VOTED),
+        in_turn(AGAIN),
+        in_turn(VOTED, HAD_NONE),
+        in_turn(VOTED, COUNTS_NOT),
+        in_turn(WITHDREW),
+        in_turn(COUNTS),
+        in_turn(NOT_THERE, COUNTS),
+        in_turn(TOO_MANY, AGAIN),
+        in_turn(FAILED_VOTE, HAD_NONE, AGAIN, HAD_NONE),
+        in_turn(VOTED, LOST_WITHDRAWAL, COUNTS_NOT, COUNTS),
+        in_turn(COUNTS, LOST_VOTE),
+        at_once(VOTED, VOTED),
+        at_once(AGAIN, AGAIN),
+        at_once(WITHDREW, WITHDREW, VOTED),
+        at_once(FAILED_VOTE, VOTED, VOTED),
+        of_the_issue(then=HAD_NONE),
+        [at(AGAIN, 0.0, 1.0), sent("vote", 1.5)],
+        [*at_once(VOTED, AGAIN), at(COUNTS_NOT, 5.0, 6.0)],
+    ],
+)
+def test_answers_that_cannot_be_are_noticed(events: list[Event]) -> None:
+    assert len(list(contradictions(events))) == 1
+
+
+def test_a_contradiction_names_the_request_and_its_time() -> None:
+    ((pair, text),) = contradictions(in_turn(VOTED, HAD_NONE))
+    assert pair == PAIR
+    assert text.startswith("withdraw was answered 404 between 2.0 and 3.0")
+
+
+def test_a_request_that_ended_is_not_taken_for_one_that_did_not() -> None:
+    ended = {**at(NOT_THERE, 0.0, 1.0), "number": 7}
+    assert final_states([sent("vote", 0.0), ended]) == {PAIR: NO}
+
+
+def test_accounts_and_videos_are_judged_one_by_one() -> None:
+    other = [{**event, "user": "another"} for event in in_turn(VOTED)]
+    assert final_states([*in_turn(HAD_NONE), *other]) == {PAIR: NO, ("another", "video"): YES}

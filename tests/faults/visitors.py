@@ -30,7 +30,9 @@ def send_clip(
 
 def send_clip_meanwhile(site: Site, step: Step, *, api: str | None = None) -> None:
     """The same beside the fault, which may be what keeps the answer away."""
-    threading.Thread(target=send_clip, args=(site, step), kwargs={"api": api}, name="visitor", daemon=True).start()
+    visitor = threading.Thread(target=send_clip, args=(site, step), kwargs={"api": api}, name="visitor", daemon=True)
+    site.visitors.append(visitor)
+    visitor.start()
 
 
 def poison_clip(site: Site, step: Step) -> str:

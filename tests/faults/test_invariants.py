@@ -1,0 +1,181 @@
+"""An invariant must hold for requests that overlap or have no end, and fail where something is lost."""
+
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.conftest import RunMaker
+from tests.faults.evidence import Evidence
+from tests.faults.history import History
+from tests.faults.invariants import (
+    a_deleted_clip_never_comes_back,
+    a_poison_clip_is_given_up_with_a_reason,
+    check,
+    every_sound_clip_is_processed_unless_its_owner_deleted_it,
+    nothing_answered_2xx_is_missing,
+    votes_are_what_clients_were_told,
+)
+from tests.faults.ledger import Ledger, Row
+from tests.faults.run import AFTERWARDS_SECONDS
+from tests.faults.schedule import Step
+from tests.faults.servers import Servers
+from tests.faults.visitors import send_clip_meanwhile
+from tests.faults.votes import ALREADY
+
+POISONED: Row = {"state": "failed", "error_code": "poison", "error_detail": "", "rescues": 3}
+
+
+class Story:
+    """A run as it might have been: events with chosen times, and the rows at its end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.history = History(folder / "history.jsonl")
+        self.videos: dict[str, Row] = {}
+        self.jobs: dict[str, Row] = {}
+        self.ballots = Counter[tuple[str, str]]()
+        self._numbers = 0
+
+    def row(self, video: str, *, title: str = "key", deleted_at: float | None = None, **columns: Any) -> None:
+        known = {"status": "processed", "original_key": video, "failure_code": None, "votes": 0}
+        known |= {"processed_key": video, "poster_key": video}
+        self.videos[video] = {"id": video, "title": title, "deleted_at": deleted_at, **known, **columns}
+
+    def request(self, op: str, began: float, ended: float | None, status: int | None = None, **facts: Any) -> None:
+        """A request as it is sent and, unless `ended` is None, as it ends."""
+        self._numbers += 1
+        about = {"op": op, "api": "api-1", "number": self._numbers, **facts}
+        self.history.note("player", "sent", mono=began, **about)
+        if ended is not None:
+            self.history.note("player", "request", mono=ended, began=began, status=status, **about)
+
+    def upload(self, video: str, began: float, ended: float) -> None:
+        self.request("upload", began, ended, 201, key="key", user="player", poison=None)
+        self.history.note("player", "accepted", mono=ended, key="key", video=video, poison=None)
+
+    def saw(self, began: float, ended: float, *ids: str) -> None:
+        self.history.note("player", "saw", mono=ended, began=began, user="player", ids=list(ids))
+
+    @property
+    def evidence(self) -> Evidence:
+        self.history.close()
+        sizes = dict.fromkeys(self.videos, 1)
+        return Evidence(self.history, 0, self.videos, self.jobs, self.ballots, set(), [], [], sizes=sizes)
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    return Story(tmp_path)
+
+
+def test_a_clip_that_is_deleted_while_its_owner_looks_is_not_missing(story: Story) -> None:
+    story.row("clip", deleted_at=1.0)
+    story.upload("clip", 0, 1)
+    story.request("delete", 2, 6, 200, video="clip")
+    story.saw(3, 4)
+    assert list(nothing_answered_2xx_is_missing(story.evidence)) == []
+
+
+def test_a_clip_whose_deletion_has_no_end_is_not_missing(story: Story) -> None:
+    story.row("clip", deleted_at=1.0)
+    story.upload("clip", 0, 1)
+    story.request("delete", 2, None, video="clip")
+    story.saw(3, 4)
+    assert list(nothing_answered_2xx_is_missing(story.evidence)) == []
+
+
+def test_a_clip_that_is_missing_before_its_deletion_is_asked_for_is_noticed(story: Story) -> None:
+    story.row("clip", deleted_at=1.0)
+    story.upload("clip", 0, 1)
+    story.saw(2, 3)
+    story.request("delete", 4, 5, 200, video="clip")
+    assert [breach.subject for breach in nothing_answered_2xx_is_missing(story.evidence)] == ["clip"]
+
+
+def test_a_clip_that_is_missing_between_two_answers_for_its_key_is_noticed(story: Story) -> None:
+    story.row("clip")
+    story.upload("clip", 0, 1)
+    story.saw(2, 3)
+    story.upload("clip", 4, 5)
+    assert [breach.subject for breach in nothing_answered_2xx_is_missing(story.evidence)] == ["clip"]
+
+
+def test_a_list_that_overlaps_an_upload_need_not_show_it(story: Story) -> None:
+    story.row("clip")
+    story.upload("clip", 0, 4)
+    story.saw(3, 5)
+    assert list(nothing_answered_2xx_is_missing(story.evidence)) == []
+
+
+@pytest.mark.parametrize("ended", [None, 3.0])
+def test_a_poison_clip_whose_answer_was_lost_is_known_as_poison(story: Story, ended: float | None) -> None:
+    story.row("clip", status="failed", failure_code="poison")
+    story.jobs["clip"] = POISONED
+    story.request("upload", 1, ended, key="key", user="player", poison="worker")
+    evidence = story.evidence
+    assert list(every_sound_clip_is_processed_unless_its_owner_deleted_it(evidence)) == []
+    assert list(a_poison_clip_is_given_up_with_a_reason(evidence)) == []
+    evidence.jobs["clip"] = {**POISONED, "rescues": 4}
+    assert len(list(a_poison_clip_is_given_up_with_a_reason(evidence))) == 1
+
+
+def test_a_list_that_overlaps_a_deletion_may_still_show_the_clip(story: Story) -> None:
+    story.row("clip", deleted_at=1.0)
+    story.request("delete", 2, 4, 200, video="clip")
+    story.saw(3, 5, "clip")
+    assert list(a_deleted_clip_never_comes_back(story.evidence)) == []
+
+
+def test_a_list_that_begins_after_a_deletions_answer_must_not_show_the_clip(story: Story) -> None:
+    story.row("clip", deleted_at=1.0)
+    story.request("delete", 2, 4, 200, video="clip")
+    story.saw(5, 6, "clip")
+    assert len(list(a_deleted_clip_never_comes_back(story.evidence))) == 1
+
+
+def test_rows_that_are_lost_are_reported_and_do_not_end_the_judging(story: Story) -> None:
+    story.row("jobless")
+    story.request("upload", 0, 1, 201, key="key", user="player", poison="worker")
+    story.upload("lost", 2, 3)
+    story.request("delete", 4, 5, 200, video="lost")
+    found = check(story.evidence)
+    assert "a poison clip is given up with a reason" in found
+    assert [breach.subject for breach in found["a deleted clip never comes back"]] == ["lost"]
+
+
+@pytest.mark.parametrize(("rows", "held"), [(1, True), (0, False)])
+def test_of_two_votes_at_once_the_one_without_an_answer_may_be_the_one_that_counts(
+    story: Story, rows: int, held: bool
+) -> None:
+    about = {"user": "voter", "video": "clip"}
+    story.request("vote", 1.0, 1.5, 400, detail=ALREADY, **about)
+    story.request("vote", 1.1, 1.6, 503, **about)
+    story.ballots["voter", "clip"] = rows
+    assert (list(votes_are_what_clients_were_told(story.evidence)) == []) is held
+
+
+def test_a_snapshot_does_not_see_what_is_committed_meanwhile(servers: Servers, tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    history.close()
+    ledger = Ledger(servers.postgres.at.url(servers.postgres.at.create_database()), history)
+    ledger.rows("CREATE TABLE votes (n int)")
+    with ledger.snapshot() as ask:
+        assert ask("SELECT * FROM votes") == []
+        ledger.rows("INSERT INTO votes VALUES (1)")
+        assert ask("SELECT * FROM votes") == []
+    assert ledger.rows("SELECT * FROM votes") == [{"n": 1}]
+
+
+def test_nothing_is_judged_while_a_visitor_still_sends_a_clip(begin_run: RunMaker) -> None:
+    run = begin_run()
+    lines = run.site.lines_to("postgres")
+    for line in lines:
+        line.refuse()
+    send_clip_meanwhile(run.site, Step(0, "postgres_refused", 0, {}))
+    healing = [threading.Timer(2 * AFTERWARDS_SECONDS, line.accept) for line in lines]
+    for timer in healing:
+        timer.start()
+    run.rage([])
+    assert len(run.history.events("accepted")) == 1
