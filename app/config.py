@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     backoff_max_seconds: float = Field(default=600, gt=0)
     max_attempts: int = Field(default=5, ge=1)
     max_rescues: int = Field(default=3, ge=1)
+    max_timeouts: int = Field(default=2, ge=1)
+    """Renders of one clip that may run out of time: trying again gives none of them more of it."""
     sweep_interval_seconds: float = Field(default=3600, gt=0)
     sweep_age_seconds: float = Field(default=86_400, ge=0)
 

@@ -22,8 +22,6 @@ RETRYABLE = [JobState.FAILED, JobState.CANCELLED]
 POISON = "poison"
 CANCELLED = "cancelled"
 DETAIL_CHARS = 2000
-MAX_TIMEOUTS = 2
-"""A render is not given more time for being tried again; once more, in case the machine was busy with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +220,7 @@ def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> boo
 
 
 def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Try a render that ran out of time once more, and let the players who waited meanwhile go first.
+    """Try a render that ran out of time again, up to `max_timeouts`, and let players who waited meanwhile go first.
 
     The time that it used counts as if its player had been served that much later: a clip that takes all there is
     then holds up its own player's clips only.
@@ -231,7 +229,7 @@ def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) ->
         False when the lease was lost or the render cancelled meanwhile.
     """
     with transaction():
-        if lease.timeouts + 1 >= MAX_TIMEOUTS:
+        if lease.timeouts + 1 >= settings.max_timeouts:
             noted = fail(lease, code, detail)
         else:
             noted = retry_later(lease, code, detail, settings)

@@ -19,7 +19,8 @@ class Pace:
     redispatch: float = 2.0
     backoff_base: float = 0.2
     backoff_max: float = 2.0
-    render_timeout: float = 15.0
+    render_timeout: float = 30.0
+    """A render takes 2 s on an idle machine, and 15 s on one that is busy with other tests."""
     drain: float = 2.0
 
     @property
@@ -34,6 +35,7 @@ class Pace:
             "BACKOFF_BASE_SECONDS": f"{self.backoff_base}",
             "BACKOFF_MAX_SECONDS": f"{self.backoff_max}",
             "RENDER_TIMEOUT_SECONDS": f"{self.render_timeout}",
+            "MAX_TIMEOUTS": "5",  # a fault that hangs FFmpeg may hit the same clip twice, which is sound all the same
             "DRAIN_SECONDS": f"{self.drain}",
             "RENDER_PRESET": "ultrafast",
             "RENDER_PROFILE": "lite",

@@ -12,7 +12,7 @@ from tests.faults.hunter import Prey
 from tests.faults.pace import Pace
 from tests.faults.run import Run
 
-BRISK = Pace(lease=2, heartbeat=0.5, upkeep=0.3, redispatch=1, backoff_max=1, render_timeout=7, drain=1)
+BRISK = Pace(lease=2, heartbeat=0.5, upkeep=0.3, redispatch=1, backoff_max=1, render_timeout=15, drain=1)
 CATCH_SECONDS = 30.0
 
 PRIMARY_KEY = "SELECT conname FROM pg_constraint WHERE conrelid = 'votes'::regclass AND contype = 'p'"
