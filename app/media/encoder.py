@@ -211,8 +211,6 @@ def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
         raise UnreadableClip(
             f"The clip's pictures end {missing_seconds:.1f} s before its index says.", Reason.PICTURES_MISSING
         )
-    if missing_seconds < -_DURATION_TOLERANCE_SECONDS:
-        raise UnreadableClip(f"The clip's pictures go on {-missing_seconds:.1f} s longer than its index says.")
     shape = (found.width, found.height, found.video_codec, found.chroma, found.frame_rate)
     wanted = (profile.width, profile.height, "AVC", "4:2:0", float(profile.frames_per_second))
     if shape != wanted:

@@ -1,8 +1,8 @@
 """What an MP4's index (`moov`, and each `moof` of a fragmented file) says of its tracks, where MediaInfo is silent.
 
 MediaInfo gives no channel count for some codecs, counts the delay that all tracks share into the duration, and gives
-no flips. FFmpeg reads the same boxes. Nothing here raises on a field that is missing or absurd: it reads as zero, as
-absent, or as no turn; the clip is judged by MediaInfo, by its bounds and by what decodes.
+no flips. FFmpeg reads the same boxes. A field that is missing or absurd reads as zero, as absent, or as no turn; the
+clip is judged by MediaInfo, by its bounds and by what decodes.
 
 Source: ISO/IEC 14496-12 (`mvhd` 8.2.2, `tkhd` 8.3.2, `elst` 8.6.6, `stsd` 8.5.2, `stsz` 8.7.3, `tfdt` 8.8.12,
 `trun` 8.8.8).
@@ -21,6 +21,9 @@ MAX_INDEX_BOXES = 200_000
 
 MAX_EMPTY_EDITS = 64
 """Recorders write one."""
+
+_ENTRY_BYTES = {b"stts": 8, b"ctts": 8, b"stsc": 12, b"stco": 4, b"co64": 8, b"stss": 4}
+"""Of the tables whose count of entries stands at byte 4 of their body; the entries follow."""
 
 _HEADER_BYTES = 8
 _NO_MEDIA = -1
@@ -91,7 +94,7 @@ def read_index(path: Path) -> list[IndexedTrack]:
     """Read every track of an MP4 whose top-level boxes are whole (`require_whole_mp4`).
 
     Raises:
-        UnreadableClip: the index has more boxes than any recorder writes.
+        UnreadableClip: the index has more boxes than any recorder writes, or promises more entries than it holds.
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
@@ -147,7 +150,19 @@ def _track(trak: memoryview, movie_scale: int, movie_matrix: Matrix, walk: _Walk
 
 
 def _listed_samples(table: memoryview, walk: _Walk) -> int:
-    return sum(_number(body, 8, 4) for kind, body in walk.boxes(table) if kind in {b"stsz", b"stz2"})
+    """How many samples the track's tables list.
+
+    Raises:
+        UnreadableClip: a table promises more entries than it has room for. MediaInfo would count to the promise (5 s of
+            processor time), FFmpeg would ask for memory for it.
+    """
+    samples = 0
+    for kind, body in walk.boxes(table):
+        if _number(body, 4, 4) * _ENTRY_BYTES.get(kind, 0) > len(body):
+            raise UnreadableClip(f"The MP4's {kind.decode()} box promises more entries than it holds.", Reason.DAMAGED)
+        if kind in {b"stsz", b"stz2"}:
+            samples += _number(body, 8, 4)
+    return samples
 
 
 def _leading_empty_edit(elst: memoryview, movie_scale: int) -> float:
