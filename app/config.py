@@ -5,14 +5,16 @@ AWS variables and are read by boto3 itself, so they do not stand here.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
 from limits import parse
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MAX_CLIP_BYTES = 104_857_600
 """The largest clip a player may upload: 100 MiB (the contract's figure)."""
@@ -43,6 +45,31 @@ def _limit(text: str) -> str:
 
 Limit = Annotated[str, AfterValidator(_limit)]
 """A rate, as "10 per 5 minutes"."""
+
+
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443")
+
+
+def _origins(value: object) -> object:
+    """Each origin once, in the writing that browsers send."""
+    if not isinstance(value, str):
+        return value
+    origins = [origin.strip() for origin in value.split(",")] if value.strip() else []
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin) or DEFAULT_PORT.fullmatch(origin):
+            raise PydanticCustomError(
+                "origin",
+                "{origin} is no origin. Write each as a browser sends it, as https://show.example.org: scheme and host "
+                "in lower case, a port only where it is not the usual one, no path and no slash at the end; "
+                "separate several by commas",
+                {"origin": repr(origin)},
+            )
+    return tuple(dict.fromkeys(origins))
+
+
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
+"""Sites whose pages may use the API, as "https://show.example.org,https://www.example.org"."""
 
 
 class Settings(BaseSettings):
@@ -120,6 +147,9 @@ class Settings(BaseSettings):
     """While this file is there, /ready fails, so that no balancer sends anything; requests are answered as ever."""
     trusted_proxy: str | None = None
     """Peer whose forwarding headers are believed (`localhost` behind Nginx on a Unix socket)."""
+
+    cors_origins: Origins = ()
+    """Sites whose pages may use the API from a browser; with any, public reads are for the pages of all sites."""
 
     # What others are told
     metric_namespace: str | None = None

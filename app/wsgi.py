@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from app.api.application import Entrance, create_application
+from app.api.cors import Cors
 from app.api.metrics import Metrics
 from app.api.readiness import Readiness
 from app.api.routing import Parts
@@ -38,7 +39,7 @@ def build_application(settings: Settings) -> tuple[Entrance, Readiness]:
         throttle=Throttle(settings.queue_url, metrics.limits_open),
         readiness=readiness,
     )
-    return create_application(parts, metrics), readiness
+    return create_application(parts, metrics, Cors(settings.cors_origins)), readiness
 
 
 def _ask_database() -> None:
@@ -67,6 +68,7 @@ def run(
         unix_socket=unix_socket,
         threads=settings.api_threads,
         trusted_proxy=settings.trusted_proxy,
+        cors=Cors(settings.cors_origins),
         draining=readiness.draining,
     )
 

@@ -18,6 +18,7 @@ from app.db.database import database, read_now
 from app.logs import configure_logging
 from app.services import build_cloudwatch, build_services
 from app.showcase import jobs
+from app.showcase.cities import refold_city_keys
 from app.showcase.measuring import measure
 from app.showcase.presence import forget_silent
 from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
@@ -64,7 +65,7 @@ class Upkeep:
 
     def _sweep(self) -> None:
         """In a thread of its own: a store that hangs must not keep jobs from being rescued."""
-        for step in (self._sweep_rows, self._sweep_files, self._sweep_objects):
+        for step in (self._refold_city_keys, self._sweep_rows, self._sweep_files, self._sweep_objects):
             self._attempt(step)
         database.close()
 
@@ -128,6 +129,9 @@ class Upkeep:
             )
         except MetricsNotSent as error:
             log.warning("metrics_not_sent", error=str(error))
+
+    def _refold_city_keys(self) -> None:
+        log.info("city_keys_refolded", count=refold_city_keys())
 
     def _sweep_rows(self) -> None:
         log.info("rows_swept", count=sweep_rows() + forget_silent() + sweep_verification_accounts())

@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -11,11 +12,13 @@ import bottle
 import structlog
 
 from app.api.auth import AuthResource
+from app.api.cors import Cors
 from app.api.errors import answer_failures, answer_http_error
 from app.api.health import HealthResource
 from app.api.metrics import Metrics
 from app.api.public import PublicResource
-from app.api.routing import Parts, Resource
+from app.api.responses import preflight_answer
+from app.api.routing import Parts, Resource, Route
 from app.api.videos import VideosResource
 from app.db.database import database
 
@@ -40,7 +43,7 @@ class Api(bottle.Bottle):  # type: ignore[misc]
         return answer_http_error(error)
 
 
-def create_application(parts: Parts, metrics: Metrics) -> "Entrance":
+def create_application(parts: Parts, metrics: Metrics, cors: Cors) -> "Entrance":
     """Mount every resource on the parts of this process."""
     api = Api()
     api.install(answer_failures)
@@ -50,18 +53,29 @@ def create_application(parts: Parts, metrics: Metrics) -> "Entrance":
         PublicResource(parts),
         HealthResource(parts, metrics),
     ]
-    for resource in resources:
-        for route in resource.routes():
-            api.route(route.path, route.method, route.handler)
-    return Entrance(api, metrics)
+    routes = [route for resource in resources for route in resource.routes()]
+    if cors.is_on:
+        routes += _preflights(routes, cors)
+    for route in routes:
+        api.route(route.path, route.method, route.handler)
+    return Entrance(api, metrics, cors)
+
+
+def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
+    """A route for OPTIONS on each path, which lists the methods that the path has."""
+    methods: dict[str, list[str]] = {}
+    for route in routes:
+        methods.setdefault(route.path, []).append(route.method)
+    return [Route("OPTIONS", path, partial(preflight_answer, cors.preflight(names))) for path, names in methods.items()]
 
 
 class Entrance:
     """Gives each request its id, its log line, its figures and its headers; drops its database connection."""
 
-    def __init__(self, api: Api, metrics: Metrics) -> None:
+    def __init__(self, api: Api, metrics: Metrics, cors: Cors) -> None:
         self._api = api
         self._metrics = metrics
+        self._cors = cors
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
@@ -71,10 +85,12 @@ class Entrance:
         # Every route answers with and without a trailing slash.
         environ["PATH_INFO"] = environ.get("PATH_INFO", "/").rstrip("/") or "/"
         answered: list[str] = []
+        cross_origin = self._cors.headers(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_ORIGIN"))
+        added = [*SECURITY_HEADERS, ("X-Request-Id", request_id), *cross_origin]
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             answered[:] = [status]
-            return start_response(status, [*headers, *SECURITY_HEADERS, ("X-Request-Id", request_id)], exc_info)
+            return start_response(status, [*headers, *added], exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
@@ -43,7 +44,7 @@ class _Receiver:
     _into: str = ""
 
     def begin(self, segment: MultipartSegment) -> None:
-        is_file = segment.filename is not None
+        is_file = _has_filename(segment)
         self._into = ""
         if segment.name in FILE_FIELDS and is_file:
             self.files += 1
@@ -83,6 +84,15 @@ class _Receiver:
         except UnicodeDecodeError:
             raise MultipartBroken("The title is not valid UTF-8.") from None
         return UploadForm(title, ReceivedClip(Path(self.file.name), self.size_bytes, self.digest.hexdigest()))
+
+
+def _has_filename(segment: MultipartSegment) -> bool:
+    """Whether a part is a file: its name may come as `filename*` alone (RFC 5987), which the parser passes over."""
+    if segment.filename is not None:
+        return True
+    header = Message()
+    header["Content-Disposition"] = segment.header("Content-Disposition", "")
+    return header.get_param("filename", header="Content-Disposition") is not None
 
 
 @contextmanager

@@ -19,6 +19,11 @@ def no_content() -> HTTPResponse:
     return HTTPResponse(b"", 204)
 
 
+def preflight_answer(headers: dict[str, str], **_path: str) -> HTTPResponse:
+    """204 to a browser's question before a request, whatever the path's values are."""
+    return HTTPResponse(b"", 204, headers)
+
+
 def see(url: str) -> HTTPResponse:
     """302 to where the bytes are."""
     return HTTPResponse(b"", 302, {"Location": url})

@@ -16,8 +16,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app.showcase.passwords import normalized
 from app.showcase.rankings import Standing
-from app.showcase.texts import has_control_characters
+from app.showcase.texts import clean, has_bidi_controls, has_control_characters
 from app.showcase.videos import Order
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
@@ -25,10 +26,19 @@ MAX_OFFSET = 1_000_000
 MAX_LIMIT = 100
 
 
+def _clean(value: object) -> object:
+    return clean(value) if isinstance(value, str) else value
+
+
 def _plain(text: str) -> str:
-    """Refuse what no database and no page should have to bear: PostgreSQL cannot store NUL."""
+    """Refuse what PostgreSQL cannot store (NUL), and what makes a page show a text as another one."""
     if has_control_characters(text):
         raise PydanticCustomError("string_control_characters", "String should not contain control characters")
+    if has_bidi_controls(text):
+        raise PydanticCustomError(
+            "string_bidi_controls",
+            "String should not contain characters that change the direction of text (U+202A to 202E, U+2066 to 2069)",
+        )
     return text
 
 
@@ -40,21 +50,23 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    if len(text) < MIN_PASSWORD:
+    """Judge the length of what will be hashed; the text stays as typed, which old hashes may need."""
+    length = len(normalized(text))
+    if length < MIN_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at least 8 characters")
-    if len(text) > MAX_PASSWORD:
+    if length > MAX_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at most 128 characters")
     return text
 
 
 def _blank_is_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+    return None if _clean(value) == "" else value
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_plain)]
+Text = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=100), AfterValidator(_plain)]
 Name = Annotated[Text, Field(min_length=1)]
 Place = Annotated[Text | None, BeforeValidator(_blank_is_none)]
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+Email = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=254), AfterValidator(_email)]
 Password = Annotated[str, AfterValidator(_password)]
 
 

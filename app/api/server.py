@@ -19,6 +19,8 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 from waitress.utilities import Error
 
+from app.api.cors import Cors, Headers
+
 log = structlog.get_logger(__name__)
 
 Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
@@ -59,9 +61,17 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.response_headers.append(("Content-Type", "application/json"))
         if isinstance(error, Overloaded):
             self.response_headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
+        self.response_headers += self._cross_origin()
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+
+    def _cross_origin(self) -> Headers:
+        """By what was understood of the request: its first line or its headers may be what is broken."""
+        request, cors = self.request, self.channel.server.cors
+        origin = request.headers.get("ORIGIN")
+        method, path = (str(getattr(request, name, None) or "") for name in ("command", "path"))
+        return list(cors.headers(method, path, origin))
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
@@ -106,17 +116,20 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 class Shedding:
     """Answers 503 at once while more requests wait than can be answered in time."""
 
-    def __init__(self, application: Application, waiting: Callable[[], int], most: int) -> None:
+    def __init__(self, application: Application, waiting: Callable[[], int], most: int, cors: Cors) -> None:
         self._application = application
         self._waiting = waiting
         self._most = most
+        self._cors = cors
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
-        if self._waiting() <= self._most or environ.get("PATH_INFO", "").rstrip("/") in UNSHED:
+        path = environ.get("PATH_INFO", "")
+        if self._waiting() <= self._most or path.rstrip("/") in UNSHED:
             return self._application(environ, start_response)
         body = json.dumps({"detail": "The platform is overloaded right now; try again shortly."}).encode()
         headers = [("Content-Type", "application/json"), ("Retry-After", str(RETRY_AFTER_SECONDS))]
+        headers += self._cors.headers(environ["REQUEST_METHOD"], path, environ.get("HTTP_ORIGIN"))
         start_response("503 Service Unavailable", [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
@@ -128,6 +141,7 @@ def serve(
     unix_socket: str | None,
     threads: int,
     trusted_proxy: str | None,
+    cors: Cors,
     draining: Event,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was accepted.
@@ -138,11 +152,12 @@ def serve(
         unix_socket: a path, readable and writable for the group.
         threads: requests answered at once; `WAITING_PER_THREAD` times as many may wait.
         trusted_proxy: the peer whose X-Forwarded-For and -Proto are believed.
+        cors: which headers the refusals of this server carry for pages of other sites.
         draining: set as soon as the stop begins; /ready fails from then on.
     """
     place = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
     believed = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
-    guarded = Shedding(application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads)
+    guarded = Shedding(application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads, cors)
     server = create_server(
         guarded,
         **place,
@@ -158,6 +173,7 @@ def serve(
         ident=None,
     )
     server.channel_class = JsonChannel
+    server.cors = cors
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         if draining.is_set():

@@ -65,7 +65,7 @@ class User(Table):
     last_name = CharField(100)
     city = CharField(100, null=True)
     city_key = CharField(100, null=True, index=True)
-    """The city with accents and case folded, as filters compare it."""
+    """The city with its spellings folded (`app.showcase.texts.city_key`), as filters compare it."""
     country = CharField(100, null=True)
     is_active = BooleanField(default=True)
     is_verification = BooleanField(default=False)

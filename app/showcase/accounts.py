@@ -17,7 +17,7 @@ from app.showcase.errors import (
     PasswordsDiffer,
 )
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
-from app.showcase.passwords import Passwords
+from app.showcase.passwords import Passwords, normalized
 from app.showcase.texts import city_key
 from app.showcase.tokens import Claims, Tokens, digest
 from app.showcase.verification import check_city
@@ -83,7 +83,7 @@ class Accounts:
             PasswordsDiffer, EmailTaken, IdempotencyKeyReused
             VerificationCityTooOrdinary: a verification account would show among the players of a city.
         """
-        if account.password1 != account.password2:
+        if normalized(account.password1) != normalized(account.password2):
             raise PasswordsDiffer
         if account.is_verification:
             check_city(account.city)

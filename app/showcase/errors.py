@@ -126,6 +126,15 @@ class TitleNotText(RuleBroken):
     message = "El título del video contiene caracteres no permitidos"
 
 
+class TitleChangesDirection(RuleBroken):
+    """Bidirectional overrides, embeddings or isolates: a page would show another title."""
+
+    message = (
+        "El título del video contiene caracteres que cambian la dirección del texto "
+        "(U+202A a 202E, U+2066 a 2069); quítalos."
+    )
+
+
 class VideoNotFound(NotFound):
     """No such video, or its owner deleted it."""
 

@@ -1,5 +1,6 @@
 """Passwords with argon2id, and a bound on how much memory they take at once."""
 
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -10,6 +11,16 @@ MEMORY_KIB = 19 * 1024
 """OWASP's minimum for argon2id with two passes and one lane (Password Storage Cheat Sheet, 2024)."""
 
 AT_ONCE = 4
+
+
+def normalized(password: str) -> str:
+    """A password in Unicode's form NFC: keyboards send "ñ" as one character or as two, and it is one password."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _forms(password: str) -> list[str]:
+    """What may have been hashed for a password: NFC; in releases before 0005, as it was typed, here or elsewhere."""
+    return list(dict.fromkeys((normalized(password), password, unicodedata.normalize("NFD", password))))
 
 
 class Passwords:
@@ -28,14 +39,20 @@ class Passwords:
         return self.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
-        """An argon2id hash with its own salt and parameters in it."""
-        return self._threads.submit(self._hasher.hash, password).result()
+        """An argon2id hash of the normalized password, with its own salt and parameters in it."""
+        return self._threads.submit(self._hasher.hash, normalized(password)).result()
 
     def matches(self, password: str, password_hash: str | None) -> bool:
-        """Whether the password is right. Takes as long for an unknown account (None) as for a known one."""
+        """Whether the password is right, in the form that was hashed.
+
+        A wrong one takes as long for an unknown account (None) as for a known one.
+        """
         expected = password_hash or self._nobodys_hash
+        right = any(self._verify(expected, form) for form in _forms(password))
+        return right and password_hash is not None
+
+    def _verify(self, expected: str, password: str) -> bool:
         try:
-            right = self._threads.submit(self._hasher.verify, expected, password).result()
+            return self._threads.submit(self._hasher.verify, expected, password).result()
         except (VerificationError, InvalidHashError):
             return False
-        return right and password_hash is not None

@@ -25,12 +25,13 @@ from app.showcase.errors import (
     ClipTooLarge,
     InvalidClipType,
     QueueFull,
+    TitleChangesDirection,
     TitleNotText,
     TitleTooLong,
 )
 from app.showcase.failures import refusal
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
-from app.showcase.texts import has_control_characters
+from app.showcase.texts import clean, has_bidi_controls, has_control_characters
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
@@ -61,18 +62,20 @@ class ReceivedClip:
 
 
 def check_title(title: str) -> str:
-    """The title without surrounding space.
+    """The title without surrounding space and unseen characters.
 
     Raises:
-        BlankTitle, TitleTooLong, TitleNotText
+        BlankTitle, TitleTooLong, TitleNotText, TitleChangesDirection
     """
-    title = title.strip()
+    title = clean(title)
     if not title:
         raise BlankTitle
     if len(title) > MAX_TITLE:
         raise TitleTooLong
     if has_control_characters(title):
         raise TitleNotText
+    if has_bidi_controls(title):
+        raise TitleChangesDirection
     return title
 
 

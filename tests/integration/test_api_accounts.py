@@ -1,11 +1,15 @@
 """POST /api/auth/signup: who may become a player, and how the others are told why not."""
 
 import json
+import unicodedata
+import uuid
 from collections.abc import Callable
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
+from app.db.models import User
 from tests.sites import PASSWORD, Site, all_at_once, refusal, shape_refusal, sign_up_form, unique
 
 PROFILE = {"id", "user_id", "email", "first_name", "last_name", "city", "country", "is_active"}
@@ -64,6 +68,49 @@ def test_a_password_of_7_characters_is_too_short(site: Site) -> None:
 def test_a_password_of_129_characters_is_too_long(site: Site) -> None:
     answer = sign_up(site, password1="x" * 129, password2="x" * 129)
     assert shape_refusal(answer, "password1")
+
+
+def decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
+
+
+def test_a_password_counts_as_many_characters_as_it_shows(site: Site) -> None:
+    seven, eight, most = (decomposed("ñ" * length) for length in (7, 8, 128))
+    answer = sign_up(site, password1=seven, password2=seven)
+    assert shape_refusal(answer, "password1") == "Password must be at least 8 characters"
+    for password in (eight, most):
+        assert sign_up(site, password1=password, password2=password).status_code == 201
+
+
+def test_two_forms_of_one_password_are_the_same(site: Site) -> None:
+    password = "contraseña-canción"
+    form = sign_up_form(password1=password, password2=decomposed(password))
+    assert site.api.post("/api/auth/signup", json=form).status_code == 201
+    for typed in (password, decomposed(password)):
+        body = {"email": form["email"], "password": typed}
+        assert site.api.post("/api/auth/login", json=body).status_code == 200
+
+
+def test_a_password_that_was_hashed_as_it_was_typed_still_signs_in(site: Site) -> None:
+    password = "contraseña-canción"
+    player = site.sign_up()
+    with site.tables():
+        as_before = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(decomposed(password))
+        User.update(password_hash=as_before).where(User.id == uuid.UUID(player.id)).execute()
+    for typed, status in ((decomposed(password), 200), (password, 200), (password + "x", 401), ("contrasena", 401)):
+        body = {"email": player.email, "password": typed}
+        assert site.api.post("/api/auth/login", json=body).status_code == status
+
+
+@pytest.mark.parametrize(
+    "spaces", [" ", "\t", "\u00a0", "\u3000", "\u2009 ", "\x1f", "\r\n", "\u200b", "\ufeff"], ids=ascii
+)
+def test_spaces_around_an_address_are_none_of_it(site: Site, spaces: str) -> None:
+    email = f"{unique('ana')}@example.com"
+    assert sign_up(site, email=f"{spaces}{email}{spaces}").json()["email"] == email
+    assert refusal(sign_up(site, email=email), 400)
+    answer = site.api.post("/api/auth/login", json={"email": f"{email}{spaces}", "password": PASSWORD})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("email", ["", "ana", "ana@", "@example.com", "ana@ example.com", "a@b@example.com"])
@@ -167,6 +214,39 @@ def test_a_name_comes_back_as_it_was_given(site: Site, text: str) -> None:
 @pytest.mark.parametrize("letter", ["ﷺ", "ß", "İ"])
 def test_a_city_whose_folded_name_is_longer_is_no_error(site: Site, letter: str) -> None:
     assert sign_up(site, city=letter * 100).status_code in {201, 422}
+
+
+INVISIBLE = ["\u200b", "\u200d", "\ufeff \u200e", "\u00ad\u2060", "\u3164", "\u2800", "\ufe0f"]
+
+
+@pytest.mark.parametrize("value", INVISIBLE, ids=ascii)
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+def test_a_name_that_shows_nothing_is_refused_as_an_empty_one(site: Site, field: str, value: str) -> None:
+    assert refusal(sign_up(site, **{field: value}), 422) == refusal(sign_up(site, **{field: ""}), 422)
+
+
+@pytest.mark.parametrize("value", INVISIBLE, ids=ascii)
+def test_a_city_that_shows_nothing_is_none(site: Site, value: str) -> None:
+    body = sign_up(site, city=value, country=value).json()
+    assert (body["city"], body["country"]) == (None, None)
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "city", "country"])
+def test_what_a_keyboard_inserts_unseen_is_not_kept(site: Site, field: str) -> None:
+    written = "\ufeff\u200bSan\u200e José\u200f \u2060\u00ad "
+    assert sign_up(site, **{field: written}).json()[field] == "San José"
+
+
+@pytest.mark.parametrize("control", ["\u202e", "\u202a", "\u2066", "\u2069"], ids=ascii)
+@pytest.mark.parametrize("field", ["first_name", "last_name", "city", "country"])
+def test_a_text_that_changes_the_direction_of_others_is_refused(site: Site, field: str, control: str) -> None:
+    assert "direction" in shape_refusal(sign_up(site, **{field: f"Ana{control}zuR"}), field)
+
+
+@pytest.mark.parametrize("text", ["👨‍👩‍👧", "❤️‍🔥", "می‌خواهم", "क्‍ष", "മോഹന്‍"])
+@pytest.mark.parametrize("field", ["first_name", "city"])
+def test_joiners_that_spell_a_name_stay(site: Site, field: str, text: str) -> None:
+    assert sign_up(site, **{field: text}).json()[field] == text
 
 
 def test_the_same_key_and_body_make_one_account(site: Site) -> None:

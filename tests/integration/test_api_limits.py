@@ -74,6 +74,12 @@ def test_other_case_is_no_other_account_to_the_throttle(strict_site: Site) -> No
     assert first_throttled(lambda: wrong_password(strict_site, next(spellings))) == PER_ACCOUNT
 
 
+def test_spaces_around_an_address_are_no_other_account_to_the_throttle(strict_site: Site) -> None:
+    email = strict_site.sign_up().email
+    spellings = iter([email, f"{email} ", f"\u00a0{email}", f"{email}\u200b", f" {email}"])
+    assert first_throttled(lambda: wrong_password(strict_site, next(spellings))) == PER_ACCOUNT
+
+
 def test_a_throttled_account_stays_signed_in_where_it_is(strict_site: Site) -> None:
     player = strict_site.sign_up()
     first_throttled(lambda: wrong_password(strict_site, player.email))

@@ -106,6 +106,34 @@ def test_a_vote_moves_a_player_up(site: Site) -> None:
     assert [row["username"] for row in ranking(site, city=city)] == [challenger.username, leader.username]
 
 
+@pytest.mark.parametrize(
+    ("city", "spellings"),
+    [
+        ("Łódź", ["Lodz", "ŁÓDŹ", "lodz", "Łodz"]),
+        ("Tromso", ["Tromsø", "TROMSØ"]),
+        ("Đà Nẵng", ["Da Nang", "da nang", "\u200bĐà Nẵng"]),
+        ("Isparta", ["Isparta", "ısparta", "İsparta"]),
+        ("L\u2019Hospitalet", ["L'Hospitalet", "l\u2019hospitalet", "L\u00b4Hospitalet", "L'Hospi\u00adtalet"]),
+        ("東京", ["東京", "\ufeff東京"]),
+        ("Москва", ["москва"]),
+    ],
+)
+def test_a_city_is_found_in_any_spelling(site: Site, city: str, spellings: list[str]) -> None:
+    mark = unique("x")
+    player, other = site.sign_up(city=f"{city} {mark}"), site.sign_up(city=f"北京 {mark}")
+    for each in (player, other):
+        site.publish_video(each)
+    for spelling in (city, *spellings):
+        rows = ranking(site, city=f"{spelling} {mark}")
+        assert [(row["username"], row["city"]) for row in rows] == [(player.username, player.city)], ascii(spelling)
+        videos = site.api.get("/api/public/videos", params={"city": f"{spelling} {mark}"}).json()
+        assert [video["username"] for video in videos] == [player.username]
+
+
+def test_a_city_that_changes_the_direction_of_text_is_no_filter(site: Site) -> None:
+    assert "direction" in refusal(site.api.get("/api/public/rankings", params={"city": "Cali\u202e"}), 400)
+
+
 @pytest.mark.parametrize("spelling", ["Medellín", "Medellin", "MEDELLIN", "medell%C3%ADn", "MEDELL%C3%8DN"])
 def test_a_city_is_found_however_it_is_spelled(site: Site, spelling: str) -> None:
     mark = unique("x")

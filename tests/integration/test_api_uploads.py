@@ -83,7 +83,7 @@ def test_the_route_answers_with_a_trailing_slash_too(site: Site, small_clip: Pat
         "🏀" * 200,
         "👨‍👩‍👧 en la final",
         "مباراة النهائي",
-        "\u202egnp.kcart",
+        "می\u200cخواهم ببرم",
         "<b>Ana</b> & 'Eva'",
         "{{7*7}}",
         "ñandú",

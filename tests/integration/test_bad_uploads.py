@@ -411,6 +411,40 @@ def test_a_missing_file_is_missed_by_name(site: Site, player: Player) -> None:
         assert shape_refusal(post(player, form(TITLE)), "video_file")
 
 
+FILE_NAMES = {
+    "as RFC 5987 has it": "; filename*=UTF-8''triple%20de%20%C3%B1and%C3%BA.mp4",
+    "in capitals": "; FILENAME*=utf-8'es'clip.mp4",
+    "in pieces": "; filename*0*=UTF-8''cl; filename*1=ip.mp4",
+    "twice": "; filename=\"clip.mp4\"; filename*=UTF-8''clip.mp4",
+    "unquoted": "; filename=clip.mp4",
+}
+
+
+def named_form(names: str, clip: bytes, *, field: str = "video_file") -> bytes:
+    """A form whose file has the name `names`, as written in its Content-Disposition."""
+    head = b"--" + BOUNDARY + f'\r\nContent-Disposition: form-data; name="{field}"{names}\r\n\r\n'.encode()
+    return head_of(("title", None)) + b"Clip\r\n" + head + clip + b"\r\n--" + BOUNDARY + b"--\r\n"
+
+
+@pytest.mark.parametrize("names", FILE_NAMES)
+def test_a_part_with_a_file_name_of_any_kind_is_a_file(player: Player, small_clip: Path, names: str) -> None:
+    body = named_form(FILE_NAMES[names], small_clip.read_bytes())
+    assert post(player, body).status_code == 201
+
+
+def test_two_files_of_which_one_is_named_by_rfc_5987_are_two(site: Site, player: Player, small_clip: Path) -> None:
+    clip = small_clip.read_bytes()
+    first = named_form(FILE_NAMES["as RFC 5987 has it"], clip).removesuffix(b"--" + BOUNDARY + b"--\r\n")
+    with nothing_left_behind(site, player):
+        assert "exactly one" in refusal(post(player, first + form(("file", "clip.mp4", clip))), 400)
+
+
+def test_a_name_that_looks_like_one_of_a_file_is_none(site: Site, player: Player) -> None:
+    with nothing_left_behind(site, player):
+        body = named_form("", b"text", field="video_file; filename*=UTF-8''clip.mp4")
+        assert shape_refusal(post(player, body), "video_file")
+
+
 def test_text_in_the_place_of_the_file_is_no_file(site: Site, player: Player) -> None:
     with nothing_left_behind(site, player):
         assert shape_refusal(post(player, form(TITLE, ("video_file", None, b"text"))), "video_file")
@@ -425,6 +459,20 @@ def test_an_empty_title_is_refused_by_name(site: Site, player: Player, small_cli
 def test_a_blank_title_is_refused(site: Site, player: Player, small_clip: Path, title: str) -> None:
     with nothing_left_behind(site, player):
         assert refusal(player.upload(small_clip, title=title), 400) == "El título del video no puede estar vacío"
+
+
+@pytest.mark.parametrize("title", ["\u200b", "\ufeff \u200d", "\u3164", "\u2800", "\u200e\u200f\u2060"], ids=ascii)
+def test_a_title_that_shows_nothing_is_blank(site: Site, player: Player, small_clip: Path, title: str) -> None:
+    with nothing_left_behind(site, player):
+        assert refusal(player.upload(small_clip, title=title), 400) == "El título del video no puede estar vacío"
+
+
+@pytest.mark.parametrize("control", ["\u202e", "\u202a", "\u2066", "\u2069"], ids=ascii)
+def test_a_title_that_changes_the_direction_of_text_is_refused(
+    site: Site, player: Player, small_clip: Path, control: str
+) -> None:
+    with nothing_left_behind(site, player):
+        assert "dirección" in refusal(player.upload(small_clip, title=f"Triple {control}oeupmac"), 400)
 
 
 @pytest.mark.parametrize("title", ["x" * 201, "🏀" * 201, "x" * 1_000_000], ids=["201", "201 emoji", "a megabyte"])

@@ -1,15 +1,23 @@
 """Bringing the schema up to date, on both databases."""
 
+import importlib
 import shutil
 import subprocess
+import unicodedata
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import peewee
 import pytest
+from playhouse.migrations import Runner
 
 from app.db import migrating
-from app.db.database import database
-from app.db.models import TABLES
+from app.db.database import database, open_database
+from app.db.models import TABLES, User
+from app.showcase.cities import refold_city_keys
+from app.showcase.texts import city_key
 from tests.backends import Postgres
 from tests.ledger import opened
 from tests.sites import PROGRAMS, Backend, Home
@@ -22,6 +30,17 @@ def empty_database(backend: Backend, tmp_path: Path, request: pytest.FixtureRequ
         return f"sqlite:///{tmp_path}/empty.db"
     server: Postgres = request.getfixturevalue("postgres")
     return server.url(server.create_database())
+
+
+@contextmanager
+def bound(url: str) -> Iterator[None]:
+    """The models on another database for a while."""
+    pool = open_database(url, max_connections=4)
+    try:
+        with database.connection_context():
+            yield
+    finally:
+        pool.close_all()  # type: ignore[attr-defined]
 
 
 def migrate_at_once(home: Home, url: str, count: int) -> list[str]:
@@ -38,9 +57,8 @@ def migrate_at_once(home: Home, url: str, count: int) -> list[str]:
 
 
 def test_of_four_machines_that_migrate_at_once_one_does_it(home: Home, empty_database: str) -> None:
-    applied = (
-        "applied 0001_initial\napplied 0002_workers\napplied 0003_verification_accounts\napplied 0004_clip_notices"
-    )
+    names = ("0001_initial", "0002_workers", "0003_verification_accounts", "0004_clip_notices", "0005_city_keys")
+    applied = "\n".join(f"applied {name}" for name in names)
     assert migrate_at_once(home, empty_database, 4) == [applied, *["nothing to do"] * 3]
 
 
@@ -62,6 +80,80 @@ def test_a_video_cannot_have_less_than_no_votes(home: Home) -> None:
             "INSERT INTO videos (id, user_id, title, status, votes, uploaded_at) "
             "VALUES ('6f1c5a52000040008000000000000000', '6f1c5a52000040008000000000000000', 't', 'uploaded', -1, 0)"
         )
+
+
+CITIES = {
+    "Łódź": "lodz",
+    "Lodz": "lodz",
+    "Tromsø": "tromso",
+    "Đà Nẵng": "da nang",
+    "L\u2019Hospitalet": "l'hospitalet",
+    "L'Hospitalet": "l'hospitalet",
+    "Bogo\u200btá": "bogota",
+    "東京": "東京",
+    "Москва": "москва",
+    "ß" * 100: "s" * 100,
+}
+"""A city as a player wrote it, and its key from 0005 on."""
+
+
+def key_before_0005(city: str) -> str:
+    """The fold of the releases up to then."""
+    decomposed = unicodedata.normalize("NFKD", city)
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return " ".join(plain.casefold().split())[:100]
+
+
+FIRST = importlib.import_module("app.db.migrations.0001_initial")
+"""Its models know the columns that every later schema has."""
+
+
+def add_player_of(city: str | None, key: str | None) -> uuid.UUID:
+    player = uuid.uuid4()
+    with database.bind_ctx([FIRST.User]):
+        FIRST.User.insert(
+            id=player,
+            email=f"{player}@example.com",
+            password_hash="!",
+            first_name="Ana",
+            last_name="Rojas",
+            city=city,
+            city_key=key,
+            is_active=True,
+            created_at=0,
+            last_claimed_at=0,
+        ).execute()
+    return player
+
+
+def keys_of(players: Iterable[uuid.UUID]) -> list[str | None]:
+    return [User.select(User.city_key).where(User.id == player).get().city_key for player in players]
+
+
+def test_stored_city_keys_are_brought_along(home: Home, empty_database: str) -> None:
+    with bound(empty_database):
+        runner = Runner(database.obj, directory=str(migrating.MIGRATIONS))
+        names = [migration.name for migration in runner.migrations()]
+        runner.up(names[names.index("0005_city_keys") - 1])
+        players = {city: add_player_of(city, key_before_0005(city)) for city in CITIES}
+        nowhere = add_player_of(None, None)
+        assert keys_of([players["Łódź"], players["Lodz"]]) == ["łodz", "lodz"]
+    assert migrate_at_once(home, empty_database, 2)[0].startswith("applied 0005_city_keys")
+    with bound(empty_database):
+        assert keys_of(players.values()) == list(CITIES.values())
+        assert keys_of([nowhere]) == [None]
+        assert keys_of(players.values()) == [city_key(city) for city in CITIES]
+
+
+def test_a_key_of_another_release_is_brought_along_by_upkeep(home: Home) -> None:
+    with opened(home):
+        players = [add_player_of(city, key_before_0005(city)) for city in (*CITIES, "Łódź")]
+        nowhere = add_player_of(None, None)
+        changed = sum(key_before_0005(city) != key for city, key in CITIES.items()) + 1
+        assert refold_city_keys() == changed
+        assert keys_of(players) == [*CITIES.values(), "lodz"]
+        assert keys_of([nowhere]) == [None]
+        assert refold_city_keys() == 0
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.host.configuration import HostSettings, Machine, compose
+from app.host.environment_file import render
 from app.host.errors import HostError
 from app.host.kinds import Kind
 
@@ -99,6 +100,8 @@ def test_the_inventorys_settings_become_variables() -> None:
         ({"workers": [2]}, "workers must be a text, a number or true or false, not list"),
         ({"workers": None}, "workers must be a text, a number or true or false, not NoneType"),
         ({"workers": 0}, "WORKERS: Input should be greater than or equal to 1"),
+        ({"cors_origins": "https://show.example.org/"}, "'https://show.example.org/' is no origin"),
+        ({"cors_origins": "*"}, "'*' is no origin"),
         ({"heartbeat_seconds": 50}, "at least twice HEARTBEAT_SECONDS"),
         ({"jwt_secret": "j" * 40}, "jwt_secret is not the inventory's to set"),
         ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL is not the inventory's to set"),
@@ -112,6 +115,12 @@ def test_a_wrong_setting_is_refused_in_a_sentence(settings: dict[str, object], s
         compose(host(settings=settings), SECRETS, WEB)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_origins_reach_the_line_that_the_proxy_reads() -> None:
+    origins = "https://show.example.org, http://localhost:3000"
+    made = compose(host(settings={"cors_origins": origins}), SECRETS, WEB)
+    assert f'\nCORS_ORIGINS="{origins}"\n' in render(made)
 
 
 def test_a_secret_that_is_too_short_is_named_and_not_shown() -> None:

@@ -2,6 +2,9 @@
 
 import threading
 import time
+import unicodedata
+
+import pytest
 
 from app.showcase.passwords import AT_ONCE, Passwords
 
@@ -15,6 +18,33 @@ def test_only_the_right_password_matches() -> None:
     kept = passwords.hash("correct horse")
     assert passwords.matches("correct horse", kept)
     assert not passwords.matches("correct horse ", kept)
+
+
+COMPOSED = unicodedata.normalize("NFC", "contraseña-canción")
+DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
+
+
+@pytest.mark.parametrize("signed_up", [COMPOSED, DECOMPOSED], ids=["NFC", "NFD"])
+@pytest.mark.parametrize("typed", [COMPOSED, DECOMPOSED], ids=["NFC", "NFD"])
+def test_a_password_is_one_however_its_letters_are_composed(signed_up: str, typed: str) -> None:
+    passwords = Passwords()
+    kept = passwords.hash(signed_up)
+    assert passwords.matches(typed, kept)
+    assert not passwords.matches(unicodedata.normalize("NFKD", typed).encode("ascii", "ignore").decode(), kept)
+
+
+@pytest.mark.parametrize("typed", [COMPOSED, DECOMPOSED], ids=["NFC", "NFD"])
+@pytest.mark.parametrize("hashed", [COMPOSED, DECOMPOSED], ids=["NFC", "NFD"])
+def test_a_hash_of_the_form_that_was_typed_still_matches(hashed: str, typed: str) -> None:
+    passwords = Passwords()
+    as_before = passwords._hasher.hash(hashed)
+    assert passwords.matches(typed, as_before)
+    assert not passwords.matches(typed + "x", as_before)
+
+
+def test_a_hash_of_a_form_that_is_neither_matches_as_it_was_typed() -> None:
+    passwords, typed = Passwords(), "\u212bngstro\u0308m-" + COMPOSED
+    assert passwords.matches(typed, passwords._hasher.hash(typed))
 
 
 def test_nothing_matches_an_unknown_account_or_a_broken_hash() -> None:

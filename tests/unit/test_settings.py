@@ -60,3 +60,50 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
     assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("", ()),
+        ("https://show.example.org", ("https://show.example.org",)),
+        (
+            " https://a.example , http://localhost:3000,https://a.example",
+            ("https://a.example", "http://localhost:3000"),
+        ),
+        ("https://[::1]:8443", ("https://[::1]:8443",)),
+    ],
+)
+def test_origins_are_separated_by_commas(text: str, origins: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", text)
+    assert load_settings().cors_origins == origins
+
+
+def test_no_origin_is_allowed_unless_it_is_named() -> None:
+    assert load_settings().cors_origins == ()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "show.example.org",
+        "https://show.example.org/",
+        "https://show.example.org/app",
+        "https://SHOW.example.org",
+        "https://show.example.org:443",
+        "http://show.example.org:80",
+        "https://*.example.org",
+        "https://ana@show.example.org",
+        "ftp://show.example.org",
+        "https://a.example https://b.example",
+    ],
+)
+def test_what_is_no_origin_is_named_with_how_one_is_written(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", f"https://good.example,{origin}")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert f"CORS_ORIGINS: {origin!r} is no origin" in str(caught.value)
+    assert "https://show.example.org" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1

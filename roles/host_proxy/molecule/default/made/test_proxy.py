@@ -386,6 +386,66 @@ def test_a_flood_of_sign_ins_is_slowed(site: httpx.Client) -> None:
     assert_refused_by_nginx(next(answer for answer in answers if answer.status_code == 429), 429)
 
 
+# ── Pages of other sites
+
+
+ORIGIN = "https://show.example.org"
+
+
+def allowed_origin(answer: httpx.Response) -> str | None:
+    """The origin that a refusal of Nginx names; a refusal for one origin must say that it depends on it."""
+    named = answer.headers.get("access-control-allow-origin")
+    assert (named is None) == ("access-control-expose-headers" not in answer.headers)
+    assert (answer.headers.get("vary") == "Origin") == (named != "*")
+    return named
+
+
+def test_a_refusal_of_nginx_names_an_origin_that_is_allowed(site: httpx.Client) -> None:
+    for origin, named in (
+        (ORIGIN, ORIGIN),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://stranger.example", None),
+        ("null", None),
+    ):
+        headers = {"Origin": origin}
+        too_large = site.post("/api/auth/login", content=b"x" * (200 << 10), headers=headers)
+        assert_refused_by_nginx(too_large, 413)
+        not_found = site.get("/nowhere", headers=headers)
+        assert_refused_by_nginx(not_found, 404)
+        assert [allowed_origin(too_large), allowed_origin(not_found)] == [named, named]
+    exposed = site.get("/nowhere", headers={"Origin": ORIGIN}).headers["access-control-expose-headers"]
+    assert {"Retry-After", "X-Request-Id", "Link", "Location"} <= set(exposed.split(", "))
+
+
+def test_a_flood_is_told_so_on_pages_of_other_sites(site: httpx.Client) -> None:
+    vote = "/api/public/videos/6f1c5a52-0000-4000-8000-000000000000/vote"
+    headers = {"X-Forwarded-For": "203.0.113.70", "Origin": ORIGIN}
+    answers = [site.post(vote, headers=headers) for _ in range(30)]
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert_refused_by_nginx(refused, 429)
+    assert allowed_origin(refused) == ORIGIN
+
+
+def test_without_any_process_public_reads_are_refused_for_all_and_others_for_their_origin(
+    host: Host, site: httpx.Client
+) -> None:
+    host.check_output("cd /run/rising-stars-api; mv 1.sock 1.gone; mv 2.sock 2.gone; sleep 2.5")
+    try:
+        for path in ("/api/public/videos?limit=17", "/api/public/rankings/?limit=17", f"/api/public/videos/{'a' * 9}"):
+            for headers in ({}, {"Origin": ORIGIN}, {"Origin": "https://stranger.example"}):
+                refused = site.get(path, headers=headers)
+                assert_refused_by_nginx(refused, 503)
+                assert allowed_origin(refused) == "*"
+        for method, path in (("GET", "/api/videos"), ("POST", "/api/auth/login"), ("POST", "/api/public/videos")):
+            refused = site.request(method, path, headers={"Origin": ORIGIN})
+            assert_refused_by_nginx(refused, 503)
+            assert allowed_origin(refused) == ORIGIN
+            assert allowed_origin(site.request(method, path)) is None
+    finally:
+        host.check_output("cd /run/rising-stars-api; mv 1.gone 1.sock; mv 2.gone 2.sock; sleep 2.5")
+    assert site.get("/ready").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("request_line", "status"),
     [
