@@ -3,16 +3,20 @@
 import time
 from dataclasses import dataclass
 
+import structlog
 from peewee import Database
 
 from app.config import Settings
 from app.db.database import open_database
 from app.media.encoder import Encoder
+from app.media.sandbox import sandbox_gaps
 from app.showcase.accounts import Accounts
 from app.showcase.passwords import Passwords
 from app.showcase.tokens import Tokens
 from app.storage.s3 import S3Store
 from app.telemetry.cloudwatch import CloudWatch
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,9 @@ def build_encoder(settings: Settings) -> Encoder:
 def build_cloudwatch(settings: Settings) -> CloudWatch | None:
     """Where metrics go; nowhere without a namespace."""
     return CloudWatch(settings.metric_namespace) if settings.metric_namespace else None
+
+
+def warn_of_sandbox_gaps() -> None:
+    """Log what this machine's kernel cannot keep FFmpeg and MediaInfo from. For the start of what runs them."""
+    for gap in sandbox_gaps():
+        log.warning("sandbox_incomplete", problem=gap)

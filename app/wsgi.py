@@ -14,7 +14,7 @@ from app.api.throttle import Throttle
 from app.config import ConfigurationError, Settings, load_settings
 from app.db.database import database, read_now
 from app.logs import configure_logging
-from app.services import build_services
+from app.services import build_services, warn_of_sandbox_gaps
 from app.showcase.uploads import Uploads
 from tasks.doorbell import HueyDoorbell
 
@@ -57,6 +57,7 @@ def run(
     try:
         settings = load_settings()
         configure_logging(settings)
+        warn_of_sandbox_gaps()
         application, readiness = build_application(settings)
     except ConfigurationError as error:
         typer.echo(f"rising-stars-api cannot start:\n{error}", err=True)

@@ -15,6 +15,7 @@ from app.config import ConfigurationError, Settings, load_settings
 from app.logs import configure_logging
 from app.media.errors import FfmpegMissing
 from app.media.ffmpeg import find_ffmpeg
+from app.services import warn_of_sandbox_gaps
 from tasks.broker import LISTEN_SECONDS, create_broker
 from tasks.doorbell import install_bell
 from tasks.render import RenderShift
@@ -82,6 +83,7 @@ def run() -> None:
         settings = load_settings()
         configure_logging(settings)
         find_ffmpeg(settings.ffmpeg_path)
+        warn_of_sandbox_gaps()
     except (ConfigurationError, FfmpegMissing) as error:
         typer.echo(f"rising-stars-worker cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None

@@ -11,7 +11,7 @@ from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 from pydantic import ValidationError
 
-from app.media.errors import ProbeKilled
+from app.media.errors import MediaInfoMissing, ProbeKilled
 from app.showcase.errors import (
     Busy,
     IdempotencyKeyReused,
@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 5
 BUSY_SECONDS = 60
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(BUSY_SECONDS)}}
-PASSING = (StorageUnavailable, OperationalError, InterfaceError, MaxConnectionsExceeded, ProbeKilled)
-"""Nobody's fault who asked, and over soon."""
+PASSING = (StorageUnavailable, OperationalError, InterfaceError, MaxConnectionsExceeded, ProbeKilled, MediaInfoMissing)
+"""Not the client's fault, and transient or for the operator to mend."""
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 

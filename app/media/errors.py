@@ -57,7 +57,11 @@ class WorkDirectoryFull(MediaError):
 
 
 class FfmpegMissing(MediaError):
-    """No FFmpeg can be started on this machine, or it lacks a part the render needs; the text says which."""
+    """No FFmpeg can be started (confined) on this machine, or it lacks a part the render needs; the text says which."""
+
+
+class MediaInfoMissing(MediaError):
+    """MediaInfo cannot be started on this machine, or not confined; the text says why."""
 
 
 class ArtworkMissing(MediaError):

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from app.media.errors import (
@@ -21,6 +22,7 @@ from app.media.errors import (
     UnreadableClip,
     WorkDirectoryFull,
 )
+from app.media.sandbox import ENVIRONMENT, LAUNCH_FAILED, Limits, confined
 
 POLL_SECONDS = 0.1
 """How long a stop or a deadline may go unnoticed."""
@@ -43,12 +45,13 @@ _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("No such filter", FfmpegMissing),
     ("Unrecognized option", FfmpegMissing),
     ("Error applying options", FfmpegMissing),
+    ("error while loading shared libraries", FfmpegMissing),
 )
 """Words in FFmpeg's last lines that tell a fault of the surroundings from one of the clip."""
 
 
-_CONFINERS = ("setpriv: ", "prlimit: ")
-"""How the words begin of those who were to start FFmpeg confined, and could not: a clip has no part in it."""
+_LAUNCHER = ("confine: ", "Traceback (most recent call last):", "Fatal Python error: ")
+"""How the words of a launcher begin that could not start FFmpeg confined: a clip has no part in it."""
 
 
 def find_ffmpeg(configured: Path | None) -> Path:
@@ -114,12 +117,17 @@ class FfmpegJob:
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - no shell; the arguments are ours, the clip's path among them
-            [*confinement(self.memory_bytes), str(self.ffmpeg), *arguments],
+            confined(
+                [str(self.ffmpeg), *arguments],
+                Limits(self.memory_bytes, MAX_FILE_BYTES),
+                readable=_inputs(arguments),
+                writable=self.directory,
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.directory,
-            env={"PATH": os.defpath, "LC_ALL": "C", "HOME": str(self.directory)},
+            env=ENVIRONMENT,
             start_new_session=True,
         )
 
@@ -155,14 +163,10 @@ class FfmpegJob:
             raise RenderTimedOut("FFmpeg ran longer than RENDER_TIMEOUT_SECONDS allows.")
 
 
-def confinement(memory_bytes: int) -> list[str]:
-    """The words in front of FFmpeg: it dies with its worker, and within limits. Empty where Linux' tools lack."""
-    words: list[str] = []
-    if shutil.which("setpriv"):
-        words += ["setpriv", "--pdeathsig", "KILL", "--no-new-privs"]
-    if shutil.which("prlimit"):
-        words += ["prlimit", f"--as={memory_bytes}", f"--fsize={MAX_FILE_BYTES}", "--core=0", "--"]
-    return words
+def _inputs(arguments: list[str]) -> list[Path]:
+    """The files that a command line reads (`-i file:/…`): with its folder, all that this run of FFmpeg needs to see."""
+    inputs = [word for option, word in pairwise(arguments) if option == "-i"]
+    return [Path(word.removeprefix("file:")) for word in inputs if word.startswith("file:/")]
 
 
 def raise_for_exit(code: int, last_words: str) -> None:
@@ -171,7 +175,7 @@ def raise_for_exit(code: int, last_words: str) -> None:
         return
     if code < 0 or code == _EXIT_AFTER_SIGNAL:
         raise RenderKilled(f"FFmpeg was ended by signal {-code if code < 0 else 'TERM or INT'}. {last_words}".strip())
-    if last_words.startswith(_CONFINERS):
+    if code in {1, LAUNCH_FAILED} and last_words.startswith(_LAUNCHER):
         raise FfmpegMissing(f"FFmpeg could not be started: {last_words}")
     for words, error in _CAUSES:
         if words in last_words:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -11,15 +12,22 @@ from pathlib import Path
 from app.media.boxes import require_whole_mp4
 from app.media.colour import BT709, Colour, colour_of
 from app.media.decoders import DECODABLE_AUDIO, DECODABLE_VIDEO
-from app.media.errors import ProbeKilled, Reason, UnreadableClip
+from app.media.errors import MediaInfoMissing, ProbeKilled, Reason, UnreadableClip
 from app.media.index import IndexedTrack, read_index
 from app.media.orientation import UPRIGHT, Orientation
+from app.media.sandbox import ENVIRONMENT, Limits, confined
 
 WALL_SECONDS = 60
 """Backstop; the process limits its own processor time, which does not run out on a busy machine."""
 
 _MEDIAINFO = Path(__file__).with_name("mediainfo_process.py")
+_LIMITS = Limits(memory_bytes=1 << 30, file_bytes=0)
+_CLIP_IS_DAMAGED = os.EX_DATAERR
+"""The script's exit code when MediaInfo gave up on the clip. Any other but 0 is the machine's fault."""
+
 _OUTSIDE_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+
+_KEPT_CHARACTERS = 2000
 
 Facts = dict[str, str]
 """What MediaInfo knows of one track."""
@@ -74,6 +82,7 @@ def probe(path: Path) -> Clip:
     Raises:
         UnreadableClip: it is not a whole MP4 with a video track that can be decoded. The text is for the operator.
         ProbeKilled: MediaInfo's process was killed from outside.
+        MediaInfoMissing: MediaInfo could not be started, or not confined: the clip has no part in it.
         OSError: the file cannot be opened.
     """
     require_whole_mp4(path)
@@ -83,20 +92,37 @@ def probe(path: Path) -> Clip:
 
 
 def _run_mediainfo(path: Path) -> dict[str, list[Facts]]:
-    command = [sys.executable, "-I", str(_MEDIAINFO)]
+    """MediaInfo gets the clip as an open file: confined, it can open neither this nor any other."""
+    command = confined([sys.executable, "-I", str(_MEDIAINFO)], _LIMITS, readable=[_MEDIAINFO])
     with path.open("rb") as file:
         try:
-            run = subprocess.run(command, stdin=file, capture_output=True, timeout=WALL_SECONDS, check=False)  # noqa: S603 - our own script
+            run = subprocess.run(  # noqa: S603 - our own script
+                command,
+                stdin=file,
+                capture_output=True,
+                timeout=WALL_SECONDS,
+                check=False,
+                cwd="/",
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
         except subprocess.TimeoutExpired:
             raise UnreadableClip(
                 f"MediaInfo did not get through the MP4 in {WALL_SECONDS} s.", Reason.DAMAGED
             ) from None
-    if run.returncode in _OUTSIDE_SIGNALS:
-        raise ProbeKilled(f"MediaInfo was killed by signal {-run.returncode}.")
-    if run.returncode != 0:
-        raise UnreadableClip("MediaInfo could not read the MP4: its index is damaged.", Reason.DAMAGED)
+    _raise_for_exit(run.returncode, run.stderr.decode("utf-8", "replace"))
     tracks: dict[str, list[Facts]] = json.loads(run.stdout)
     return tracks
+
+
+def _raise_for_exit(code: int, said: str) -> None:
+    """Turn the end of MediaInfo's process into the fact behind it; 0 is no error, below 0 is a signal's number."""
+    if code in _OUTSIDE_SIGNALS:
+        raise ProbeKilled(f"MediaInfo was killed by signal {-code}.")
+    if code < 0 or code == _CLIP_IS_DAMAGED:
+        raise UnreadableClip("MediaInfo could not read the MP4: its index is damaged.", Reason.DAMAGED)
+    if code != 0:
+        raise MediaInfoMissing(f"MediaInfo could not be started: {said[-_KEPT_CHARACTERS:].strip()}")
 
 
 def _clip(videos: list[Facts], audios: list[Facts], index: Index) -> Clip:

@@ -25,6 +25,7 @@ from app.media.encoder import Rendering
 from app.media.errors import (
     ArtworkMissing,
     FfmpegMissing,
+    MediaInfoMissing,
     ProbeKilled,
     Reason,
     RenderInterrupted,
@@ -50,6 +51,7 @@ SURROUNDINGS: tuple[type[Exception], ...] = (
     StorageUnavailable,
     WorkDirectoryFull,
     FfmpegMissing,
+    MediaInfoMissing,
     ArtworkMissing,
     OperationalError,
     InterfaceError,
@@ -287,6 +289,7 @@ def _code_of(error: Exception) -> str:
         RenderKilled: "render_killed",
         ProbeKilled: "render_killed",
         FfmpegMissing: "ffmpeg_missing",
+        MediaInfoMissing: "mediainfo_missing",
         ArtworkMissing: "artwork_missing",
         StorageUnavailable: "storage_unavailable",
         WorkDirectoryFull: "disk_full",

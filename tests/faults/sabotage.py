@@ -15,6 +15,7 @@ import tasks.worker
 from app.db.models import Job, JobState
 from app.showcase import jobs, voting
 from app.showcase.uploads import Doorbell, Uploads
+from tests.faults.shim import install_shim
 
 PROGRAMS = {"api": app.wsgi.main, "worker": tasks.worker.main, "upkeep": tasks.upkeep.main}
 
@@ -75,5 +76,6 @@ SABOTAGES: dict[str, Callable[[], None]] = {
 if __name__ == "__main__":
     _, sabotage, program, *arguments = sys.argv
     SABOTAGES[sabotage]()
+    install_shim()
     sys.argv = [program, *arguments]
     PROGRAMS[program]()

@@ -1,9 +1,13 @@
-"""An FFmpeg that obeys the nemesis and the marks in poisonous clips, and is the real one otherwise."""
+"""A launcher of FFmpeg that obeys the nemesis and the marks in poisonous clips, and is the real one otherwise.
 
+It stands in front of the platform's launcher: behind it, FFmpeg may neither read orders nor kill its worker.
+"""
+
+import os
 from pathlib import Path
 from typing import Literal
 
-from app.media.ffmpeg import find_ffmpeg
+from app.media import sandbox
 from tests.faults.clips import MARKS
 
 Order = Literal["hang", "crash", "full", "slow"]
@@ -12,7 +16,8 @@ SLOW_SECONDS = 4
 
 SCRIPT = """\
 #!/bin/sh
-# $PPID is the worker: the confinement in front of FFmpeg replaces itself.
+# $PPID is the worker.
+case "$*" in *mediainfo_process.py*) exec "$@" ;; esac
 order={orders}/$PPID
 if mv "$order" "$order.taken" 2>/dev/null; then
     case $(cat "$order.taken") in
@@ -28,18 +33,25 @@ for word; do
         grep -q {ffmpeg} "${{word#file:}}" && kill -SEGV $$ ;;
     esac
 done
-exec {real} "$@"
+exec "$@"
 """
+SHIM = "FAULTS_SHIM"
+"""The environment variable that names the program."""
+
+
+def install_shim() -> None:
+    """Put the shim in front of the launcher, in the worker that calls this."""
+    sandbox.LAUNCHER = (os.environ[SHIM], *sandbox.LAUNCHER)
 
 
 class Shim:
-    """The program for FFMPEG_PATH, and the orders it finds there by its worker's process id."""
+    """The program, and the orders it finds by its worker's process id."""
 
     def __init__(self, folder: Path) -> None:
         self._orders = folder / "orders"
         self._orders.mkdir(parents=True, exist_ok=True)
-        self.program = folder / "ffmpeg"
-        self.program.write_text(SCRIPT.format(orders=self._orders, slow=SLOW_SECONDS, real=find_ffmpeg(None), **MARKS))
+        self.program = folder / "launch"
+        self.program.write_text(SCRIPT.format(orders=self._orders, slow=SLOW_SECONDS, **MARKS))
         self.program.chmod(0o755)
 
     def order(self, worker_pid: int, order: Order) -> None:

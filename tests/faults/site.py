@@ -23,7 +23,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.lines import Line
 from tests.faults.pace import Pace
 from tests.faults.servers import Servers
-from tests.faults.shim import Shim
+from tests.faults.shim import SHIM, Shim
 from tests.sites import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +129,8 @@ class Site:
     def _command(self, kind: str) -> list[str]:
         if self._sabotage:
             return [sys.executable, "-m", "tests.faults.sabotage", self._sabotage, kind]
+        if kind == "worker":
+            return [sys.executable, "-m", "tests.faults.worker"]
         return [str(PROGRAMS / f"rising-stars-{kind}")]
 
     def environment(self, name: str) -> dict[str, str]:
@@ -150,7 +152,7 @@ class Site:
             "TMPDIR": str(machine.temporary_dir),
             "LANG": "C.UTF-8",
             "WORK_DIR": str(machine.work_dir),
-            "FFMPEG_PATH": str(self.shim.program),
+            SHIM: str(self.shim.program),
             "S3_BUCKET": self.bucket,
             "DATABASE_URL": self.servers.postgres.at.url(self.database),
             "QUEUE_URL": self.servers.redis.at.url(0),

@@ -1,0 +1,119 @@
+"""A filter of system calls for parsers of untrusted files, which they can neither remove nor get round.
+
+It names what is denied, not what is allowed: FFmpeg 5.1 to 9 with glibc and static ones differ in what they use, and
+a decoder that meets a denied call it needs would look like a damaged clip. Calls younger than the list do not exist
+(ENOSYS: C libraries then take the older way), nor does any of another processor's numbering. A denied call fails with
+EPERM; the program goes on. Source: https://docs.kernel.org/userspace-api/seccomp_filter.html.
+"""
+
+import ctypes
+import errno
+import os
+import struct
+import sys
+
+from app.media.kernel import PR_GET_SECCOMP, PR_SET_PDEATHSIG, PR_SET_SECCOMP, prctl
+from app.media.system_calls import ARCHITECTURES, DENIED, NEWEST, UNKNOWN, number_of
+
+_MODE_FILTER = 2
+_LOAD, _AND, _IF_EQUAL, _IF_ABOVE, _RETURN = 0x20, 0x54, 0x15, 0x25, 0x06
+_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
+_ALLOW = 0x7FFF0000
+_DENY = 0x00050000 | errno.EPERM
+_MISSING = 0x00050000 | errno.ENOSYS
+
+_ALL_BITS = 0xFFFFFFFF
+_NEW_NAMESPACES, _THREAD = 0x7E020000, 0x00010000
+_SIGNAL_OTHERS = (8, 10, 15)
+"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX: a pipe's signal to any process of the same user."""
+
+_TYPE_FOR_OTHERS = (0x5412, 0x541C)
+"""ioctl's TIOCSTI and TIOCLINUX: words typed into a terminal."""
+
+
+_Condition = tuple[str, int, int, tuple[int, ...], bool]
+"""A call, which of its arguments decides, which bits of it, the values that are listed, and whether the list allows."""
+
+
+def _conditions(own_pid: int) -> list[_Condition]:
+    """Threads, but no processes; signals and limits for itself alone; no truncating of files that it may not write."""
+    signals = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+    truncating = os.O_TRUNC | os.O_ACCMODE
+    # Landlock before ABI 3 takes these for reading, or, with both bits of the mode, for nothing at all.
+    unwritten = (os.O_TRUNC | os.O_RDONLY, os.O_TRUNC | os.O_ACCMODE)
+    return [
+        ("clone", 0, _NEW_NAMESPACES | _THREAD, (_THREAD,), True),
+        *((call, 0, _ALL_BITS, (own_pid,), True) for call in signals),
+        ("prlimit64", 0, _ALL_BITS, (0, own_pid), True),
+        ("open", 1, truncating, unwritten, False),
+        ("openat", 2, truncating, unwritten, False),
+        ("prctl", 0, _ALL_BITS, (PR_SET_PDEATHSIG,), False),
+        ("fcntl", 1, _ALL_BITS, _SIGNAL_OTHERS, False),
+        ("ioctl", 1, _ALL_BITS, _TYPE_FOR_OTHERS, False),
+    ]
+
+
+def seccomp_is_available() -> bool:
+    """Whether this kernel filters system calls, and their numbers on this processor are known here."""
+    if sys.platform != "linux" or sys.maxsize < 1 << 32 or os.uname().machine not in ARCHITECTURES:
+        return False
+    try:
+        prctl(PR_GET_SECCOMP)
+    except OSError:
+        return False
+    return True
+
+
+def deny_system_calls() -> None:
+    """Install the filter for this process and what it becomes; it must have set no_new_privs."""
+    program = filter_program(os.uname().machine, own_pid=os.getpid())
+    instructions = ctypes.create_string_buffer(program, len(program))
+    prctl(PR_SET_SECCOMP, _MODE_FILTER, _Program(len(program) // 8, ctypes.addressof(instructions)))
+
+
+def filter_program(machine: str, *, own_pid: int) -> bytes:
+    """The filter as the kernel takes it: eight bytes an instruction."""
+    steps = [
+        *_instruction(_LOAD, _ARCHITECTURE_AT),
+        *_unless_equal(ARCHITECTURES[machine], _DENY),
+        *_instruction(_LOAD, _NUMBER_AT),
+        *_instruction(_IF_ABOVE, NEWEST, 0, 1),
+        *_instruction(_RETURN, _MISSING),
+    ]
+    steps += [step for call in UNKNOWN for step in _if_equal(number_of(call, machine), _MISSING)]
+    steps += [step for call in DENIED for step in _if_equal(number_of(call, machine), _DENY)]
+    steps += [step for condition in _conditions(own_pid) for step in _decide(condition, machine)]
+    return b"".join([*steps, *_instruction(_RETURN, _ALLOW)])
+
+
+def _decide(condition: _Condition, machine: str) -> list[bytes]:
+    call, argument, mask, values, listed_are_allowed = condition
+    number = number_of(call, machine)
+    if number is None:
+        return []
+    listed, others = (_ALLOW, _DENY) if listed_are_allowed else (_DENY, _ALLOW)
+    body = [
+        # The lower half of the argument: both processors are little-endian, and the kernel looks at no more of these.
+        *_instruction(_LOAD, _ARGUMENTS_AT + 8 * argument),
+        *_instruction(_AND, mask),
+        *(step for value in values for step in _if_equal(value, listed)),
+        *_instruction(_RETURN, others),
+    ]
+    return [*_instruction(_IF_EQUAL, number, 0, len(body)), *body]
+
+
+def _if_equal(value: int | None, verdict: int) -> list[bytes]:
+    """Decide when the loaded word is `value`. None is a call that this processor does not have."""
+    return [] if value is None else [*_instruction(_IF_EQUAL, value, 0, 1), *_instruction(_RETURN, verdict)]
+
+
+def _unless_equal(value: int, verdict: int) -> list[bytes]:
+    return [*_instruction(_IF_EQUAL, value, 1, 0), *_instruction(_RETURN, verdict)]
+
+
+def _instruction(code: int, word: int, if_true: int = 0, if_false: int = 0) -> list[bytes]:
+    return [struct.pack("=HBBI", code, if_true, if_false, word)]
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
