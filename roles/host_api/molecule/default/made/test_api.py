@@ -69,6 +69,13 @@ def test_units_are_sandboxed(host: Host, unit: str) -> None:
     assert float(found.group(1)) <= 2.0
 
 
+def test_the_units_let_mediainfos_own_sandbox_through(host: Host) -> None:
+    """The API logs as it starts what its parsers of clips cannot be denied."""
+    log = host.check_output("journalctl --no-pager --unit rising-stars-api@1 --output cat")
+    assert "api_listening" in log
+    assert "sandbox_incomplete" not in log
+
+
 def test_units_are_sound(host: Host) -> None:
     units = "rising-stars-api.target rising-stars-api@1.service rising-stars-migrate.service"
     assert host.run(f"systemd-analyze verify {units}").stderr == ""

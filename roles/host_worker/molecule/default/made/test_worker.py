@@ -14,6 +14,10 @@ from tests.clips import make_clip
 from tests.hosts.podman import podman
 from tests.hosts.real_parts import settings_of_real_parts
 from tests.hosts.services import Database, Store
+from tests.intrusions import DENIED, Targets, check_denied, endings, write_intruder
+
+PARENT = ("parent_environ", "parent_mem", "parent_fds")
+"""What tests/intruder.py wants of its worker."""
 
 DROP_IN = "/etc/systemd/system/rising-stars-worker.service.d"
 PROGRAM = "/opt/rising-stars/current/bin/rising-stars"
@@ -175,6 +179,36 @@ def test_an_ffmpeg_that_is_killed_costs_an_attempt_and_not_the_worker(host: Host
     job = ledger.wait_for(lambda job: job["state"] == "succeeded")
     assert (job["attempt"], job["rescues"]) == (2, 0)
     assert main_pid(host) == before
+
+
+def test_an_exploited_ffmpeg_is_denied_everything(host: Host, ledger: Ledger, tmp_path: Path) -> None:
+    """Within the unit's confinement the launcher's still works: neither keeps the other from anything."""
+    other, program = f"{WORK}/job-other", "/usr/local/bin/intruder"
+    host.check_output(f"install -d -o stars -g stars -m 0700 {other}")
+    host.check_output(f"install -o stars -g stars -m 0600 /dev/null {other}/original.mp4")
+    targets = Targets(f"{other}/original.mp4", f"{other}/original.mp4", "/run/rising-stars/site.env", WORK)
+    podman(
+        "cp",
+        str(write_intruder(tmp_path / "intruder", targets, interpreter="/usr/bin/python3")),
+        name_of(host) + ":" + program,
+    )
+    host.check_output(f"echo 'FFMPEG_PATH=\"{program}\"' >> {SETTINGS}")
+    try:
+        host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings; systemctl start {UNITS}")
+        ledger.add_clip(6)
+        job = ledger.wait_for(lambda job: job["state"] == "failed")
+    finally:
+        host.check_output(f"sed -i /FFMPEG_PATH/d {SETTINGS}; rm -r {other} {program}")
+        host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings; systemctl start {UNITS}")
+    said = str(job["error_detail"])
+    # ProtectProc hides the worker from what may not look into it.
+    check_denied(said, without=frozenset({"read_clip", *PARENT}))
+    assert {endings(said)[name] for name in PARENT} <= {*DENIED, "ENOENT"}
+    assert "sandbox_incomplete" not in journal_of_worker(host)
+
+
+def journal_of_worker(host: Host) -> str:
+    return str(host.check_output("journalctl --unit rising-stars-worker --no-pager --output cat"))
 
 
 def test_without_settings_the_units_wait_and_start_when_there_are_some(host: Host, ledger: Ledger) -> None:
