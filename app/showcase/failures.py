@@ -8,6 +8,7 @@ MESSAGES = {
     "poison": "El video hace fallar el procesamiento. Expórtalo de nuevo como MP4 y súbelo otra vez.",
     "cancelled": "La organización canceló el procesamiento del video.",
     "rejected": "La organización revisó el video y decidió no publicarlo.",
+    "hidden": "La organización retiró el video. No es visible para el público.",
     "internal_error": "Ocurrió un error al procesar el video. La organización puede reintentarlo.",
 }
 

@@ -38,7 +38,7 @@ def migrate_at_once(home: Home, url: str, count: int) -> list[str]:
 
 
 def test_of_four_machines_that_migrate_at_once_one_does_it(home: Home, empty_database: str) -> None:
-    applied = "applied 0001_initial\napplied 0002_workers\napplied 0003_verification_accounts"
+    applied = "\n".join(f"applied {path.stem}" for path in sorted(migrating.MIGRATIONS.glob("0*.py")))
     assert migrate_at_once(home, empty_database, 4) == [applied, *["nothing to do"] * 3]
 
 
