@@ -1,10 +1,13 @@
 """What a process can give away: only what it holds."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from app.config import ApiSettings, Settings
 from app.host.configuration import SECRETS, SECRETS_OF_THE_WEB, HostSettings, Machine, compose
 from app.host.kinds import Kind
 from tests.sites import PROGRAMS, Home
@@ -46,6 +49,40 @@ def test_a_machines_environment_holds_the_secrets_of_its_kind_alone(kind: Kind) 
 def test_a_worker_is_made_without_the_secrets_of_the_api(kind: Kind) -> None:
     given = {name: VALUES[name] for name in SECRETS}
     assert "JWT_SECRET" not in compose(HOST, given, Machine("/s/production", kind, Path("/etc/ca.pem")))
+
+
+def documented() -> dict[str, tuple[str, set[str]]]:
+    """Secret → variable and kinds of machines, as docs/security.md has it."""
+    section = (ROOT / "docs/security.md").read_text().partition("\n## Secrets\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
+    assert all(len(row) == 6 and all(row) for row in rows), "each secret has its readers, its rotation and its leak"
+    return {row[0].strip("`"): (row[1], set(row[2].split(", "))) for row in rows}
+
+
+def test_the_documented_machines_are_those_whose_environment_holds_the_secret() -> None:
+    table = documented()
+    assert set(table) == set(SECRETS_OF_THE_WEB)
+    for kind, name in ((Kind.WEB, "web"), (Kind.WORKER, "worker")):
+        assert {secret for secret, (_, kinds) in table.items() if name in kinds} == READ[kind] - {"jwt_accepted"}
+    made = compose(HOST, VALUES, Machine("/s/production", Kind.WEB, Path("/etc/ca.pem")))
+    for secret, (variables, _) in table.items():
+        named = re.findall(r"`([A-Z_]+)`", variables)
+        assert named
+        assert all("-" + "x" * 40 in made[variable] for variable in named), secret
+
+
+def test_the_documented_machines_are_those_whose_role_may_read_the_secret() -> None:
+    granted = yaml.safe_load((ROOT / "roles/aws_identity/defaults/main.yml").read_text())
+    every, web = (set(granted[f"aws_identity_{whose}secret_names"]) for whose in ("", "web_"))
+    table = documented()
+    assert every == {secret for secret, (_, kinds) in table.items() if "worker" in kinds} == set(SECRETS)
+    assert every | web == {secret for secret, (_, kinds) in table.items() if "web" in kinds} == set(SECRETS_OF_THE_WEB)
+
+
+def test_only_settings_of_the_api_hold_its_secrets() -> None:
+    secrets = {name.lower() for name in OF_THE_API.split()}
+    assert secrets <= set(ApiSettings.model_fields)
+    assert secrets.isdisjoint(Settings.model_fields)
 
 
 @pytest.mark.parametrize("arguments", [["rising-stars", "jobs", "list"], ["rising-stars", "doctor"]], ids=" ".join)
