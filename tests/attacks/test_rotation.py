@@ -1,16 +1,15 @@
 """What a token is worth once the secret behind it has been rotated."""
 
 import secrets
-from collections.abc import Callable
+import uuid
 
 import httpx
 import pytest
+from peewee import Expression
 
-from app.db.models import RefreshToken
+from app.db.models import RefreshToken, Session
 from tests.backends import wait_until
 from tests.sites import Json, Player, Site, SiteMaker
-
-MakeKey = Callable[[], str]
 
 
 def refresh(site: Site, token: str) -> httpx.Response:
@@ -21,6 +20,16 @@ def opens(site: Site, access_token: str) -> bool:
     answer = site.api.get("/api/videos", headers={"Authorization": f"Bearer {access_token}"})
     assert answer.status_code in {200, 401}
     return answer.status_code == 200
+
+
+def of(player: Player) -> Expression:
+    """The player's tokens, as a condition."""
+    return RefreshToken.session.in_(Session.select(Session.id).where(Session.user == uuid.UUID(player.id)))
+
+
+def set_seals(player: Player, seal: str | None) -> None:
+    with player.site.tables():
+        assert RefreshToken.update(seal=seal).where(of(player)).execute()
 
 
 @pytest.fixture
@@ -51,13 +60,12 @@ def test_a_token_that_an_earlier_release_stored_without_a_key_ends_with_the_secr
     make_site: SiteMaker, tokens: tuple[Player, Json], old: str, new: str
 ) -> None:
     player, (token) = tokens[0], tokens[1]["refresh_token"]
-    with player.site.tables():
-        RefreshToken.update(seal=None).execute()
+    set_seals(player, None)
     upgraded = make_site(JWT_SECRET=old)
 
     def all_are_sealed() -> bool:
         with upgraded.tables():
-            return not RefreshToken.select().where(RefreshToken.seal.is_null(), RefreshToken.used_at.is_null()).exists()
+            return not RefreshToken.select().where(of(player), RefreshToken.seal.is_null()).exists()
 
     wait_until(all_are_sealed, what="the sealing of stored tokens")
     assert refresh(make_site(JWT_SECRET=new), token).status_code == 401
@@ -93,7 +101,6 @@ def test_an_answer_that_was_lost_between_the_steps_of_a_rotation_is_given_again(
 
 def test_a_row_that_was_written_into_the_database_opens_nothing(tokens: tuple[Player, Json]) -> None:
     """Who can write to the database and has no secret cannot make a session of their own."""
-    site = tokens[0].site
-    with site.tables():
-        RefreshToken.update(seal="0" * 64).execute()
-    assert refresh(site, tokens[1]["refresh_token"]).status_code == 401
+    player = tokens[0]
+    set_seals(player, "0" * 64)
+    assert refresh(player.site, tokens[1]["refresh_token"]).status_code == 401
