@@ -175,8 +175,8 @@ def test_a_burst_that_an_operator_accepted_is_named_no_longer(site: Site, video_
     operate(site.home, "votes", "accept", burst, "--reason", "the fans of Tunja, in their hall")
     assert burst not in rising_stars(site.home, "doctor").stdout
     assert rising_stars(site.home, "votes", "accept", burst, *WHY).returncode == 1
-    stuff(site, video_id, accounts=10, domain=burst.partition(":")[2])
-    assert f"10 accounts of {burst}" in rising_stars(site.home, "doctor").stdout
+    stuff(site, video_id, accounts=11, domain=burst.partition(":")[2])
+    assert f"11 accounts of {burst}" in rising_stars(site.home, "doctor").stdout
 
 
 # Suspended accounts
