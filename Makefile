@@ -43,7 +43,7 @@ serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. P
 test: test-platform test-site ## Run the tests, on real services (as root, it installs what is missing)
 
 test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=…
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/integration tests/faults tests/fuzz \
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/attacks tests/integration tests/faults tests/fuzz \
 		tests/rehearsal/test_scaling.py tests/rehearsal/test_balancer.py
 
 # Three at once on two cores: a playbook waits a third of its time.

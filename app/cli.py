@@ -1,32 +1,22 @@
 """`rising-stars`: what an operator does by hand."""
 
-import getpass
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from peewee import InterfaceError, OperationalError
-from rich.console import Console
 from rich.table import Table
 
-from app.config import ConfigurationError, load_settings
+from app.commands import site
+from app.commands.people import accounts_cli, sessions_cli
+from app.commands.site import REFUSED, ActorOption, acting, make_console, open_site, show_moment
+from app.commands.videos import videos_cli
+from app.commands.votes import votes_cli
 from app.db.migrating import migrate as bring_schema_up
 from app.db.models import Job, JobState
 from app.host.cli import host_cli
-from app.logs import configure_logging
-from app.services import Services, build_services
-from app.showcase import archive, jobs, videos
+from app.showcase import archive, jobs
 from app.showcase.doctor import Doctor
-from app.showcase.errors import ShowcaseError
-from app.showcase.voting import recount
-
-REFUSED, NO_SETTINGS, NO_DATABASE = 1, 2, 3
-"""Exit codes."""
 
 cli = typer.Typer(
     help="Operate a Rising Stars site. Settings come from the environment. "
@@ -35,10 +25,12 @@ cli = typer.Typer(
 )
 jobs_cli = typer.Typer(help="The ledger of renders.", no_args_is_help=True)
 media_cli = typer.Typer(help="Clips from elsewhere.", no_args_is_help=True)
-videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true) and counters.", no_args_is_help=True)
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(media_cli, name="media")
 cli.add_typer(videos_cli, name="videos")
+cli.add_typer(votes_cli, name="votes")
+cli.add_typer(accounts_cli, name="accounts")
+cli.add_typer(sessions_cli, name="sessions")
 cli.add_typer(host_cli, name="host")
 
 JobOrVideo = Annotated[UUID, typer.Argument(help="The id of the job or of its video.")]
@@ -49,38 +41,16 @@ def main() -> None:
     cli()
 
 
-@contextmanager
-def _site() -> Iterator[Services]:
-    """The site that the environment describes; its refusals become sentences and exit codes."""
-    try:
-        settings = load_settings()
-        configure_logging(settings)
-        services = build_services(settings, threads=1)
-        yield services
-    except ConfigurationError as error:
-        typer.echo(f"rising-stars cannot start:\n{error}", err=True)
-        raise typer.Exit(NO_SETTINGS) from None
-    except ShowcaseError as error:
-        typer.echo(error.text, err=True)
-        raise typer.Exit(REFUSED) from None
-    except (OperationalError, InterfaceError) as error:
-        reason = " ".join(str(error).split())
-        typer.echo(
-            f"The database cannot be used ({reason}). "
-            "See that it runs, that this machine may reach it, and that DATABASE_URL is right.",
-            err=True,
-        )
-        raise typer.Exit(NO_DATABASE) from None
-
-
-def _actor() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+@cli.callback()
+def name_actor(*, actor: ActorOption = None) -> None:
+    """Keep what is said before a command for the command."""
+    site.actor.set(actor)
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema up to date; safe to run on many machines at once."""
-    with _site():
+    with open_site():
         applied = bring_schema_up()
     typer.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
@@ -92,7 +62,7 @@ def list_jobs(
 ) -> None:
     """Show jobs, newest first."""
     table = Table("job", "video", "state", "attempt", "rescues", "progress", "created", "reason")
-    with _site():
+    with open_site():
         for job in jobs.list_jobs(state=state, limit=limit):
             table.add_row(
                 str(job.id),
@@ -101,16 +71,16 @@ def list_jobs(
                 f"{job.attempt}/{job.max_attempts}",
                 str(job.rescues),
                 f"{job.progress:.0%}",
-                _moment(job.created_at),
+                show_moment(job.created_at),
                 job.error_code or "",
             )
-    _console().print(table)
+    make_console().print(table)
 
 
 @jobs_cli.command("show")
 def show_job(job: JobOrVideo) -> None:
     """Show all that the ledger knows of one job."""
-    with _site():
+    with open_site():
         _show(jobs.find_job(job))
 
 
@@ -121,15 +91,15 @@ def retry_job(
     again: Annotated[bool, typer.Option("--again", help="Also one that succeeded: its result was lost.")] = False,
 ) -> None:
     """Give a failed or cancelled job a fresh start."""
-    with _site():
-        _show(jobs.retry(job, actor=_actor(), again=again))
+    with open_site():
+        _show(jobs.retry(job, actor=acting(), again=again))
 
 
 @jobs_cli.command("cancel")
 def cancel_job(job: JobOrVideo) -> None:
     """Stop a queued or running job; a running one stops at its next heartbeat."""
-    with _site():
-        _show(jobs.cancel(job, actor=_actor()))
+    with open_site():
+        _show(jobs.cancel(job, actor=acting()))
 
 
 @media_cli.command("import")
@@ -142,10 +112,10 @@ def import_media(
     Nothing is removed from the folder. Running it again brings in only what is not there yet.
     """
     refused = 0
-    with _site() as services:
+    with open_site() as services:
         clips = archive.find_clips(folder)
         importer = archive.Archive(
-            services.store, services.settings, owner_id=archive.find_owner(owner), actor=_actor()
+            services.store, services.settings, owner_id=archive.find_owner(owner), actor=acting()
         )
         for clip in clips:
             result = importer.bring_in(clip)
@@ -156,46 +126,11 @@ def import_media(
         raise typer.Exit(REFUSED)
 
 
-@videos_cli.command("list")
-def list_videos() -> None:
-    """Show the clips that wait for review, oldest first."""
-    table = Table("video", "player", "title", "processed", "watch")
-    with _site() as services:
-        for video in videos.list_awaiting_review():
-            watch = services.store.presign(video.processed_key)
-            table.add_row(str(video.video_id), video.username, video.title, _moment(video.processed_at), watch)
-    _console().print(table)
-
-
-@videos_cli.command("publish")
-def publish_video(video: UUID) -> None:
-    """Put a reviewed clip before the public."""
-    with _site():
-        videos.publish(video, actor=_actor())
-    typer.echo(f"{video} is published")
-
-
-@videos_cli.command("reject")
-def reject_video(video: UUID) -> None:
-    """Keep a clip from the public for good."""
-    with _site():
-        videos.reject(video, actor=_actor())
-    typer.echo(f"{video} is rejected")
-
-
-@videos_cli.command("recount")
-def recount_video(video: UUID) -> None:
-    """Set a video's vote counter to the votes that were given."""
-    with _site():
-        before, after = recount(video, actor=_actor())
-    typer.echo(f"{video}: {before} votes before, {after} now")
-
-
 @cli.command()
 def doctor() -> None:
     """Look the site over, read-only: what is not as it must be, and what to run for it. Exit code 1 when ill."""
     findings = 0
-    with _site() as services:
+    with open_site() as services:
         for claim, check in Doctor(services.store, services.settings).checks():
             found = list(check())
             findings += len(found)
@@ -209,18 +144,8 @@ def doctor() -> None:
 def _show(job: Job) -> None:
     table = Table(show_header=False)
     for name, value in job.__data__.items():
-        shown = _moment(value) if name.endswith("_at") and value is not None else value
+        shown = show_moment(value) if name.endswith("_at") and value is not None else value
         table.add_row(name, "" if shown is None else str(shown))
     table.add_row("video title", job.video.title)
     table.add_row("video status", job.video.status.value)
-    _console().print(table)
-
-
-def _moment(epoch: float) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat(sep=" ", timespec="seconds")
-
-
-def _console() -> Console:
-    """Wide when nobody watches, so that a script can read whole ids."""
-    console = Console()
-    return console if console.is_terminal else Console(width=220)
+    make_console().print(table)

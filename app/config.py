@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from limits import parse
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -89,21 +89,22 @@ class Settings(BaseSettings):
     work_dir: Path = Path("var/work")
     """Temporary files: uploads being received, clips being rendered. Swept by upkeep."""
 
-    # Secrets
-    jwt_secret: SecretStr = Field(min_length=32)
     doorbell_secret: SecretStr = Field(min_length=32)
-    verification_secret: SecretStr | None = Field(default=None, min_length=32)
-    """Who knows it may make verification accounts, which leave nothing behind; without it, nobody may."""
+    """Signs the messages on the queue. The API's own secrets stand in `ApiSettings`."""
 
     # Accounts
     access_token_seconds: int = Field(default=900, ge=1, le=900)
     refresh_token_seconds: int = Field(default=30 * 86_400, ge=1)
     refresh_reuse_grace_seconds: int = Field(default=30, ge=0)
-    login_limit_per_account: Limit = "10 per 5 minutes"
+    login_limit_per_account_and_address: Limit = "10 per 15 minutes"
+    login_limit_per_account: Limit = "200 per 1 hour"
+    """Five addresses that guess as fast as the limit above lets them reach it: one alone cannot shut a player out, and
+    4,800 guesses a day are too few for a password that is not among the commonest."""
     login_limit_per_address: Limit = "100 per 1 minute"
     signup_limit_per_address: Limit = "60 per 1 hour"
     vote_limit_per_account: Limit = "60 per 1 minute"
     vote_limit_per_address: Limit = "600 per 1 minute"
+    withdrawal_limit_per_account: Limit = "60 per 1 minute"
     upload_limit_per_account: Limit = "20 per 1 hour"
     upload_limit_per_address: Limit = "120 per 1 hour"
 
@@ -164,6 +165,20 @@ class Settings(BaseSettings):
         return self
 
 
+class ApiSettings(Settings):
+    """What a process of the API reads beside `Settings`: secrets that no other process has."""
+
+    jwt_secret: SecretStr = Field(min_length=32)
+    """Signs access tokens and seals refresh tokens."""
+    jwt_secret_accepted: SecretStr | None = Field(default=None, min_length=32)
+    """A second one, whose tokens are accepted and none is issued: during a rotation the next one, then the last one."""
+    verification_secret: SecretStr | None = Field(default=None, min_length=32)
+    """Who knows it may make verification accounts, which leave nothing behind; without it, nobody may."""
+
+
+Shape = TypeVar("Shape", bound=Settings)
+
+
 def sqlite_path(url: str) -> Path | None:
     """The file a `sqlite://` URL names, whatever characters its path has; None for any other URL."""
     if not url.startswith("sqlite://"):
@@ -172,27 +187,27 @@ def sqlite_path(url: str) -> Path | None:
     return Path("/", path.lstrip("/")) if path.startswith("/") else Path(path)
 
 
-def load_settings() -> Settings:
-    """Read the environment.
+def load_settings(shape: type[Shape]) -> Shape:
+    """Read the environment: `Settings` or, for a process of the API, `ApiSettings`.
 
     Raises:
         ConfigurationError: one line per variable that is missing or wrong.
     """
     try:
-        return Settings()
+        return shape()
     except ValidationError as error:
         raise ConfigurationError(_explain_all(error, os.environ)) from None
 
 
-def check_environment(variables: Mapping[str, str]) -> None:
-    """See that services which get these variables can start.
+def check_environment(variables: Mapping[str, str], shape: type[Settings]) -> None:
+    """See that services which read `shape` can start with these variables.
 
     Raises:
         ConfigurationError: one line per variable that is missing or wrong.
     """
-    known = {name.lower(): value for name, value in variables.items() if name.lower() in Settings.model_fields}
+    known = {name.lower(): value for name, value in variables.items() if name.lower() in shape.model_fields}
     try:
-        Settings.model_validate(known)
+        shape.model_validate(known)
     except ValidationError as error:
         raise ConfigurationError(_explain_all(error, variables)) from None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 from peewee import Database
 
-from app.config import Settings
+from app.config import ApiSettings, Settings
 from app.db.database import open_database
 from app.media.encoder import Encoder
 from app.media.sandbox import sandbox_gaps
@@ -26,14 +26,10 @@ class Services:
     settings: Settings
     database: Database
     store: S3Store
-    accounts: Accounts
 
 
 def build_services(settings: Settings, *, threads: int) -> Services:
     """Put the parts together for a process with that many threads that use the database."""
-    tokens = Tokens(
-        settings.jwt_secret.get_secret_value(), access_seconds=settings.access_token_seconds, clock=time.time
-    )
     return Services(
         settings=settings,
         database=open_database(settings.database_url, max_connections=threads + 1),
@@ -42,12 +38,27 @@ def build_services(settings: Settings, *, threads: int) -> Services:
             presigned_url_seconds=settings.presigned_url_seconds,
             media_base_url=settings.media_base_url,
         ),
-        accounts=Accounts(
-            Passwords(),
-            tokens,
-            refresh_seconds=settings.refresh_token_seconds,
-            reuse_grace_seconds=settings.refresh_reuse_grace_seconds,
-        ),
+    )
+
+
+def build_accounts(settings: ApiSettings) -> Accounts:
+    """Who signs in, and by which tokens: for processes of the API, which alone have the secret."""
+    return Accounts(
+        Passwords(),
+        build_tokens(settings),
+        refresh_seconds=settings.refresh_token_seconds,
+        reuse_grace_seconds=settings.refresh_reuse_grace_seconds,
+    )
+
+
+def build_tokens(settings: ApiSettings) -> Tokens:
+    """What the API's secrets sign and seal."""
+    accepted = settings.jwt_secret_accepted
+    return Tokens(
+        settings.jwt_secret.get_secret_value(),
+        accepted=accepted.get_secret_value() if accepted else None,
+        access_seconds=settings.access_token_seconds,
+        clock=time.time,
     )
 
 

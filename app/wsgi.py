@@ -1,8 +1,13 @@
 """The composition root of an API process, and its console entry `rising-stars-api`."""
 
+import threading
+import time
 from typing import Annotated
 
+import structlog
 import typer
+from peewee import InterfaceError, OperationalError
+from playhouse.pool import MaxConnectionsExceeded
 
 from app.api.application import Entrance, create_application
 from app.api.cors import Cors
@@ -11,20 +16,28 @@ from app.api.readiness import Readiness
 from app.api.routing import Parts
 from app.api.server import serve
 from app.api.throttle import Throttle
-from app.config import ConfigurationError, Settings, load_settings
+from app.config import ApiSettings, ConfigurationError, load_settings
 from app.db.database import database, read_now
 from app.logs import configure_logging
-from app.services import build_services, warn_of_sandbox_gaps
+from app.services import build_accounts, build_services, build_tokens, warn_of_sandbox_gaps
+from app.showcase.sealing import seal_stored
+from app.showcase.tokens import Tokens
 from app.showcase.uploads import Uploads
 from tasks.doorbell import HueyDoorbell
 
-WATCHERS = 1
-"""Threads beside those that answer requests that need a connection: the one that watches the database."""
+log = structlog.get_logger(__name__)
+
+WATCHERS = 2
+"""Threads beside those that answer requests that need a connection: the one that watches the database, and the one that
+seals stored tokens."""
+
+SEAL_PAUSE_SECONDS = 5.0
 
 
-def build_application(settings: Settings) -> tuple[Entrance, Readiness]:
+def build_application(settings: ApiSettings) -> tuple[Entrance, Readiness]:
     """Put an API process together. Connects to nothing yet."""
     services = build_services(settings, threads=settings.api_threads + WATCHERS)
+    accounts = build_accounts(settings)
     doorbell = HueyDoorbell(settings)
     metrics = Metrics()
     readiness = Readiness(
@@ -33,7 +46,7 @@ def build_application(settings: Settings) -> tuple[Entrance, Readiness]:
     )
     parts = Parts(
         settings=settings,
-        accounts=services.accounts,
+        accounts=accounts,
         uploads=Uploads(services.store, doorbell, settings),
         store=services.store,
         throttle=Throttle(settings.queue_url, metrics.limits_open),
@@ -49,13 +62,29 @@ def _ask_database() -> None:
         database.close()
 
 
+def _seal_stored(tokens: Tokens) -> None:
+    """Seal what an earlier release stored, once; a database that is away is asked again."""
+    while True:
+        try:
+            sealed = seal_stored(tokens)
+        except (OperationalError, InterfaceError, MaxConnectionsExceeded) as error:
+            log.warning("tokens_not_sealed", error=str(error))
+            time.sleep(SEAL_PAUSE_SECONDS)
+        else:
+            if sealed:
+                log.info("stored_tokens_sealed", count=sealed)
+            return
+        finally:
+            database.close()
+
+
 def run(
     listen: Annotated[str, typer.Option(help="host:port to listen on.")] = "127.0.0.1:8000",
     unix_socket: Annotated[str | None, typer.Option(help="A socket path instead, as behind Nginx.")] = None,
 ) -> None:
     """Serve the REST API until told to stop. All other settings come from the environment."""
     try:
-        settings = load_settings()
+        settings = load_settings(ApiSettings)
         configure_logging(settings)
         warn_of_sandbox_gaps()
         application, readiness = build_application(settings)
@@ -63,6 +92,7 @@ def run(
         typer.echo(f"rising-stars-api cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None
     readiness.watch()
+    threading.Thread(target=_seal_stored, args=[build_tokens(settings)], name="seal", daemon=True).start()
     serve(
         application,
         listen=None if unix_socket else listen,

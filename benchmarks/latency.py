@@ -19,7 +19,7 @@ from unittest import mock
 import psutil
 import redis
 
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.db.database import database, db_now, open_database, transaction
 from app.db.models import Job, JobState, User, Video
 from app.showcase import jobs
@@ -45,7 +45,7 @@ def main() -> None:
 
 def _measure(name: str, queue_url: str | None) -> dict[str, object]:
     with ground(queue_url) as parts, mock.patch.dict(os.environ, parts.environment, clear=True):
-        settings = load_settings()
+        settings = load_settings(Settings)
         parts.start("rising-stars-worker")
         pool = open_database(settings.database_url, max_connections=2)
         doorbell = HueyDoorbell(settings)
@@ -69,7 +69,7 @@ def _add_owner() -> uuid.UUID:
 
 def _ring(owner: uuid.UUID, doorbell: HueyDoorbell) -> float:
     """Queue one job as an upload does; seconds by the database's clock until work on it began."""
-    settings = load_settings()
+    settings = load_settings(Settings)
     video = uuid.uuid4()
     with transaction():
         Video.insert(

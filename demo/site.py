@@ -125,12 +125,13 @@ class Site:
         self._seaweedfs.start()
         tell(f"storage   SeaweedFS, an S3, at {self.storage_url}")
         environment = self._environment(secrets) | self._seaweedfs.environment
+        environment_of_api = environment | {"JWT_SECRET": secrets["JWT_SECRET"]}
         self._supervisor.run(
             "migrate", [_program("rising-stars"), "migrate"], environment=environment, seconds=MIGRATE_SECONDS
         )
         tell("database  SQLite, migrated")
         api = [_program("rising-stars-api"), "--listen", f"127.0.0.1:{self._port}"]
-        self._supervisor.start("api", api, environment=environment)
+        self._supervisor.start("api", api, environment=environment_of_api)
         for name in ("worker", "upkeep"):
             self._supervisor.start(name, [_program(f"rising-stars-{name}")], environment=environment)
         self._wait_until_ready()
@@ -149,7 +150,6 @@ class Site:
                 "QUEUE_URL": f"sqlite:///{self.root / 'queue.db'}",
                 "S3_BUCKET": BUCKET,
                 "WORK_DIR": str(self.root / "work"),
-                "JWT_SECRET": secrets["JWT_SECRET"],
                 "DOORBELL_SECRET": secrets["DOORBELL_SECRET"],
                 "PYTHONUNBUFFERED": "1",
                 "NO_PROXY": LOOPBACK,

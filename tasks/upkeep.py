@@ -146,7 +146,7 @@ class Upkeep:
 def run() -> None:
     """Look after the ledger until told to stop. All settings come from the environment."""
     try:
-        settings = load_settings()
+        settings = load_settings(Settings)
     except ConfigurationError as error:
         typer.echo(f"rising-stars-upkeep cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None

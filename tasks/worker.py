@@ -80,7 +80,7 @@ def create_consumer(settings: Settings) -> RenderConsumer:
 def run() -> None:
     """Render clips until told to stop. All settings come from the environment."""
     try:
-        settings = load_settings()
+        settings = load_settings(Settings)
         configure_logging(settings)
         find_ffmpeg(settings.ffmpeg_path)
         warn_of_sandbox_gaps()

@@ -44,11 +44,13 @@ PROGRAMS = Path(sys.executable).parent
 GENEROUS = {
     f"{name}_LIMIT_PER_{whom}": "100000 per 1 minute"
     for name, whom in (
+        ("LOGIN", "ACCOUNT_AND_ADDRESS"),
         ("LOGIN", "ACCOUNT"),
         ("LOGIN", "ADDRESS"),
         ("SIGNUP", "ADDRESS"),
         ("VOTE", "ACCOUNT"),
         ("VOTE", "ADDRESS"),
+        ("WITHDRAWAL", "ACCOUNT"),
         ("UPLOAD", "ACCOUNT"),
         ("UPLOAD", "ADDRESS"),
     )

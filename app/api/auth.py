@@ -31,7 +31,7 @@ class AuthResource:
         body = read_json(SignUpBody)
         key = read_idempotency_key()
         self._parts.throttle.hit(self._parts.settings.signup_limit_per_address, "signup", client_address())
-        account = NewAccount(**body.model_dump(), is_verification=verifies)
+        account = NewAccount(**body.model_dump(), is_verification=verifies, address=client_address())
         user, signed_in = self._parts.accounts.sign_up(account, idempotency_key=key)
         profile = _profile(user)
         told = SignedUp(
@@ -43,13 +43,19 @@ class AuthResource:
         return answer(told, status=201)
 
     def log_in(self) -> HTTPResponse:
-        """Open a session; wrong passwords are counted per account and address."""
+        """Open a session.
+
+        Attempts are counted by address, by account and address together, and by account. What the first two refuse is
+        not counted for the account, so one address cannot use up the account's own limit.
+        """
         body = read_json(LoginBody)
         throttle, settings = self._parts.throttle, self._parts.settings
+        here = f"{client_address()} {body.email}"
         throttle.hit(settings.login_limit_per_address, "login-address", client_address())
+        throttle.hit(settings.login_limit_per_account_and_address, "login-account-address", here)
         throttle.hit(settings.login_limit_per_account, "login-account", body.email)
         signed_in = self._parts.accounts.sign_in(body.email, body.password)
-        throttle.forgive(settings.login_limit_per_account, "login-account", body.email)
+        throttle.forgive(settings.login_limit_per_account_and_address, "login-account-address", here)
         return answer(_pair(signed_in))
 
     def refresh(self) -> HTTPResponse:

@@ -68,7 +68,9 @@ class PublicResource:
     def withdraw(self, video_id: str) -> HTTPResponse:
         """Take a vote back."""
         member = self._member()
-        voting.withdraw(member.id, _public_id(video_id))
+        target = _public_id(video_id)
+        self._parts.throttle.hit(self._parts.settings.withdrawal_limit_per_account, "withdrawal", str(member.id))
+        voting.withdraw(member.id, target)
         return answer(Message(message="Voto retirado exitosamente."))
 
     def vote_status(self, video_id: str) -> HTTPResponse:

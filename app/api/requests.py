@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from ipaddress import ip_address, ip_network
 from typing import TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -10,7 +11,7 @@ from bottle import request
 from pydantic import BaseModel, ValidationError
 
 from app.api.errors import JsonTooLarge, MalformedId, QueryInvalid, ShapeInvalid, VerificationRefused
-from app.config import Settings
+from app.config import ApiSettings, Settings
 from app.showcase.accounts import Accounts, Member
 from app.showcase.errors import NotFound, NotSignedIn
 
@@ -75,7 +76,7 @@ def read_member(accounts: Accounts, settings: Settings) -> Member:
     return accounts.authenticate(match.group(1), at=_request_start(settings))
 
 
-def read_verification(settings: Settings) -> bool:
+def read_verification(settings: ApiSettings) -> bool:
     """Whether the request says, and proves, that it comes from a check of the site.
 
     Raises:
@@ -131,5 +132,13 @@ def read_idempotency_key() -> str | None:
 
 
 def client_address() -> str:
-    """The peer's address; waitress has put the trusted proxy's word in its place."""
-    return str(request.environ.get("REMOTE_ADDR", "unknown"))
+    """The address that limits count: the peer's, in whose place waitress has put what the trusted proxy said.
+
+    Of an IPv6 address its /64: that is what one subscriber has, with as many addresses in it as they like.
+    """
+    peer = str(request.environ.get("REMOTE_ADDR", "unknown"))
+    try:
+        address = ip_address(peer)
+    except ValueError:  # a Unix socket's peer
+        return peer
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else peer  # noqa: PLR2004

@@ -8,7 +8,7 @@ from bottle import HTTPResponse
 
 from app.api.readiness import Readiness
 from app.api.throttle import Throttle
-from app.config import Settings
+from app.config import ApiSettings
 from app.showcase.accounts import Accounts
 from app.showcase.uploads import Uploads
 from app.storage.s3 import S3Store
@@ -18,7 +18,7 @@ from app.storage.s3 import S3Store
 class Parts:
     """What handlers work with."""
 
-    settings: Settings
+    settings: ApiSettings
     accounts: Accounts
     uploads: Uploads
     store: S3Store

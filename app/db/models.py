@@ -70,6 +70,8 @@ class User(Table):
     is_active = BooleanField(default=True)
     is_verification = BooleanField(default=False)
     """Made by a check of the site rather than a person: see `app.showcase.verification`."""
+    signup_address = CharField(64, null=True)
+    """A keyed digest of the address that signed up, kept for a week: see `app.showcase.bursts`."""
     created_at = DoubleField()
     last_claimed_at = DoubleField(default=0)
     """When a worker last took up one of this player's clips: the fair order of the queue."""
@@ -105,6 +107,8 @@ class RefreshToken(Table):
     session = ForeignKeyField(Session, backref="refresh_tokens", on_delete="CASCADE")
     expires_at = DoubleField()
     used_at = DoubleField(null=True)
+    seal = CharField(64, null=True)
+    """The digest under a key of JWT_SECRET, with which the token ends. Null in what earlier releases stored."""
 
     class Meta:
         table_name = "refresh_tokens"
@@ -133,6 +137,8 @@ class Video(Table):
     published_at = DoubleField(null=True)
     """Set once the public may see and vote; null while in review."""
     deleted_at = DoubleField(null=True)
+    hidden_at = DoubleField(null=True)
+    """Set while an operator keeps the clip from the public."""
 
     class Meta:
         table_name = "videos"
@@ -143,8 +149,12 @@ class Vote(Table):
     """One account's vote for one video; the key is what stops a second one."""
 
     user = ForeignKeyField(User, backref="votes")
+    user_id: UUID
     video = ForeignKeyField(Video, backref="ballots", index=True)
+    video_id: UUID
     created_at = DoubleField()
+    voided_at = DoubleField(null=True)
+    """Set while an operator lets the vote not count."""
 
     class Meta:
         table_name = "votes"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field, IPvAnyNetwork, ValidationError
 
-from app.config import ConfigurationError, Settings, check_environment
+from app.config import ApiSettings, ConfigurationError, Settings, check_environment
 from app.host.aws import METADATA_SECONDS, Aws
 from app.host.errors import HostError
 from app.host.kinds import Kind
@@ -17,15 +17,19 @@ from app.host.kinds import Kind
 DRAIN_FILE = Path("/run/rising-stars/draining")
 REDIS_USER = "stars"
 REDIS_PORT = 6379
-SECRETS = ("database", "jwt", "doorbell", "redis")
-SECRETS_OF_THE_WEB = (*SECRETS, "verification")
-"""Only the API takes sign-ups, so only its machines may read that one."""
+SECRETS = ("database", "doorbell", "redis")
+SECRETS_OF_THE_WEB = (*SECRETS, "jwt", "verification")
+"""Only the API judges tokens and takes sign-ups, so only its machines may read those two."""
+
+STAGES_OF_JWT = ("NEXT", "LAST")
+"""Labels that the role aws_secrets gives to versions of the secret for a rotation; the first that is there counts."""
 
 GIVEN = {
     "database_url",
     "queue_url",
     "s3_bucket",
     "jwt_secret",
+    "jwt_secret_accepted",
     "doorbell_secret",
     "verification_secret",
     "metric_namespace",
@@ -81,6 +85,8 @@ def read_environment(aws: Aws, machine: Machine) -> dict[str, str]:
     host = _read_host_settings(aws, f"{machine.parameters.rstrip('/')}/hosts")
     names = SECRETS_OF_THE_WEB if machine.kind is Kind.WEB else SECRETS
     secrets = {name: _read_secret(aws, f"{host.secret_prefix}/{name}") for name in names}
+    if machine.kind is Kind.WEB:
+        secrets |= _read_second_jwt(aws, f"{host.secret_prefix}/jwt")
     return compose(host, secrets, machine)
 
 
@@ -108,6 +114,26 @@ def _read_secret(aws: Aws, name: str) -> str:
     return aws.ask(f"secret {name}", attempt)
 
 
+def _read_second_jwt(aws: Aws, name: str) -> dict[str, str]:
+    """The secret that is accepted beside the one that signs, as `jwt_accepted`; nothing between rotations."""
+    for stage in STAGES_OF_JWT:
+        found = _read_stage(aws, name, stage)
+        if found is not None:
+            return {"jwt_accepted": found}
+    return {}
+
+
+def _read_stage(aws: Aws, name: str, stage: str) -> str | None:
+    def attempt(aws: Aws) -> str | None:
+        manager = aws.client("secretsmanager")
+        try:
+            return str(manager.get_secret_value(SecretId=name, VersionStage=stage)["SecretString"])
+        except manager.exceptions.ResourceNotFoundException:
+            return None
+
+    return aws.ask(f"secret {name} ({stage})", attempt)
+
+
 def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) -> dict[str, str]:
     """The variables, checked as the services will check them.
 
@@ -118,7 +144,6 @@ def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) ->
         "DATABASE_URL": _database_url(host, secrets["database"], machine.ca_bundle),
         "QUEUE_URL": f"redis://{REDIS_USER}:{_quoted(secrets['redis'])}@{host.queue_host}:{REDIS_PORT}/0",
         "S3_BUCKET": host.media_bucket,
-        "JWT_SECRET": secrets["jwt"],
         "DOORBELL_SECRET": secrets["doorbell"],
         "METRIC_NAMESPACE": host.metric_namespace,
         "AWS_REGION": host.region,
@@ -136,15 +161,20 @@ def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) ->
         variables["DRAIN_FILE"] = str(DRAIN_FILE)
         variables["BALANCER_RANGES"] = " ".join(map(str, host.balancer_ranges))
         variables["BALANCER_SECONDS"] = f"{host.balancer_seconds:g}"
-        variables["VERIFICATION_SECRET"] = secrets["verification"]
+        variables |= _variables_of_the_api(secrets)
     variables |= {name.upper(): _as_text(name, value) for name, value in host.settings.items()}
     if machine.work_dir:
         variables["WORK_DIR"] = str(machine.work_dir)
     try:
-        check_environment(variables)
+        check_environment(variables, ApiSettings if machine.kind is Kind.WEB else Settings)
     except ConfigurationError as error:
         raise HostError(f"The settings of this site are wrong. {' '.join(str(error).splitlines())}") from None
     return variables
+
+
+def _variables_of_the_api(secrets: Mapping[str, str]) -> dict[str, str]:
+    accepted = {"JWT_SECRET_ACCEPTED": secrets["jwt_accepted"]} if "jwt_accepted" in secrets else {}
+    return {"JWT_SECRET": secrets["jwt"], **accepted, "VERIFICATION_SECRET": secrets["verification"]}
 
 
 def _database_url(host: HostSettings, password: str, ca_bundle: Path) -> str:
@@ -159,7 +189,7 @@ def _quoted(text: str) -> str:
 
 def _as_text(name: str, value: object) -> str:
     """A value of the inventory as a variable's text."""
-    known = set(Settings.model_fields)
+    known = set(ApiSettings.model_fields)
     if name.lower() in GIVEN:
         raise HostError(f"{name} is not the inventory's to set: it follows from the site's own parts.")
     if name.lower() not in known:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from peewee import IntegrityError
 
-from app.db.database import db_now, read_now, transaction
+from app.db.database import db_now, on_postgresql, read_now, transaction
 from app.db.models import RefreshToken, Session, User
 from app.showcase.errors import (
     EmailTaken,
@@ -37,6 +37,8 @@ class NewAccount:
     city: str | None
     country: str | None
     is_verification: bool = False
+    address: str | None = None
+    """Where the request came from; only a keyed digest of it is stored, and for a week."""
 
     @property
     def fingerprint(self) -> str:
@@ -112,6 +114,7 @@ class Accounts:
                     city_key=city_key(account.city) if account.city else None,
                     country=account.country,
                     is_verification=account.is_verification,
+                    signup_address=self._tokens.hide_address(account.address) if account.address else None,
                     created_at=db_now(),
                 ).execute()
         except IntegrityError as error:
@@ -140,12 +143,14 @@ class Accounts:
             NotSignedIn: unknown, expired or reused token, or a session that has ended.
         """
         with transaction():
-            session = self._rotate(token)
-        if session is None:
+            continued = self._rotate(token)
+        if continued is None:
             raise NotSignedIn
-        return self._signed_in(session.user_id, session.id, self._tokens.next_refresh(token))
+        session, successor = continued
+        return self._signed_in(session.user_id, session.id, successor)
 
-    def _rotate(self, token: str) -> Session | None:
+    def _rotate(self, token: str) -> tuple[Session, str] | None:
+        """The session, and the successor of its token."""
         row = (
             RefreshToken.select(RefreshToken, Session)
             .join(Session)
@@ -154,16 +159,30 @@ class Accounts:
             .first()
         )
         now = read_now()
-        if row is None or row.expires_at <= now:
+        if row is None or row.expires_at <= now or not self._holds(row):
             return None
         session: Session = row.session
         unused = (RefreshToken.digest == row.digest) & RefreshToken.used_at.is_null()
         if RefreshToken.update(used_at=now).where(unused).execute():
-            self._add_refresh_token(session.id, self._tokens.next_refresh(token), now)
-        elif row.used_at is not None and now - row.used_at > self._reuse_grace_seconds:
+            successor = self._tokens.next_refresh(token)
+            self._add_refresh_token(session.id, successor, now)
+            return session, successor
+        if row.used_at is not None and now - row.used_at > self._reuse_grace_seconds:
             self._end(session.id)
             return None
-        return session
+        return session, self._given_before(session.id, token)
+
+    def _holds(self, row: RefreshToken) -> bool:
+        """Whether a stored token is of a secret in force. One without a seal was stored by an earlier release."""
+        return row.seal is None or self._tokens.is_seal_of(row.digest, row.seal)
+
+    def _given_before(self, session_id: UUID, token: str) -> str:
+        """The successor that was made of a used token; during a rotation, perhaps under the other secret."""
+        for successor in self._tokens.possible_successors(token):
+            known = (RefreshToken.digest == digest(successor)) & (RefreshToken.session == session_id)
+            if RefreshToken.select().where(known).exists():
+                return successor
+        raise NotSignedIn
 
     def sign_out(self, member: Member) -> None:
         """End the session; its access tokens and refresh tokens end with it, at once."""
@@ -194,6 +213,8 @@ class Accounts:
     def _open_session(self, user_id: UUID) -> SignedIn:
         session_id, token = uuid4(), self._tokens.first_refresh()
         with transaction():
+            if not _is_active(user_id):
+                raise InvalidCredentials
             now = read_now()
             Session.insert(
                 id=session_id, user=user_id, created_at=now, expires_at=now + self._refresh_seconds
@@ -203,7 +224,10 @@ class Accounts:
 
     def _add_refresh_token(self, session_id: UUID, token: str, now: float) -> None:
         expires_at = now + self._refresh_seconds
-        RefreshToken.insert(digest=digest(token), session=session_id, expires_at=expires_at).execute()
+        stored = digest(token)
+        RefreshToken.insert(
+            digest=stored, session=session_id, expires_at=expires_at, seal=self._tokens.seal(stored)
+        ).execute()
         Session.update(expires_at=expires_at).where(Session.id == session_id).execute()
 
     @staticmethod
@@ -213,3 +237,11 @@ class Accounts:
     def _signed_in(self, user_id: UUID, session_id: UUID, refresh_token: str) -> SignedIn:
         access_token = self._tokens.issue_access(user_id, session_id)
         return SignedIn(access_token, refresh_token, self._tokens.access_seconds)
+
+
+def _is_active(user_id: UUID) -> bool:
+    """Whether an account may sign in; until the transaction's end, no operator can suspend it."""
+    active = User.select(User.id).where(User.id == user_id, User.is_active)
+    if on_postgresql():
+        active = active.for_update("FOR SHARE")  # type: ignore[arg-type] # the stubs know one kind of lock
+    return active.first() is not None

@@ -11,7 +11,10 @@ from app.config import Settings
 from app.db.database import read_now
 from app.db.models import Job, JobState, Video, VideoStatus, Vote
 from app.media.sandbox import sandbox_gaps
+from app.showcase.bursts import find_bursts
 from app.showcase.presence import list_workers
+from app.showcase.visibility import is_counted
+from app.showcase.voiding import Ballots, count_votes
 from app.storage.errors import ObjectNotFound
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store
@@ -46,6 +49,7 @@ class Doctor:
             ("no due job waits unseen", self.check_due_jobs),
             ("no clip is stuck between upload and result", self.check_stuck_videos),
             ("votes counted are votes given", self.check_counters),
+            ("no crowd of new accounts votes together", self.check_bursts),
             ("every original, result and poster is in the store", self.check_objects),
             ("nothing old and unreferenced lies in the store", self.check_leftovers),
             ("FFmpeg and MediaInfo are confined on this machine", self.check_sandbox),
@@ -96,16 +100,28 @@ class Doctor:
             yield Finding(f"Video {video.id} waits for a render that has ended.", f"rising-stars jobs retry {video.id}")
 
     def check_counters(self) -> Iterator[Finding]:
-        """The counter of a video is the number of its rows."""
+        """The counter of a video is the number of its votes that count."""
         counted = (
             Video.select(Video.id, Video.votes, fn.COUNT(Vote.user))
-            .join(Vote, JOIN.LEFT_OUTER)
+            .join(Vote, JOIN.LEFT_OUTER, on=(Vote.video == Video.id) & is_counted())
             .group_by(Video.id, Video.votes)
             .having(Video.votes != fn.COUNT(Vote.user))
         )
         for video_id, shown, given in cast("Iterable[tuple[UUID, int, int]]", counted.tuples()):
-            what = f"Video {video_id} shows {shown} votes, {given} were given."
+            what = f"Video {video_id} shows {shown} votes, {given} were given and count."
             yield Finding(what, f"rising-stars videos recount {video_id}")
+
+    def check_bursts(self) -> Iterator[Finding]:
+        """Accounts that share an address or an invented mail domain do not sign up and vote within minutes."""
+        for burst in find_bursts():
+            votes = count_votes(Ballots(voters=burst.accounts))
+            if votes:
+                yield Finding(
+                    f"{len(burst.newcomers)} accounts of {burst.name} signed up within an hour of each other and voted "
+                    f"within minutes; {votes} of their votes count.",
+                    f"rising-stars votes bursts lists them; then votes void --burst {burst.name}, "
+                    "or votes accept if they are people in one hall",
+                )
 
     def check_objects(self) -> Iterator[Finding]:
         """What the database refers to is in the store, results with the size and checksum of their job."""

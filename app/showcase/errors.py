@@ -183,6 +183,14 @@ class UnknownCursor(RuleBroken):
     message = "Invalid cursor; follow the Link header of the previous page."
 
 
+class AccountNotFound(NotFound):
+    """No account with this id or e-mail."""
+
+
+class BurstNotFound(NotFound):
+    """No crowd of new accounts that is called so."""
+
+
 class JobNotFound(NotFound):
     """No job with this id, nor of a video with it."""
 

@@ -28,6 +28,7 @@ FAILURES = {
     ),
     "cancelled": "La organización canceló el procesamiento del video.",
     "rejected": "La organización revisó el video y decidió no publicarlo.",
+    "hidden": "La organización retiró el video. No es visible para el público.",
     "internal_error": "Ocurrió un error al procesar el video. La organización puede reintentarlo.",
 }
 

@@ -8,6 +8,7 @@ from peewee import fn
 
 from app.db.models import User, Video
 from app.showcase.verification import in_lists_of
+from app.showcase.visibility import is_public
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
     query = (
         User.select(User.first_name, User.last_name, User.city, total)
         .join(Video)
-        .where(in_lists_of(city), Video.published_at.is_null(False), Video.deleted_at.is_null())
+        .where(in_lists_of(city), is_public())
         .group_by(User.id, User.first_name, User.last_name, User.city)
         .order_by(total.desc(), first_upload, User.id)
     )

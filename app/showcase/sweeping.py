@@ -15,6 +15,7 @@ from peewee import Field
 from app.config import Settings
 from app.db.database import read_now
 from app.db.models import IdempotencyKey, RefreshToken, Session, Video
+from app.showcase.bursts import forget_addresses
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store, StoredObject
 
@@ -82,10 +83,10 @@ def _remove(entry: Path) -> None:
 
 
 def sweep_rows() -> int:
-    """Delete expired sessions with their tokens, and answers that nobody will ask for again.
+    """Delete expired sessions with their tokens, answers to requests that no client repeats, and old addresses.
 
     Returns:
-        How many rows were deleted.
+        How many rows were deleted or changed.
     """
     now = read_now()
     expired = Session.select(Session.id).where(Session.expires_at < now)
@@ -95,4 +96,5 @@ def sweep_rows() -> int:
         + IdempotencyKey.delete()
         .where(IdempotencyKey.scope != "import", IdempotencyKey.created_at < now - IDEMPOTENCY_SECONDS)
         .execute()
+        + forget_addresses()
     )

@@ -87,6 +87,6 @@ def _delete_rows(user_id: UUID) -> None:
 
 def _take_votes_back(user_id: UUID) -> None:
     """Delete the votes it gave, and count them no longer."""
-    given = list(Vote.delete().where(Vote.user == user_id).returning(Vote.video).execute())
-    for video_id in sorted(vote.video_id for vote in given):
+    given = list(Vote.delete().where(Vote.user == user_id).returning(Vote.video, Vote.voided_at).execute())
+    for video_id in sorted(vote.video_id for vote in given if vote.voided_at is None):
         Video.update(votes=Video.votes - 1).where(Video.id == video_id).execute()

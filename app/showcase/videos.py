@@ -24,6 +24,7 @@ from app.showcase.errors import (
     VideoNotProcessed,
 )
 from app.showcase.verification import in_lists_of
+from app.showcase.visibility import is_public
 
 MAX_CURSOR_VALUE = 2**32
 """Above every vote count and every epoch second before 2106; also keeps NaN and infinity out."""
@@ -48,7 +49,7 @@ class Page:
 def list_own(owner_id: UUID) -> list[Video]:
     """A player's clips, oldest first."""
     own = Video.select().where(Video.user == owner_id, Video.deleted_at.is_null())
-    return list(own.order_by(Video.uploaded_at, Video.id))
+    return [_as_its_owner_sees(video) for video in own.order_by(Video.uploaded_at, Video.id)]
 
 
 def get_own(owner_id: UUID, video_id: UUID) -> Video:
@@ -63,6 +64,14 @@ def get_own(owner_id: UUID, video_id: UUID) -> Video:
         raise VideoNotFound
     if video.user_id != owner_id:
         raise NotAllowed
+    return _as_its_owner_sees(video)
+
+
+def _as_its_owner_sees(video: Video) -> Video:
+    """A clip that an operator hid keeps its status and has no files: each URL could be passed on."""
+    if video.hidden_at is not None:
+        video.original_key = video.processed_key = video.poster_key = None
+        video.failure_code = "hidden"
     return video
 
 
@@ -77,7 +86,10 @@ def result_key_of(video: Video) -> str:
 
     Raises:
         VideoNotProcessed: there is none yet.
+        VideoNotFound: an operator hid the clip.
     """
+    if video.hidden_at is not None:
+        raise VideoNotFound
     if video.processed_key is None:
         raise VideoNotProcessed
     return str(video.processed_key)
@@ -87,7 +99,7 @@ def original_key_of(video: Video) -> str:
     """Where the player's own file lies.
 
     Raises:
-        VideoNotFound: only the result of an imported clip is known.
+        VideoNotFound: only the result of an imported clip is known, or an operator hid the clip.
     """
     if video.original_key is None:
         raise VideoNotFound
@@ -140,7 +152,7 @@ def get_public(video_id: UUID) -> Video:
     """One clip as the public sees it.
 
     Raises:
-        PublicVideoNotFound: unknown, deleted, or not published.
+        PublicVideoNotFound: unknown, deleted, hidden, or not published.
     """
     video: Video | None = _published().where(Video.id == video_id).first()
     if video is None:
@@ -149,7 +161,7 @@ def get_public(video_id: UUID) -> Video:
 
 
 def _published() -> "ModelSelect[Video]":
-    return Video.select(Video, User).join(User).where(Video.published_at.is_null(False), Video.deleted_at.is_null())
+    return Video.select(Video, User).join(User).where(is_public())
 
 
 def _write_cursor(order: Order, value: float | None, video_id: UUID) -> str:
@@ -185,7 +197,12 @@ def list_awaiting_review() -> list[Reviewable]:
     waiting = (
         Video.select(Video, User)
         .join(User)
-        .where(Video.status == VideoStatus.PROCESSED, Video.published_at.is_null(), Video.deleted_at.is_null())
+        .where(
+            Video.status == VideoStatus.PROCESSED,
+            Video.published_at.is_null(),
+            Video.deleted_at.is_null(),
+            Video.hidden_at.is_null(),
+        )
     )
     return [
         Reviewable(video.id, video.user.username, video.title, video.processed_at or 0.0, result_key_of(video))
@@ -209,6 +226,37 @@ def reject(video_id: UUID, *, actor: str) -> None:
         RuleBroken: it does not wait for review.
     """
     _decide(video_id, actor, "reject", status=VideoStatus.REJECTED, failure_code="rejected")
+
+
+def hide(video_id: UUID, *, actor: str, reason: str) -> None:
+    """Take a clip from the public at once, published or not yet. Its votes stay, and count again once it is shown.
+
+    Raises:
+        VideoNotFound: no such video, or its owner deleted it.
+        RuleBroken: it is hidden.
+    """
+    _set_hidden(video_id, db_now(), "videos.hide", actor, reason)
+
+
+def show(video_id: UUID, *, actor: str, reason: str) -> None:
+    """Give a hidden clip back to the public, as it was.
+
+    Raises:
+        VideoNotFound: no such video, or its owner deleted it.
+        RuleBroken: it is not hidden.
+    """
+    _set_hidden(video_id, None, "videos.show", actor, reason)
+
+
+def _set_hidden(video_id: UUID, hidden_at: object, action: str, actor: str, reason: str) -> None:
+    with transaction():
+        living = (Video.id == video_id) & Video.deleted_at.is_null()
+        other = Video.hidden_at.is_null(hidden_at is not None)
+        if not Video.update(hidden_at=hidden_at).where(living, other).execute():
+            if not Video.select().where(living).exists():
+                raise VideoNotFound
+            raise RuleBroken(f"Video {video_id} is {'hidden already' if hidden_at is not None else 'not hidden'}.")
+        record(actor, action, str(video_id), reason)
 
 
 def _decide(video_id: UUID, actor: str, action: str, **decision: object) -> None:

@@ -4,11 +4,12 @@ from uuid import UUID
 
 from peewee import IntegrityError, fn
 
-from app.db.database import db_now, transaction
+from app.db.database import db_now, on_postgresql, transaction
 from app.db.models import Video, Vote
 from app.showcase.audit import record
 from app.showcase.errors import AlreadyVoted, OwnVideo, PublicVideoNotFound, VoteNotFound
 from app.showcase.verification import is_of_verification
+from app.showcase.visibility import is_counted, is_public
 
 
 def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
@@ -38,24 +39,23 @@ def withdraw(voter_id: UUID, video_id: UUID) -> None:
 
     Raises:
         PublicVideoNotFound: no such video.
-        VoteNotFound: there was none.
+        VoteNotFound: there was none that counts. A void one stays, so that it cannot be given again.
     """
     _votable(video_id)
     with transaction():
-        if not Vote.delete().where(Vote.user == voter_id, Vote.video == video_id).execute():
+        if not Vote.delete().where(Vote.user == voter_id, Vote.video == video_id, is_counted()).execute():
             raise VoteNotFound
         if not _count(video_id, -1):
             raise PublicVideoNotFound
 
 
 def has_voted(voter_id: UUID, video_id: UUID) -> bool:
-    """Whether this account's vote for this video counts. False for what is unknown or deleted."""
-    counted = Vote.select().join(Video).where(Vote.user == voter_id, Vote.video == video_id, Video.deleted_at.is_null())
-    return bool(counted.exists())
+    """Whether this account has voted for this video, be it void. False for what the public does not see."""
+    return bool(Vote.select().join(Video).where(Vote.user == voter_id, Vote.video == video_id, is_public()).exists())
 
 
 def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
-    """Set a video's counter to its rows, and note who had it done.
+    """Set a video's counter to the votes that count, and note who had it done.
 
     Returns:
         The votes shown before and after.
@@ -63,26 +63,38 @@ def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
     Raises:
         PublicVideoNotFound: no such video.
     """
-    given = Vote.select(fn.COUNT(Vote.user)).where(Vote.video == video_id)
     with transaction():
-        video: Video | None = Video.get_or_none(Video.id == video_id)
-        if video is None:
-            raise PublicVideoNotFound
-        Video.update(votes=given).where(Video.id == video_id).execute()
-        after = Video.get_by_id(video_id).votes
-        record(actor, "videos.recount", str(video_id), f"{video.votes} to {after}")
-    return video.votes, after
+        before, after = count_again(video_id)
+        record(actor, "videos.recount", str(video_id), f"{before} to {after}")
+    return before, after
+
+
+def count_again(video_id: UUID) -> tuple[int, int]:
+    """Set a video's counter to the votes that count, in the caller's transaction.
+
+    The row is locked before the votes are counted: a vote that commits in between would be lost to the counter.
+
+    Returns:
+        The votes shown before and after.
+
+    Raises:
+        PublicVideoNotFound: no such video.
+    """
+    query = Video.select(Video.votes).where(Video.id == video_id)
+    video: Video | None = (query.for_update() if on_postgresql() else query).first()
+    if video is None:
+        raise PublicVideoNotFound
+    given = int(Vote.select(fn.COUNT(Vote.user)).where(Vote.video == video_id, is_counted()).scalar())
+    Video.update(votes=given).where(Video.id == video_id).execute()
+    return video.votes, given
 
 
 def _votable(video_id: UUID) -> Video:
-    video: Video | None = Video.get_or_none(
-        Video.id == video_id, Video.published_at.is_null(False), Video.deleted_at.is_null()
-    )
+    video: Video | None = Video.get_or_none(Video.id == video_id, is_public())
     if video is None:
         raise PublicVideoNotFound
     return video
 
 
 def _count(video_id: UUID, change: int) -> bool:
-    votable = Video.published_at.is_null(False) & Video.deleted_at.is_null()
-    return bool(Video.update(votes=Video.votes + change).where(Video.id == video_id, votable).execute())
+    return bool(Video.update(votes=Video.votes + change).where(Video.id == video_id, is_public()).execute())

@@ -36,7 +36,26 @@ options:
     elements: str
     required: true
   rotate:
-    description: Those of O(names) that get a new value now. The one before stays under the label AWSPREVIOUS.
+    description:
+      - Those of O(names) that get a new value at once. The one before stays under the label AWSPREVIOUS; the labels
+        C(NEXT) and C(LAST) are taken away, so no reader accepts it.
+    type: list
+    elements: str
+    default: []
+  prepare:
+    description: Those of O(names) that get their next value, under the label C(NEXT). One that has it keeps it.
+    type: list
+    elements: str
+    default: []
+  promote:
+    description:
+      - Those of O(names) whose next value becomes the current one. The current one stays under the label C(LAST). One
+        without a next value stays as it is.
+    type: list
+    elements: str
+    default: []
+  retire:
+    description: Those of O(names) whose last value loses its label C(LAST), so no reader accepts it.
     type: list
     elements: str
     default: []
@@ -76,6 +95,10 @@ actions: {description: "What was done, in words, as 'made NAME'.", returned: alw
 ALPHABET = string.ascii_letters + string.digits
 """What a database, a URL and a shell take as they are."""
 
+CURRENT, NEXT, LAST = "AWSCURRENT", "NEXT", "LAST"
+"""Labels of a secret's versions: AWS' own, and ours for the two steps of a rotation."""
+
+RELABEL = "update_secret_version_stage"
 Found = dict[str, Any]
 
 
@@ -101,9 +124,37 @@ class Secrets:
         if "DeletedDate" in found:
             self._do("restored", name, "restore_secret")
         self._mend(name, found)
+        self._change_value(name, found)
+        return str(found["ARN"])
+
+    def _change_value(self, name: str, found: Found) -> None:
+        """Take the steps of a rotation that this run asks for."""
+        labelled = {label: id_ for id_, labels in found.get("VersionIdsToStages", {}).items() for label in labels}
+        if name in self._wanted["prepare"] and NEXT not in labelled:
+            self._do("prepared", name, "put_secret_value", VersionStages=[NEXT], **self._value())
+        if name in self._wanted["promote"] and NEXT in labelled:
+            self._promote(name, labelled)
         if name in self._wanted["rotate"]:
             self._do("rotated", name, "put_secret_value", **self._value())
-        return str(found["ARN"])
+            self._take_labels(name, labelled, NEXT, LAST)
+        if name in self._wanted["retire"] and LAST in labelled:
+            self._do("retired the last value of", name, RELABEL, VersionStage=LAST, RemoveFromVersionId=labelled[LAST])
+
+    def _promote(self, name: str, labelled: dict[str, str]) -> None:
+        """Make the next value the current one. Broken off anywhere, the same step goes on when it is run again."""
+        current, following = labelled[CURRENT], labelled[NEXT]
+        if current != following:
+            before = {"RemoveFromVersionId": labelled[LAST]} if LAST in labelled else {}
+            if labelled.get(LAST) != current:
+                self._do("kept the last value of", name, RELABEL, VersionStage=LAST, MoveToVersionId=current, **before)
+            moved = {"MoveToVersionId": following, "RemoveFromVersionId": current}
+            self._do("promoted", name, RELABEL, VersionStage=CURRENT, **moved)
+        self._take_labels(name, labelled, NEXT)
+
+    def _take_labels(self, name: str, labelled: dict[str, str], *labels: str) -> None:
+        for label in labels:
+            if label in labelled:
+                self._do(f"took {label} from", name, RELABEL, VersionStage=label, RemoveFromVersionId=labelled[label])
 
     def ensure_absent(self, name: str) -> None:
         """Delete one secret, for good or so that it may be restored."""
@@ -156,6 +207,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "names": {"type": "list", "elements": "str", "required": True},
             "rotate": {"type": "list", "elements": "str", "default": []},
+            "prepare": {"type": "list", "elements": "str", "default": []},
+            "promote": {"type": "list", "elements": "str", "default": []},
+            "retire": {"type": "list", "elements": "str", "default": []},
             "length": {"type": "int", "default": 48},
             "kms_key_id": {"type": "str", "default": ""},
             "tags": {"type": "dict", "default": {}},

@@ -19,7 +19,8 @@ def strict_site(home: Home) -> Iterator[Site]:
 
     A day, because around the end of a window the sliding count is a little too low, and a minute ends often.
     """
-    limits = {f"{act}_LIMIT_PER_ACCOUNT": f"{PER_ACCOUNT} per 1 day" for act in ("LOGIN", "VOTE", "UPLOAD")}
+    names = ("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "VOTE_LIMIT_PER_ACCOUNT", "UPLOAD_LIMIT_PER_ACCOUNT")
+    limits = dict.fromkeys(names, f"{PER_ACCOUNT} per 1 day")
     with running_site(home.with_settings(**limits)) as site:
         yield site
 

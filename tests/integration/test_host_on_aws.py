@@ -100,11 +100,30 @@ def test_a_machine_configures_itself(stored: StoredSite, folder: Path) -> None:
 
 
 def test_a_worker_asks_for_no_secret_that_it_does_not_need(stored: StoredSite, folder: Path) -> None:
-    name = f"{stored.path[1:]}/verification"
-    stored.aws.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    for name in ("jwt", "verification"):
+        secret = f"{stored.path[1:]}/{name}"
+        stored.aws.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     before = len(stored.aws.calls())
     assert configure(stored, folder, kind="extra_worker").returncode == 0
-    assert stored.aws.calls()[before:] == ["GetParameter", *["GetSecretValue"] * 4]
+    assert stored.aws.calls()[before:] == ["GetParameter", *["GetSecretValue"] * 3]
+
+
+def test_during_a_rotation_a_web_machine_gets_the_secret_that_is_accepted_beside_the_one_that_signs(
+    stored: StoredSite, folder: Path
+) -> None:
+    manager, secret = stored.aws.client("secretsmanager"), f"{stored.path[1:]}/jwt"
+
+    def read() -> tuple[str, str | None]:
+        assert configure(stored, folder).returncode == 0
+        made = parse((folder / "run/site.env").read_text())
+        return made["JWT_SECRET"], made.get("JWT_SECRET_ACCEPTED")
+
+    current, last, following = stored.secrets["jwt"], "l" * 40, "n" * 40
+    assert read() == (current, None)
+    manager.put_secret_value(SecretId=secret, SecretString=last, VersionStages=["LAST"])
+    assert read() == (current, last)
+    manager.put_secret_value(SecretId=secret, SecretString=following, VersionStages=["NEXT"])
+    assert read() == (current, following)
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)

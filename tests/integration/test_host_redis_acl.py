@@ -114,7 +114,7 @@ def test_what_the_platform_never_asks_is_refused(guarded: Guarded, command: tupl
 
 def test_a_whole_site_lives_under_it(guarded: Guarded, new_home: Callable[[Backend], Home], small_clip: Path) -> None:
     """Every way to the queue: ringing, hearing, counting, refusing, forgiving, and a window that slides on."""
-    limits = {"LOGIN_LIMIT_PER_ACCOUNT": "3 per 2 second"}
+    limits = {"LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": "3 per 2 second"}
     home = new_home("production").with_settings(QUEUE_URL=guarded.url, **limits)
     with sites.running_site(home, with_worker=True) as site:
         player = site.sign_up()

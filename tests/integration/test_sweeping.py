@@ -9,7 +9,8 @@ import pytest
 
 from app.config import Settings
 from app.db.database import db_now, read_now
-from app.db.models import IdempotencyKey, RefreshToken, Session, Video
+from app.db.models import IdempotencyKey, RefreshToken, Session, User, Video
+from app.showcase.bursts import KEPT_SECONDS
 from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
 from app.storage.s3 import S3Store
 from tests.ledger import add_clip, add_player
@@ -86,3 +87,12 @@ def test_expired_sessions_and_old_answers_are_swept(settings: Settings) -> None:
     assert [row.digest for row in RefreshToken.select()] == ["living"]
     assert {(row.scope, row.key) for row in IdempotencyKey.select()} == {("signup", "young"), ("import", "old")}
     assert Video.select().count() == 0
+
+
+def test_what_is_kept_of_a_sign_ups_address_goes_after_a_week(settings: Settings) -> None:
+    assert settings.s3_bucket
+    fresh, old = add_player(), add_player()
+    User.update(signup_address="a" * 64).execute()
+    User.update(created_at=read_now() - KEPT_SECONDS - 1).where(User.id == old).execute()
+    assert sweep_rows() == 1
+    assert (User.get_by_id(fresh).signup_address, User.get_by_id(old).signup_address) == ("a" * 64, None)

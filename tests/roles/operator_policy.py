@@ -93,6 +93,7 @@ UNSEEN = {
         "secretsmanager:RestoreSecret",
         "secretsmanager:UntagResource",
         "secretsmanager:UpdateSecret",
+        "secretsmanager:UpdateSecretVersionStage",
         "sns:GetSubscriptionAttributes",
         "sns:Subscribe",
         "sns:Unsubscribe",

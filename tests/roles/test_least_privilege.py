@@ -22,7 +22,7 @@ MEDIA = "rising-stars-molecule-media-123456789012-us-east-1"
 FOREIGN = "somebody-elses-bucket"
 SECRETS = {
     "web": ("database", "jwt", "doorbell", "redis", "verification"),
-    "worker": ("database", "jwt", "doorbell", "redis"),
+    "worker": ("database", "doorbell", "redis"),
 }
 REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 KINDS = ("web", "worker", "builder")
@@ -190,9 +190,10 @@ def test_a_machine_reads_the_parameters_of_its_site_and_no_others(machines: dict
     assert_refused(ssm.put_parameter, Name=f"/{PREFIX}/{kind}", Value="mine", Type="String", Overwrite=True)
 
 
-def test_a_worker_does_not_read_what_makes_verification_accounts(machines: dict[str, Machine]) -> None:
+@pytest.mark.parametrize("short", ["jwt", "verification"])
+def test_a_worker_does_not_read_the_secrets_of_the_api(machines: dict[str, Machine], short: str) -> None:
     manager = machines["worker"].client("secretsmanager")
-    assert_refused(manager.get_secret_value, SecretId=f"{PREFIX}/verification")
+    assert_refused(manager.get_secret_value, SecretId=f"{PREFIX}/{short}")
 
 
 def test_the_builder_reads_no_secret_and_no_parameter(machines: dict[str, Machine]) -> None:

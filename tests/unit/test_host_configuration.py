@@ -69,9 +69,9 @@ def test_a_web_machine_waits_for_as_long_as_its_balancer_drains() -> None:
 
 
 def test_a_worker_gets_no_secret_of_the_web_alone() -> None:
-    without = {name: value for name, value in SECRETS.items() if name != "verification"}
+    without = {name: value for name, value in SECRETS.items() if name not in {"jwt", "verification"}}
     made = compose(host(endpoint_url="http://10.0.0.1:4566"), without, WORKER)
-    assert {"VERIFICATION_SECRET", "DRAIN_FILE", "BALANCER_RANGES"}.isdisjoint(made)
+    assert {"JWT_SECRET", "VERIFICATION_SECRET", "DRAIN_FILE", "BALANCER_RANGES"}.isdisjoint(made)
     assert made["AWS_ENDPOINT_URL"] == "http://10.0.0.1:4566"
     assert made["WORK_DIR"] == "/var/lib/work"
     assert made["SITE_NAME"] == "rising-stars-production"
@@ -104,6 +104,7 @@ def test_the_inventorys_settings_become_variables() -> None:
         ({"cors_origins": "*"}, "'*' is no origin"),
         ({"heartbeat_seconds": 50}, "at least twice HEARTBEAT_SECONDS"),
         ({"jwt_secret": "j" * 40}, "jwt_secret is not the inventory's to set"),
+        ({"jwt_secret_accepted": "j" * 40}, "jwt_secret_accepted is not the inventory's to set"),
         ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL is not the inventory's to set"),
         ({"trusted_proxy": "*"}, "trusted_proxy is not the inventory's to set"),
         ({"work_dir": "/srv/work"}, "work_dir is not the inventory's to set"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.config import ConfigurationError, load_settings
+from app.config import ApiSettings, ConfigurationError, Settings, load_settings
 
 COMPLETE = {
     "DATABASE_URL": "sqlite:////tmp/site.db",
@@ -20,7 +20,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_required_settings_are_enough_and_secrets_do_not_show() -> None:
-    settings = load_settings()
+    settings = load_settings(ApiSettings)
     assert settings.s3_bucket == "clips"
     assert "j" * 32 not in repr(settings)
 
@@ -29,7 +29,7 @@ def test_the_required_settings_are_enough_and_secrets_do_not_show() -> None:
 def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(ConfigurationError, match=f"{name} is not set"):
-        load_settings()
+        load_settings(ApiSettings)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_wrong_setting_is_named_with_what_it_may_be(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=hint) as caught:
-        load_settings()
+        load_settings(ApiSettings)
     assert "short" not in str(caught.value).replace("should have", "")
 
 
@@ -58,7 +58,7 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("S3_BUCKET")
     monkeypatch.setenv("WORKERS", "many")
     with pytest.raises(ConfigurationError) as caught:
-        load_settings()
+        load_settings(ApiSettings)
     assert len(str(caught.value).splitlines()) == 2
 
 
@@ -76,11 +76,11 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_origins_are_separated_by_commas(text: str, origins: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", text)
-    assert load_settings().cors_origins == origins
+    assert load_settings(Settings).cors_origins == origins
 
 
 def test_no_origin_is_allowed_unless_it_is_named() -> None:
-    assert load_settings().cors_origins == ()
+    assert load_settings(Settings).cors_origins == ()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,12 @@ def test_no_origin_is_allowed_unless_it_is_named() -> None:
 def test_what_is_no_origin_is_named_with_how_one_is_written(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", f"https://good.example,{origin}")
     with pytest.raises(ConfigurationError) as caught:
-        load_settings()
+        load_settings(Settings)
     assert f"CORS_ORIGINS: {origin!r} is no origin" in str(caught.value)
     assert "https://show.example.org" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_process_that_judges_no_token_needs_no_secret_of_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JWT_SECRET")
+    assert load_settings(Settings).s3_bucket == "clips"

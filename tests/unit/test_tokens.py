@@ -95,3 +95,35 @@ def test_refresh_tokens_are_random_and_kept_as_digests(tokens: Tokens) -> None:
     drawn = {tokens.first_refresh() for _ in range(100)}
     assert len(drawn) == 100
     assert all(len(digest(token)) == 64 and token not in digest(token) for token in drawn)
+
+
+def test_a_token_of_either_secret_is_read_and_only_the_first_signs(clock: Clock) -> None:
+    after = Tokens("n" * 64, accepted=SECRET, access_seconds=900, clock=clock)
+    before = Tokens(SECRET, access_seconds=900, clock=clock)
+    assert after.read_access(before.issue_access(USER, SESSION)).user_id == USER
+    with pytest.raises(NotSignedIn):
+        before.read_access(after.issue_access(USER, SESSION))
+
+
+def test_an_expired_token_of_the_accepted_secret_opens_nothing(clock: Clock) -> None:
+    token = Tokens(SECRET, access_seconds=900, clock=clock).issue_access(USER, SESSION)
+    clock.now += 900
+    with pytest.raises(NotSignedIn):
+        Tokens("n" * 64, accepted=SECRET, access_seconds=900, clock=clock).read_access(token)
+
+
+def test_a_seal_holds_under_the_secrets_in_force_and_for_its_own_digest_alone(clock: Clock) -> None:
+    stored, before = digest("token"), Tokens(SECRET, access_seconds=900, clock=clock)
+    seal = before.seal(stored)
+    assert Tokens("n" * 64, accepted=SECRET, access_seconds=900, clock=clock).is_seal_of(stored, seal)
+    assert not Tokens("n" * 64, access_seconds=900, clock=clock).is_seal_of(stored, seal)
+    assert not before.is_seal_of(digest("another"), seal)
+
+
+def test_what_is_kept_of_an_address_shows_equal_ones_and_hangs_on_the_secret(tokens: Tokens, clock: Clock) -> None:
+    assert tokens.hide_address("203.0.113.7") == tokens.hide_address("203.0.113.7")
+    other = Tokens("n" * 64, access_seconds=900, clock=clock)
+    assert (
+        len({tokens.hide_address("203.0.113.7"), tokens.hide_address("203.0.113.8"), other.hide_address("203.0.113.7")})
+        == 3
+    )

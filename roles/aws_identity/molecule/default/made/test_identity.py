@@ -78,7 +78,7 @@ SITE_MACHINE = EVERY_MACHINE | {
     **dict.fromkeys(
         ("ssm:GetParameter", "ssm:GetParameters"), (f"arn:aws:ssm:{HERE}:parameter/rising-stars/molecule/*",)
     ),
-    "secretsmanager:GetSecretValue": secrets("database", "doorbell", "jwt", "redis"),
+    "secretsmanager:GetSecretValue": secrets("database", "doorbell", "redis"),
     "cloudwatch:PutMetricData": ("*",),
     **dict.fromkeys(
         ("autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"),

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.roles.playbooks import play
+from tests.roles.playbooks import play, run_playbook
 
 SCENARIO = Path(__file__).parents[1]
 CONVERGE = SCENARIO / "converge.yml"
@@ -72,6 +72,71 @@ def test_rotation_changes_the_named_secret_alone_and_keeps_the_one_before(manage
     jwt = "rising-stars/molecule/jwt"
     assert {name for name in NAMES if before[name] != after[name]} == {jwt}
     assert manager.get_secret_value(SecretId=jwt, VersionStage="AWSPREVIOUS")["SecretString"] == before[jwt]
+
+
+def held(manager: Any, label: str) -> str | None:
+    """The value of `jwt` under a label."""
+    try:
+        return str(manager.get_secret_value(SecretId=NAMES[2], VersionStage=label)["SecretString"])
+    except manager.exceptions.ResourceNotFoundException:
+        return None
+
+
+def step(name: str) -> str:
+    return play(CONVERGE, "-e", json.dumps({f"aws_secrets_{name}": ["jwt"]}))
+
+
+def test_a_rotation_in_steps_keeps_two_values_and_each_step_is_taken_once(manager: Any) -> None:
+    old = held(manager, "AWSCURRENT")
+    assert "changed=1 " in step("prepare")
+    new = held(manager, "NEXT")
+    assert (held(manager, "AWSCURRENT"), held(manager, "LAST")) == (old, None)
+    assert new not in {None, old}
+    assert "changed=0 " in step("prepare")
+    assert "changed=1 " in step("promote")
+    assert [held(manager, label) for label in ("AWSCURRENT", "NEXT", "LAST")] == [new, None, old]
+    assert "changed=0 " in step("promote")
+    assert "changed=1 " in step("retire")
+    assert [held(manager, label) for label in ("AWSCURRENT", "NEXT", "LAST")] == [new, None, None]
+    assert "changed=0 " in step("retire")
+
+
+def test_a_second_rotation_in_steps_leaves_the_first_ones_last_value(manager: Any) -> None:
+    for _ in range(2):
+        before = held(manager, "AWSCURRENT")
+        step("prepare")
+        step("promote")
+        assert held(manager, "LAST") == before
+
+
+def test_a_promotion_that_was_broken_off_goes_on(manager: Any) -> None:
+    old = held(manager, "AWSCURRENT")
+    step("prepare")
+    new = held(manager, "NEXT")
+    stages = manager.describe_secret(SecretId=NAMES[2])["VersionIdsToStages"]
+    labelled = {label: version for version, labels in stages.items() for label in labels}
+    manager.update_secret_version_stage(
+        SecretId=NAMES[2],
+        VersionStage="LAST",
+        MoveToVersionId=labelled["AWSCURRENT"],
+        **({"RemoveFromVersionId": labelled["LAST"]} if "LAST" in labelled else {}),
+    )
+    step("promote")
+    assert [held(manager, label) for label in ("AWSCURRENT", "NEXT", "LAST")] == [new, None, old]
+
+
+def test_a_rotation_at_once_leaves_no_second_value_that_is_accepted(manager: Any) -> None:
+    step("prepare")
+    leaked = {held(manager, "AWSCURRENT"), held(manager, "NEXT")}
+    step("rotate")
+    assert held(manager, "AWSCURRENT") not in leaked
+    assert [held(manager, label) for label in ("NEXT", "LAST")] == [None, None]
+
+
+def test_of_no_other_secret_two_values_are_accepted() -> None:
+    refused = run_playbook(CONVERGE, "-e", json.dumps({"aws_secrets_prepare": ["database"]}))
+    assert refused.returncode != 0
+    assert "aws_secrets_prepare, _promote and _retire take jwt alone, not database" in refused.stdout
 
 
 def test_a_plan_shows_a_rotation_and_changes_nothing(manager: Any) -> None:

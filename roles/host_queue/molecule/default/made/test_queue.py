@@ -10,18 +10,18 @@ PYTHON = "/opt/rising-stars/current/bin/python"
 WITH_SETTINGS = "set -a; . /run/rising-stars/site.env; set +a; "
 
 RING = """
-from app.config import load_settings
+from app.config import Settings, load_settings
 from tasks.doorbell import HueyDoorbell
-bell = HueyDoorbell(load_settings())
+bell = HueyDoorbell(load_settings(Settings))
 assert bell.ring()
 print(bell._huey.pending_count())
 """
 
 HEAR = """
-from app.config import load_settings
+from app.config import Settings, load_settings
 from tasks.broker import LISTEN_SECONDS, create_broker
 from tasks.doorbell import install_bell
-huey = create_broker(load_settings(), socket_seconds=LISTEN_SECONDS)
+huey = create_broker(load_settings(Settings), socket_seconds=LISTEN_SECONDS)
 heard = []
 install_bell(huey, lambda: heard.append(True))
 while (task := huey.dequeue()) is not None:
@@ -34,10 +34,10 @@ LIMIT = """
 import time
 from app.api.errors import TooManyRequests
 from app.api.throttle import Throttle
-from app.config import load_settings
+from app.config import Settings, load_settings
 from prometheus_client import CollectorRegistry, Counter
 blind = Counter("blind", "-", registry=CollectorRegistry())
-throttle = Throttle(load_settings().queue_url, blind)
+throttle = Throttle(load_settings(Settings).queue_url, blind)
 refused, who = 0, str(time.time())
 for _ in range(5):
     try:

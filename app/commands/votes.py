@@ -1,0 +1,71 @@
+"""`rising-stars votes`: what an operator does about stuffed votes."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from app.commands.people import BurstOption, choose_accounts
+from app.commands.site import Reason, acting, make_console, open_site, show_moment
+from app.showcase import bursts, voiding
+from app.showcase.voiding import Ballots
+
+votes_cli = typer.Typer(help="Votes: find those that were stuffed, void and restore them.", no_args_is_help=True)
+
+AccountOption = Annotated[
+    list[str] | None, typer.Option(metavar="ACCOUNT", help="Votes that it gave: id or e-mail; may be repeated.")
+]
+VideoOption = Annotated[list[UUID] | None, typer.Option(metavar="VIDEO", help="Votes for it; may be repeated.")]
+
+
+@votes_cli.command("bursts")
+def list_bursts() -> None:
+    """Show the accounts that signed up together within the last week and voted at once."""
+    table = Table("burst", "account", "e-mail", "signed up", "votes that count")
+    with open_site():
+        for burst in bursts.find_bursts():
+            for newcomer in burst.newcomers:
+                votes = voiding.count_votes(Ballots(voters=frozenset({newcomer.id})))
+                moment = show_moment(newcomer.created_at)
+                table.add_row(burst.name, str(newcomer.id), newcomer.email, moment, str(votes))
+    make_console().print(table)
+
+
+@votes_cli.command("accept")
+def accept_burst(burst: str, *, reason: Reason) -> None:
+    """Note that the accounts of a burst are people, in one hall perhaps; doctor names it no longer."""
+    with open_site():
+        bursts.accept(burst, actor=acting(), reason=reason)
+    typer.echo(f"{burst} is accepted")
+
+
+@votes_cli.command("void")
+def void_votes(
+    *, account: AccountOption = None, video: VideoOption = None, burst: BurstOption = None, reason: Reason
+) -> None:
+    """Let votes count no longer: of accounts, for videos, or (both named) of those accounts for those videos."""
+    with open_site():
+        lost = voiding.void(_choose(account, video, burst), actor=acting(), reason=reason)
+    _print_judged(lost, "void")
+
+
+@votes_cli.command("restore")
+def restore_votes(
+    *, account: AccountOption = None, video: VideoOption = None, burst: BurstOption = None, reason: Reason
+) -> None:
+    """Let void votes count again."""
+    with open_site():
+        regained = voiding.restore(_choose(account, video, burst), actor=acting(), reason=reason)
+    _print_judged(regained, "restored")
+
+
+def _choose(accounts: list[str] | None, videos: list[UUID] | None, burst: str | None) -> Ballots:
+    voters = choose_accounts(accounts, burst) if accounts or burst else None
+    return Ballots(voters=voters, videos=frozenset(videos) if videos else None)
+
+
+def _print_judged(votes: dict[UUID, int], what: str) -> None:
+    for video_id, count in sorted(votes.items()):
+        typer.echo(f"video {video_id}: {count} votes {what}")
+    typer.echo(f"{sum(votes.values())} votes {what}")

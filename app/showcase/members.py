@@ -1,0 +1,80 @@
+"""An operator's hand on accounts: finding them, suspending and reinstating them, ending their sessions."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from peewee import Expression
+
+from app.db.database import db_now, transaction
+from app.db.models import Session, User
+from app.showcase.audit import record
+from app.showcase.errors import AccountNotFound
+
+
+def find_account(name: str) -> UUID:
+    """The account with this id or e-mail.
+
+    Raises:
+        AccountNotFound
+    """
+    try:
+        known = User.id == UUID(name)
+    except ValueError:
+        known = User.email == name.strip().lower()
+    user: User | None = User.get_or_none(known)
+    if user is None:
+        raise AccountNotFound(f"There is no account {name}.")
+    return UUID(str(user.id))
+
+
+def suspend(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
+    """Shut accounts out: no sign-in, and every session ends at once. Their clips and votes stay as they are.
+
+    Returns:
+        Those that were active before.
+    """
+    with transaction():
+        return [account for account in sorted(accounts) if _suspend(account, actor, reason)]
+
+
+def _suspend(account: UUID, actor: str, reason: str) -> bool:
+    # Before the sessions: a sign-in under way has locked the row and commits first, or finds it inactive.
+    if not User.update(is_active=False).where(User.id == account, User.is_active).execute():
+        return False
+    _end(Session.user == account)
+    record(actor, "accounts.suspend", str(account), reason)
+    return True
+
+
+def reinstate(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
+    """Let suspended accounts sign in again; sessions that ended stay ended.
+
+    Returns:
+        Those that were suspended before.
+    """
+    with transaction():
+        return [account for account in sorted(accounts) if _reinstate(account, actor, reason)]
+
+
+def _reinstate(account: UUID, actor: str, reason: str) -> bool:
+    if not User.update(is_active=True).where(User.id == account, ~User.is_active).execute():
+        return False
+    record(actor, "accounts.reinstate", str(account), reason)
+    return True
+
+
+def end_sessions(accounts: Collection[UUID] | None, *, actor: str, reason: str) -> int:
+    """End the sessions of some accounts, or (None) of all: their tokens are refused at once.
+
+    Returns:
+        How many sessions were open.
+    """
+    with transaction():
+        ended = _end(Session.id.is_null(False) if accounts is None else Session.user.in_(list(accounts)))
+        for subject in ["all"] if accounts is None else sorted(map(str, accounts)):
+            record(actor, "sessions.end", subject, reason)
+    return ended
+
+
+def _end(which: Expression) -> int:
+    return int(Session.update(ended_at=db_now()).where(which, Session.ended_at.is_null()).execute())

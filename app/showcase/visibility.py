@@ -1,0 +1,15 @@
+"""What counts for the public: the conditions that lists, ranking, votes and counters share."""
+
+from peewee import Expression
+
+from app.db.models import Video, Vote
+
+
+def is_public() -> Expression:
+    """Whether the public sees a clip and votes for it, as a condition on `Video`."""
+    return Video.published_at.is_null(False) & Video.deleted_at.is_null() & Video.hidden_at.is_null()
+
+
+def is_counted() -> Expression:
+    """Whether a vote counts, as a condition on `Vote`. One that an operator voided stays, and does not count."""
+    return Vote.voided_at.is_null()

@@ -1,0 +1,64 @@
+"""Operators who judge the same votes at the same moment, while their accounts vote and withdraw."""
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+import pytest
+
+from app.config import Settings
+from app.db.database import database, db_now
+from app.db.models import Video, VideoStatus, Vote
+from app.showcase import voiding, voting
+from app.showcase.errors import ShowcaseError
+from app.showcase.voiding import Ballots
+from tests.ledger import add_clip, add_player
+
+ROUNDS = 10
+
+
+@pytest.fixture
+def clip(settings: Settings) -> uuid.UUID:
+    return add_clip(settings, status=VideoStatus.PROCESSED, processed_at=db_now(), published_at=db_now())
+
+
+def counted(clip: uuid.UUID) -> tuple[int, int]:
+    rows = Vote.select().where(Vote.video == clip, Vote.voided_at.is_null()).count()
+    return Video.get_by_id(clip).votes, rows
+
+
+def hesitate(voter: uuid.UUID, clip: uuid.UUID) -> None:
+    for _ in range(ROUNDS):
+        with suppress(ShowcaseError):
+            voting.vote(voter, clip, allow_self_vote=True)
+        with suppress(ShowcaseError):
+            voting.withdraw(voter, clip)
+
+
+def judge(voters: list[uuid.UUID], clip: uuid.UUID) -> None:
+    ballots = Ballots(voters=frozenset(voters))
+    for _ in range(ROUNDS):
+        voiding.void(ballots, actor="operator", reason="stuffed")
+        voiding.restore(ballots, actor="operator", reason="not stuffed")
+        voting.recount(clip, actor="operator")
+
+
+def closing(act: Callable[[], None]) -> None:
+    """Do it on a connection of this thread's own."""
+    try:
+        act()
+    finally:
+        database.close()
+
+
+def test_judgements_of_the_same_votes_do_not_stop_each_other_and_the_counter_agrees(clip: uuid.UUID) -> None:
+    voters = [add_player() for _ in range(10)]
+    acts = [partial(hesitate, voter, clip) for voter in voters]
+    acts += [partial(judge, voters[first : first + 6], clip) for first in (0, 2, 4)]
+    with ThreadPoolExecutor(len(acts)) as threads:
+        for done in [threads.submit(closing, act) for act in acts]:
+            done.result()
+    counter, rows = counted(clip)
+    assert counter == rows

@@ -1,0 +1,34 @@
+"""Votes that are given and withdrawn without end: each is a write that every page's counter waits for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sites import Home, Site, refusal, running_site
+
+LIMIT = 3
+
+
+@pytest.fixture(scope="module")
+def site(home: Home) -> Iterator[Site]:
+    with running_site(home.with_settings(WITHDRAWAL_LIMIT_PER_ACCOUNT=f"{LIMIT} per 1 day")) as running:
+        yield running
+
+
+def test_an_account_withdraws_only_so_often(site: Site) -> None:
+    voter, owner = site.sign_up(), site.sign_up()
+    videos = [site.publish_video(owner) for _ in range(LIMIT + 1)]
+    for video_id in videos:
+        assert voter.vote(video_id).status_code == 200
+    answers = [voter.request("DELETE", f"/api/public/videos/{video_id}/vote") for video_id in videos]
+    assert [answer.status_code for answer in answers] == [200] * LIMIT + [429]
+    assert isinstance(refusal(answers[-1], 429), str)
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert site.api.get(f"/api/public/videos/{videos[-1]}").json()["votes"] == 1
+
+
+def test_what_was_never_given_is_withdrawn_only_so_often_too(site: Site) -> None:
+    voter, video_id = site.sign_up(), site.publish_video(site.sign_up())
+    path = f"/api/public/videos/{video_id}/vote"
+    assert [voter.request("DELETE", path).status_code for _ in range(LIMIT + 1)] == [404] * LIMIT + [429]
+    assert site.sign_up().request("DELETE", path).status_code == 404
