@@ -52,6 +52,7 @@ WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, float, int, str]] =
     "failed-jobs": (OWN, "FailedJobs", {}, "Maximum", "GreaterThanOrEqualToThreshold", 3, 600, "ignore"),
     "worker-silent": (OWN, "WorkerHeartbeat", {}, "Maximum", "LessThanThreshold", 1, 300, "breaching"),
     "disk-web": (OWN, "DiskUsedPercent", {"Kind": "web"}, "Maximum", "GreaterThanThreshold", 85, 600, "ignore"),
+    "limits-in-memory": (OWN, "LimitsInMemory", {"Kind": "web"}, "Maximum", "GreaterThanThreshold", 0, 300, "ignore"),
     "disk-worker": (OWN, "DiskUsedPercent", {"Kind": "worker"}, "Maximum", "GreaterThanThreshold", 85, 600, "ignore"),
 }
 
