@@ -27,6 +27,7 @@ SOUND: dict[str, Any] = {
     "aws_firewall_name": "rising-stars-molecule",
     "aws_load_balancer_name": "rising-stars-molecule",
 }
+    "aws_load_balancer_allow_plain_http": True,
 
 
 @pytest.fixture
@@ -98,6 +99,11 @@ def numbers_of(role: str) -> dict[str, int]:
         ({"aws_firewall_public_cidrs": ["everybody"]}, "aws_firewall_public_cidrs: everybody is no IPv4 block"),
         ({"aws_firewall_state": "maybe"}, "aws_firewall: value of aws_firewall_state must be one of: present, absent"),
         ({"aws_load_balancer_domain": "stars.example.org"}, "a name of its own needs a certificate."),
+        (
+            {"aws_load_balancer_allow_plain_http": False},
+            "aws_load_balancer_certificate_arn is empty, and passwords would travel in clear",
+        ),
+        ({"aws_load_balancer_allow_plain_http": "no"}, "or set aws_load_balancer_allow_plain_http: true"),
     ],
 )
 def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
@@ -109,6 +115,35 @@ def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
 
 
 def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: Aws) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aws_load_balancer_allow_plain_http": "true"},
+        {
+            "aws_load_balancer_allow_plain_http": False,
+            "aws_load_balancer_certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+        },
+        {"aws_load_balancer_allow_plain_http": False, "aws_load_balancer_state": "absent"},
+    ],
+    ids=["allowed on the command line", "with a certificate", "to be deleted"],
+)
+def test_a_load_balancer_may_be_without_https_if_that_is_allowed_or_it_goes(
+    playbook: Path, aws: Aws, changed: dict[str, Any]
+) -> None:
+    play(playbook, *variables({"aws_preflight_roles": ["aws_load_balancer"], **changed}), env=aws.env)
+
+
+@pytest.mark.parametrize(("environment", "refused"), [("production", True), ("staging", False), ("rehearsal", False)])
+def test_production_alone_is_refused_without_a_certificate(
+    playbook: Path, aws: Aws, environment: str, *, refused: bool
+) -> None:
+    settings = REPOSITORY / "inventory" / environment / "group_vars" / "all" / "aws_load_balancer.yml"
+    sound = {name: value for name, value in SOUND.items() if name != "aws_load_balancer_allow_plain_http"}
+    done = run_playbook(playbook, "-e", json.dumps(sound), "-e", f"@{settings}", env=aws.env)
+    assert (done.returncode != 0) is refused, done.stdout + done.stderr
+    assert ("aws_load_balancer_allow_plain_http" in done.stdout) is refused
+
+
     said = refusal(
         playbook,
         aws,
