@@ -19,6 +19,11 @@ UV_VERSION := 0.13.9
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Every package by its checksum; the project itself, with the setuptools that requirements/build.txt pins.
+INSTALL_PINNED := $(INSTALL) --require-hashes
+INSTALL_PROJECT := $(INSTALL) --no-deps --no-build-isolation --check-build-dependencies --editable .
+COMPILE = .venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --generate-hashes --no-header \
+	--annotation-style line --no-emit-index-url --no-emit-find-links
 # Stamps: what of `.venv` has been installed, and from which files.
 CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
@@ -117,13 +122,9 @@ format: $(FOR_TESTS) ## Format the Python code and mend what can be mended
 	@$(BIN)/ruff format .
 
 lock: .venv-uv/bin/uv ## Compile requirements/*.txt again from *.in (newer versions: UPGRADE=--upgrade)
-	@for part in runtime demo dev; do \
-		.venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --no-header --annotation-style line \
-			--no-emit-index-url --no-emit-find-links -o requirements/$$part.txt requirements/$$part.in; \
-	done
-	@.venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-		--generate-hashes --no-header --annotation-style line --no-emit-index-url --no-emit-find-links \
-		--constraints requirements/runtime.txt -o requirements/host.txt requirements/host.in
+	@for part in build runtime demo dev; do $(COMPILE) --universal -o requirements/$$part.txt requirements/$$part.in; done
+	@$(COMPILE) --python-platform x86_64-manylinux_2_28 --constraints requirements/runtime.txt \
+		-o requirements/host.txt requirements/host.in
 
 release: $(FOR_TESTS) ## Build the bundle of HEAD that hosts configure themselves from, into dist/
 	@exec $(BIN)/python -m release
@@ -149,15 +150,15 @@ $(CREATED):
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-$(FOR_DEMO): $(CREATED) requirements/runtime.txt requirements/demo.txt pyproject.toml
+$(FOR_DEMO): $(CREATED) requirements/build.txt requirements/runtime.txt requirements/demo.txt pyproject.toml
 	@echo "Installing the demo's Python packages into .venv (once; about 150 MB from PyPI)"
-	@$(INSTALL) -r requirements/runtime.txt -r requirements/demo.txt
-	@$(INSTALL) --no-deps --editable .
+	@$(INSTALL_PINNED) -r requirements/build.txt -r requirements/runtime.txt -r requirements/demo.txt
+	@$(INSTALL_PROJECT)
 	@touch $@
 
 $(FOR_TESTS): $(CREATED) requirements.txt $(wildcard requirements/*.txt) pyproject.toml
 	@echo "Installing all Python packages into .venv (once; about 300 MB from PyPI)"
-	@started=$$SECONDS; $(INSTALL) -r requirements.txt; $(INSTALL) --no-deps --editable .; \
+	@started=$$SECONDS; $(INSTALL_PINNED) -r requirements.txt; $(INSTALL_PROJECT); \
 		echo "── Python packages: $$((SECONDS - started)) s"
 	@touch $(FOR_DEMO) $@
 

@@ -3,7 +3,8 @@
     python -m release [--working-tree] [--unpack FOLDER]
 
 The same commit gives the same bytes, on any machine: file times are the commit's, order and modes are fixed, wheels are
-pinned by checksum. The result is `dist/rising-stars-<version>.tar.gz`, with its SHA-256 beside it.
+pinned by checksum, and so is the setuptools that builds the platform's own. The result is
+`dist/rising-stars-<version>.tar.gz`, with its SHA-256 beside it. `release/bill.py` lists in it what it ships.
 
 `--working-tree` builds what is being written instead, for tests: its version ends in "-dirty-" and a digest of its
 content, so that what was built once is built no more; the newest few are kept. `--unpack FOLDER` lays the bundle out
@@ -28,6 +29,8 @@ from typing import Annotated
 
 import typer
 
+from release.bill import bill_of_materials
+
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 LATEST = DIST / "latest"
@@ -45,6 +48,9 @@ HOST_SIDE = (
     "release/seal",
 )
 """What of the repository goes into the bundle beside the wheel, by patterns."""
+
+BILL = "bill-of-materials.cdx.json"
+"""What a bundle ships, with licences and checksums."""
 
 WHEEL_SIDE = ("app", "tasks", "requirements", "pyproject.toml", "README.md", "LICENSE")
 """What the platform's wheel, and the choice of the others, is made of."""
@@ -133,6 +139,7 @@ def _build(origin: Origin, bundle: Path, target: Path) -> None:
         for found in sorted(origin.source.glob(pattern)):
             _copy(found, bundle / found.relative_to(origin.source))
     _add_wheels(origin.source, bundle / "wheels", origin.seconds)
+    (bundle / BILL).write_text(bill_of_materials(bundle / "wheels"))
     _write_manifest(bundle, origin.version, origin.commit)
     DIST.mkdir(exist_ok=True)
     _write(target, _pack(bundle, origin.seconds))
@@ -199,7 +206,8 @@ def _add_wheels(source: Path, target: Path, seconds: int) -> None:
         subprocess.run(download, check=True)
     for wheel in target.iterdir():
         shutil.copy2(wheel, CACHE)
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(target), str(source)], check=True, env=environment)
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--check-build-dependencies"]
+    subprocess.run([*build, "--wheel-dir", str(target), str(source)], check=True, env=environment)
 
 
 def _write_manifest(bundle: Path, version: str, commit: str) -> None:

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.hosts.bundles import ROOT, Bundle, build_release, bundle_of_working_tree
 
@@ -50,6 +53,24 @@ def test_the_bundle_holds_what_a_host_runs_and_nothing_of_tests(bundle: Bundle) 
     assert {"release/become", "release/seal", "playbooks/host.yml", "roles/host_release/tasks/main.yml"} <= set(names)
     assert not [name for name in names if "molecule" in name or "test" in name.removeprefix("wheels/")]
     assert not [name for name in names if name.startswith("roles/aws_")]
+
+
+def test_the_bundle_lists_what_it_ships_with_versions_licences_and_checksums(bundle: Bundle) -> None:
+    with tarfile.open(bundle.path) as files:
+        text = files.extractfile("bill-of-materials.cdx.json").read().decode()  # type: ignore[union-attr]
+        wheels = {
+            hashlib.sha256(files.extractfile(member).read()).hexdigest()  # type: ignore[union-attr]
+            for member in files
+            if member.name.endswith(".whl")
+        }
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bill = json.loads(text)
+    shipped = [bill["metadata"]["component"], *bill["components"]]
+    assert {digest["content"] for component in shipped for digest in component["hashes"]} == wheels
+    assert [component["name"] for component in shipped if not component.get("licenses")] == []
+    assert {"serialNumber", "timestamp"} & {*bill, *bill["metadata"]} == set()
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements" / "host.txt").read_text(), re.MULTILINE))
+    assert {component["name"]: component["version"] for component in bill["components"]} == pinned
 
 
 def bundle_of_clone(clone: Path, umask: int) -> Bundle:
