@@ -36,6 +36,7 @@ from tests.rehearsal.groups import Health
 from tests.rehearsal.machines import Machines
 from tests.rehearsal.names import Resolver
 from tests.rehearsal.scaling import Scaling
+from tests.roles.operator_policy import create_boundary
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ class Plane:
         self.authority = Authority.create()
         self.endpoint = self._serve_aws()
         self.control = Control(self.endpoint)
+        create_boundary(self.control.client("iam"), "rehearsal")
         self.resolver = self._running.enter_context(Resolver(self.network.bridge, folder))
         self.database = self._running.enter_context(DatabaseServer(self.network, self.authority, folder))
         self.balancer = self._running.enter_context(LoadBalancer(port, folder))

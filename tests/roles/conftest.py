@@ -21,6 +21,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 from demo.ports import free_port
 from tests.aws.recording import Call
 from tests.aws.throttling import ORDERS, Order
+from tests.roles.operator_policy import create_boundary
 from tests.roles.playbooks import REPOSITORY
 
 START_SECONDS = 60
@@ -54,7 +55,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
 
 @dataclass(frozen=True)
 class Aws:
-    """A running server of `tests.aws`, empty at first."""
+    """A running server of `tests.aws`: empty at first, but for the boundary that an administrator makes."""
 
     endpoint: str
     env: dict[str, str]
@@ -141,7 +142,10 @@ def running_aws(folder: Path) -> Iterator[Aws]:
         wait_for(server, port, folder / "server.log")
         credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-        yield Aws(endpoint, {"AWS_ENDPOINT_URL": endpoint, **region, **credentials}, record)
+        running = Aws(endpoint, {"AWS_ENDPOINT_URL": endpoint, **region, **credentials}, record)
+        administrator = {"aws_access_key_id": "administrator", "aws_secret_access_key": "administrator"}
+        create_boundary(running.client("iam", **administrator), "rehearsal")
+        yield running
     finally:
         server.terminate()
         server.wait(timeout=10)

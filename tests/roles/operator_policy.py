@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from tests.aws.permissions import Asked, Policies, Site
+from tests.aws.permissions import Asked, Policies, Roles, Site
 from tests.aws.recording import Call
 from tests.roles.playbooks import REPOSITORY
 
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
+BOUNDARY = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
+"""What no role of an environment may exceed. An administrator makes it; it is attached to no operator."""
 OCCASIONS = {"purge", "restore"}
 """Those that one attaches for a day."""
 EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
@@ -26,18 +29,40 @@ def attached(*occasions: str) -> list[Path]:
     return [file for file in FILES if file in EVERY_DAY or file.stem in occasions]
 
 
-def asked_by(calls: Iterable[Call], environment: str) -> list[Asked]:
-    """Every permission that these calls need, in their order."""
+def boundary_arn(environment: str) -> str:
+    """The policy that an administrator makes of `BOUNDARY`."""
+    return f"arn:aws:iam::{PLACES['ACCOUNT']}:policy/rising-stars-{environment}-boundary"
+
+
+def create_boundary(iam: Any, environment: str) -> str:
+    """Make the boundary as an administrator makes it, and return its ARN."""
+    text = BOUNDARY.read_text()
+    for name, value in {**PLACES, "ENVIRONMENT": environment}.items():
+        text = text.replace(name, value)
+    created = iam.create_policy(PolicyName=f"rising-stars-{environment}-boundary", PolicyDocument=text)
+    return str(created["Policy"]["Arn"])
+
+
+def asked_by(calls: Iterable[Call], environment: str, *, before: Iterable[Call] = ()) -> list[Asked]:
+    """Every permission that these calls need, in their order; `before` are the calls that made what they find."""
     tags = {"Project": "rising-stars", "Environment": environment}
-    site = Site(tags, f"/rising-stars/{environment}/", DEBIAN)
-    return [asked for call in calls for asked in site.asked(call)]
+    site, roles = Site(tags, DEBIAN), Roles(f"/rising-stars/{environment}/")
+    for call in before:
+        roles.follow(call)
+    needed = []
+    for call in calls:
+        needed += site.asked(call, roles)
+        roles.follow(call)
+    return needed
 
 
-def refused(calls: Iterable[Call], environment: str, files: Iterable[Path] = EVERY_DAY) -> list[str]:
+def refused(
+    calls: Iterable[Call], environment: str, files: Iterable[Path] = EVERY_DAY, *, before: Iterable[Call] = ()
+) -> list[str]:
     """What the policies do not allow, of what these calls need."""
     policies = policies_of(environment, files)
-    needed = {(asked.action, asked.resource): asked for asked in asked_by(calls, environment)}
-    return [f"{asked.action} on {asked.resource}" for asked in needed.values() if not policies.granting(asked)]
+    denied = [asked for asked in asked_by(calls, environment, before=before) if not policies.granting(asked)]
+    return list(dict.fromkeys(f"{asked.action} on {asked.resource}" for asked in denied))
 
 
 def unseen(calls: Iterable[Call], environment: str) -> set[str]:
@@ -79,7 +104,7 @@ UNSEEN = {
         "iam:DetachRolePolicy",
         "iam:UntagInstanceProfile",
         "iam:UntagRole",
-        "iam:UpdateAssumeRolePolicy",
+        "iam:PutRolePermissionsBoundary",
         "iam:UpdateRole",
         "iam:UpdateRoleDescription",
         "logs:TagLogGroup",

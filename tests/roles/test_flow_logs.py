@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.roles.conftest import Aws
+from tests.roles.operator_policy import boundary_arn
 from tests.roles.playbooks import play
 
 PLAY = """
@@ -18,6 +19,7 @@ PLAY = """
         tasks_from: flow_logs
         rolespec_validate: false
 """
+BOUNDARY = boundary_arn("rehearsal")
 PLANNED = "The stack site-flow-logs would be made or changed."
 
 
@@ -33,6 +35,7 @@ def test_a_plan_tells_what_becomes_of_flow_logs_and_writes_nothing(playbook: Pat
         "aws_network_name": "site",
         "aws_network_tags": {"Environment": "test"},
         "aws_network_flow_logs": True,
+        "aws_network_boundary_arn": BOUNDARY,
         "__aws_network_vpc": {"vpc": {"id": aws.client("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]}},
     }
     as_wanted = ("-e", json.dumps(network))
@@ -40,8 +43,14 @@ def test_a_plan_tells_what_becomes_of_flow_logs_and_writes_nothing(playbook: Pat
     assert PLANNED in play(playbook, "--check", *as_wanted, env=aws.env)
     planned = aws.calls()[before:]
     play(playbook, *as_wanted, env=aws.env)
+    role = aws.client("iam").get_role(RoleName="site-flow-logs")["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY
     before = len(aws.calls())
     assert PLANNED not in play(playbook, "--check", *as_wanted, env=aws.env)
-    for changed in ("aws_network_flow_logs_retention_days=7", '{"aws_network_tags": {"Environment": "other"}}'):
+    for changed in (
+        "aws_network_flow_logs_retention_days=7",
+        f"aws_network_boundary_arn={BOUNDARY}-2",
+        '{"aws_network_tags": {"Environment": "other"}}',
+    ):
         assert PLANNED in play(playbook, "--check", *as_wanted, "-e", changed, env=aws.env)
     assert [call for call in planned + aws.calls()[before:] if call.writes] == []

@@ -1,8 +1,10 @@
-"""Machines may do what the application does, and no more: tried with each role's own credentials.
+"""Machines may do what the application does, and no more: tried with each role's own credentials and its boundary.
 
 moto judges by action and resource, not by conditions; those are read in aws_identity's scenario.
 """
 
+import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from botocore.exceptions import ClientError
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.s3 import S3Store
 from tests.roles.conftest import Aws
+from tests.roles.operator_policy import create_boundary
 from tests.roles.playbooks import REPOSITORY, play
 
 NAME = "rising-stars-molecule"
@@ -27,6 +30,8 @@ SECRETS = {
 REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 KINDS = ("web", "worker", "builder")
 SITE_KINDS = ("web", "worker")
+LOG_GROUPS = ("web", "worker", "builder")
+GREEDY = "greedy"
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,12 @@ class Machine:
 @pytest.fixture(scope="module")
 def machines(aws: Aws) -> dict[str, Machine]:
     """A site's identities, made by the role, beside things of other people."""
+    iam, s3, sts = aws.client("iam"), aws.client("s3"), aws.client("sts")
+    boundary = create_boundary(iam, "molecule")
     play(REPOSITORY / "roles/aws_identity/molecule/default/converge.yml", env=aws.env)
-    s3, sts = aws.client("s3"), aws.client("sts")
+    make_greedy_role(iam, boundary)
+    for kind in LOG_GROUPS:
+        aws.client("logs").create_log_group(logGroupName=f"/{PREFIX}/{kind}")
     for bucket in (MEDIA, FOREIGN):
         s3.create_bucket(Bucket=bucket)
         for folder in ("unprocessed-videos", "processed-videos", "posters", "releases", "elsewhere"):
@@ -61,8 +70,8 @@ def machines(aws: Aws) -> dict[str, Machine]:
     for name in (f"/{PREFIX}/web", f"/{PREFIX}/worker", "/elsewhere/web", f"/{PREFIX}s/web"):
         aws.client("ssm").put_parameter(Name=name, Value="told", Type="String")
     found = {}
-    for kind in KINDS:
-        arn = aws.client("iam").get_role(RoleName=f"{NAME}-{kind}")["Role"]["Arn"]
+    for kind in (*KINDS, GREEDY):
+        arn = iam.get_role(RoleName=f"{NAME}-{kind}")["Role"]["Arn"]
         given = sts.assume_role(RoleArn=arn, RoleSessionName="i-0123456789abcdef0")["Credentials"]
         found[kind] = Machine(
             aws,
@@ -74,6 +83,14 @@ def machines(aws: Aws) -> dict[str, Machine]:
         )
     aws.hold_to_policies()
     return found
+
+
+def make_greedy_role(iam: Any, boundary: str) -> None:
+    """A role whose policy allows everything, within the boundary: the worst that the operator can make."""
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    role = {"RoleName": f"{NAME}-{GREEDY}", "Path": f"/{PREFIX}/"}
+    iam.create_role(**role, AssumeRolePolicyDocument="{}", PermissionsBoundary=boundary)
+    iam.put_role_policy(RoleName=role["RoleName"], PolicyName="all", PolicyDocument=json.dumps(everything))
 
 
 def assert_refused(call: Callable[..., object], **arguments: object) -> None:
@@ -208,3 +225,36 @@ def test_a_machine_gives_nobody_more_rights(machines: dict[str, Machine], kind: 
     admin = "arn:aws:iam::aws:policy/AdministratorAccess"
     assert_refused(iam.attach_role_policy, RoleName=f"{NAME}-{kind}", PolicyArn=admin)
     assert_refused(iam.create_user, UserName="backdoor")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_machine_writes_the_logs_of_its_own_kind_alone(machines: dict[str, Machine], kind: str) -> None:
+    logs = machines[kind].client("logs")
+    event = {"timestamp": int(time.time() * 1000), "message": "boot_reported"}
+    for group in LOG_GROUPS:
+        stream = {"logGroupName": f"/{PREFIX}/{group}", "logStreamName": f"of-{kind}"}
+        if group == kind:
+            logs.create_log_stream(**stream)
+            logs.put_log_events(**stream, logEvents=[event])
+            assert logs.describe_log_streams(logGroupName=stream["logGroupName"])["logStreams"]
+        else:
+            assert_refused(logs.create_log_stream, **stream)
+            assert_refused(logs.put_log_events, **stream, logEvents=[event])
+            assert_refused(logs.describe_log_streams, logGroupName=stream["logGroupName"])
+
+
+def test_the_boundary_holds_a_role_that_allows_everything(machines: dict[str, Machine]) -> None:
+    greedy = machines[GREEDY]
+    iam, s3, manager = (greedy.client(service) for service in ("iam", "s3", "secretsmanager"))
+    assert s3.get_object(Bucket=MEDIA, Key="releases/there")["Body"].read() == b"there"
+    assert manager.get_secret_value(SecretId=f"{PREFIX}/jwt")["SecretString"] == "hidden"
+    assert_refused(iam.create_user, UserName="backdoor")
+    assert_refused(iam.delete_role_permissions_boundary, RoleName=f"{NAME}-{GREEDY}")
+    assert_refused(iam.put_role_policy, RoleName=f"{NAME}-web", PolicyName="all", PolicyDocument="{}")
+    assert_refused(s3.put_object, Bucket=MEDIA, Key="releases/there", Body=b"mine")
+    assert_refused(s3.get_object, Bucket=FOREIGN, Key="releases/there")
+    assert_refused(s3.delete_bucket, Bucket=MEDIA)
+    assert_refused(manager.get_secret_value, SecretId="elsewhere/jwt")
+    assert_refused(manager.put_secret_value, SecretId=f"{PREFIX}/jwt", SecretString="known")
+    assert_refused(greedy.client("ssm").get_parameter, Name="/elsewhere/web")
+    assert_refused(greedy.client("ec2").terminate_instances, InstanceIds=["i-0123456789abcdef0"])

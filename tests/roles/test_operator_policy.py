@@ -15,7 +15,7 @@ import pytest
 
 from tests.aws.permissions import Asked
 from tests.aws.permissions.policies import listed
-from tests.roles.operator_policy import EVERY_DAY, FILES, PLACES, attached, policies_of
+from tests.roles.operator_policy import EVERY_DAY, FILES, PLACES, attached, boundary_arn, policies_of
 from tests.roles.playbooks import REPOSITORY
 
 LARGEST_POLICY = 6144
@@ -98,6 +98,16 @@ ALLOWED = {
         "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
         {"iam:PassedToService": "ec2.amazonaws.com"},
     ),
+    "a role within its boundary": Asked(
+        "iam:CreateRole",
+        "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
+        {"iam:PermissionsBoundary": boundary_arn("staging")},
+    ),
+    "a role of flow logs within it": Asked(
+        "iam:CreateRole",
+        "arn:aws:iam::123456789012:role/rising-stars-staging-flow-logs",
+        {"iam:PermissionsBoundary": boundary_arn("staging")},
+    ),
     "the queue's name": Asked(
         "route53:ChangeResourceRecordSets",
         "arn:aws:route53:::hostedzone/Z1",
@@ -138,6 +148,29 @@ REFUSED = {
         "iam:PassRole",
         "arn:aws:iam::123456789012:role/rising-stars/production/rising-stars-production-web",
         {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    "a role without a boundary": Asked(
+        "iam:CreateRole", "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web"
+    ),
+    "a role of flow logs without a boundary": Asked(
+        "iam:CreateRole", "arn:aws:iam::123456789012:role/rising-stars-staging-flow-logs"
+    ),
+    "a policy of flow logs without a boundary": Asked(
+        "iam:PutRolePolicy", "arn:aws:iam::123456789012:role/rising-stars-staging-flow-logs"
+    ),
+    "a role within production's boundary": Asked(
+        "iam:CreateRole",
+        "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
+        {"iam:PermissionsBoundary": boundary_arn("production")},
+    ),
+    "another trust": Asked(
+        "iam:UpdateAssumeRolePolicy", "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web"
+    ),
+    "another boundary": Asked("iam:CreatePolicyVersion", boundary_arn("staging")),
+    "no boundary": Asked(
+        "iam:DeleteRolePermissionsBoundary",
+        "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
+        {"iam:PermissionsBoundary": boundary_arn("staging")},
     ),
     "a user": Asked("iam:CreateUser", "arn:aws:iam::123456789012:user/backdoor"),
     "an administrator's role": Asked("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/administrator"),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.roles.conftest import Aws
+from tests.roles.operator_policy import create_boundary
 from tests.roles.playbooks import REPOSITORY, play, run_playbook
 
 PLAY = """
@@ -26,8 +27,8 @@ SOUND: dict[str, Any] = {
     "aws_network_zones": ["us-east-1a", "us-east-1b"],
     "aws_firewall_name": "rising-stars-molecule",
     "aws_load_balancer_name": "rising-stars-molecule",
-}
     "aws_load_balancer_allow_plain_http": True,
+}
 
 
 @pytest.fixture
@@ -98,12 +99,12 @@ def numbers_of(role: str) -> dict[str, int]:
         ({"aws_network_zones": ["us-east-1a"]}, "aws_network_zones names 1 availability zone(s)"),
         ({"aws_firewall_public_cidrs": ["everybody"]}, "aws_firewall_public_cidrs: everybody is no IPv4 block"),
         ({"aws_firewall_state": "maybe"}, "aws_firewall: value of aws_firewall_state must be one of: present, absent"),
-        ({"aws_load_balancer_domain": "stars.example.org"}, "a name of its own needs a certificate."),
         (
             {"aws_load_balancer_allow_plain_http": False},
             "aws_load_balancer_certificate_arn is empty, and passwords would travel in clear",
         ),
         ({"aws_load_balancer_allow_plain_http": "no"}, "or set aws_load_balancer_allow_plain_http: true"),
+        ({"aws_load_balancer_domain": "stars.example.org"}, "a name of its own needs a certificate."),
     ],
 )
 def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
@@ -114,7 +115,6 @@ def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
     assert aws.calls()[before:] == []
 
 
-def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: Aws) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
@@ -144,6 +144,7 @@ def test_production_alone_is_refused_without_a_certificate(
     assert ("aws_load_balancer_allow_plain_http" in done.stdout) is refused
 
 
+def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: Aws) -> None:
     said = refusal(
         playbook,
         aws,
@@ -229,6 +230,39 @@ def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: Aws) -> 
     assert "Not known: the quota L-1216C47A (vCPUs of On-Demand Standard instances)" in done.stdout + done.stderr
     said = refusal(playbook, aws, {})
     assert "AWS does not know these credentials" in said
+
+
+BOUNDARY_FILE = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
+
+
+def with_boundary(environment: str) -> dict[str, Any]:
+    boundary = {
+        "name": f"rising-stars-{environment}-boundary",
+        "file": str(BOUNDARY_FILE),
+        "environment": environment,
+    }
+    return {"aws_preflight_boundary": boundary, "aws_preflight_needs": {}}
+
+
+def test_an_account_without_the_boundary_of_the_roles_is_refused(playbook: Path, fresh_aws: Aws) -> None:
+    said = refusal(playbook, fresh_aws, with_boundary("staging"))
+    assert "There is no policy arn:aws:iam::123456789012:policy/rising-stars-staging-boundary" in said
+    assert "docs/deploy.md, Boundary" in said
+
+
+def test_a_boundary_that_is_not_this_releases_is_a_warning(playbook: Path, fresh_aws: Aws) -> None:
+    iam = fresh_aws.client("iam")
+    arn = create_boundary(iam, "staging")
+    before = len(fresh_aws.calls())
+    assert "differs from" not in play(playbook, *variables(with_boundary("staging")), env=fresh_aws.env)
+    assert [call for call in fresh_aws.calls()[before:] if call.writes] == []
+    less = json.dumps({"Version": "2012-10-17", "Statement": json.loads(BOUNDARY_FILE.read_text())["Statement"][-1:]})
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=less, SetAsDefault=True)
+    done = run_playbook(playbook, *variables(with_boundary("staging")), env=fresh_aws.env)
+    assert done.returncode == 0
+    assert f"The policy {arn} differs from docs/operator-policy/boundary/machines.json" in " ".join(
+        (done.stdout + done.stderr).split()
+    )
 
 
 def test_a_rehearsal_is_not_run_in_aws_itself(monkeypatch: pytest.MonkeyPatch) -> None:

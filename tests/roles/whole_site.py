@@ -83,11 +83,12 @@ class Operator:
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook that must end well, and ask nothing that docs/operator-policy does not allow."""
+        before = self._asked()
         run = self.run(playbook, *options, **settings)
         assert run.code == 0, run.output[-8000:]
         occasions = {"purge": settings.get("purge") == "true", "restore": playbook == "restore_site"}
         policies = operator_policy.attached(*(occasion for occasion, is_it in occasions.items() if is_it))
-        assert operator_policy.refused(run.calls, ENVIRONMENT, policies) == []
+        assert operator_policy.refused(run.calls, ENVIRONMENT, policies, before=before) == []
         return run
 
     def kill_after(self, calls: int, playbook: str) -> None:

@@ -5,5 +5,6 @@ After the Service Authorization Reference, for the services that this project ca
 
 from tests.aws.permissions.asked import Asked, Site
 from tests.aws.permissions.policies import Policies
+from tests.aws.permissions.roles import Roles
 
-__all__ = ["Asked", "Policies", "Site"]
+__all__ = ["Asked", "Policies", "Roles", "Site"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.aws.permissions import by_name, ec2, rest
+from tests.aws.permissions.roles import Roles
 from tests.aws.recording import Call
 
 PREFIXES = {"monitoring": "cloudwatch"}
@@ -33,17 +34,17 @@ class Site:
 
     tags: Mapping[str, str]
     """Of all that belongs to it."""
-    role_path: str
     foreign_images: Mapping[str, str]
     """Images that others publish → their owner."""
 
-    def asked(self, call: Call) -> list[Asked]:
-        """All that must be allowed for a call to be served."""
+    def asked(self, call: Call, roles: Roles) -> list[Asked]:
+        """All that must be allowed for a call to be served, by what the calls before it left."""
         service = PREFIXES.get(call.service, call.service)
         if service == NOBODY_IS_REFUSED:
             return []
-        needed = SPECIAL[service](call) if service in SPECIAL else by_name.needed(service, call, self.role_path)
-        return [Asked(action, about, {**self._known(action, about), **told}) for action, about, told in needed]
+        needed = SPECIAL[service](call) if service in SPECIAL else by_name.needed(service, call, roles.path(call))
+        limit = roles.context(call)
+        return [Asked(action, about, {**self._known(action, about), **limit, **told}) for action, about, told in needed]
 
     def _known(self, action: str, resource: str) -> dict[str, str]:
         kind, _, identity = resource.rpartition(":")[2].partition("/")

@@ -54,7 +54,7 @@ TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstance
 
 
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:
-    """`path` is that of roles, which most requests do not name."""
+    """`path` is the role's, which most requests do not name."""
     action, tags = f"{service}:{call.operation}", tags_of(call.parameters)
     resources = [] if ALL_OR_NOTHING.match(action) else list(_resources(service, call.parameters, path))
     tagging = TAGGING_IN_IAM.get(call.operation) if service == "iam" else TAGGING.get(service)

@@ -32,6 +32,16 @@ class Policies:
         """The statements that allow it; none: it is refused."""
         return [statement for statement in self.statements if _grants(statement, asked)]
 
+    def exceeded_by(self, statements: Iterable[Statement]) -> list[str]:
+        """What statements of another policy allow and these do not allow under any of the same conditions."""
+        return [
+            f"{action} on {resource}"
+            for statement in statements
+            for action in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+            if not any(_covers(own, action, resource, statement.get("Condition", {})) for own in self.statements)
+        ]
+
     def actions(self) -> set[str]:
         return {action for statement in self.statements for action in listed(statement["Action"])}
 
@@ -62,6 +72,20 @@ def _holds(operator: str, values: list[str], found: str | None) -> bool:
         case "StringEqualsIfExists" | "ForAllValues:StringEquals":
             return found is None or found in values
     raise NotImplementedError(operator)
+
+
+def _covers(statement: Statement, action: str, resource: str, conditions: Mapping[str, Any]) -> bool:
+    """Whether one statement allows all that a pattern of resources stands for, whenever the conditions hold."""
+    return (
+        action in listed(statement["Action"])
+        and any(_fits_pattern(own, resource) for own in listed(statement["Resource"]))
+        and all(conditions.get(operator) == keys for operator, keys in statement.get("Condition", {}).items())
+    )
+
+
+def _fits_pattern(pattern: str, other: str) -> bool:
+    """Every text that `other` stands for fits `pattern`: a "*" may stand for any wildcard, a "?" for no "*"."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "[^*]"), other) is not None
 
 
 def _fits(pattern: str, value: str) -> bool:

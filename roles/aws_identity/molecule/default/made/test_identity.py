@@ -15,6 +15,7 @@ PATH = "/rising-stars/molecule/"
 KINDS = ("web", "worker", "builder")
 HERE = "us-east-1:123456789012"
 BUCKET = "arn:aws:s3:::rising-stars-molecule-media-123456789012-us-east-1"
+BOUNDARY = "arn:aws:iam::123456789012:policy/rising-stars-molecule-boundary"
 Statement = dict[str, Any]
 
 
@@ -59,10 +60,6 @@ EVERY_MACHINE = {
     "s3:GetObject": (f"{BUCKET}/releases/*",),
     "ec2:CreateTags": (f"arn:aws:ec2:{HERE}:instance/*",),
     **dict.fromkeys(
-        ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
-        (f"arn:aws:logs:{HERE}:log-group:/rising-stars/molecule/*",),
-    ),
-    **dict.fromkeys(
         (
             "ssm:ListInstanceAssociations",
             "ssm:UpdateInstanceInformation",
@@ -74,6 +71,13 @@ EVERY_MACHINE = {
         ("*",),
     ),
 }
+
+
+def logs(kind: str) -> dict[str, tuple[str, ...]]:
+    streams = f"arn:aws:logs:{HERE}:log-group:/rising-stars/molecule/{kind}:*"
+    return dict.fromkeys(("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"), (streams,))
+
+
 SITE_MACHINE = EVERY_MACHINE | {
     **dict.fromkeys(
         ("ssm:GetParameter", "ssm:GetParameters"), (f"arn:aws:ssm:{HERE}:parameter/rising-stars/molecule/*",)
@@ -88,11 +92,13 @@ SITE_MACHINE = EVERY_MACHINE | {
     "s3:GetObject": media("posters", "processed-videos", "releases", "unprocessed-videos"),
 }
 EXPECTED = {
-    "builder": EVERY_MACHINE,
+    "builder": EVERY_MACHINE | logs("builder"),
     "web": SITE_MACHINE
+    | logs("web")
     | {"secretsmanager:GetSecretValue": secrets("database", "doorbell", "jwt", "redis", "verification")}
     | dict.fromkeys(("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"), media("unprocessed-videos")),
     "worker": SITE_MACHINE
+    | logs("worker")
     | dict.fromkeys(("s3:PutObject", "s3:AbortMultipartUpload"), media("posters", "processed-videos"))
     | {"s3:DeleteObject": media("posters", "processed-videos", "unprocessed-videos")},
 }
@@ -101,6 +107,24 @@ EXPECTED = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_role_allows_exactly_what_its_machines_do(iam: Any, kind: str) -> None:
     assert grants(iam, kind) == EXPECTED[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_role_has_the_boundary(iam: Any, kind: str) -> None:
+    assert boundary(iam, kind) == BOUNDARY
+
+
+def test_a_boundary_that_is_removed_by_hand_is_shown_by_a_plan_and_put_back_by_a_run(iam: Any) -> None:
+    iam.delete_role_permissions_boundary(RoleName=f"{NAME}-worker")
+    assert "changed=1 " in play(CONVERGE, "--check")
+    assert boundary(iam, "worker") is None
+    play(CONVERGE)
+    assert boundary(iam, "worker") == BOUNDARY
+
+
+def boundary(iam: Any, kind: str) -> str | None:
+    role = iam.get_role(RoleName=f"{NAME}-{kind}")["Role"]
+    return dict(role.get("PermissionsBoundary", {})).get("PermissionsBoundaryArn")
 
 
 @pytest.mark.parametrize("kind", KINDS)
