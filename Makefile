@@ -15,7 +15,6 @@ COUNT ?= 540
 SCENARIO ?= core
 KILL_SEEDS ?= 1 2 3
 PREVIOUS ?= HEAD
-UV_VERSION := 0.13.9
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -122,7 +121,7 @@ format: $(FOR_TESTS) ## Format the Python code and mend what can be mended
 	@$(BIN)/ruff format .
 
 lock: .venv-uv/bin/uv ## Compile requirements/*.txt again from *.in (newer versions: UPGRADE=--upgrade)
-	@for part in build runtime demo dev; do $(COMPILE) --universal -o requirements/$$part.txt requirements/$$part.in; done
+	@for part in lock build runtime demo dev; do $(COMPILE) --universal -o requirements/$$part.txt requirements/$$part.in; done
 	@$(COMPILE) --python-platform x86_64-manylinux_2_28 --constraints requirements/runtime.txt \
 		-o requirements/host.txt requirements/host.in
 
@@ -162,6 +161,7 @@ $(FOR_TESTS): $(CREATED) requirements.txt $(wildcard requirements/*.txt) pyproje
 		echo "── Python packages: $$((SECONDS - started)) s"
 	@touch $(FOR_DEMO) $@
 
-.venv-uv/bin/uv:
+.venv-uv/bin/uv: requirements/lock.txt
 	@$(PYTHON) -m venv .venv-uv
-	@.venv-uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	@touch $@
