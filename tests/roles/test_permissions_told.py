@@ -11,7 +11,7 @@ from tests.roles.playbooks import REPOSITORY
 
 NEEDS_NO_PERMISSION = {"GetCallerIdentity"}
 OF_ONES_OWN_KEY = {"CreateGrant", "DescribeKey", "GenerateDataKey"}
-NO_ACTION = {"PassedToService", "PostgreSQL", "StringEquals"}
+NO_ACTION = {"PassedToService", "PermissionsBoundary", "PostgreSQL", "StringEquals"}
 """Words in READMEs that look like one."""
 
 
