@@ -35,7 +35,7 @@ def bill_of_materials(wheels: Path) -> str:
 
 def _component(wheel: Path) -> Component:
     (info,) = [found for found in PathInZip(wheel).iterdir() if found.name.endswith(".dist-info")]
-    package = PathDistribution(info)  # type: ignore[arg-type] # it only reads, as from any other path
+    package = PathDistribution(info)  # it only reads, as from any other path
     name = package.name.lower().replace("_", "-").replace(".", "-")
     return Component(
         name=name,
@@ -51,7 +51,8 @@ def _component(wheel: Path) -> Component:
 def _licences(package: PathDistribution) -> Iterator[str]:
     """In SPDX's terms where the package uses them, else by its classifiers, else by what it says itself."""
     fields = package.metadata
-    expression = fields.get("License-Expression") or SILENT.get(package.name) or fields.get("License", "")
+    named = [fields[field] for field in ("License-Expression", "License") if field in fields]
+    expression = next(iter(named), SILENT.get(package.name, ""))
     classifiers = [each for each in fields.get_all("Classifier", []) if each.startswith(CLASSIFIER)]
     if is_supported_id(expression) or is_expression(expression) or not classifiers:
         yield expression
