@@ -44,12 +44,14 @@ def build_application(settings: ApiSettings) -> tuple[Entrance, Readiness]:
         {"database": _ask_database, "queue": doorbell.ping, "storage": services.store.ping},
         drain_file=settings.drain_file,
     )
+    throttle = Throttle(settings.queue_url, metrics.limits_open)
+    metrics.limits_in_memory.set_function(throttle.is_in_memory)
     parts = Parts(
         settings=settings,
         accounts=accounts,
         uploads=Uploads(services.store, doorbell, settings),
         store=services.store,
-        throttle=Throttle(settings.queue_url, metrics.limits_open),
+        throttle=throttle,
         readiness=readiness,
     )
     return create_application(parts, metrics, Cors(settings.cors_origins)), readiness

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Literal
+from urllib.parse import parse_qsl
 
-from bottle import HTTPResponse
+from bottle import HTTPResponse, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
@@ -68,5 +69,8 @@ class HealthResource:
         return told
 
     def metrics(self) -> HTTPResponse:
-        """Prometheus text; the proxy keeps it from the outside."""
-        return HTTPResponse(generate_latest(self._metrics.registry), 200, {"Content-Type": CONTENT_TYPE_LATEST})
+        """Prometheus text, of all figures or of those in `name[]`; the proxy keeps it from the outside."""
+        names = [value for key, value in parse_qsl(request.query_string) if key == "name[]"]
+        registry = self._metrics.registry
+        text = generate_latest(registry.restricted_registry(names) if names else registry)
+        return HTTPResponse(text, 200, {"Content-Type": CONTENT_TYPE_LATEST})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -34,7 +34,12 @@ class Metrics:
         )
         self.limits_open = Counter(
             "rising_stars_limits_failed_open",
-            "Requests let through because the store of the limits did not answer",
+            "Requests whose limits were counted in this process's memory because their store did not answer",
+            registry=self.registry,
+        )
+        self.limits_in_memory = Gauge(
+            "rising_stars_limits_in_memory",
+            "1 when the store of the limits did not answer within the last minute, else 0",
             registry=self.registry,
         )
         self.registry.register(LedgerCollector())

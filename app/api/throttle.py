@@ -1,13 +1,18 @@
-"""Limits per account and address, kept in Redis (in memory when embedded). They fail open, and count that."""
+"""Limits per account and address, kept in Redis (in memory when embedded).
+
+While Redis is away each process counts in its own memory: a limit is then as many times higher as there are processes,
+and holds.
+"""
 
 import math
 import time
+from collections.abc import Callable
 
 import structlog
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage, Storage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 from prometheus_client import Counter
 from redis import ConnectionPool
 from redis.exceptions import RedisError
@@ -17,8 +22,11 @@ from app.api.errors import TooManyRequests
 log = structlog.get_logger(__name__)
 
 REDIS_SECONDS = 1.0
-BLIND_SECONDS = 5.0
-"""After a failure nobody is counted for so long: a store that hangs must not cost every request its time-out."""
+AWAY_SECONDS = 5.0
+"""After a failure Redis is not asked for so long: a store that hangs must not cost every request its time-out."""
+
+IN_MEMORY_SECONDS = 60.0
+"""The process says so long that it counts in memory: a machine's figures are sent once a minute."""
 
 UNAVAILABLE = (StorageError, RedisError, OSError)
 
@@ -26,10 +34,12 @@ UNAVAILABLE = (StorageError, RedisError, OSError)
 class Throttle:
     """Counts hits; the windows slide, so a limit cannot be doubled around the full minute."""
 
-    def __init__(self, queue_url: str, failed_open: Counter) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(_storage(queue_url))
-        self._failed_open = failed_open
-        self._blind_until = 0.0
+    def __init__(self, queue_url: str, counted_in_memory: Counter) -> None:
+        self._shared = SlidingWindowCounterRateLimiter(_storage(queue_url))
+        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._counted_in_memory = counted_in_memory
+        self._away_until = -math.inf
+        self._in_memory_until = -math.inf
 
     def hit(self, limit: str, purpose: str, who: str) -> None:
         """Count one act of `who`.
@@ -37,33 +47,58 @@ class Throttle:
         Raises:
             TooManyRequests: the limit is reached; it says when to come back.
         """
-        if time.monotonic() < self._blind_until:
-            self._failed_open.inc()
-            return
         item = parse(limit)
-        try:
-            if self._limiter.hit(item, purpose, who):
-                return
-            retry_after = self._retry_after(item, purpose, who)
-        except UNAVAILABLE as error:
-            self._blind_until = time.monotonic() + BLIND_SECONDS
-            self._failed_open.inc()
-            log.warning("limit_failed_open", purpose=purpose, error=str(error))
-            return
-        raise TooManyRequests(retry_after)
+        self._judge(lambda limiter: limiter.hit(item, purpose, who), item, purpose, who)
+
+    def check(self, limit: str, purpose: str, who: str) -> None:
+        """Ask whether one more act of `who` would be within the limit, and count nothing.
+
+        Raises:
+            TooManyRequests: it would not.
+        """
+        item = parse(limit)
+        self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who)
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
         """Forget what was counted: the act went well, so it was no attack."""
-        if time.monotonic() < self._blind_until:
+        item = parse(limit)
+        self._own.clear(item, purpose, who)
+        if self._is_away():
             return
         try:
-            self._limiter.clear(parse(limit), purpose, who)
+            self._shared.clear(item, purpose, who)
         except UNAVAILABLE as error:
             log.warning("limit_not_cleared", purpose=purpose, error=str(error))
 
-    def _retry_after(self, item: RateLimitItem, purpose: str, who: str) -> int:
-        reset = self._limiter.get_window_stats(item, purpose, who).reset_time
-        return max(1, math.ceil(reset - time.time()))
+    def is_in_memory(self) -> bool:
+        """Whether this process counted in its own memory within the last minute because Redis was away."""
+        return time.monotonic() < self._in_memory_until
+
+    def _judge(self, is_within: Callable[[RateLimiter], bool], item: RateLimitItem, purpose: str, who: str) -> None:
+        def ask(limiter: RateLimiter) -> int | None:
+            """Seconds until the limit allows one more act; None when it allows it now."""
+            if is_within(limiter):
+                return None
+            reset = limiter.get_window_stats(item, purpose, who).reset_time
+            return max(1, math.ceil(reset - time.time()))
+
+        retry_after = self._ask(ask)
+        if retry_after is not None:
+            raise TooManyRequests(retry_after)
+
+    def _ask(self, question: Callable[[RateLimiter], int | None]) -> int | None:
+        if not self._is_away():
+            try:
+                return question(self._shared)
+            except UNAVAILABLE as error:
+                self._away_until = time.monotonic() + AWAY_SECONDS
+                log.warning("limits_in_memory", seconds=AWAY_SECONDS, error=str(error))
+        self._in_memory_until = time.monotonic() + IN_MEMORY_SECONDS
+        self._counted_in_memory.inc()
+        return question(self._own)
+
+    def _is_away(self) -> bool:
+        return time.monotonic() < self._away_until
 
 
 def _storage(queue_url: str) -> Storage:

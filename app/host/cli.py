@@ -24,6 +24,7 @@ from app.host.redis_acl import acl_of
 from app.host.reporting import Report, Status, tell
 from app.host.watch import Leaving, Watch
 from app.logs import send_logs
+from app.telemetry import processes
 from app.telemetry.cloudwatch import CloudWatch
 
 host_cli = typer.Typer(help="A deployed machine and its AWS: what its units run.", no_args_is_help=True)
@@ -137,11 +138,14 @@ def watch(
         str | None, typer.Option(envvar="METRIC_NAMESPACE", help="Where disk and memory are told; none: nowhere.")
     ] = None,
     disk: DiskOption = None,
+    processes_url: Annotated[
+        str, typer.Option(help="Where the API processes' figures are, each under its number (web).")
+    ] = processes.URL,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
 ) -> None:
-    """Watch for this machine's end, and let it go in good order; tell how full it is, each minute."""
+    """Watch for this machine's end, and let it go in good order; send its figures, each minute."""
     send_logs(LogFormat.JSON, "INFO")
     with _refusing():
         metadata = Metadata(metadata_url)
@@ -159,7 +163,9 @@ def watch(
         watching = Watch(metadata, group, leaving, interval_seconds=interval)
         _stop_when_told(watching)
         if namespace:
-            measure_forever(CloudWatch(namespace, region=region), kind, [Path("/"), *(disk or [])])
+            measure_forever(
+                CloudWatch(namespace, region=region), kind, [Path("/"), *(disk or [])], processes_url=processes_url
+            )
         watching.run()
 
 

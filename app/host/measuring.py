@@ -1,4 +1,4 @@
-"""Telling CloudWatch how full this machine is, each minute, whatever else it does."""
+"""Sending CloudWatch how this machine does, each minute, whatever else it does."""
 
 import threading
 from collections.abc import Sequence
@@ -9,29 +9,37 @@ import structlog
 from app.host.kinds import Kind
 from app.telemetry.cloudwatch import CloudWatch, Metric, MetricsNotSent
 from app.telemetry.machine import disk_used_percent, memory_used_percent
+from app.telemetry.processes import URL, highest_figure
 
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 60.0
 
 
-def measure(kind: Kind, folders: Sequence[Path]) -> list[Metric]:
-    """The two figures, under the kind of machine that alarms know."""
+def measure(kind: Kind, folders: Sequence[Path], *, processes_url: str = URL) -> list[Metric]:
+    """Its figures, under the kind of machine that alarms know. Of a web machine, its API's as well."""
     of_kind = {"Kind": kind.group}
     there = [folder for folder in folders if folder.exists()] or [Path("/")]
     return [
         Metric("DiskUsedPercent", "Percent", [disk_used_percent(there)], of_kind),
         Metric("MemoryUsedPercent", "Percent", [memory_used_percent()], of_kind),
+        Metric("LimitsInMemory", "Count", _limits_in_memory(kind, processes_url), of_kind),
     ]
 
 
-def measure_forever(cloudwatch: CloudWatch, kind: Kind, folders: Sequence[Path]) -> None:
+def _limits_in_memory(kind: Kind, processes_url: str) -> list[float]:
+    """1 when an API process counts limits in its own memory because Redis is away, else 0."""
+    found = highest_figure("rising_stars_limits_in_memory", url=processes_url) if kind is Kind.WEB else None
+    return [] if found is None else [found]
+
+
+def measure_forever(cloudwatch: CloudWatch, kind: Kind, folders: Sequence[Path], *, processes_url: str = URL) -> None:
     """Measure in a thread of its own, as long as the process lives: an AWS that hangs must not delay anything else."""
 
     def go_on() -> None:
         while True:
             try:
-                cloudwatch.push(measure(kind, folders))
+                cloudwatch.push(measure(kind, folders, processes_url=processes_url))
             except (MetricsNotSent, OSError) as error:
                 log.warning("metrics_not_sent", error=str(error))
             pause.wait(EVERY_SECONDS)

@@ -4,9 +4,15 @@ import json
 import os
 import stat
 import subprocess
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -379,11 +385,12 @@ def test_a_hook_that_does_not_wait_for_this_machine_ends_the_watch_all_the_same(
     assert systemctl.asked == ["stop a.service b.service"]
 
 
-def test_a_machine_tells_how_full_it_is(
+def test_a_machine_sends_how_full_it_is(
     aws: AwsOfTests, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
     namespace = unique("RisingStars/n")
-    watch = start_watch(aws, metadata, folder, group, METRIC_NAMESPACE=namespace, WORK_DIR="/nowhere")
+    nowhere = ("--processes-url", f"http://127.0.0.1:{free_port()}/metrics")
+    watch = start_watch(aws, metadata, folder, group, *nowhere, METRIC_NAMESPACE=namespace, WORK_DIR="/nowhere")
     try:
         wait_for(lambda: len(metrics(aws, namespace)) == 2, "the first figures")
     finally:
@@ -392,6 +399,64 @@ def test_a_machine_tells_how_full_it_is(
         assert metric["MetricName"] in {"DiskUsedPercent", "MemoryUsedPercent"}
         assert metric["Dimensions"] == [{"Name": "Kind", "Value": "web"}]
     assert systemctl.asked == []
+
+
+@pytest.mark.parametrize("answers", [["0.0", "1.0"], ["0.0", "0.0"], [None, "1.0"]], ids=["one", "none", "one silent"])
+def test_a_web_machine_sends_whether_a_process_keeps_its_limits_in_memory(  # noqa: PLR0917 (fixtures)
+    aws: AwsOfTests,
+    metadata: MetadataService,
+    systemctl: Systemctl,
+    group: str,
+    folder: Path,
+    httpserver_of_processes: Callable[[list[str | None]], str],
+    answers: list[str | None],
+) -> None:
+    namespace, where = unique("RisingStars/n"), ("--processes-url", httpserver_of_processes(answers))
+    watch = start_watch(aws, metadata, folder, group, *where, METRIC_NAMESPACE=namespace)
+    try:
+        wait_for(lambda: len(metrics(aws, namespace)) == 3, "the first figures")
+    finally:
+        assert watch.stop() == 0, watch.log.read_text()
+    (metric,) = [metric for metric in metrics(aws, namespace) if metric["MetricName"] == "LimitsInMemory"]
+    assert metric["Dimensions"] == [{"Name": "Kind", "Value": "web"}]
+    assert greatest(aws, namespace, metric) == (1 if "1.0" in answers else 0)
+    assert systemctl.asked == []
+
+
+@pytest.fixture
+def httpserver_of_processes() -> Iterator[Callable[[list[str | None]], str]]:
+    """Serves the figures of that many API processes as a machine's Nginx does; None: one that does not answer."""
+    with ExitStack() as stack:
+
+        def serve(answers: list[str | None]) -> str:
+            class Figures(BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    number = int(urlsplit(self.path).path.rpartition("/")[2])
+                    value = answers[number - 1] if number <= len(answers) else "gone"
+                    self.send_response({None: 502, "gone": 404}.get(value, 200))
+                    self.end_headers()
+                    self.wfile.write(f"# HELP\nrising_stars_limits_in_memory {value}\n".encode())
+
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Figures))
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}/metrics"
+
+        yield serve
+
+
+def greatest(aws: AwsOfTests, namespace: str, metric: Any) -> float:
+    now = datetime.now(UTC)
+    found = aws.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=metric["MetricName"],
+        Dimensions=metric["Dimensions"],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=10),
+        Period=60,
+        Statistics=["Maximum"],
+    )["Datapoints"]
+    return max(float(point["Maximum"]) for point in found)
 
 
 def metrics(aws: AwsOfTests, namespace: str) -> list[Any]:

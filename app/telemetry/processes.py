@@ -1,0 +1,47 @@
+"""What the API processes of a web machine say of themselves, through its Nginx (role host_proxy)."""
+
+import itertools
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+URL = "http://127.0.0.1:8081/metrics"
+"""Each process's /metrics is below it, under the process's number."""
+
+ANSWER_SECONDS = 2.0
+MAX_PROCESSES = 64
+
+
+def highest_figure(name: str, *, url: str = URL) -> float | None:
+    """The highest value of a figure without labels among the processes that answer; None when none does."""
+    line = re.compile(rf"^{re.escape(name)} (\S+)$", re.MULTILINE)
+    return max((float(value) for page in _pages(name, url) for value in line.findall(page)), default=None)
+
+
+def _pages(name: str, url: str) -> Iterator[str]:
+    """What each process answers, up to the number that no process has."""
+    for number in itertools.islice(itertools.count(1), MAX_PROCESSES):
+        try:
+            yield _fetch(f"{url}/{number}?{urlencode({'name[]': name})}")
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return
+            log.warning("process_not_measured", number=number, status=error.code)
+        except OSError as error:
+            log.warning("processes_not_measured", error=str(error))
+            return
+
+
+def _fetch(url: str) -> str:
+    # The machine's own Nginx: no proxy stands before it.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=ANSWER_SECONDS) as answer:
+        text: str = answer.read().decode()
+    return text

@@ -1,0 +1,38 @@
+"""Sites behind the web edge that attacks share."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.edge import Edge, running_edge
+from tests.sites import Backend, Home
+
+EdgeMaker = Callable[..., Edge]
+
+
+@pytest.fixture(scope="module")
+def deployed_home(new_home: Callable[[Backend], Home]) -> Home:
+    """Where a deployed site lives: PostgreSQL and Redis."""
+    return new_home("production")
+
+
+@pytest.fixture
+def make_edge(deployed_home: Home, tmp_path: Path) -> Iterator[EdgeMaker]:
+    """Starts sites behind the edge, with variables of the role and settings of the API; all end with the test."""
+    with ExitStack() as stack:
+
+        def make(variables: Mapping[str, object] | None = None, /, **settings: str) -> Edge:
+            folder = tmp_path / f"edge{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            return stack.enter_context(running_edge(deployed_home.with_settings(**settings), folder, variables))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """A site behind the edge as the role configures it by default."""
+    with running_edge(deployed_home, tmp_path_factory.mktemp("edge")) as running:
+        yield running

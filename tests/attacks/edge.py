@@ -1,0 +1,196 @@
+"""The web edge in front of a real API: Nginx with the settings that the host_proxy role renders."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import httpx
+import psutil
+import pytest
+
+from demo.ports import free_port
+from tests.backends import Subprocess
+from tests.sites import Home, Player, Site, running_site
+
+NGINX = Path("/usr/sbin/nginx")
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "roles" / "host_proxy" / "templates"
+PLAYBOOK = Path(__file__).with_name("render.yml")
+GENEROUS = {"host_proxy_processes": 1, "host_proxy_trusted_ranges": ["127.0.0.1/32"]}
+"""Tests choose the client's address as the load balancer does, by X-Forwarded-For."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A site whose clients come through Nginx, and the API process behind it."""
+
+    site: Site
+    """The same site; its URL and its client are the edge's."""
+    direct: Site
+    folder: Path
+    nginx: Subprocess
+    figures_url: str
+    """Where the machine itself reads each process's /metrics."""
+
+    @property
+    def port(self) -> int:
+        return self.site.port
+
+    def through(self, player: Player) -> Player:
+        """The same account, as a client of the edge."""
+        return replace(player, site=self.site)
+
+    def received_bytes(self) -> int:
+        """The sizes of all files that Nginx and the API hold open for what they receive."""
+        mother = psutil.Process(self.nginx.pid)
+        receivers = [mother, *mother.children(), psutil.Process(self.direct.processes["api"].pid)]
+        return sum(_open_bytes(process) for process in receivers)
+
+
+def _open_bytes(process: psutil.Process) -> int:
+    """Of deleted files, too: bodies wait in files without a name."""
+    total = 0
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        try:
+            target = str(link.readlink())
+            total += link.stat().st_size if target.startswith("/") and not target.endswith(".log") else 0
+        except FileNotFoundError:
+            continue
+    return total
+
+
+@contextmanager
+def running_edge(home: Home, folder: Path, variables: Mapping[str, object] | None = None) -> Iterator[Edge]:
+    """An API on `home` with the role's Nginx in front of it.
+
+    Args:
+        home: the places and settings of the site.
+        folder: empty; Nginx's settings, bodies and logs go there.
+        variables: of the role, instead of its defaults.
+    """
+    if not NGINX.exists():
+        pytest.skip("Nginx is not installed: apt-get install nginx")
+    with running_site(home.with_settings(TRUSTED_PROXY="127.0.0.1")) as site:
+        port, figures_port = free_port(), free_port()
+        render(folder, variables or {})
+        _move_to(folder, {80: port, 8081: figures_port}, site.port)
+        nginx = Subprocess(
+            [str(NGINX), "-e", "stderr", "-c", str(folder / "etc/nginx/nginx.conf"), "-g", "daemon off;"],
+            log=folder / "nginx.log",
+        )
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+            nginx.wait_until(lambda: _listens(port), what="Nginx's start")
+            processes = {**site.processes, "nginx": nginx}
+            try:
+                edge_site = replace(site, url=url, api=client, processes=processes)
+                yield Edge(edge_site, site, folder, nginx, f"http://127.0.0.1:{figures_port}/metrics")
+            finally:
+                nginx.stop()
+
+
+def render(folder: Path, variables: Mapping[str, object]) -> None:
+    """Render the role's templates below `folder`, by Ansible."""
+    files = sorted(str(path.relative_to(TEMPLATES))[: -len(".j2")] for path in TEMPLATES.rglob("etc/nginx/**/*.j2"))
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    given = {**GENEROUS, **variables, "folder": str(folder), "templates": str(TEMPLATES), "files": files}
+    given["ansible_python_interpreter"] = sys.executable
+    playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", json.dumps(given)]
+    # From a folder without ansible.cfg: the repository's own inventories ask AWS.
+    done = subprocess.run([*playbook, str(PLAYBOOK)], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _move_to(folder: Path, ports: Mapping[int, int], api_port: int) -> None:
+    """Have the settings name this folder's paths, free ports and the API's port, and change nothing else."""
+    for name in ("run/nginx", "var/lib/nginx", "var/cache/nginx"):
+        (folder / name).mkdir(parents=True)
+    for path in folder.rglob("etc/nginx/**/*.conf"):
+        text = path.read_text()
+        text = text.replace("user www-data;", f"user {'root' if os.geteuid() == 0 else 'www-data'};")
+        text = re.sub(r"unix:/run/rising-stars-api/\d+\.sock:?", f"127.0.0.1:{api_port}", text)
+        text = re.sub(r"access_log syslog:\S+", f"access_log {folder}/access.log", text)
+        text = re.sub(
+            r"listen (127\.0\.0\.1:)?(80|8081)\b", lambda found: f"listen 127.0.0.1:{ports[int(found[2])]}", text
+        )
+        path.write_text(re.sub(r"(?<=[ :])/(etc|run|var)/", rf"{folder}/\1/", text))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+# ── Clients that no library would be
+
+
+@dataclass
+class SlowUpload:
+    """An upload whose body arrives a few bytes at a time, as long as the test wants."""
+
+    connection: socket.socket
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def send(self, data: bytes = b"x") -> None:
+        """Send a little more; a peer that has closed is no failure of the client."""
+        try:
+            self.connection.sendall(data)
+        except OSError:
+            return
+
+    def answer(self, *, seconds: float = 5) -> bytes:
+        """What the server says within that time: nothing while it waits for more, or "closed"."""
+        self.connection.settimeout(seconds)
+        try:
+            return self.connection.recv(65_536) or b"closed"
+        except TimeoutError:
+            return b""
+        except ConnectionError:
+            return b"closed"
+
+    def trickle(self, *, at_most: float) -> tuple[float, bytes]:
+        """Send a byte now and then until the server says something: after how many seconds, and what."""
+        began, answer = time.monotonic(), b""
+        while not answer and time.monotonic() - began < at_most:
+            self.send()
+            answer = self.answer(seconds=0.3)
+        return time.monotonic() - began, answer
+
+    @property
+    def status(self) -> int | None:
+        """The answer's status; None while the edge waits for the body."""
+        answer = self.answer(seconds=2)
+        return int(answer.split()[1]) if answer.startswith(b"HTTP/") else None
+
+
+def begin_upload(port: int, *, headers: Mapping[str, str] | None = None, length: int = 1_000_000) -> SlowUpload:
+    """Send an upload's head and the first bytes of its body."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    lines = {"Host": "x", "Content-Length": str(length), "Content-Type": "multipart/form-data; boundary=b"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in {**lines, **(headers or {})}.items())
+    connection.sendall(f"POST /api/videos/upload HTTP/1.1\r\n{head}\r\n--b\r\n".encode())
+    return SlowUpload(connection)
+
+
+@contextmanager
+def slow_uploads(port: int, count: int, **options: Mapping[str, str]) -> Iterator[list[SlowUpload]]:
+    """That many of them, open until the block ends."""
+    with ExitStack() as stack:
+        begun = [stack.enter_context(begin_upload(port, **options)) for _ in range(count)]
+        time.sleep(0.5)
+        yield begun
