@@ -60,6 +60,8 @@ class HostSettings(BaseModel):
     """Where the load balancer has its addresses: its word for a client's address counts, and nobody else's."""
     balancer_seconds: float = Field(default=120, ge=0, le=3600)
     """How long the load balancer still sends requests to a machine that it lets go."""
+    hsts_includes_subdomains: bool = False
+    """Whether browsers must use HTTPS for all subdomains of the site's name, too."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """By the names of `app.config.Settings`."""
 
@@ -162,6 +164,7 @@ def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) ->
         variables["BALANCER_RANGES"] = " ".join(map(str, host.balancer_ranges))
         variables["BALANCER_SECONDS"] = f"{host.balancer_seconds:g}"
         variables |= _variables_of_the_api(secrets)
+        variables |= {"HSTS_INCLUDES_SUBDOMAINS": "true"} if host.hsts_includes_subdomains else {}
     variables |= {name.upper(): _as_text(name, value) for name, value in host.settings.items()}
     if machine.work_dir:
         variables["WORK_DIR"] = str(machine.work_dir)

@@ -68,6 +68,12 @@ def test_a_web_machine_waits_for_as_long_as_its_balancer_drains() -> None:
     assert compose(host(balancer_seconds=7.5), SECRETS, WEB)["BALANCER_SECONDS"] == "7.5"
 
 
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_web_machine_learns_whether_https_binds_subdomains(is_set: bool) -> None:
+    made = compose(host(hsts_includes_subdomains=is_set), SECRETS, WEB)
+    assert made.get("HSTS_INCLUDES_SUBDOMAINS") == ("true" if is_set else None)
+
+
 def test_a_worker_gets_no_secret_of_the_web_alone() -> None:
     without = {name: value for name, value in SECRETS.items() if name not in {"jwt", "verification"}}
     made = compose(host(endpoint_url="http://10.0.0.1:4566"), without, WORKER)
