@@ -146,6 +146,8 @@ class Settings(BaseSettings):
     api_threads: int = Field(default=16, ge=1, le=256)
     drain_file: Path | None = None
     """While this file is there, /ready fails, so that no balancer sends anything; requests are answered as ever."""
+    body_seconds: float = Field(default=900, gt=0)
+    """How long a request's body may take to arrive: 100 MiB at 1 Mbit/s take 839 s."""
     trusted_proxy: str | None = None
     """Peer whose forwarding headers are believed (`localhost` behind Nginx on a Unix socket)."""
 

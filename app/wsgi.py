@@ -100,6 +100,7 @@ def run(
         listen=None if unix_socket else listen,
         unix_socket=unix_socket,
         threads=settings.api_threads,
+        body_seconds=settings.body_seconds,
         trusted_proxy=settings.trusted_proxy,
         cors=Cors(settings.cors_origins),
         draining=readiness.draining,

@@ -11,6 +11,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import bottle
 import structlog
 
+from app.api.admission import AdmissionResource
 from app.api.auth import AuthResource
 from app.api.cors import Cors
 from app.api.errors import answer_failures, answer_http_error
@@ -49,6 +50,7 @@ def create_application(parts: Parts, metrics: Metrics, cors: Cors) -> "Entrance"
     api.install(answer_failures)
     resources: list[Resource] = [
         AuthResource(parts),
+        AdmissionResource(parts),
         VideosResource(parts),
         PublicResource(parts),
         HealthResource(parts, metrics),

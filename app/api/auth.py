@@ -64,7 +64,7 @@ class AuthResource:
 
     def log_out(self) -> HTTPResponse:
         """End the session."""
-        self._parts.accounts.sign_out(read_member(self._parts.accounts, self._parts.settings))
+        self._parts.accounts.sign_out(read_member(self._parts.accounts))
         return no_content()
 
 

@@ -90,7 +90,7 @@ class PublicResource:
         return json_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
 
     def _member(self) -> Member:
-        return read_member(self._parts.accounts, self._parts.settings)
+        return read_member(self._parts.accounts)
 
     def _throttle_votes(self, member: Member) -> None:
         settings, throttle = self._parts.settings, self._parts.throttle

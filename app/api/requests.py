@@ -2,6 +2,7 @@
 
 import hmac
 import re
+import time
 from ipaddress import ip_address, ip_network
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -64,8 +65,8 @@ def read_header(name: str) -> str | None:
     return found
 
 
-def read_member(accounts: Accounts, settings: Settings) -> Member:
-    """Who sends the request.
+def read_member(accounts: Accounts, *, at: float | None = None) -> Member:
+    """Who sends the request, by a token that is judged as of `at` (epoch seconds; now when None).
 
     Raises:
         NotSignedIn: no token, rubbish, expired, foreign, or of a session that has ended.
@@ -73,7 +74,7 @@ def read_member(accounts: Accounts, settings: Settings) -> Member:
     match = BEARER.fullmatch(read_header("Authorization") or "")
     if match is None:
         raise NotSignedIn
-    return accounts.authenticate(match.group(1), at=_request_start(settings))
+    return accounts.authenticate(match.group(1), at=at)
 
 
 def read_verification(settings: ApiSettings) -> bool:
@@ -91,10 +92,17 @@ def read_verification(settings: ApiSettings) -> bool:
     return True
 
 
-def _request_start(settings: Settings) -> float | None:
-    """When the proxy saw the request begin: a slow upload is judged by the token it began with."""
+def read_upload_start(settings: Settings) -> float | None:
+    """When the proxy saw this upload begin: a slow one is judged by the token it began with.
+
+    None without a proxy, and for a moment that no upload can have begun at: in the future, or longer ago than an
+    upload may last.
+    """
     stamp = REQUEST_START.fullmatch(read_header("X-Request-Start") or "")
-    return float(stamp.group(1)) if settings.trusted_proxy and stamp else None
+    if settings.trusted_proxy is None or stamp is None:
+        return None
+    began = float(stamp.group(1))
+    return began if 0 <= time.time() - began <= settings.body_seconds else None
 
 
 def read_video_id(text: str, missing: NotFound) -> UUID:

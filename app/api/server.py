@@ -1,29 +1,21 @@
 """waitress as this API wants it: JSON for its own refusals, bounds instead of collapse, a stop that loses nothing."""
 
-import errno
 import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from threading import Event
 from types import FrameType
-from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
-from waitress import create_server
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.task import ErrorTask
-from waitress.utilities import Error
 
-from app.api.cors import Cors, Headers
+from app.api.admission import Application, RefusalInHeader
+from app.api.connections import RETRY_AFTER_SECONDS, TcpServer, UnixServer
+from app.api.cors import Cors
 
 log = structlog.get_logger(__name__)
-
-Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 MAX_BODY_BYTES = 130 * 1024 * 1024
 """Above the largest clip and its form, so that "too large" is the application's own answer."""
@@ -32,85 +24,17 @@ BUFFER_BYTES = 64 * 1024
 """What a request or an answer may hold in memory before it goes to disk."""
 
 MAX_CONNECTIONS = 512
-"""With their buffers they take 64 MiB at most; more wait in the kernel."""
+"""With their buffers they take 64 MiB at most. Where they are all in use, the slowest clients make room."""
+
+LOOK_EVERY_SECONDS = 1
+"""How often clients that take too long are looked for."""
 
 WAITING_PER_THREAD = 8
 """Requests that may wait for each thread. Behind more, an answer comes too late to be of use."""
 
 FINISH_SECONDS = 120
-RETRY_AFTER_SECONDS = 5
 UNSHED = {"/health", "/api/health", "/ready", "/metrics"}
 """Whoever watches an overloaded process must still see it."""
-
-
-class Overloaded(Error):  # type: ignore[misc]
-    """A refusal with 503, in waitress's own terms."""
-
-    code = 503
-    reason = "Service Unavailable"
-
-
-class JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Requests that never reach the application (broken, far too large, no room), refused in JSON."""
-
-    def execute(self) -> None:
-        """Write the refusal and close."""
-        error = self.request.error
-        body = json.dumps({"detail": f"{error.reason}: {error.body}"}).encode()
-        self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        if isinstance(error, Overloaded):
-            self.response_headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
-        self.response_headers += self._cross_origin()
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-    def _cross_origin(self) -> Headers:
-        """By what was understood of the request: its first line or its headers may be what is broken."""
-        request, cors = self.request, self.channel.server.cors
-        origin = request.headers.get("ORIGIN")
-        method, path = (str(getattr(request, name, None) or "") for name in ("command", "path"))
-        return list(cors.headers(method, path, origin))
-
-
-class StrictParser(HTTPRequestParser):  # type: ignore[misc]
-    """Refuses request lines that waitress's own parser stumbles over, and then answers nothing."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the request line and the headers."""
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # as urlsplit's "Invalid IPv6 URL"
-            raise ParsingError("Bad URI") from error
-
-
-class JsonChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection whose errors are JSON, also when the disk has no room for what it sends."""
-
-    parser_class = StrictParser
-    error_task_class = JsonErrorTask
-
-    def received(self, data: bytes) -> bool:
-        """Take in what arrived."""
-        try:
-            return bool(super().received(data))
-        except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or self.request is None:
-                raise
-            log.warning("no_room_for_request", error=str(error))
-            self._refuse(Overloaded("there is no room to take in a request right now; try again shortly"))
-            return True
-
-    def _refuse(self, error: Error) -> None:
-        with self.requests_lock:
-            request: Any = self.__dict__["request"]
-            self.request = None
-            request.error = error
-            request.completed = True
-            self.requests.append(request)
-            if len(self.requests) == 1:
-                self.server.add_task(self)
 
 
 class Shedding:
@@ -140,6 +64,7 @@ def serve(
     listen: str | None,
     unix_socket: str | None,
     threads: int,
+    body_seconds: float,
     trusted_proxy: str | None,
     cors: Cors,
     draining: Event,
@@ -151,6 +76,7 @@ def serve(
         listen: `host:port`, unless there is a `unix_socket`.
         unix_socket: a path, readable and writable for the group.
         threads: requests answered at once; `WAITING_PER_THREAD` times as many may wait.
+        body_seconds: how long a request's body may take to arrive.
         trusted_proxy: the peer whose X-Forwarded-For and -Proto are believed.
         cors: which headers the refusals of this server carry for pages of other sites.
         draining: set as soon as the stop begins; /ready fails from then on.
@@ -158,8 +84,8 @@ def serve(
     place = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
     believed = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
     guarded = Shedding(application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads, cors)
-    server = create_server(
-        guarded,
+    server = (UnixServer if unix_socket else TcpServer)(
+        RefusalInHeader(guarded),
         **place,
         **believed,
         threads=threads,
@@ -170,10 +96,11 @@ def serve(
         outbuf_overflow=BUFFER_BYTES,
         connection_limit=MAX_CONNECTIONS,
         channel_timeout=120,
+        cleanup_interval=LOOK_EVERY_SECONDS,
         ident=None,
     )
-    server.channel_class = JsonChannel
     server.cors = cors
+    server.body_seconds = body_seconds
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         if draining.is_set():

@@ -5,8 +5,9 @@ from typing import Any
 
 from bottle import HTTPResponse
 
+from app.api.admission import upload_limits
 from app.api.forms import received_upload
-from app.api.requests import client_address, read_idempotency_key, read_member, read_video_id
+from app.api.requests import read_idempotency_key, read_member, read_upload_start, read_video_id
 from app.api.responses import answer, json_answer, see
 from app.api.routing import Parts, Route
 from app.api.schemas import OWN_VIDEOS, Failure, Notice, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
@@ -34,10 +35,12 @@ class VideosResource:
 
     def upload(self) -> HTTPResponse:
         """Take in a clip; its render begins by itself."""
-        member = self._member()
+        settings = self._parts.settings
+        member = read_member(self._parts.accounts, at=read_upload_start(settings))
         key = read_idempotency_key()
-        self._throttle_uploads(member)
-        with received_upload(self._parts.settings.work_dir) as form:
+        for limit, purpose, who in upload_limits(settings, member):
+            self._parts.throttle.hit(limit, purpose, who)
+        with received_upload(settings.work_dir) as form:
             video_id = self._parts.uploads.accept(member.id, form.title, form.clip, idempotency_key=key)
         return answer(UploadAccepted(task_id=str(video_id)), status=201)
 
@@ -74,16 +77,11 @@ class VideosResource:
         return answer(VideoDeleted(video_id=str(found)))
 
     def _member(self) -> Member:
-        return read_member(self._parts.accounts, self._parts.settings)
+        return read_member(self._parts.accounts)
 
     def _own(self, video_id: str) -> Video:
         member = self._member()
         return videos.get_own(member.id, read_video_id(video_id, VideoNotFound()))
-
-    def _throttle_uploads(self, member: Member) -> None:
-        settings, throttle = self._parts.settings, self._parts.throttle
-        throttle.hit(settings.upload_limit_per_account, "upload-account", str(member.id))
-        throttle.hit(settings.upload_limit_per_address, "upload-address", client_address())
 
     def _told(self, video: Video) -> dict[str, Any]:
         failed, notice = video.failure_code, video.notice_code

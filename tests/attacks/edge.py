@@ -4,10 +4,11 @@ import json
 import os
 import re
 import socket
+import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,19 +54,19 @@ class Edge:
         """The sizes of all files that Nginx and the API hold open for what they receive."""
         mother = psutil.Process(self.nginx.pid)
         receivers = [mother, *mother.children(), psutil.Process(self.direct.processes["api"].pid)]
-        return sum(_open_bytes(process) for process in receivers)
+        # A file that is open twice lies on the disk once.
+        return sum(dict(file for process in receivers for file in _open_files(process)).values())
 
 
-def _open_bytes(process: psutil.Process) -> int:
-    """Of deleted files, too: bodies wait in files without a name."""
-    total = 0
+def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]]:
+    """Device and inode of each regular file, with its size. Deleted ones count: bodies wait in files without a name."""
     for link in Path(f"/proc/{process.pid}/fd").iterdir():
         try:
-            target = str(link.readlink())
-            total += link.stat().st_size if target.startswith("/") and not target.endswith(".log") else 0
+            found, target = link.stat(), str(link.readlink())
         except FileNotFoundError:
             continue
-    return total
+        if stat.S_ISREG(found.st_mode) and not target.endswith(".log"):
+            yield (found.st_dev, found.st_ino), found.st_size
 
 
 @contextmanager
@@ -171,10 +172,9 @@ class SlowUpload:
             answer = self.answer(seconds=0.3)
         return time.monotonic() - began, answer
 
-    @property
-    def status(self) -> int | None:
-        """The answer's status; None while the edge waits for the body."""
-        answer = self.answer(seconds=2)
+    def status(self, *, seconds: float = 10) -> int | None:
+        """The answer's status; None when the server waits for more of the body for that long."""
+        answer = self.answer(seconds=seconds)
         return int(answer.split()[1]) if answer.startswith(b"HTTP/") else None
 
 
@@ -187,10 +187,16 @@ def begin_upload(port: int, *, headers: Mapping[str, str] | None = None, length:
     return SlowUpload(connection)
 
 
+def statuses(uploads: Sequence[SlowUpload]) -> list[int | None]:
+    """What each has been answered, once the server has had time to."""
+    time.sleep(3)
+    return [upload.status(seconds=0.05) for upload in uploads]
+
+
 @contextmanager
-def slow_uploads(port: int, count: int, **options: Mapping[str, str]) -> Iterator[list[SlowUpload]]:
+def slow_uploads(port: int, count: int, *, headers: Mapping[str, str] | None = None) -> Iterator[list[SlowUpload]]:
     """That many of them, open until the block ends."""
     with ExitStack() as stack:
-        begun = [stack.enter_context(begin_upload(port, **options)) for _ in range(count)]
-        time.sleep(0.5)
+        begun = [stack.enter_context(begin_upload(port, headers=headers)) for _ in range(count)]
+        time.sleep(1)
         yield begun

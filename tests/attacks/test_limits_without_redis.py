@@ -25,7 +25,7 @@ def wired_site(deployed_home: Home, cable: Cable) -> Iterator[Site]:
     """One whose Redis can be taken away."""
     url = str(httpx.URL(deployed_home.environment["QUEUE_URL"]).copy_with(port=cable.port))
     limits = {
-        "LOGIN_LIMIT_PER_ACCOUNT": f"{PER_ACCOUNT} per 5 minutes",
+        "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_ACCOUNT} per 5 minutes",
         # An odd window: sites on one Redis share the counters of a limit.
         "LOGIN_LIMIT_PER_ADDRESS": f"{PER_ADDRESS} per 17 minutes",
         "UPLOAD_LIMIT_PER_ACCOUNT": "2 per 1 day",

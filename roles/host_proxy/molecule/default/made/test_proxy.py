@@ -125,6 +125,8 @@ def test_what_is_not_the_platforms_is_not_found(site: httpx.Client) -> None:
         "/metrics/1",
         "/api/../metrics",
         "/.refused",
+        "/.may-upload",
+        "/internal/may-upload",
         "/apiary",
         "/.env",
         "//metrics",
@@ -245,13 +247,26 @@ def test_an_upload_is_stamped_when_it_began_and_nobody_else_can_say_so(
         assert "X-Request-Start" not in elsewhere
 
 
-def test_more_uploads_than_there_is_room_for_are_put_off(address: str, site: httpx.Client) -> None:
+def test_more_uploads_than_there_is_room_for_are_refused(address: str, site: httpx.Client, token: str) -> None:
+    bearer = {"Authorization": f"Bearer {token}"}
+    head = f"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nAuthorization: Bearer {token}\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket.create_connection((address, 80))).sendall(head.encode())
+        time.sleep(0.5)
+        assert_refused_by_nginx(site.post("/api/videos/upload", headers=bearer, content=b"123456789"), 503)
+    time.sleep(0.5)
+    assert site.post("/api/videos/upload", headers=bearer, content=b"123456789").status_code == 422
+
+
+def test_without_a_token_no_upload_takes_any_room(address: str, site: httpx.Client, token: str) -> None:
     head = b"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
     with contextlib.ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(socket.create_connection((address, 80))).sendall(head)
-        time.sleep(0.3)
-        assert_refused_by_nginx(site.post("/api/videos/upload", content=b"123456789"), 503)
+        time.sleep(0.5)
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert site.post("/api/videos/upload", headers=bearer, content=b"123456789").status_code == 422
 
 
 # ── Once, and only once
@@ -262,10 +277,10 @@ def test_what_changes_something_is_sent_once_even_if_the_process_breaks_off(host
     with stand_ins(host, "break"):
         assert_refused_by_nginx(site.post(vote), 503)
         assert_refused_by_nginx(site.post("/api/videos/upload", content=b"clip"), 503)
-        assert said(host) == [f"POST {vote}", "POST /api/videos/upload"]
+        assert said(host) == [f"POST {vote}", "GET /internal/may-upload", "POST /api/videos/upload"]
         time.sleep(1.5)
         site.get("/api/videos")
-        assert said(host)[2:] == ["GET /api/videos"] * 2, "a read is tried elsewhere"
+        assert said(host)[3:] == ["GET /api/videos"] * 2, "a read is tried elsewhere"
 
 
 def test_a_process_that_is_gone_is_not_noticed(host: Host, site: httpx.Client) -> None:

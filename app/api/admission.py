@@ -1,0 +1,70 @@
+"""Whether an upload may begin: the proxy asks before it reads the body, so that only accounts hold its places."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from bottle import HTTPResponse
+
+from app.api.requests import client_address, read_member
+from app.api.responses import no_content
+from app.api.routing import Parts, Route
+from app.config import Settings
+from app.showcase.accounts import Member
+
+Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
+
+CHECK = "/internal/may-upload"
+
+
+def upload_limits(settings: Settings, member: Member) -> Iterator[tuple[str, str, str]]:
+    """How often uploads may come: each limit, its purpose, and who it is about."""
+    yield settings.upload_limit_per_account, "upload-account", str(member.id)
+    yield settings.upload_limit_per_address, "upload-address", client_address()
+
+
+class AdmissionResource:
+    """Answers the proxy alone: where there is none, the route does not exist."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def routes(self) -> Iterator[Route]:
+        """The table."""
+        if self._parts.settings.trusted_proxy:
+            yield Route("GET", CHECK, self.may_upload)
+
+    def may_upload(self) -> HTTPResponse:
+        """204 with the account in X-Upload-Account, or the refusal that the upload itself would meet.
+
+        Counts nothing: the upload does.
+        """
+        member = read_member(self._parts.accounts)
+        for limit, purpose, who in upload_limits(self._parts.settings, member):
+            self._parts.throttle.check(limit, purpose, who)
+        admitted = no_content()
+        admitted.set_header("X-Upload-Account", str(member.id))
+        return admitted
+
+
+class RefusalInHeader:
+    """Repeats the body of a refusal to the proxy's question in X-Refusal, because Nginx drops the body."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request."""
+        if environ.get("PATH_INFO") != CHECK:
+            return self._application(environ, start_response)
+        begun: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            begun[:] = [status, headers, exc_info]
+
+        body = b"".join(self._application(environ, start))
+        status, headers, exc_info = begun
+        # JSON is one line; WSGI wants each byte as one character.
+        refusal = [("X-Refusal", body.decode("latin-1"))] if body else []
+        start_response(status, [*headers, *refusal], exc_info)
+        return [body]

@@ -1,0 +1,187 @@
+"""waitress's connections as this API wants them: JSON for refusals, and no room for clients that never finish."""
+
+import errno
+import json
+import time
+from http import HTTPStatus
+from typing import Any, cast
+
+import structlog
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.server import TcpWSGIServer, UnixWSGIServer
+from waitress.task import ErrorTask
+from waitress.utilities import Error
+
+from app.api.cors import Headers
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 5
+
+HEADER_SECONDS = 10.0
+"""How long a request's headers may take, and a new connection to say anything at all."""
+
+SPARE_CONNECTIONS = 16
+"""So many places are kept free: the slowest clients lose theirs."""
+
+GRACE_SECONDS = 1.0
+"""A connection younger than this is not slow yet."""
+
+
+class Overloaded(Error):  # type: ignore[misc]
+    """A refusal with 503, in waitress's own terms."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
+class BodyTooSlow(Error):  # type: ignore[misc]
+    """The body did not arrive in time."""
+
+    code = 408
+    reason = "Request Timeout"
+
+
+class JsonErrorTask(ErrorTask):  # type: ignore[misc]
+    """Requests that never reach the application (broken, far too large, no room), refused in JSON."""
+
+    def execute(self) -> None:
+        """Write the refusal and close."""
+        error = self.request.error
+        body = json.dumps({"detail": f"{error.reason}: {error.body}"}).encode()
+        self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        if isinstance(error, Overloaded):
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
+        self.response_headers += self._cross_origin()
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+    def _cross_origin(self) -> Headers:
+        """By what was understood of the request: its first line or its headers may be what is broken."""
+        request, cors = self.request, self.channel.server.cors
+        origin = request.headers.get("ORIGIN")
+        method, path = (str(getattr(request, name, None) or "") for name in ("command", "path"))
+        return list(cors.headers(method, path, origin))
+
+
+class StrictParser(HTTPRequestParser):  # type: ignore[misc]
+    """Knows when its request began. Refuses request lines that waitress stumbles over, and then answers nothing."""
+
+    def __init__(self, adjustments: object) -> None:
+        super().__init__(adjustments)
+        self.began = time.monotonic()
+
+    @property
+    def bytes_per_second(self) -> float:
+        """How fast the request has arrived up to now."""
+        received: int = self.header_bytes_received + self.body_bytes_received
+        return received / max(GRACE_SECONDS, time.monotonic() - self.began)
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the request line and the headers."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # as urlsplit's "Invalid IPv6 URL"
+            raise ParsingError("Bad URI") from error
+
+
+class JsonChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection whose errors are JSON, also when the disk has no room for what it sends."""
+
+    parser_class = StrictParser
+    error_task_class = JsonErrorTask
+    request: StrictParser | None = None
+    """What arrives at the moment."""
+
+    def received(self, data: bytes) -> bool:
+        """Take in what arrived."""
+        try:
+            return bool(super().received(data))
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or self.request is None:
+                raise
+            log.warning("no_room_for_request", error=str(error))
+            self._refuse(Overloaded("there is no room to take in a request right now; try again shortly"))
+            return True
+
+    def end_if_late(self, body_seconds: float) -> None:
+        """Close it when headers take too long; refuse a body that does."""
+        parser = self.request
+        if parser is None:
+            # waitress closes a connection that has been used, after channel_timeout.
+            is_unused = self.last_activity == self.creation_time and not self.requests
+            self.will_close |= is_unused and time.time() - self.creation_time > HEADER_SECONDS
+        elif not parser.headers_finished:
+            self.will_close |= time.monotonic() - parser.began > HEADER_SECONDS
+        elif time.monotonic() - parser.began > body_seconds:
+            self._refuse(BodyTooSlow(f"a body may take {body_seconds:g} s to arrive"))
+
+    def handle_close(self) -> None:
+        """Close, and delete what had arrived of a body: waitress leaves that to the garbage collector."""
+        super().handle_close()
+        unfinished = self.request
+        if unfinished is not None:
+            unfinished.close()
+
+    @property
+    def can_make_room(self) -> bool:
+        """Whether the server waits for this client, and has for long enough."""
+        waits = not (self.requests or self.total_outbufs_len or self.will_close)
+        return waits and time.time() - self.creation_time > GRACE_SECONDS
+
+    @property
+    def bytes_per_second(self) -> float:
+        """How fast its request arrives; 0 when none has begun."""
+        return 0.0 if self.request is None else self.request.bytes_per_second
+
+    def _refuse(self, error: Error) -> None:
+        with self.requests_lock:
+            request: Any = self.__dict__["request"]
+            self.request = None
+            request.error = error
+            request.completed = True
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+
+
+class _Bounded:
+    """What both kinds of server do about clients that never finish. waitress calls it at least once a second."""
+
+    channel_class = JsonChannel
+    body_seconds = 900.0
+
+    def readable(self) -> bool:
+        """Whether to accept connections; makes room for them first."""
+        server = cast("Any", self)
+        crowd = len(server.active_channels) + SPARE_CONNECTIONS - server.adj.connection_limit
+        if server.accepting and crowd > 0:
+            slowest = sorted(filter(_can_make_room, server.active_channels.values()), key=_speed)
+            for channel in slowest[:crowd]:
+                channel.will_close = True
+        return bool(super().readable())  # type: ignore[misc]
+
+    def maintenance(self, now: float) -> None:
+        """End what has been waited for long enough."""
+        super().maintenance(now)  # type: ignore[misc]
+        for channel in list(cast("Any", self).active_channels.values()):
+            channel.end_if_late(self.body_seconds)
+
+
+def _can_make_room(channel: JsonChannel) -> bool:
+    return channel.can_make_room
+
+
+def _speed(channel: JsonChannel) -> float:
+    return channel.bytes_per_second
+
+
+class TcpServer(_Bounded, TcpWSGIServer):  # type: ignore[misc]
+    """On a port."""
+
+
+class UnixServer(_Bounded, UnixWSGIServer):  # type: ignore[misc]
+    """On a Unix socket."""

@@ -1,0 +1,56 @@
+"""X-Request-Start by a client that reaches the API past its proxy: no expired token lives on by it."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.sites import Backend, Home, Player, Site, running_site
+
+UPLOAD_SECONDS = 900
+HOUR_SECONDS = 3600
+
+
+@pytest.fixture(scope="module")
+def open_site(new_home: Callable[[Backend], Home]) -> Iterator[Site]:
+    """One that believes its proxy, and can be reached past it."""
+    with running_site(new_home("embedded").with_settings(TRUSTED_PROXY="127.0.0.1")) as site:
+        yield site
+
+
+def stamp(seconds_ago: float) -> dict[str, str]:
+    return {"X-Request-Start": f"t={time.time() - seconds_ago:.3f}"}
+
+
+def expired(player: Player, seconds_ago: float) -> Player:
+    """The same player with a token that ended so long ago."""
+    return replace(player, access_token=player.site.token(player, exp=int(time.time() - seconds_ago)))
+
+
+@pytest.mark.parametrize("seconds_ago", [60, 2 * HOUR_SECONDS])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/videos"), ("DELETE", "/api/auth"), ("GET", "/internal/may-upload")],
+)
+def test_nothing_but_an_upload_is_judged_as_of_an_earlier_moment(
+    open_site: Site, method: str, path: str, seconds_ago: float
+) -> None:
+    player = expired(open_site.sign_up(), seconds_ago / 2)
+    assert player.request(method, path, headers=stamp(seconds_ago)).status_code == 401
+
+
+def test_an_upload_reaches_no_further_back_than_it_may_last(open_site: Site, small_clip: Path) -> None:
+    player = expired(open_site.sign_up(), UPLOAD_SECONDS)
+    assert player.upload(small_clip, headers=stamp(UPLOAD_SECONDS + 60)).status_code == 401
+    assert player.upload(small_clip, headers={"X-Request-Start": "t=100000000"}).status_code == 401
+    late = expired(open_site.sign_up(), UPLOAD_SECONDS - 120)
+    assert late.upload(small_clip, headers=stamp(UPLOAD_SECONDS - 60)).status_code == 201
+
+
+@pytest.mark.parametrize("text", ["t=99999999999", "t=-1", "t=NaN", "1700000000", "t=", "rubbish"])
+def test_a_moment_that_no_upload_began_at_counts_for_nothing(open_site: Site, small_clip: Path, text: str) -> None:
+    player = open_site.sign_up()
+    assert player.upload(small_clip, headers={"X-Request-Start": text}).status_code == 201
+    assert expired(player, 1).upload(small_clip, headers={"X-Request-Start": text}).status_code == 401
