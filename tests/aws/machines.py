@@ -3,9 +3,9 @@
     python -m tests.aws.machines --endpoint http://127.0.0.1:5000 [--pid-file F] [--fail KIND=TEXT]
 
 Moto calls an instance running, and nothing runs. This stands in for one thing that a real machine does, and for nothing
-else: half a second after it is first seen running, each instance bears the tag BootStatus=ready, and one whose tag Role
-is builder is stopped thereafter, as a builder powers itself off. With `--fail builder="no disk"` machines of that kind
-report "failed: no disk" instead. What a machine does in truth, the rehearsal shows.
+else: half a second after it is first seen running, each instance has the tag BootStatus=ready, and one whose tag Role
+is builder is stopped eight seconds after, as a builder powers itself off. With `--fail builder="no disk"` machines of
+that kind report "failed: no disk" instead. What a machine does in truth, the rehearsal shows.
 
 Ends on SIGTERM, or with the AWS of tests: two seconds after its port was closed.
 """
@@ -27,6 +27,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 POLL_SECONDS = 0.3
 BOOT_SECONDS = 0.5
+BUILD_SECONDS = 8.0
+"""A builder that stops before `ec2_instance` has seen it run is waited for until the module's time-out (10 minutes)."""
+
 START_SECONDS = 30
 CLOSED_SECONDS = 2
 
@@ -51,7 +54,7 @@ def main() -> None:
 
 
 class Machines:
-    """Who runs since when, and who has reported."""
+    """Which instances run, since when, and which of them have reported or been stopped."""
 
     def __init__(self, ec2: Any, failures: dict[str, str]) -> None:
         self._ec2 = ec2
@@ -60,13 +63,15 @@ class Machines:
         self._reported: set[str] = set()
 
     def look(self) -> None:
-        """Let all who have booted by now report."""
+        """Let each instance report that has booted by now, and stop each builder that has built."""
         for machine in self._running():
-            name = machine["InstanceId"]
-            since = self._seen.setdefault(name, time.monotonic())
-            if name not in self._reported and time.monotonic() - since >= BOOT_SECONDS:
+            name, kind = machine["InstanceId"], kind_of(machine)
+            seconds = time.monotonic() - self._seen.setdefault(name, time.monotonic())
+            if name not in self._reported and seconds >= BOOT_SECONDS:
                 self._reported.add(name)
-                self._report(name, kind_of(machine))
+                self._report(name, kind)
+            if kind == "builder" and seconds >= BUILD_SECONDS and kind not in self._failures:
+                self._ec2.stop_instances(InstanceIds=[name])
 
     def _running(self) -> Iterator[dict[str, Any]]:
         answer = self._ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
@@ -77,8 +82,6 @@ class Machines:
         failure = self._failures.get(kind)
         status = f"failed: {failure}" if failure else "ready"
         self._ec2.create_tags(Resources=[name], Tags=[{"Key": "BootStatus", "Value": status}])
-        if kind == "builder" and not failure:
-            self._ec2.stop_instances(InstanceIds=[name])
 
 
 def kind_of(machine: dict[str, Any]) -> str:
