@@ -170,7 +170,10 @@ class SlowUpload:
         while not answer and time.monotonic() - began < at_most:
             self.send()
             answer = self.answer(seconds=0.3)
-        return time.monotonic() - began, answer
+        seconds = time.monotonic() - began
+        if answer.endswith(b"\r\n\r\n"):  # headers and body may come apart
+            answer += self.answer(seconds=5)
+        return seconds, answer
 
     def status(self, *, seconds: float = 10) -> int | None:
         """The answer's status; None when the server waits for more of the body for that long."""
