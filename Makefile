@@ -63,7 +63,7 @@ test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in th
 	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 \
 		tests/roles/test_killed_runs.py tests/roles/test_throttled_runs.py
 
-test-unpatched: $(FOR_TESTS) ## Try every role on moto as it comes, and compare with tests/aws/README.md
+test-unpatched: $(FOR_TESTS) ## Try every role on moto as it comes, and compare with rehearsal/aws/README.md
 	@UNPATCHED=all exec $(BIN)/python -m pytest --numprocesses 2 tests/roles/test_unpatched.py
 
 test-hosts: tested-on ## Run the tests of the roles that configure a host, in containers (long; root)
@@ -76,13 +76,13 @@ test-integration: tested-on ## Run the tests on real services
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/integration
 
 rehearse: tested-on ## Build, use and unbuild the whole site on this machine (root). SCENARIO=core, all or 3,7  KEEP=1
-	@exec $(BIN)/python -m tests.rehearsal run --scenario $(SCENARIO) $(if $(KEEP),--keep)
+	@exec $(BIN)/python -m rehearsal run --scenario $(SCENARIO) $(if $(KEEP),--keep)
 
 rehearse-down: $(FOR_TESTS) ## Remove everything that a rehearsal made
-	@exec $(BIN)/python -m tests.rehearsal down
+	@exec $(BIN)/python -m rehearsal down
 
 faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m
-	@exec $(BIN)/python -m tests.faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
+	@exec $(BIN)/python -m faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
 		--previous $(PREVIOUS) $(if $(CALM),--calm)
 
 fuzz: tested-on ## Ask every route and send mutated clips as nobody should, at length. SEED=n COUNT=m

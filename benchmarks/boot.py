@@ -9,20 +9,23 @@ against a PostgreSQL with TLS and an AWS of tests, all on this machine. Needs ro
 import re
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 from benchmarks.parts import wait_until_ready
-from benchmarks.results import keep
-from tests.hosts.boots import Machine, Site, baked_image
-from tests.hosts.bundles import Bundle, bundle_of_working_tree
-from tests.hosts.furnishing import PARAMETERS, REGION
-from tests.hosts.metadata import MetadataService
-from tests.hosts.network import Network
-from tests.hosts.podman import remove_leftovers, what_is_missing
-from tests.hosts.services import running_cloud, running_database
+from rehearsal.aws.server import running_mock_aws
+from rehearsal.hosts.boots import Machine, Site, baked_image
+from rehearsal.hosts.bundles import Bundle, bundle_of_working_tree
+from rehearsal.hosts.furnishing import PARAMETERS, REGION
+from rehearsal.hosts.metadata import MetadataService
+from rehearsal.hosts.network import Network
+from rehearsal.hosts.podman import remove_leftovers, what_is_missing
+from rehearsal.hosts.services import running_database
+from testing.figures import keep
 
 BAKED_BOOTS = 3
 BAKED_AIM, UNBAKED_AIM, SECOND_RUN_AIM = 15, 120, 20
@@ -59,7 +62,8 @@ def _site() -> Iterator[Site]:
     with ExitStack() as running:
         network = running.enter_context(Network())
         metadata = running.enter_context(MetadataService(network))
-        cloud = running.enter_context(running_cloud(network))
+        folder = running.enter_context(tempfile.TemporaryDirectory(prefix="rising-stars-aws-"))
+        cloud = running.enter_context(running_mock_aws(Path(folder), host=network.bridge))
         yield Site(network, metadata, cloud, running.enter_context(running_database(network)))
 
 

@@ -24,9 +24,9 @@ from app.db.database import database, db_now, open_database, transaction
 from app.db.models import Job, JobState, User, Video
 from app.showcase import jobs
 from benchmarks.parts import ground
-from benchmarks.results import keep
 from demo.ports import free_port
 from tasks.doorbell import HueyDoorbell
+from testing.figures import keep
 
 RINGS = 50
 BOUND_MS = 100

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.parts import ground
-from benchmarks.results import keep
-from tests.roles.conftest import Aws, release_in, running_aws
-from tests.roles.whole_site import ENVIRONMENT, Operator, Run, machines
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.account import release_in, running_account
+from rehearsal.operator.whole_site import ENVIRONMENT, Operator, Run, machines
+from testing.figures import keep
 
 MODULE_CALLS_BOUND = 70
 """Of a second run."""
@@ -59,12 +60,12 @@ def _figures(name: str, run: Run) -> dict[str, object]:
 @contextmanager
 def _operator(folder: Path) -> Iterator[Operator]:
     """Somebody with an empty account, a release, and a platform that stands in for the machines when it is verified."""
-    with running_aws(folder) as aws, machines(aws), _platform(aws) as url:
+    with running_account(folder) as aws, machines(aws), _platform(aws) as url:
         yield Operator(aws, {**release_in(folder), "verify_site_url": url})
 
 
 @contextmanager
-def _platform(aws: Aws) -> Iterator[str]:
+def _platform(aws: MockAws) -> Iterator[str]:
     """Its API and a worker, which know the site's verification secret; the API's address."""
     secret = secrets.token_hex(24)
     aws.client("secretsmanager").create_secret(Name=f"rising-stars/{ENVIRONMENT}/verification", SecretString=secret)

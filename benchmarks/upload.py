@@ -17,9 +17,9 @@ import httpx
 import psutil
 
 from benchmarks.parts import Ground, ground, wait_until_ready
-from benchmarks.results import keep
 from demo.clip import make_basketball_clip
 from demo.ports import free_port
+from testing.figures import keep
 
 UPLOADS = 20
 CLIP_BYTES = 17_000_000

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,17 @@ import pytest
 
 from app.config import Settings
 from demo.seaweedfs import SeaweedFS
-from tests import backends, sites
-from tests.backends import Cable, Postgres, Redis
-from tests.clips import make_clip
+from rehearsal.aws.server import MockAws, running_mock_aws
+from testing import homes, sites
+from testing.cables import Cable
+from testing.clips import make_clip
+from testing.homes import Backend, Bucket, Home, unique
+from testing.postgres import Postgres, running_postgres
+from testing.processes import NotInstalled
+from testing.redis_server import Redis, running_redis
+from testing.sites import Site, SiteMaker
 from tests.ledger import opened
-from tests.machines import AwsOfTests, MetadataService, Systemctl, running_aws
-from tests.sites import Backend, Bucket, Home, Site, SiteMaker, unique
+from tests.machines import MetadataService, Systemctl
 
 LOG_TAIL = 6_000
 
@@ -51,6 +56,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Any:
+    """Skip what needs a program that this machine lacks, in the sentence that says how to install it."""
+    return (yield from skip_where_not_installed())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Any:
+    """The same for what a test itself starts."""
+    return (yield from skip_where_not_installed())
+
+
+def skip_where_not_installed() -> Generator[None, Any, Any]:
+    try:
+        return (yield)
+    except NotInstalled as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Any:
     """Under REQUIRE_ALL=1 a module that skips itself has failed, too."""
     report: pytest.CollectReport = yield
@@ -75,14 +99,14 @@ def _sites_of(item: pytest.Item) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL server; `create_database()` gives a test one of its own."""
-    with backends.running_postgres() as server:
+    with running_postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """A real Redis server with a password."""
-    with backends.running_redis(tmp_path_factory.mktemp("redis")) as server:
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 
@@ -136,8 +160,8 @@ def new_home(
                 "DATABASE_URL": postgres.url(postgres.create_database()),
                 "QUEUE_URL": redis_server.url(next(queue_numbers)),
             }
-        home = Home(backend, folder, bucket, sites.settings_for(backend, folder, bucket, urls))
-        sites.migrate(home)
+        home = Home(backend, folder, bucket, homes.settings_for(backend, folder, bucket, urls))
+        homes.migrate(home)
         return home
 
     return create
@@ -202,9 +226,9 @@ def lay_cable() -> Iterator[Callable[[int], Cable]]:
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsOfTests]:
-    """One AWS for all: tests use names of their own."""
-    with running_aws(tmp_path_factory.mktemp("aws")) as running:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
+    """One mock AWS for all: tests use names of their own."""
+    with running_mock_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
 
 

@@ -8,7 +8,7 @@ from app.config import Settings
 from app.db.database import database, db_now, open_database, transaction
 from app.db.models import TABLES, Job, User, Video
 from app.showcase import jobs
-from tests.sites import Home, unique
+from testing.homes import Home, unique
 
 
 def settings_of(home: Home, **changed: object) -> Settings:

@@ -1,75 +1,16 @@
-"""What stands around a deployed machine: AWS (moto), its metadata service, and systemd's stop command."""
+"""What a deployed machine depends on: its metadata service, and systemd's stop command."""
 
-import json
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from demo.ports import free_port
-from tests.backends import Subprocess, wait_until
-
-ROOT = Path(__file__).parents[1]
-REGION = "us-east-1"
-
-
-@dataclass(frozen=True)
-class AwsOfTests:
-    """moto's server, and where it notes every call."""
-
-    endpoint: str
-    record: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What leads boto3 here."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        }
-
-    def client(self, service: str) -> Any:
-        session: Any = boto3.session.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-        return session.client(service, endpoint_url=self.endpoint)
-
-    def calls(self) -> list[str]:
-        """The operations asked for so far, in order."""
-        return [json.loads(line)["operation"] for line in self.record.read_text().splitlines()]
-
-
-@contextmanager
-def running_aws(folder: Path) -> Iterator[AwsOfTests]:
-    """An AWS of our own."""
-    port = free_port()
-    aws = AwsOfTests(f"http://127.0.0.1:{port}", folder / "calls.jsonl")
-    aws.record.touch()
-    command = [sys.executable, "-m", "tests.aws", "--port", str(port), "--record", str(aws.record)]
-    server = Subprocess(command, log=folder / "aws.log", environment={**os.environ, "PYTHONPATH": str(ROOT)})
-    try:
-        server.wait_until(lambda: _answers(aws), what="moto's start")
-        yield aws
-    finally:
-        server.stop()
-
-
-def _answers(aws: AwsOfTests) -> bool:
-    try:
-        aws.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError):
-        return False
-    return True
+from rehearsal.aws.server import REGION
+from testing.processes import wait_until
 
 
 class MetadataService:

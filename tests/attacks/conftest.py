@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.homes import Backend, Home
 from tests.attacks.edge import Edge, running_edge
-from tests.sites import Backend, Home
 
 EdgeMaker = Callable[..., Edge]
 

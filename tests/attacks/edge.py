@@ -19,8 +19,10 @@ import psutil
 import pytest
 
 from demo.ports import free_port
-from tests.backends import Subprocess
-from tests.sites import Home, Player, Site, running_site
+from testing.homes import Home
+from testing.people import Player
+from testing.processes import Subprocess
+from testing.sites import Site, running_site
 
 NGINX = Path("/usr/sbin/nginx")
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tests.sites import PROGRAMS, Home
+from testing.homes import PROGRAMS, Home
 
 
 def rising_stars(home: Home, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

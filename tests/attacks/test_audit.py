@@ -7,9 +7,9 @@ import pytest
 
 from app.config import Settings
 from app.db.models import Audit, JobState
+from testing.homes import Home
 from tests.attacks.operators import rising_stars
 from tests.ledger import add_clip, job_of
-from tests.sites import Home
 
 DEPLOYED = {"HOST_KIND": "worker"}
 

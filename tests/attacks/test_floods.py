@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from testing.answers import refusal
+from testing.homes import Home
 from tests.attacks.edge import Edge, running_edge
-from tests.sites import Home, refusal
 
 READS = ("/api/public/rankings", "/api/public/videos", "/api/public/videos/6f1c5a52-0000-4000-8000-000000000000")
 ATTACKER, VISITOR = {"X-Forwarded-For": "203.0.113.20"}, {"X-Forwarded-For": "203.0.113.21"}

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from testing.answers import refusal
+from testing.people import Player
+from testing.processes import wait_until
+from testing.sites import Site
 from tests.attacks.edge import Edge, begin_upload
-from tests.backends import wait_until
-from tests.sites import Player, Site, refusal
 
 MIB = 1 << 20
 CLIP_MIB = 100

@@ -6,8 +6,11 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.backends import Cable, wait_until
-from tests.sites import Home, Player, Site, running_site, unique
+from testing.cables import Cable
+from testing.homes import Home, unique
+from testing.people import Player
+from testing.processes import wait_until
+from testing.sites import Site, running_site
 
 PER_ACCOUNT, PER_ADDRESS = 10, 40
 GUESSES = 30

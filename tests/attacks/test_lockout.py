@@ -7,7 +7,9 @@ import pytest
 from limits import parse
 
 from app.config import Settings
-from tests.sites import Home, Player, Site, running_site
+from testing.homes import Home
+from testing.people import Player
+from testing.sites import Site, running_site
 
 PER_PAIR, PER_ACCOUNT = 3, 9
 ATTACKER, PLAYER = "203.0.113.66", "198.51.100.7"

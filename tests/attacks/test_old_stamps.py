@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.sites import Backend, Home, Player, Site, running_site
+from testing.homes import Backend, Home
+from testing.people import Player
+from testing.sites import Site, running_site
 
 UPLOAD_SECONDS = 900
 HOUR_SECONDS = 3600

@@ -10,10 +10,13 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from testing.cables import Cable
+from testing.homes import Backend, Home
+from testing.people import Player
+from testing.processes import wait_until
+from testing.sites import running_site
 from tests.attacks.conftest import EdgeMaker
 from tests.attacks.edge import Edge, begin_upload, running_edge
-from tests.backends import Cable, wait_until
-from tests.sites import Backend, Home, Player, running_site
 
 UPLOAD = "/api/videos/upload"
 SAME = ("content-type", "retry-after", "www-authenticate", "cache-control", "x-content-type-options", "x-frame-options")

@@ -8,8 +8,10 @@ import pytest
 from peewee import Expression
 
 from app.db.models import RefreshToken, Session
-from tests.backends import wait_until
-from tests.sites import Json, Player, Site, SiteMaker
+from testing.answers import Json
+from testing.people import Player
+from testing.processes import wait_until
+from testing.sites import Site, SiteMaker
 
 
 def refresh(site: Site, token: str) -> httpx.Response:

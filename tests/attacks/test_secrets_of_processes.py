@@ -10,7 +10,7 @@ import yaml
 from app.config import ApiSettings, Settings
 from app.host.configuration import SECRETS, SECRETS_OF_THE_WEB, HostSettings, Machine, compose
 from app.host.kinds import Kind
-from tests.sites import PROGRAMS, Home
+from testing.homes import PROGRAMS, Home
 
 ROOT = Path(__file__).parents[2]
 VALUES = {name: f"{name}-" + "x" * 40 for name in (*SECRETS_OF_THE_WEB, "jwt_accepted")}

@@ -11,8 +11,9 @@ import pytest
 
 from app.api.connections import HEADER_SECONDS
 from app.api.server import MAX_CONNECTIONS
+from testing.homes import Backend, Home
+from testing.sites import Site, running_site
 from tests.attacks.edge import SlowUpload, begin_upload
-from tests.sites import Backend, Home, Site, running_site
 
 PATIENCE_SECONDS = 5
 HALF_A_HEADER = b"GET /api/public/rankings HTTP/1.1\r\nHost: x\r\nX-Half: "

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from testing.answers import refusal
+from testing.homes import Home
+from testing.people import Player
+from testing.processes import wait_until
 from tests.attacks.edge import Edge, begin_upload, running_edge, slow_uploads, statuses
-from tests.backends import wait_until
-from tests.sites import Home, Player, refusal
 
 UPLOADS_AT_ONCE = 8
 PER_ACCOUNT = 4

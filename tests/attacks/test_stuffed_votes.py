@@ -11,8 +11,11 @@ import yaml
 
 from app.config import Settings
 from app.db.models import Audit, User, Video, Vote
+from testing.answers import refusal
+from testing.homes import Backend, Home, unique
+from testing.people import Player
+from testing.sites import Site, running_site
 from tests.attacks.operators import operate, rising_stars
-from tests.sites import Backend, Home, Player, Site, refusal, running_site, unique
 
 ROOT = Path(__file__).parents[2]
 CROWD = 12

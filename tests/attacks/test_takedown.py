@@ -6,8 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.db.models import Audit, Video, Vote
+from testing.answers import UNKNOWN_ID, refusal
+from testing.homes import unique
+from testing.people import Player
+from testing.sites import Site
 from tests.attacks.operators import operate, rising_stars
-from tests.sites import UNKNOWN_ID, Player, Site, refusal, unique
 
 NOT_FOUND = "Video not found or has been deleted"
 WHY = ("--reason", "its music belongs to others")

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sites import Home, Site, refusal, running_site
+from testing.answers import refusal
+from testing.homes import Home
+from testing.sites import Site, running_site
 
 LIMIT = 3
 

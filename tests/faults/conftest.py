@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.pace import Pace
-from tests.faults.run import Run
-from tests.faults.servers import Servers, running_servers
+from faults.pace import Pace
+from faults.run import Run
+from faults.servers import Servers, running_servers
 
 RunMaker = Callable[..., Run]
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import RunMaker
-from tests.faults.evidence import Evidence
-from tests.faults.history import History
-from tests.faults.invariants import (
+from faults.evidence import Evidence
+from faults.history import History
+from faults.invariants import (
     a_deleted_clip_never_comes_back,
     a_poison_clip_is_given_up_with_a_reason,
     check,
@@ -18,12 +17,13 @@ from tests.faults.invariants import (
     nothing_answered_2xx_is_missing,
     votes_are_what_clients_were_told,
 )
-from tests.faults.ledger import Ledger, Row
-from tests.faults.run import AFTERWARDS_SECONDS
-from tests.faults.schedule import Step
-from tests.faults.servers import Servers
-from tests.faults.visitors import send_clip_meanwhile
-from tests.faults.votes import ALREADY
+from faults.ledger import Ledger, Row
+from faults.run import AFTERWARDS_SECONDS
+from faults.schedule import Step
+from faults.servers import Servers
+from faults.visitors import send_clip_meanwhile
+from faults.votes import ALREADY
+from tests.faults.conftest import RunMaker
 
 POISONED: Row = {"state": "failed", "error_code": "poison", "error_detail": "", "rescues": 3}
 

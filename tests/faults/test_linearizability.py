@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.faults.linearizability import Operation, search
+from faults.linearizability import Operation, search
 
 SET, UNSET = (False, True), (True, False)
 IS_SET, IS_UNSET = (True, True), (False, False)

@@ -3,10 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
-from tests.faults.evidence import Evidence
-from tests.faults.history import History
-from tests.faults.ledger import Row
-from tests.faults.outcomes import Outcomes
+from faults.evidence import Evidence
+from faults.history import History
+from faults.ledger import Row
+from faults.outcomes import Outcomes
 
 VIDEO = "6f1c5a52-0000-4000-8000-000000000000"
 FRESH: Row = {

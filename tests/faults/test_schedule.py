@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.nemesis import FAULTS as INJECTED
-from tests.faults.schedule import DECK, FAULTS, FIRST_SECONDS, STAGES, schedule
+from faults.nemesis import FAULTS as INJECTED
+from faults.schedule import DECK, FAULTS, FIRST_SECONDS, STAGES, schedule
 
 SEEDS = range(1, 30)
 

@@ -1,8 +1,8 @@
 """A short run of everything; `make faults` is the long one."""
 
+from faults.report import explain
+from faults.schedule import schedule
 from tests.faults.conftest import RunMaker
-from tests.faults.report import explain
-from tests.faults.schedule import schedule
 
 SEED = 9
 MINUTES = 0.4

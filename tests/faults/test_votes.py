@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.history import Event
-from tests.faults.votes import ALREADY, EITHER, NEVER, NO, YES, contradictions, final_states
+from faults.history import Event
+from faults.votes import ALREADY, EITHER, NEVER, NO, YES, contradictions, final_states
 
 PAIR = ("account", "video")
 ABOUT = {"user": PAIR[0], "video": PAIR[1]}

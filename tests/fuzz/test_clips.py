@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.clips import SILENCE, make_clip
-from tests.fuzz import plan, tally
-from tests.fuzz.mutations import KINDS
-from tests.fuzz.renders import render_mutant
-from tests.fuzz.tally import Verdict
-from tests.fuzz.uploads import left_behind, upload_mutant
-from tests.sites import Site
+from fuzz import plan, tally
+from fuzz.mutations import KINDS
+from fuzz.renders import render_mutant
+from fuzz.tally import Verdict
+from fuzz.uploads import left_behind, upload_mutant
+from testing.clips import SILENCE, make_clip
+from testing.sites import Site
 
 AT_ONCE = 2
 BATCH = 20

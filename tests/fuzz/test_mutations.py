@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.fuzz.boxes import put_together, taken_apart
-from tests.fuzz.mutations import KINDS, box_places, mutated
+from fuzz.boxes import put_together, taken_apart
+from fuzz.mutations import KINDS, box_places, mutated
 
 ROUNDS = 40
 

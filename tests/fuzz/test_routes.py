@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from app.api.schemas import LoginBody, RefreshBody, SignUpBody
-from tests.fuzz import plan
-from tests.fuzz.asking import Answer, Ask, broken_claim, quoted, send
-from tests.fuzz.disturbances import DISTURBANCES, disturb
-from tests.fuzz.good_asks import GOOD, World, every_route, good_ask
-from tests.sites import Site
+from fuzz import plan
+from fuzz.asking import Answer, Ask, broken_claim, quoted, send
+from fuzz.disturbances import DISTURBANCES, disturb
+from fuzz.good_asks import GOOD, World, every_route, good_ask
+from testing.sites import Site
 
 ASKS, EXAMPLES, BODIES = 160, 20, 100
 """In `make test`: by our own generator; by hypothesis on a site, and without one."""

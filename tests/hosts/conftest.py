@@ -5,12 +5,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.hosts.boots import Machine, Site, baked_image
-from tests.hosts.bundles import Bundle, bundle_of_working_tree
-from tests.hosts.metadata import MetadataService
-from tests.hosts.network import Network
-from tests.hosts.podman import remove_leftovers, require_podman
-from tests.hosts.services import running_cloud, running_database
+from rehearsal.aws.server import running_mock_aws
+from rehearsal.hosts.boots import Machine, Site, baked_image
+from rehearsal.hosts.bundles import Bundle, bundle_of_working_tree
+from rehearsal.hosts.metadata import MetadataService
+from rehearsal.hosts.network import Network
+from rehearsal.hosts.podman import remove_leftovers, require_podman
+from rehearsal.hosts.services import running_database
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,10 +35,10 @@ def metadata(network: Network) -> Iterator[MetadataService]:
 
 
 @pytest.fixture(scope="session")
-def aws_site(network: Network, metadata: MetadataService) -> Iterator[Site]:
+def aws_site(network: Network, metadata: MetadataService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An AWS in which machines can be launched, with all that they ask for."""
     with ExitStack() as running:
-        cloud = running.enter_context(running_cloud(network))
+        cloud = running.enter_context(running_mock_aws(tmp_path_factory.mktemp("aws"), host=network.bridge))
         database = running.enter_context(running_database(network))
         yield Site(network, metadata, cloud, database)
 

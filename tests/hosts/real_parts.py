@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 from testinfra.host import Host
 
-from tests.hosts.network import Network
-from tests.hosts.podman import podman
-from tests.hosts.services import Database, Store, running_database, running_store
+from rehearsal.hosts.network import Network
+from rehearsal.hosts.podman import podman
+from rehearsal.hosts.services import Database, Store, running_database, running_store
 
 CA = "/opt/rising-stars/files/database-ca.pem"
 

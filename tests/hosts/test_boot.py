@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from demo.seaweedfs import SeaweedFS
-from tests.hosts.boots import TEMPLATE, Machine, Site, render_user_data
-from tests.hosts.bundles import Bundle, spoilt
-from tests.hosts.furnishing import BUCKET
-from tests.hosts.host import Host
+from rehearsal.hosts.boots import TEMPLATE, Machine, Site, render_user_data
+from rehearsal.hosts.bundles import Bundle, spoilt
+from rehearsal.hosts.furnishing import BUCKET
+from rehearsal.hosts.host import Host
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 

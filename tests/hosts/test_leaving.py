@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.backends import wait_until
-from tests.clips import pad_to_size
-from tests.hosts.boots import Machine, Site
-from tests.hosts.bundles import Bundle
-from tests.hosts.furnishing import BALANCER_SECONDS
-from tests.hosts.visits import VisitedSite, answer_of, visiting
-from tests.sites import Player
+from rehearsal.hosts.boots import Machine, Site
+from rehearsal.hosts.bundles import Bundle
+from rehearsal.hosts.furnishing import BALANCER_SECONDS
+from rehearsal.hosts.visits import VisitedSite, answer_of, visiting
+from testing.clips import pad_to_size
+from testing.people import Player
+from testing.processes import wait_until
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 

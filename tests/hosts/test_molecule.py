@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.podman import environment, require_podman
+from rehearsal.hosts.podman import environment, require_podman
 from tests.scenarios import run_scenario
 
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hosts.bundles import Bundle
-from tests.hosts.host import Host
-from tests.hosts.podman import require_podman
+from rehearsal.hosts.bundles import Bundle
+from rehearsal.hosts.host import Host
+from rehearsal.hosts.podman import require_podman
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 

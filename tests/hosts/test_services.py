@@ -8,12 +8,12 @@ from pathlib import Path
 import peewee
 import pytest
 
-from tests.hosts.certificates import Authority
-from tests.hosts.host import Host
-from tests.hosts.metadata import Identity, MetadataService
-from tests.hosts.network import Network
-from tests.hosts.podman import podman, remove_leftovers
-from tests.hosts.services import Database, running_database
+from rehearsal.hosts.certificates import Authority
+from rehearsal.hosts.host import Host
+from rehearsal.hosts.metadata import Identity, MetadataService
+from rehearsal.hosts.network import Network
+from rehearsal.hosts.podman import podman, remove_leftovers
+from rehearsal.hosts.services import Database, running_database
 
 ASK = """\
 python3 - <<'END'

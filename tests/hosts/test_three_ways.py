@@ -11,12 +11,12 @@ from typing import TypeVar
 
 import pytest
 
-from tests.hosts import snapshot
-from tests.hosts.boots import Machine, Site
-from tests.hosts.bundles import Bundle, release_with
-from tests.hosts.furnishing import BUCKET
-from tests.hosts.host import Host
-from tests.hosts.pushes import Operator, Pushed
+from rehearsal.hosts import snapshot
+from rehearsal.hosts.boots import Machine, Site
+from rehearsal.hosts.bundles import Bundle, release_with
+from rehearsal.hosts.furnishing import BUCKET
+from rehearsal.hosts.host import Host
+from rehearsal.hosts.pushes import Operator, Pushed
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 

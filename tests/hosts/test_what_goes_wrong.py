@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.hosts.boots import Machine, Site
-from tests.hosts.bundles import Bundle
-from tests.hosts.certificates import Authority
-from tests.hosts.visits import answer_of, wait_until_ready
+from rehearsal.hosts.boots import Machine, Site
+from rehearsal.hosts.bundles import Bundle
+from rehearsal.hosts.certificates import Authority
+from rehearsal.hosts.visits import answer_of, wait_until_ready
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 

@@ -11,12 +11,14 @@ import pytest
 from pymediainfo import MediaInfo
 
 from app.db.models import Job, JobState
-from tests.backends import wait_until
-from tests.clips import make_clip
-from tests.hosts.boots import Machine, Site
-from tests.hosts.bundles import Bundle
-from tests.hosts.visits import VisitedSite, answer_of, visiting, wait_until_ready
-from tests.sites import Player, refusal, unique
+from rehearsal.hosts.boots import Machine, Site
+from rehearsal.hosts.bundles import Bundle
+from rehearsal.hosts.visits import VisitedSite, answer_of, visiting, wait_until_ready
+from testing.answers import refusal
+from testing.clips import make_clip
+from testing.homes import unique
+from testing.people import Player
+from testing.processes import wait_until
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 

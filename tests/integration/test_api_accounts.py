@@ -10,7 +10,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.db.models import User
-from tests.sites import PASSWORD, Site, all_at_once, refusal, shape_refusal, sign_up_form, unique
+from testing.answers import all_at_once, refusal, shape_refusal
+from testing.homes import unique
+from testing.people import PASSWORD, sign_up_form
+from testing.sites import Site
 
 PROFILE = {"id", "user_id", "email", "first_name", "last_name", "city", "country", "is_active"}
 REQUIRED = ("first_name", "last_name", "email", "password1", "password2")

@@ -11,8 +11,11 @@ import pytest
 from peewee import SQL
 
 from app.db.models import Video
-from tests.backends import wait_until
-from tests.sites import PASSWORD, Site, refusal, shape_refusal, sign_up_form, unique
+from testing.answers import refusal, shape_refusal
+from testing.homes import unique
+from testing.people import PASSWORD, sign_up_form
+from testing.processes import wait_until
+from testing.sites import Site
 
 ROUTES = (
     ("POST", "/api/auth/signup"),

@@ -7,7 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sites import PASSWORD, Home, Player, Site, SiteMaker, refusal, running_site, sign_up_form, unique
+from testing.answers import refusal
+from testing.homes import Home, unique
+from testing.people import PASSWORD, Player, sign_up_form
+from testing.sites import Site, SiteMaker, running_site
 
 PER_ACCOUNT, PER_ADDRESS = 3, 8
 DAY_SECONDS = 86_400

@@ -16,8 +16,12 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.backends import Cable, wait_until
-from tests.sites import PASSWORD, UNKNOWN_ID, Home, Site, SiteMaker, all_at_once, refusal, running_site, sign_up_form
+from testing.answers import UNKNOWN_ID, all_at_once, refusal
+from testing.cables import Cable
+from testing.homes import Home
+from testing.people import PASSWORD, sign_up_form
+from testing.processes import wait_until
+from testing.sites import Site, SiteMaker, running_site
 
 LayCable = Callable[[int], Cable]
 PARTS = ("database", "queue", "storage")

@@ -9,7 +9,10 @@ import httpx
 import pytest
 
 from app.db.models import Video, VideoStatus
-from tests.sites import MALFORMED_IDS, NUMBERS, UNKNOWN_ID, Json, Player, Site, refusal, unique
+from testing.answers import MALFORMED_IDS, NUMBERS, UNKNOWN_ID, Json, refusal
+from testing.homes import unique
+from testing.people import Player
+from testing.sites import Site
 
 KEYS = {"video_id", "title", "username", "city", "votes", "processed_url", "poster_url"}
 ORDERS = ("newest", "oldest", "votes")

@@ -5,7 +5,10 @@ from urllib.parse import quote
 import pytest
 
 from app.db.models import VideoStatus
-from tests.sites import Json, Player, Site, refusal, unique
+from testing.answers import Json, refusal
+from testing.homes import unique
+from testing.people import Player
+from testing.sites import Site
 
 
 def ranking(site: Site, **query: object) -> list[Json]:

@@ -9,7 +9,10 @@ import jwt
 import pytest
 
 from app.db.models import RefreshToken, Session, User
-from tests.sites import PASSWORD, UNKNOWN_ID, Player, Site, all_at_once, refusal, shape_refusal, unique
+from testing.answers import UNKNOWN_ID, all_at_once, refusal, shape_refusal
+from testing.homes import unique
+from testing.people import PASSWORD, Player
+from testing.sites import Site
 
 TOKENS = {"access_token", "token_type", "expires_in", "refresh_token"}
 NOT_SIGNED_IN = "Could not validate credentials"

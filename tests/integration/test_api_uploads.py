@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from app.db.models import Job, JobState, Video, VideoStatus
-from tests.sites import Home, Json, Player, Site, all_at_once, refusal, running_site, unique
+from testing.answers import Json, all_at_once, refusal
+from testing.homes import Home, unique
+from testing.people import Player
+from testing.sites import Site, running_site
 
 MESSAGE = "Video subido correctamente. Procesamiento en curso."
 

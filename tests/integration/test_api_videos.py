@@ -9,7 +9,9 @@ import pytest
 
 from app.db.models import Job, JobState, Video, VideoStatus
 from app.showcase.failures import SOUND_UNUSABLE
-from tests.sites import MALFORMED_IDS, NUMBERS, UNKNOWN_ID, Json, Player, Site, SiteMaker, refusal
+from testing.answers import MALFORMED_IDS, NUMBERS, UNKNOWN_ID, Json, refusal
+from testing.people import Player
+from testing.sites import Site, SiteMaker
 
 ALWAYS = {"video_id", "title", "status", "uploaded_at", "votes"}
 SOMETIMES = {"processed_at", "processed_url", "failure", "notice"}

@@ -8,7 +8,10 @@ import httpx
 import pytest
 
 from app.db.models import Video, VideoStatus, Vote
-from tests.sites import MALFORMED_IDS, NUMBERS, UNKNOWN_ID, Player, Site, SiteMaker, refusal, unique
+from testing.answers import MALFORMED_IDS, NUMBERS, UNKNOWN_ID, refusal
+from testing.homes import unique
+from testing.people import Player
+from testing.sites import Site, SiteMaker
 
 NOT_FOUND = "Video not found or has been deleted"
 MALFORMED = "Invalid video ID format"

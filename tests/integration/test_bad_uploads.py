@@ -10,9 +10,11 @@ import httpx
 import pytest
 
 from app.config import MAX_CLIP_BYTES
-from tests.clips import cut_short, make_clip, make_jpeg, make_sound_alone, pad_to_size, remove_moov
-from tests.fuzz.boxes import Box, put_together, taken_apart
-from tests.sites import Player, Site, refusal, shape_refusal
+from fuzz.boxes import Box, put_together, taken_apart
+from testing.answers import refusal, shape_refusal
+from testing.clips import cut_short, make_clip, make_jpeg, make_sound_alone, pad_to_size, remove_moov
+from testing.people import Player
+from testing.sites import Site
 
 UPLOAD = "/api/videos/upload"
 INVALID_TYPE = "Tipo de archivo inválido"

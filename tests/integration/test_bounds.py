@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from app.api.server import WAITING_PER_THREAD
-from tests.clips import make_clip
-from tests.sites import SiteMaker, refusal
+from testing.answers import refusal
+from testing.clips import make_clip
+from testing.sites import SiteMaker
 
 MIB = 1024 * 1024
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 (the fixture makes names of its own in it)

@@ -19,8 +19,8 @@ from app.media.orientation import Orientation
 from app.media.probe import probe
 from app.media.profiles import PROFILES
 from app.media.sound import decode_arguments
-from tests.clips import SILENCE, TONE, make_clip, run_ffmpeg
-from tests.fuzz.boxes import put_together, taken_apart
+from fuzz.boxes import put_together, taken_apart
+from testing.clips import SILENCE, TONE, make_clip, run_ffmpeg
 from tests.looking import ENGINES, FFMPEG, colour_at, loudness, sound_seconds
 
 BROADCAST, LITE = ProfileName.BROADCAST, ProfileName.LITE

@@ -9,7 +9,10 @@ import pytest
 
 from app.api.cors import Cors
 from app.api.server import Shedding
-from tests.sites import UNKNOWN_ID, Home, Site, SiteMaker, refusal, running_site, sign_up_form
+from testing.answers import UNKNOWN_ID, refusal
+from testing.homes import Home
+from testing.people import sign_up_form
+from testing.sites import Site, SiteMaker, running_site
 
 SHOW, OTHER, STRANGER = "https://show.example.org", "http://localhost:3000", "https://stranger.example"
 EXPOSED = {"Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"}

@@ -18,7 +18,7 @@ from peewee import OperationalError
 from app.db.database import database, open_database
 from app.host.configuration import HostSettings, Machine, compose
 from app.host.kinds import Kind
-from tests.backends import UNPRIVILEGED_USERS, Postgres, running_postgres, user_exists
+from testing.postgres import UNPRIVILEGED_USERS, Postgres, running_postgres, user_exists
 
 Key = ec.EllipticCurvePrivateKey
 

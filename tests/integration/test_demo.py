@@ -20,7 +20,7 @@ from pymediainfo import MediaInfo
 from demo.clip import make_basketball_clip
 from demo.commands import EXAMPLE
 from demo.ports import free_port
-from tests.backends import wait_until
+from testing.processes import wait_until
 
 PROJECT = Path(__file__).parents[2]
 MARKER = "RISING_STARS_TEST_RUN"

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from demo.errors import DemoError
 from demo.seaweedfs import SOCKETS, SeaweedFS
 from demo.supervisor import Leashed, Supervisor
-from tests.backends import wait_until
+from testing.processes import wait_until
 
 KEY = "unprocessed-videos/clip.mp4"
 IGNORES_SIGTERM = (

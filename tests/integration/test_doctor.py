@@ -15,8 +15,8 @@ from app.showcase.doctor import Doctor, Finding
 from app.showcase.jobs import Output
 from app.storage.keys import original_key, poster_key, result_key
 from app.storage.s3 import S3Store
+from testing.homes import PROGRAMS, Home
 from tests.ledger import add_clip, add_player, claim, job_of
-from tests.sites import PROGRAMS, Home
 
 LONG_AGO = 100_000
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from app.host.environment_file import parse
 from demo.ports import free_port
-from tests.backends import Subprocess
-from tests.machines import AwsOfTests, MetadataService, Systemctl, wait_for
-from tests.sites import PROGRAMS, unique
+from rehearsal.aws.server import MockAws
+from testing.homes import PROGRAMS, unique
+from testing.processes import Subprocess
+from tests.machines import MetadataService, Systemctl, wait_for
 
 SECRET_NAMES = ("database", "jwt", "doorbell", "redis", "verification")
 INSTANCE = "i-0123456789abcdef0"
@@ -31,7 +31,7 @@ Run = subprocess.CompletedProcess[str]
 class StoredSite:
     """A site's parameter and secrets, as the playbooks leave them."""
 
-    def __init__(self, aws: AwsOfTests) -> None:
+    def __init__(self, aws: MockAws) -> None:
         self.aws, self.environment = aws, unique("e")
         self.path = f"/rising-stars/{self.environment}"
         self.secrets = {name: f"{name}-{os.urandom(20).hex()}" for name in SECRET_NAMES}
@@ -65,7 +65,7 @@ class StoredSite:
 
 
 @pytest.fixture
-def stored(aws: AwsOfTests) -> StoredSite:
+def stored(aws: MockAws) -> StoredSite:
     return StoredSite(aws)
 
 
@@ -86,7 +86,7 @@ def configure(stored: StoredSite, folder: Path, *more: object, kind: str = "web"
     options = {"parameters": stored.path, "kind": kind, "out": folder / "run/site.env"}
     options |= {"cache": folder / "cache/site.env", "ca-bundle": folder / "ca.pem", "work-dir": "/var/lib/work"}
     listed = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return host({**stored.aws.environment, **environment}, "configure", *listed, *more)
+    return host({**stored.aws.env, **environment}, "configure", *listed, *more)
 
 
 # configure
@@ -109,9 +109,9 @@ def test_a_worker_asks_for_no_secret_that_it_does_not_need(stored: StoredSite, f
     for name in ("jwt", "verification"):
         secret = f"{stored.path[1:]}/{name}"
         stored.aws.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    before = len(stored.aws.calls())
+    before = len(stored.aws.operations())
     assert configure(stored, folder, kind="extra_worker").returncode == 0
-    assert stored.aws.calls()[before:] == ["GetParameter", *["GetSecretValue"] * 3]
+    assert stored.aws.operations()[before:] == ["GetParameter", *["GetSecretValue"] * 3]
 
 
 def test_during_a_rotation_a_web_machine_gets_the_secret_that_is_accepted_beside_the_one_that_signs(
@@ -187,26 +187,18 @@ def test_a_setting_that_does_not_exist_is_refused_and_the_old_file_stays(stored:
     assert not any(secret in run.stderr for secret in stored.secrets.values())
 
 
-def test_a_machine_that_may_not_read_is_told_that_it_was_denied(
-    aws: AwsOfTests, stored: StoredSite, folder: Path
-) -> None:
+def test_a_machine_that_may_not_read_is_told_that_it_was_denied(aws: MockAws, stored: StoredSite, folder: Path) -> None:
     user = unique("nobody")
     aws.client("iam").create_user(UserName=user)
     key = aws.client("iam").create_access_key(UserName=user)["AccessKey"]
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-    enforce(aws, after=0)
+    aws.judge_calls()
     try:
         run = configure(stored, folder, **credentials)
     finally:
-        enforce(aws, after=1_000_000)
+        aws.judge_calls(after=1_000_000)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
     assert f"Access to the parameter {stored.path}/hosts was denied (" in run.stderr
-
-
-def enforce(aws: AwsOfTests, *, after: int) -> None:
-    """Let moto judge signatures and policies, after so many more calls."""
-    answer = httpx.post(f"{aws.endpoint}/moto-api/reset-auth", content=str(after), trust_env=False)
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture(scope="module")
@@ -259,32 +251,32 @@ def test_a_machine_without_the_databases_certificate_is_told_so(stored: StoredSi
 
 
 @pytest.fixture
-def instance(aws: AwsOfTests, metadata: MetadataService) -> str:
+def instance(aws: MockAws, metadata: MetadataService) -> str:
     """A machine that knows its own id."""
     (made,) = aws.client("ec2").run_instances(ImageId=an_image(aws), MinCount=1, MaxCount=1)["Instances"]
     metadata.told["meta-data/instance-id"] = made["InstanceId"]
     return str(made["InstanceId"])
 
 
-def an_image(aws: AwsOfTests) -> str:
+def an_image(aws: MockAws) -> str:
     return str(aws.client("ec2").describe_images()["Images"][0]["ImageId"])
 
 
-def tags_of(aws: AwsOfTests, instance: str) -> dict[str, str]:
+def tags_of(aws: MockAws, instance: str) -> dict[str, str]:
     found = aws.client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])["Tags"]
     return {tag["Key"]: tag["Value"] for tag in found}
 
 
-def lines(aws: AwsOfTests, group: str, instance: str) -> list[str]:
+def lines(aws: MockAws, group: str, instance: str) -> list[str]:
     events = aws.client("logs").get_log_events(logGroupName=group, logStreamName=instance)["events"]
     return [event["message"] for event in events]
 
 
-def report(aws: AwsOfTests, metadata: MetadataService, *arguments: object) -> Run:
-    return host(aws.environment, "report", *arguments, "--metadata-url", metadata.url)
+def report(aws: MockAws, metadata: MetadataService, *arguments: object) -> Run:
+    return host(aws.env, "report", *arguments, "--metadata-url", metadata.url)
 
 
-def test_a_boot_is_reported_where_an_operator_looks(aws: AwsOfTests, metadata: MetadataService, instance: str) -> None:
+def test_a_boot_is_reported_where_an_operator_looks(aws: MockAws, metadata: MetadataService, instance: str) -> None:
     prefix = unique("/rising-stars/p")
     aws.client("logs").create_log_group(logGroupName=f"{prefix}/worker")
     options = ("--kind", "extra_worker", "--log-group-prefix", prefix, "--release", "1.2.3")
@@ -300,7 +292,7 @@ def test_a_boot_is_reported_where_an_operator_looks(aws: AwsOfTests, metadata: M
 
 
 def test_a_log_group_that_is_not_there_does_not_keep_the_tag_from_being_written(
-    aws: AwsOfTests, metadata: MetadataService, instance: str
+    aws: MockAws, metadata: MetadataService, instance: str
 ) -> None:
     run = report(aws, metadata, "ready", "--kind", "web", "--log-group-prefix", "/nowhere/")
     assert run.returncode == 1
@@ -312,7 +304,7 @@ def test_a_log_group_that_is_not_there_does_not_keep_the_tag_from_being_written(
 
 
 @pytest.fixture
-def group(aws: AwsOfTests, metadata: MetadataService) -> str:
+def group(aws: MockAws, metadata: MetadataService) -> str:
     """A web group of one machine with its hook; the machine is us."""
     prefix = unique("stars")
     autoscaling = aws.client("autoscaling")
@@ -337,13 +329,13 @@ def group(aws: AwsOfTests, metadata: MetadataService) -> str:
     return prefix
 
 
-def state_of(aws: AwsOfTests, instance: str) -> str:
+def state_of(aws: MockAws, instance: str) -> str:
     (found,) = aws.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"]
     return str(found["Instances"][0]["State"]["Name"])
 
 
 def start_watch(
-    aws: AwsOfTests, metadata: MetadataService, folder: Path, prefix: str, *more: object, **environment: str
+    aws: MockAws, metadata: MetadataService, folder: Path, prefix: str, *more: object, **environment: str
 ) -> Subprocess:
     options = ("--group-prefix", prefix, "--kind", "web", "--unit", "a.service", "--unit", "b.service")
     timing = ("--interval", "0.2", "--balancer-seconds", "0.5", "--heartbeat-seconds", "0.3")
@@ -351,15 +343,15 @@ def start_watch(
     return Subprocess(
         [str(part) for part in command],
         log=folder / "watch.log",
-        environment={"PATH": os.environ["PATH"], **aws.environment, **environment},
+        environment={"PATH": os.environ["PATH"], **aws.env, **environment},
     )
 
 
 def test_a_machine_that_its_group_lets_go_drains_and_is_let_go(
-    aws: AwsOfTests, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
+    aws: MockAws, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
     systemctl.install(seconds=1, look_at=folder / "draining")
-    before = len(aws.calls())
+    before = len(aws.operations())
     watch = start_watch(aws, metadata, folder, group, DRAIN_FILE=str(folder / "draining"))
     try:
         metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
@@ -368,13 +360,13 @@ def test_a_machine_that_its_group_lets_go_drains_and_is_let_go(
         assert watch.stop() == 0, watch.log.read_text()
     assert systemctl.asked == ["draining stop a.service b.service"]
     assert state_of(aws, metadata.told["meta-data/instance-id"]) == "terminated"
-    asked = aws.calls()[before:]
+    asked = aws.operations()[before:]
     assert asked.count("RecordLifecycleActionHeartbeat") >= 2
     assert asked.count("CompleteLifecycleAction") == 1
 
 
 def test_a_hook_that_does_not_wait_for_this_machine_ends_the_watch_all_the_same(
-    aws: AwsOfTests, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
+    aws: MockAws, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
     metadata.told["meta-data/instance-id"] = INSTANCE
     metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
@@ -386,7 +378,7 @@ def test_a_hook_that_does_not_wait_for_this_machine_ends_the_watch_all_the_same(
 
 
 def test_a_machine_sends_how_full_it_is(
-    aws: AwsOfTests, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
+    aws: MockAws, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
     namespace = unique("RisingStars/n")
     nowhere = ("--processes-url", f"http://127.0.0.1:{free_port()}/metrics")
@@ -403,7 +395,7 @@ def test_a_machine_sends_how_full_it_is(
 
 @pytest.mark.parametrize("answers", [["0.0", "1.0"], ["0.0", "0.0"], [None, "1.0"]], ids=["one", "none", "one silent"])
 def test_a_web_machine_sends_whether_a_process_keeps_its_limits_in_memory(  # noqa: PLR0917 (fixtures)
-    aws: AwsOfTests,
+    aws: MockAws,
     metadata: MetadataService,
     systemctl: Systemctl,
     group: str,
@@ -445,7 +437,7 @@ def httpserver_of_processes() -> Iterator[Callable[[list[str | None]], str]]:
         yield serve
 
 
-def greatest(aws: AwsOfTests, namespace: str, metric: Any) -> float:
+def greatest(aws: MockAws, namespace: str, metric: Any) -> float:
     now = datetime.now(UTC)
     found = aws.client("cloudwatch").get_metric_statistics(
         Namespace=namespace,
@@ -459,6 +451,6 @@ def greatest(aws: AwsOfTests, namespace: str, metric: Any) -> float:
     return max(float(point["Maximum"]) for point in found)
 
 
-def metrics(aws: AwsOfTests, namespace: str) -> list[Any]:
+def metrics(aws: MockAws, namespace: str) -> list[Any]:
     found: list[Any] = aws.client("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
     return found

@@ -14,9 +14,9 @@ import redis
 from app.host.environment_file import render
 from app.host.redis_acl import COMMANDS, KEYS
 from demo.ports import free_port
-from tests import sites
-from tests.backends import Subprocess, wait_until
-from tests.sites import PROGRAMS, Backend, Home
+from testing import sites
+from testing.homes import PROGRAMS, Backend, Home
+from testing.processes import Subprocess, wait_until
 
 PASSWORD = "pass word#:/@%'é"
 FORBIDDEN = (

@@ -19,8 +19,8 @@ from app.showcase.errors import (
     VideoAlreadyPublished,
 )
 from app.showcase.jobs import Lease, Output
+from testing.homes import Backend, Home
 from tests.ledger import add_clip, add_player, claim, job_of, opened
-from tests.sites import Backend, Home
 
 OUTPUT = Output(key="processed-videos/result.mp4", poster_key="posters/poster.jpg", size_bytes=1000, sha256="ab" * 32)
 

@@ -18,9 +18,9 @@ from app.db.database import database, open_database
 from app.db.models import TABLES, User
 from app.showcase.cities import refold_city_keys
 from app.showcase.texts import city_key
-from tests.backends import Postgres
+from testing.homes import PROGRAMS, Backend, Home
+from testing.postgres import Postgres
 from tests.ledger import opened
-from tests.sites import PROGRAMS, Backend, Home
 
 
 @pytest.fixture

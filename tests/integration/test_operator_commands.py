@@ -11,9 +11,9 @@ import pytest
 from app.config import Settings
 from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
 from app.showcase import jobs
-from tests.clips import make_clip
+from testing.clips import make_clip
+from testing.homes import PROGRAMS, Home
 from tests.ledger import add_clip, add_player, claim, job_of, opened
-from tests.sites import PROGRAMS, Home
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.media.boxes import MAX_BOXES
 from app.media.errors import ProbeKilled, UnreadableClip
 from app.media.orientation import Orientation
 from app.media.probe import Clip, probe
-from tests.clips import (
+from testing.clips import (
     SILENCE,
     TONE,
     box_span,

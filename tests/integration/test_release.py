@@ -12,7 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tests.hosts.bundles import ROOT, Bundle, build_release, bundle_of_working_tree
+from rehearsal.hosts.bundles import ROOT, Bundle, build_release, bundle_of_working_tree
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -36,7 +36,7 @@ from app.media.orientation import UPRIGHT
 from app.media.probe import probe
 from app.media.profiles import PROFILES
 from app.media.sound import decode_arguments
-from tests.clips import LOCATION, SILENCE, TONE, box_span, make_clip
+from testing.clips import LOCATION, SILENCE, TONE, box_span, make_clip
 from tests.looking import (
     ENGINES,
     FFMPEG,

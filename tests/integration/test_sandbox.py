@@ -20,11 +20,12 @@ from app.media.errors import FfmpegMissing, MediaInfoMissing, UnreadableClip
 from app.media.ffmpeg import FfmpegJob
 from app.media.probe import probe
 from app.media.sandbox import ENVIRONMENT, Limits, confined, sandbox_gaps
-from tests import sites
-from tests.backends import Subprocess, wait_until
-from tests.clips import make_clip
+from testing import homes, sites
+from testing.clips import make_clip
+from testing.homes import Backend, Home
+from testing.processes import Subprocess, wait_until
+from testing.sites import Site, SiteMaker, running_site
 from tests.intrusions import DENIED, NEEDS, SECRETS, Targets, check_denied, endings, write_intruder
-from tests.sites import Backend, Home, Site, SiteMaker, running_site
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(memory_bytes=8 << 30, file_bytes=1 << 29)
@@ -257,7 +258,7 @@ def test_this_machine_keeps_everything_off() -> None:
 def poor_log(request: pytest.FixtureRequest, own_home: Home, tmp_path: Path) -> Iterator[Callable[[], str]]:
     """The log of a program that starts on a kernel without Landlock."""
     listen = ["--unix-socket", str(tmp_path / "socket")] if request.param.endswith("api") else []
-    command = without_landlock(str(sites.PROGRAMS / request.param), *listen)
+    command = without_landlock(str(homes.PROGRAMS / request.param), *listen)
     process = Subprocess(command, log=tmp_path / "log", environment=own_home.environment)
     yield (tmp_path / "log").read_text
     process.stop()
@@ -273,7 +274,7 @@ def test_the_start_says_what_this_kernel_cannot_keep_off(poor_log: Callable[[], 
 
 @pytest.mark.only_on("embedded")
 def test_doctor_says_what_this_kernel_cannot_keep_off(own_home: Home) -> None:
-    command = without_landlock(str(sites.PROGRAMS / "rising-stars"), "doctor")
+    command = without_landlock(str(homes.PROGRAMS / "rising-stars"), "doctor")
     run = subprocess.run(command, env=own_home.environment, check=False, capture_output=True, text=True)
     assert "There is no Landlock here" in run.stdout, run.stdout + run.stderr
     sound = subprocess.run(command[4:], env=own_home.environment, check=False, capture_output=True, text=True)

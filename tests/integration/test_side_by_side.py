@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from app.db.migrating import MIGRATIONS
-from tests.backends import Postgres, Subprocess, wait_until
-from tests.sites import PROGRAMS, Backend, Home, Player, Site, running_site, unique
+from testing.homes import PROGRAMS, Backend, Home, unique
+from testing.people import Player
+from testing.postgres import Postgres
+from testing.processes import Subprocess, wait_until
+from testing.sites import Site, running_site
 
 ROOT = Path(__file__).parents[2]
 NEWEST = max(MIGRATIONS.glob("0*.py"))

@@ -11,7 +11,7 @@ import pytest
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.s3 import MULTIPART_BYTES, S3Store
 from demo.ports import free_port
-from tests.sites import Bucket
+from testing.homes import Bucket
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from app.db.models import IdempotencyKey, RefreshToken, Session, User, Video
 from app.showcase.bursts import KEPT_SECONDS
 from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
 from app.storage.s3 import S3Store
+from testing.homes import Home
 from tests.ledger import add_clip, add_player
-from tests.sites import Home
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from app.showcase.measuring import measure
 from app.storage.s3 import S3Store
 from app.telemetry.cloudwatch import CloudWatch
 from demo.ports import free_port
+from rehearsal.aws.server import MockAws
 from tasks.doorbell import HueyDoorbell
 from tasks.upkeep import Upkeep
+from testing.homes import unique
 from tests.ledger import add_clip, claim, job_of
-from tests.machines import AwsOfTests
-from tests.sites import unique
 
 NAMES = {"BacklogPerWorker", "FailedJobs", "QueueAgeSeconds", "RenderSeconds", "WorkerHeartbeat"}
 
@@ -82,9 +82,9 @@ def test_each_render_is_told_once(settings: Settings) -> None:
 
 
 @pytest.fixture
-def cloudwatch(aws: AwsOfTests, monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
+def cloudwatch(aws: MockAws, monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
     """A namespace of our own; the store of these tests is another AWS, and is asked nothing here."""
-    for name, value in aws.environment.items():
+    for name, value in aws.env.items():
         monkeypatch.setenv(name, value)
     return CloudWatch(unique("RisingStars/t"))
 
@@ -96,22 +96,22 @@ def upkeep(settings: Settings, cloudwatch: CloudWatch | None) -> Upkeep:
     return made
 
 
-def test_a_pass_tells_all_figures_in_one_request(settings: Settings, aws: AwsOfTests, cloudwatch: CloudWatch) -> None:
+def test_a_pass_tells_all_figures_in_one_request(settings: Settings, aws: MockAws, cloudwatch: CloudWatch) -> None:
     presence.report("host:1", None)
     looking_after = upkeep(settings, cloudwatch)
-    before = len(aws.calls())
+    before = len(aws.operations())
     looking_after.make_pass()
     add_clip(settings)
     succeed(settings)
     looking_after.make_pass()
-    assert aws.calls()[before:] == ["PutMetricData"] * 2
+    assert aws.operations()[before:] == ["PutMetricData"] * 2
     found: list[Any] = aws.client("cloudwatch").list_metrics(Namespace=cloudwatch._namespace)["Metrics"]
     assert {metric["MetricName"] for metric in found} == NAMES
     assert all(metric["Dimensions"] == [] for metric in found)
     assert maximum(aws, cloudwatch, "WorkerHeartbeat") == 1
 
 
-def maximum(aws: AwsOfTests, cloudwatch: CloudWatch, name: str) -> float:
+def maximum(aws: MockAws, cloudwatch: CloudWatch, name: str) -> float:
     now = dt.datetime.now(dt.UTC)
     answer = aws.client("cloudwatch").get_metric_statistics(
         Namespace=cloudwatch._namespace,
@@ -139,7 +139,7 @@ def test_an_aws_that_does_not_answer_stops_nothing(
     assert job_of(video).dispatched_at is not None
 
 
-def test_without_a_namespace_nobody_is_told(settings: Settings, aws: AwsOfTests) -> None:
-    before = len(aws.calls())
+def test_without_a_namespace_nobody_is_told(settings: Settings, aws: MockAws) -> None:
+    before = len(aws.operations())
     upkeep(settings, None).make_pass()
-    assert aws.calls()[before:] == []
+    assert aws.operations()[before:] == []

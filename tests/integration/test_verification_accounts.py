@@ -20,9 +20,12 @@ from app.showcase.jobs import Output
 from app.showcase.rendering import Renderer
 from app.showcase.verification import sweep_verification_accounts
 from app.storage.s3 import S3Store
-from tests.backends import Subprocess, wait_until
+from testing.answers import refusal
+from testing.homes import PROGRAMS, Home, unique
+from testing.people import Player, sign_up_form
+from testing.processes import Subprocess, wait_until
+from testing.sites import Site, SiteMaker
 from tests.ledger import add_clip, add_player, claim
-from tests.sites import PROGRAMS, Home, Player, Site, SiteMaker, refusal, sign_up_form, unique
 
 AN_HOUR_AND_MORE = 3700.0
 ROWS = (User, Session, RefreshToken, Video, Vote, Job, IdempotencyKey)

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from app.db.models import Video, Vote
-from tests.sites import Player, Site, all_at_once
+from testing.answers import all_at_once
+from testing.people import Player
+from testing.sites import Site
 
 CROWD = 50
 

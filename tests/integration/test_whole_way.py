@@ -13,9 +13,12 @@ import pytest
 from pymediainfo import MediaInfo
 
 from app.db.models import Job, JobState
-from tests.backends import wait_until
-from tests.clips import make_clip
-from tests.sites import Home, Json, Player, Site, refusal, running_site, unique
+from testing.answers import Json, refusal
+from testing.clips import make_clip
+from testing.homes import Home, unique
+from testing.people import Player
+from testing.processes import wait_until
+from testing.sites import Site, running_site
 
 RENDER_SECONDS = 120
 

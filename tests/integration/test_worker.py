@@ -17,10 +17,10 @@ from app.showcase import jobs, videos
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
 from tasks.broker import RING_SECONDS, create_broker
-from tests.backends import Subprocess, wait_until
-from tests.clips import make_clip
+from testing.clips import make_clip
+from testing.homes import PROGRAMS, Home, unique
+from testing.processes import Subprocess, wait_until
 from tests.ledger import add_clip, add_player, job_of, opened
-from tests.sites import PROGRAMS, Home, unique
 
 SLOW = {"RENDER_PRESET": "placebo"}
 """A render that takes longer than any of these tests looks at it."""
@@ -208,7 +208,7 @@ def test_an_original_that_arrives_damaged_is_not_rendered(workshop: Workshop, sh
 def test_a_job_nobody_was_rung_for_is_found_by_upkeep(workshop: Workshop, short_clip: Path) -> None:
     workshop.start("rising-stars-worker", RENDER_PRESET="ultrafast")
     video = workshop.add(short_clip)
-    with pytest.raises(pytest.fail.Exception):
+    with pytest.raises(AssertionError, match="did not happen"):
         wait_until(lambda: job_of(video).state is not JobState.QUEUED, what="a start without a ring", seconds=2)
     workshop.start("rising-stars-upkeep")
     workshop.wait_for(video, JobState.SUCCEEDED)

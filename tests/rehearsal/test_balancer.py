@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from demo.ports import free_port
-from tests.backends import wait_until
-from tests.rehearsal.balancer import LoadBalancer
-from tests.rehearsal.control import Balancer, TargetGroup
+from rehearsal.balancer import LoadBalancer
+from rehearsal.control import Balancer, TargetGroup
+from testing.processes import wait_until
 
 SLOW_SECONDS = 3
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rehearsal.scaling import IN_AFTER, OUT_AFTER, Tracking
+from rehearsal.scaling import IN_AFTER, OUT_AFTER, Tracking
 
 TARGET = 1200
 

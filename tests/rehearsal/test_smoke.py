@@ -5,9 +5,9 @@ Before it another one was begun, and nobody took it away.
 
 import pytest
 
-from tests.hosts.podman import require_podman
-from tests.rehearsal.rehearsal import rehearsal, start_plane, take_down, wait_for
-from tests.rehearsal.scenarios import build, destroy
+from rehearsal.hosts.podman import require_podman
+from rehearsal.scenarios import build, destroy
+from rehearsal.site import rehearsal, start_plane, take_down, wait_for
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -3,8 +3,8 @@
 import subprocess
 
 from demo.ports import free_port
+from rehearsal.operator.playbooks import REPOSITORY
 from tests import scenarios
-from tests.roles.playbooks import REPOSITORY
 
 ROLES = sorted(path.parents[2].name for path in REPOSITORY.glob("roles/aws_*/molecule/default/molecule.yml"))
 

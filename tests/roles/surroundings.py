@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tests.roles.conftest import Aws
-from tests.roles.whole_site import ENVIRONMENT
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.whole_site import ENVIRONMENT
 
 NAME = f"rising-stars-{ENVIRONMENT}"
 PATH = f"/rising-stars/{ENVIRONMENT}"
@@ -12,7 +12,7 @@ BUCKET = f"{NAME}-media-123456789012-us-east-1"
 KINDS = ("web", "worker", "builder")
 
 
-def provide(aws: Aws) -> None:
+def provide(aws: MockAws) -> None:
     """Make it all, and write down where it is."""
     network = make_network(aws.client("ec2"))
     network["private_zone_id"] = make_zone(aws.client("route53"), network["vpc_id"])

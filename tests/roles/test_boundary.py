@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.roles.conftest import Aws
-from tests.roles.operator_policy import BOUNDARY, FILES, boundary_arn, create_boundary, policies_of, refused
-from tests.roles.playbooks import REPOSITORY, play
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import REPOSITORY, play
+from rehearsal.operator.policy import BOUNDARY, FILES, boundary_arn, create_boundary, policies_of, refused
 
 ENVIRONMENT = "molecule"
 NAME = f"rising-stars-{ENVIRONMENT}"
@@ -68,7 +68,7 @@ numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def iam(aws: Aws) -> Any:
+def iam(aws: MockAws) -> Any:
     """IAM of an account in which an administrator made this environment's boundary."""
     client = aws.client("iam")
     create_boundary(client, ENVIRONMENT)
@@ -81,7 +81,7 @@ def role() -> str:
     return f"{NAME}-{next(numbers)}"
 
 
-def judged(aws: Aws, ask: Callable[[], object]) -> list[str]:
+def judged(aws: MockAws, ask: Callable[[], object]) -> list[str]:
     """What the operator's policies refuse of what is asked now."""
     before = aws.calls()
     ask()
@@ -89,11 +89,11 @@ def judged(aws: Aws, ask: Callable[[], object]) -> list[str]:
 
 
 @pytest.mark.parametrize("attack", ON_A_NEW_ROLE.values(), ids=list(ON_A_NEW_ROLE))
-def test_a_role_is_made_within_the_boundary_or_not_at_all(aws: Aws, iam: Any, role: str, attack: Attack) -> None:
+def test_a_role_is_made_within_the_boundary_or_not_at_all(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     assert "iam:CreateRole" in "".join(judged(aws, lambda: attack(iam, role)))
 
 
-def test_a_role_within_the_boundary_may_have_any_policy(aws: Aws, iam: Any, role: str) -> None:
+def test_a_role_within_the_boundary_may_have_any_policy(aws: MockAws, iam: Any, role: str) -> None:
     def make() -> None:
         iam.create_role(RoleName=role, Path=PATH, AssumeRolePolicyDocument=TRUST, PermissionsBoundary=OURS)
         iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=ALL)
@@ -101,7 +101,7 @@ def test_a_role_within_the_boundary_may_have_any_policy(aws: Aws, iam: Any, role
     assert judged(aws, make) == []
 
 
-def test_a_role_from_before_the_boundary_gets_it_before_any_policy(aws: Aws, iam: Any, role: str) -> None:
+def test_a_role_from_before_the_boundary_gets_it_before_any_policy(aws: MockAws, iam: Any, role: str) -> None:
     iam.create_role(RoleName=role, Path=PATH, AssumeRolePolicyDocument=TRUST)
     put = {"RoleName": role, "PolicyName": "all", "PolicyDocument": ALL}
     assert judged(aws, lambda: iam.put_role_policy(**put)) == [
@@ -112,19 +112,19 @@ def test_a_role_from_before_the_boundary_gets_it_before_any_policy(aws: Aws, iam
 
 
 @pytest.mark.parametrize("attack", ON_A_ROLE_OF_A_MACHINE.values(), ids=list(ON_A_ROLE_OF_A_MACHINE))
-def test_a_machines_role_keeps_boundary_and_trust(aws: Aws, iam: Any, role: str, attack: Attack) -> None:
+def test_a_machines_role_keeps_boundary_and_trust(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     iam.create_role(RoleName=role, Path=PATH, AssumeRolePolicyDocument=TRUST, PermissionsBoundary=OURS)
     assert judged(aws, lambda: attack(iam, role)) != []
 
 
 @pytest.mark.parametrize("attack", ON_A_ROLE_OF_OTHERS.values(), ids=list(ON_A_ROLE_OF_OTHERS))
-def test_a_role_of_another_environment_is_out_of_reach(aws: Aws, iam: Any, role: str, attack: Attack) -> None:
+def test_a_role_of_another_environment_is_out_of_reach(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     path = "/rising-stars/rehearsal/"
     iam.create_role(RoleName=role, Path=path, AssumeRolePolicyDocument=TRUST, PermissionsBoundary=OTHERS)
     assert judged(aws, lambda: attack(iam, role)) != []
 
 
-def test_every_permission_of_the_machines_lies_within_the_boundary(aws: Aws, iam: Any) -> None:
+def test_every_permission_of_the_machines_lies_within_the_boundary(aws: MockAws, iam: Any) -> None:
     play(REPOSITORY / "roles/aws_identity/molecule/default/converge.yml", env=aws.env)
     for kind in ("web", "worker", "builder"):
         document = iam.get_role_policy(RoleName=f"{NAME}-{kind}", PolicyName=kind)["PolicyDocument"]
@@ -170,5 +170,5 @@ def test_the_boundary_fits_into_a_policy_and_is_not_attached_to_the_operator() -
 
 # At the end, for moto judges nothing here: these succeed.
 @pytest.mark.parametrize("attack", ON_THE_BOUNDARY.values(), ids=list(ON_THE_BOUNDARY))
-def test_the_boundary_is_the_administrators(aws: Aws, iam: Any, role: str, attack: Attack) -> None:
+def test_the_boundary_is_the_administrators(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     assert judged(aws, lambda: attack(iam, role)) != []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.roles.playbooks import REPOSITORY
+from rehearsal.operator.playbooks import REPOSITORY
 
 TABLE = (REPOSITORY / "docs" / "costs.md").read_text().partition("\n## What use costs\n")[0]
 ENVIRONMENTS = ("production", "staging")

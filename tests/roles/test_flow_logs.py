@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.conftest import Aws
-from tests.roles.operator_policy import boundary_arn
-from tests.roles.playbooks import play
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import play
+from rehearsal.operator.policy import boundary_arn
 
 PLAY = """
 - hosts: localhost
@@ -30,7 +30,7 @@ def playbook(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_plan_tells_what_becomes_of_flow_logs_and_writes_nothing(playbook: Path, aws: Aws) -> None:
+def test_a_plan_tells_what_becomes_of_flow_logs_and_writes_nothing(playbook: Path, aws: MockAws) -> None:
     network = {
         "aws_network_name": "site",
         "aws_network_tags": {"Environment": "test"},

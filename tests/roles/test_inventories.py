@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.roles.conftest import Aws
-from tests.roles.playbooks import PROGRAM, REPOSITORY
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import PROGRAM, REPOSITORY
 
 ENVIRONMENTS = ("production", "staging", "rehearsal")
 KINDS = ("web", "worker", "extra_worker", "builder")
 
 
 @pytest.fixture(scope="module")
-def machines(aws: Aws) -> dict[tuple[str, str], str]:
+def machines(aws: MockAws) -> dict[tuple[str, str], str]:
     """One of each kind in each environment, by its id."""
     ec2 = aws.client("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]
@@ -32,7 +32,7 @@ def machines(aws: Aws) -> dict[tuple[str, str], str]:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_push_reaches_the_machines_of_its_environment_by_their_kind(
-    environment: str, aws: Aws, machines: dict[tuple[str, str], str]
+    environment: str, aws: MockAws, machines: dict[tuple[str, str], str]
 ) -> None:
     found = inventory(environment, aws)
     for kind in KINDS:
@@ -51,7 +51,7 @@ def plain(told: dict[str, str]) -> str:
     return told["__ansible_unsafe"]
 
 
-def inventory(environment: str, aws: Aws) -> dict[str, Any]:
+def inventory(environment: str, aws: MockAws) -> dict[str, Any]:
     """As Ansible sees it."""
     done = subprocess.run(
         [str(PROGRAM.with_name("ansible-inventory")), "-i", f"inventory/{environment}", "--list"],

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from tests.roles.conftest import Aws
-from tests.roles.whole_site import STEPS, Operator, machines
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.whole_site import STEPS, Operator, machines
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "1").split()]
@@ -15,7 +15,7 @@ CALLS_OF_A_FIRST_RUN = 300
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_killed_run_converges_when_run_again(seed: int, fresh_aws: Aws, released: dict[str, str]) -> None:
+def test_a_killed_run_converges_when_run_again(seed: int, fresh_aws: MockAws, released: dict[str, str]) -> None:
     operator = Operator(fresh_aws, released)
     with machines(fresh_aws):
         operator.kill_after(random.Random(seed).randrange(CALLS_OF_A_FIRST_RUN), "site")  # noqa: S311 (a test's dice)

@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.s3 import S3Store
-from tests.roles.conftest import Aws
-from tests.roles.operator_policy import create_boundary
-from tests.roles.playbooks import REPOSITORY, play
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import REPOSITORY, play
+from rehearsal.operator.policy import create_boundary
 
 NAME = "rising-stars-molecule"
 PREFIX = "rising-stars/molecule"
@@ -38,7 +38,7 @@ GREEDY = "greedy"
 class Machine:
     """What a process on a machine of one kind has in hand."""
 
-    aws: Aws
+    aws: MockAws
     credentials: dict[str, str]
 
     def client(self, service: str) -> Any:
@@ -53,7 +53,7 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def machines(aws: Aws) -> dict[str, Machine]:
+def machines(aws: MockAws) -> dict[str, Machine]:
     """A site's identities, made by the role, beside things of other people."""
     iam, s3, sts = aws.client("iam"), aws.client("s3"), aws.client("sts")
     boundary = create_boundary(iam, "molecule")
@@ -81,7 +81,7 @@ def machines(aws: Aws) -> dict[str, Machine]:
                 "aws_session_token": given["SessionToken"],
             },
         )
-    aws.hold_to_policies()
+    aws.judge_calls()
     return found
 
 

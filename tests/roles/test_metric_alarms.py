@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.roles.conftest import Aws
-from tests.roles.playbooks import play, run_playbook
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import play, run_playbook
 
 PLAY = """
 - hosts: localhost
@@ -44,15 +44,15 @@ def wanted(*alarms: dict[str, Any], **others: Any) -> tuple[str, str]:
     return "-e", json.dumps({"wanted": {"prefix": "set-", "alarms": list(alarms), "tags": tags, **others}})
 
 
-def writes(aws: Aws, since: int) -> list[str]:
+def writes(aws: MockAws, since: int) -> list[str]:
     return [call.operation for call in aws.calls()[since:] if call.writes]
 
 
-def names(aws: Aws) -> list[str]:
+def names(aws: MockAws) -> list[str]:
     return sorted(alarm["AlarmName"] for alarm in aws.client("cloudwatch").describe_alarms()["MetricAlarms"])
 
 
-def test_a_set_is_written_once_also_with_metric_math_and_planned_without_a_write(playbook: Path, aws: Aws) -> None:
+def test_a_set_is_written_once_also_with_metric_math_and_planned_without_a_write(playbook: Path, aws: MockAws) -> None:
     before = len(aws.calls())
     play(playbook, *wanted(BUSY, RATIO), "--check", env=aws.env)
     assert writes(aws, before) == []
@@ -63,7 +63,7 @@ def test_a_set_is_written_once_also_with_metric_math_and_planned_without_a_write
     assert writes(aws, before) == []
 
 
-def test_what_somebody_changed_is_taken_back_and_what_is_not_listed_goes(playbook: Path, aws: Aws) -> None:
+def test_what_somebody_changed_is_taken_back_and_what_is_not_listed_goes(playbook: Path, aws: MockAws) -> None:
     play(playbook, *wanted(BUSY, RATIO), env=aws.env)
     cloudwatch = aws.client("cloudwatch")
     cloudwatch.disable_alarm_actions(AlarmNames=["set-busy"])
@@ -77,7 +77,7 @@ def test_what_somebody_changed_is_taken_back_and_what_is_not_listed_goes(playboo
     assert busy["ActionsEnabled"] is True
 
 
-def test_a_lost_tag_is_given_again_without_writing_the_alarm(playbook: Path, aws: Aws) -> None:
+def test_a_lost_tag_is_given_again_without_writing_the_alarm(playbook: Path, aws: MockAws) -> None:
     play(playbook, *wanted(BUSY), env=aws.env)
     cloudwatch = aws.client("cloudwatch")
     (arn,) = [alarm["AlarmArn"] for alarm in cloudwatch.describe_alarms(AlarmNames=["set-busy"])["MetricAlarms"]]
@@ -97,7 +97,9 @@ def test_a_lost_tag_is_given_again_without_writing_the_alarm(playbook: Path, aws
         ({key: value for key, value in BUSY.items() if key != "statistic"}, "one of the following is required"),
     ],
 )
-def test_what_it_does_not_understand_is_refused(playbook: Path, aws: Aws, alarm: dict[str, Any], words: str) -> None:
+def test_what_it_does_not_understand_is_refused(
+    playbook: Path, aws: MockAws, alarm: dict[str, Any], words: str
+) -> None:
     before = len(aws.calls())
     done = run_playbook(playbook, *wanted(alarm), env=aws.env)
     assert done.returncode == 2
@@ -105,7 +107,7 @@ def test_what_it_does_not_understand_is_refused(playbook: Path, aws: Aws, alarm:
     assert aws.calls()[before:] == []
 
 
-def test_absent_takes_the_whole_set_and_no_other_alarm(playbook: Path, aws: Aws) -> None:
+def test_absent_takes_the_whole_set_and_no_other_alarm(playbook: Path, aws: MockAws) -> None:
     play(playbook, *wanted(BUSY, RATIO), env=aws.env)
     play(playbook, *wanted(BUSY, state="absent"), env=aws.env)
     assert [name for name in names(aws) if name.startswith("set-")] == []

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.roles.playbooks import REPOSITORY
+from rehearsal.operator.playbooks import REPOSITORY
 from tests.roles.scenarios import ROLES, run_scenario
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.aws.permissions import Asked
-from tests.aws.permissions.policies import listed
-from tests.roles.operator_policy import EVERY_DAY, FILES, PLACES, attached, boundary_arn, policies_of
-from tests.roles.playbooks import REPOSITORY
+from rehearsal.aws.permissions import Asked
+from rehearsal.aws.permissions.policies import listed
+from rehearsal.operator.playbooks import REPOSITORY
+from rehearsal.operator.policy import EVERY_DAY, FILES, PLACES, attached, boundary_arn, policies_of
 
 LARGEST_POLICY = 6144
 MOST_POLICIES = 10

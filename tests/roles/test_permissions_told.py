@@ -6,8 +6,8 @@ from pathlib import Path
 import ansible_collections
 import pytest
 
-from tests.roles.operator_policy import UNSEEN, attached, policies_of
-from tests.roles.playbooks import REPOSITORY
+from rehearsal.operator.playbooks import REPOSITORY
+from rehearsal.operator.policy import UNSEEN, attached, policies_of
 
 NEEDS_NO_PERMISSION = {"GetCallerIdentity"}
 OF_ONES_OWN_KEY = {"CreateGrant", "DescribeKey", "GenerateDataKey"}

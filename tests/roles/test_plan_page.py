@@ -6,7 +6,7 @@ from pathlib import Path
 import ansible_collections
 import pytest
 
-from tests.roles.playbooks import REPOSITORY
+from rehearsal.operator.playbooks import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "plan.md").read_text()
 ROLES = sorted(REPOSITORY.glob("roles/aws_*"))

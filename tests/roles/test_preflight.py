@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.roles.conftest import Aws
-from tests.roles.operator_policy import create_boundary
-from tests.roles.playbooks import REPOSITORY, play, run_playbook
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import REPOSITORY, play, run_playbook
+from rehearsal.operator.policy import create_boundary
 
 PLAY = """
 - hosts: localhost
@@ -42,14 +42,14 @@ def variables(changed: Mapping[str, Any]) -> tuple[str, str]:
     return "-e", json.dumps({**SOUND, **changed})
 
 
-def refusal(playbook: Path, aws: Aws, changed: Mapping[str, Any], env: Mapping[str, str] | None = None) -> str:
+def refusal(playbook: Path, aws: MockAws, changed: Mapping[str, Any], env: Mapping[str, str] | None = None) -> str:
     """What a preflight that fails says at its end, on one line."""
     done = run_playbook(playbook, *variables(changed), env={**aws.env, **(env or {})})
     assert done.returncode == 2, done.stdout + done.stderr
     return " ".join(done.stdout.split())
 
 
-def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, aws: Aws) -> None:
+def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, aws: MockAws) -> None:
     before = len(aws.calls())
     printed = play(playbook, *variables({}), env=aws.env)
     asked = aws.calls()[before:]
@@ -58,7 +58,7 @@ def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, 
     assert not [call for call in asked if call.writes]
 
 
-def test_numbers_may_come_as_text_as_from_the_command_line(playbook: Path, aws: Aws) -> None:
+def test_numbers_may_come_as_text_as_from_the_command_line(playbook: Path, aws: MockAws) -> None:
     name = "rising-stars-molecule"
     roles = ["aws_database", "aws_image", "aws_load_balancer", "aws_monitoring", "aws_storage", "aws_web_fleet"]
     required = {f"{role}_name": name for role in [*roles, "aws_worker"]}
@@ -108,7 +108,7 @@ def numbers_of(role: str) -> dict[str, int]:
     ],
 )
 def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
-    playbook: Path, aws: Aws, changed: dict[str, Any], sentence: str
+    playbook: Path, aws: MockAws, changed: dict[str, Any], sentence: str
 ) -> None:
     before = len(aws.calls())
     assert sentence in refusal(playbook, aws, changed)
@@ -128,14 +128,14 @@ def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
     ids=["allowed on the command line", "with a certificate", "to be deleted"],
 )
 def test_a_load_balancer_may_be_without_https_if_that_is_allowed_or_it_goes(
-    playbook: Path, aws: Aws, changed: dict[str, Any]
+    playbook: Path, aws: MockAws, changed: dict[str, Any]
 ) -> None:
     play(playbook, *variables({"aws_preflight_roles": ["aws_load_balancer"], **changed}), env=aws.env)
 
 
 @pytest.mark.parametrize(("environment", "refused"), [("production", True), ("staging", False), ("rehearsal", False)])
 def test_production_alone_is_refused_without_a_certificate(
-    playbook: Path, aws: Aws, environment: str, *, refused: bool
+    playbook: Path, aws: MockAws, environment: str, *, refused: bool
 ) -> None:
     settings = REPOSITORY / "inventory" / environment / "group_vars" / "all" / "aws_load_balancer.yml"
     sound = {name: value for name, value in SOUND.items() if name != "aws_load_balancer_allow_plain_http"}
@@ -144,7 +144,7 @@ def test_production_alone_is_refused_without_a_certificate(
     assert ("aws_load_balancer_allow_plain_http" in done.stdout) is refused
 
 
-def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: Aws) -> None:
+def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: MockAws) -> None:
     said = refusal(
         playbook,
         aws,
@@ -166,7 +166,7 @@ def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: Aws) -> None:
         assert sentence in last
 
 
-def test_missing_credentials_are_named(playbook: Path, aws: Aws) -> None:
+def test_missing_credentials_are_named(playbook: Path, aws: MockAws) -> None:
     nowhere = {
         "AWS_ACCESS_KEY_ID": "",
         "AWS_SECRET_ACCESS_KEY": "",
@@ -176,12 +176,12 @@ def test_missing_credentials_are_named(playbook: Path, aws: Aws) -> None:
     assert "There are no AWS credentials" in refusal(playbook, aws, {}, nowhere)
 
 
-def test_a_region_other_than_the_runs_is_refused(playbook: Path, aws: Aws) -> None:
+def test_a_region_other_than_the_runs_is_refused(playbook: Path, aws: MockAws) -> None:
     said = refusal(playbook, aws, {}, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"})
     assert "The site is meant for us-east-1, but AWS_REGION is eu-west-1" in said
 
 
-def test_every_quota_that_would_stop_the_run_is_named_with_its_numbers(playbook: Path, aws: Aws) -> None:
+def test_every_quota_that_would_stop_the_run_is_named_with_its_numbers(playbook: Path, aws: MockAws) -> None:
     ec2 = aws.client("ec2")
     foreign = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(3)]
     own = ec2.allocate_address(
@@ -206,7 +206,7 @@ def test_every_quota_that_would_stop_the_run_is_named_with_its_numbers(playbook:
             ec2.release_address(AllocationId=allocation)
 
 
-def test_machines_of_others_count_and_the_sites_own_do_not(playbook: Path, aws: Aws) -> None:
+def test_machines_of_others_count_and_the_sites_own_do_not(playbook: Path, aws: MockAws) -> None:
     ec2 = aws.client("ec2")
     machine = {"ImageId": "ami-0debian1200000002", "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
     tags = [{"Key": "Project", "Value": "rising-stars"}, {"Key": "Environment", "Value": "molecule"}]
@@ -217,13 +217,13 @@ def test_machines_of_others_count_and_the_sites_own_do_not(playbook: Path, aws: 
     assert "the site needs 63, others use 2, the account may have 64." in said
 
 
-def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: Aws) -> None:
+def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: MockAws) -> None:
     """A user who may do everything but ask for quotas."""
     iam, policy = aws.client("iam"), "arn:aws:iam::aws:policy/AmazonEC2FullAccess"
     iam.create_user(UserName="operator")
     iam.attach_user_policy(UserName="operator", PolicyArn=policy)
     key = iam.create_access_key(UserName="operator")["AccessKey"]
-    aws.hold_to_policies()
+    aws.judge_calls()
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     done = run_playbook(playbook, *variables({}), env={**aws.env, **credentials})
     assert done.returncode == 0, done.stdout + done.stderr
@@ -244,13 +244,13 @@ def with_boundary(environment: str) -> dict[str, Any]:
     return {"aws_preflight_boundary": boundary, "aws_preflight_needs": {}}
 
 
-def test_an_account_without_the_boundary_of_the_roles_is_refused(playbook: Path, fresh_aws: Aws) -> None:
+def test_an_account_without_the_boundary_of_the_roles_is_refused(playbook: Path, fresh_aws: MockAws) -> None:
     said = refusal(playbook, fresh_aws, with_boundary("staging"))
     assert "There is no policy arn:aws:iam::123456789012:policy/rising-stars-staging-boundary" in said
     assert "docs/deploy.md, Boundary" in said
 
 
-def test_a_boundary_that_is_not_this_releases_is_a_warning(playbook: Path, fresh_aws: Aws) -> None:
+def test_a_boundary_that_is_not_this_releases_is_a_warning(playbook: Path, fresh_aws: MockAws) -> None:
     iam = fresh_aws.client("iam")
     arn = create_boundary(iam, "staging")
     before = len(fresh_aws.calls())

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.roles.conftest import Aws
-from tests.roles.whole_site import ENVIRONMENT, Operator
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.whole_site import ENVIRONMENT, Operator
 
 NAME = f"rising-stars-{ENVIRONMENT}"
 BUCKET = f"{NAME}-media-123456789012-us-east-1"
@@ -13,7 +13,7 @@ CLIP = "processed-videos/1/2.mp4"
 
 
 @pytest.fixture(scope="module")
-def operator(aws: Aws, released: dict[str, str]) -> Operator:
+def operator(aws: MockAws, released: dict[str, str]) -> Operator:
     return Operator(aws, released)
 
 

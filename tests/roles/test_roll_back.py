@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.roles.conftest import Aws, release_in
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.account import release_in
+from rehearsal.operator.whole_site import Operator, Run, machines
 from tests.roles.surroundings import provide
-from tests.roles.whole_site import Operator, Run, machines
 
 pytestmark = pytest.mark.timeout(900)
 RUNNING = {"Name": "instance-state-name", "Values": ["pending", "running"]}
@@ -23,7 +24,7 @@ class Machine(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def operator(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def operator(aws: MockAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """Two releases are at hand, told apart by their bundles; which one is meant, each run says."""
     folder = tmp_path_factory.mktemp("releases")
     settings = release_in(folder)
@@ -39,7 +40,7 @@ def roll(operator: Operator, version: str) -> Run:
     return operator.succeed("roll_release", aws_release_version=version)
 
 
-def running(aws: Aws, role: str) -> set[Machine]:
+def running(aws: MockAws, role: str) -> set[Machine]:
     """What the machines of one kind were started from."""
     ec2 = aws.client("ec2")
     found = ec2.describe_instances(Filters=[{"Name": "tag:Role", "Values": [role]}, RUNNING])
@@ -55,7 +56,7 @@ def user_data_of(ec2: Any, instance_id: str) -> str:
     return base64.b64decode(told["UserData"]["Value"]).decode()
 
 
-def site(aws: Aws) -> dict[str, set[Machine]]:
+def site(aws: MockAws) -> dict[str, set[Machine]]:
     return {role: running(aws, role) for role in ("web", "worker")}
 
 
@@ -66,14 +67,14 @@ def release_of(machine: Machine) -> str:
 
 
 @pytest.fixture(scope="module")
-def first(aws: Aws, operator: Operator) -> dict[str, set[Machine]]:
+def first(aws: MockAws, operator: Operator) -> dict[str, set[Machine]]:
     """The site with 1.0.0 alone."""
     roll(operator, "1.0.0")
     return site(aws)
 
 
 @pytest.fixture(scope="module")
-def second(aws: Aws, operator: Operator, first: dict[str, set[Machine]]) -> dict[str, set[Machine]]:
+def second(aws: MockAws, operator: Operator, first: dict[str, set[Machine]]) -> dict[str, set[Machine]]:
     """The site after 1.1.0 took over from 1.0.0."""
     refused = operator.run("roll_back")
     assert refused.code != 0
@@ -107,7 +108,7 @@ def test_a_release_that_is_not_kept_is_refused_and_those_that_are_kept_are_named
 
 
 def test_going_back_brings_image_and_user_data_of_the_release_before_to_every_machine(
-    operator: Operator, aws: Aws, first: dict[str, set[Machine]], second: dict[str, set[Machine]]
+    operator: Operator, aws: MockAws, first: dict[str, set[Machine]], second: dict[str, set[Machine]]
 ) -> None:
     assert {release_of(machine) for machine in second["web"] | second["worker"]} == {"1.1.0"}
     back = operator.succeed("roll_back")
@@ -118,7 +119,7 @@ def test_going_back_brings_image_and_user_data_of_the_release_before_to_every_ma
 
 @pytest.mark.usefixtures("second")
 def test_once_undone_a_roll_out_is_not_undone_again(
-    operator: Operator, aws: Aws, first: dict[str, set[Machine]]
+    operator: Operator, aws: MockAws, first: dict[str, set[Machine]]
 ) -> None:
     again = operator.succeed("roll_back")
     assert again.changed == 0
@@ -126,13 +127,13 @@ def test_once_undone_a_roll_out_is_not_undone_again(
     assert site(aws) == first
 
 
-def test_rolling_out_again_goes_forward(operator: Operator, aws: Aws, second: dict[str, set[Machine]]) -> None:
+def test_rolling_out_again_goes_forward(operator: Operator, aws: MockAws, second: dict[str, set[Machine]]) -> None:
     roll(operator, "1.1.0")
     assert site(aws) == second
 
 
 def test_a_release_whose_machines_do_not_come_up_leaves_the_web_group_alone_and_one_command_mends_the_worker(
-    operator: Operator, aws: Aws, second: dict[str, set[Machine]]
+    operator: Operator, aws: MockAws, second: dict[str, set[Machine]]
 ) -> None:
     failed = operator.run("roll_release", aws_release_version="1.2.0", aws_web_fleet_image_id="ami-0000000000000dead")
     assert failed.code != 0

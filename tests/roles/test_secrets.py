@@ -1,12 +1,12 @@
 """A run that finds its secrets asks AWS for none of their values."""
 
-from tests.roles.conftest import Aws
-from tests.roles.playbooks import REPOSITORY, play
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import REPOSITORY, play
 
 CONVERGE = REPOSITORY / "roles/aws_secrets/molecule/default/converge.yml"
 
 
-def test_a_second_run_reads_no_value_and_writes_nothing(aws: Aws) -> None:
+def test_a_second_run_reads_no_value_and_writes_nothing(aws: MockAws) -> None:
     play(CONVERGE, env=aws.env)
     before = len(aws.calls())
     play(CONVERGE, env=aws.env)
@@ -14,7 +14,7 @@ def test_a_second_run_reads_no_value_and_writes_nothing(aws: Aws) -> None:
     assert {call.operation for call in asked} == {"DescribeSecret"}
 
 
-def test_a_plan_on_an_empty_account_writes_nothing(aws: Aws) -> None:
+def test_a_plan_on_an_empty_account_writes_nothing(aws: MockAws) -> None:
     for secret in aws.client("secretsmanager").list_secrets()["SecretList"]:
         aws.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
     before = len(aws.calls())

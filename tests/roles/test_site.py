@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests import sites
-from tests.aws.leftovers import leftovers
-from tests.roles.conftest import Aws
-from tests.roles.operator_policy import UNSEEN, unseen
-from tests.roles.whole_site import ENVIRONMENT, Operator, Run, machines
-from tests.sites import BRISK, GENEROUS, Home
+from rehearsal.aws.leftovers import leftovers
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.policy import UNSEEN, unseen
+from rehearsal.operator.whole_site import ENVIRONMENT, Operator, Run, machines
+from testing import sites
+from testing.homes import BRISK, GENEROUS, Home
 
 pytestmark = pytest.mark.timeout(900)
 NAME = f"rising-stars-{ENVIRONMENT}"
@@ -21,7 +21,7 @@ CALLS_AT_MOST = 70
 
 
 @pytest.fixture(scope="module")
-def verification_secret(aws: Aws) -> str:
+def verification_secret(aws: MockAws) -> str:
     """Known beforehand, for the platform that stands in for the machines; a run must keep it."""
     secret = secrets.token_hex(24)
     aws.client("secretsmanager").create_secret(Name=f"rising-stars/{ENVIRONMENT}/verification", SecretString=secret)
@@ -37,13 +37,13 @@ def platform(new_home: Callable[[str], Home], verification_secret: str) -> Itera
 
 
 @pytest.fixture(scope="module")
-def operator(aws: Aws, released: dict[str, str], platform: str) -> Iterator[Operator]:
+def operator(aws: MockAws, released: dict[str, str], platform: str) -> Iterator[Operator]:
     with machines(aws):
         yield Operator(aws, {**released, "verify_site_url": platform})
 
 
 @pytest.fixture(scope="module")
-def told(aws: Aws) -> Callable[[], dict[str, str]]:
+def told(aws: MockAws) -> Callable[[], dict[str, str]]:
     """Reads the values of all secrets."""
 
     def read() -> dict[str, str]:
@@ -92,7 +92,7 @@ def test_a_plan_of_what_stands_shows_nothing_and_writes_nothing(operator: Operat
 
 
 @pytest.fixture
-def drifted(aws: Aws) -> dict[str, Any]:
+def drifted(aws: MockAws) -> dict[str, Any]:
     """Somebody opened a port, deleted an alarm and changed the web group, by hand."""
     ec2, alarms, groups = aws.client("ec2"), aws.client("cloudwatch"), aws.client("autoscaling")
     (web,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{NAME}-web"]}])["SecurityGroups"]
@@ -108,7 +108,7 @@ def drifted(aws: Aws) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("first_run")
 def test_drift_is_found_and_mended_but_the_number_of_machines_is_left_to_scaling(
-    drifted: dict[str, Any], operator: Operator, aws: Aws
+    drifted: dict[str, Any], operator: Operator, aws: MockAws
 ) -> None:
     plan = operator.succeed("site", "--check", "--diff")
     assert plan.writes == {}
@@ -138,7 +138,9 @@ def test_destroying_asks_for_the_environments_name(operator: Operator) -> None:
 
 
 @pytest.mark.usefixtures("first_run")
-def test_destroying_with_purge_leaves_nothing(operator: Operator, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_destroying_with_purge_leaves_nothing(
+    operator: Operator, aws: MockAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
     operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
     for name, value in aws.env.items():
         monkeypatch.setenv(name, value)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.roles.conftest import Aws
-from tests.roles.playbooks import REPOSITORY, play
-from tests.roles.whole_site import STEPS, Operator, machines
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import REPOSITORY, play
+from rehearsal.operator.whole_site import STEPS, Operator, machines
 
 pytestmark = pytest.mark.timeout(1800)
 SEEDS = [int(seed) for seed in os.environ.get("THROTTLE_SEEDS", "1").split()]
@@ -38,7 +38,7 @@ WORDS = {"ec2": "RequestLimitExceeded", "s3": "SlowDown"}
     ],
 )
 def test_each_service_refuses_in_its_own_words(
-    service: str, operation: str, code: str, aws: Aws, monkeypatch: pytest.MonkeyPatch
+    service: str, operation: str, code: str, aws: MockAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     call = getattr(aws.client(service), operation)
@@ -50,7 +50,7 @@ def test_each_service_refuses_in_its_own_words(
     assert refused.value.response["Error"]["Code"] == code
 
 
-def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws: Aws, tmp_path: Path) -> None:
+def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws: MockAws, tmp_path: Path) -> None:
     playbook = tmp_path / "secrets.yml"
     playbook.write_text(PLAY)
     # The inventory asks EC2 once, and the role nobody but Secrets Manager.
@@ -63,7 +63,7 @@ def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_outlasts_a_short_throttling_fails_by_a_long_one_and_converges_when_run_again(
-    seed: int, fresh_aws: Aws, released: dict[str, str]
+    seed: int, fresh_aws: MockAws, released: dict[str, str]
 ) -> None:
     operator, dice = Operator(fresh_aws, released), random.Random(seed)  # noqa: S311 (a test's dice)
     fresh_aws.throttle(after=dice.randrange(10, 100), refusals=BRIEFLY)

@@ -1,4 +1,4 @@
-"""What moto can do as it comes, by the table in tests/aws/README.md. UNPATCHED=all tries every role, at length."""
+"""What moto can do as it comes, by the table in rehearsal/aws/README.md. UNPATCHED=all tries every role, at length."""
 
 import importlib
 import os
@@ -8,11 +8,11 @@ from itertools import chain
 
 import pytest
 
-from tests.aws import patches
-from tests.roles.playbooks import REPOSITORY
+from rehearsal.aws import patches
+from rehearsal.operator.playbooks import REPOSITORY
 from tests.roles.scenarios import ROLES, run_scenario
 
-README = (REPOSITORY / "tests/aws/README.md").read_text()
+README = (REPOSITORY / "rehearsal/aws/README.md").read_text()
 FATES = dict(re.findall(r"^\| (aws_\w+) \| (passes|fails at `.+?`) \|", README, re.MULTILINE))
 """Role → what comes of its scenario on moto as it comes."""
 TRIED = ROLES if os.environ.get("UNPATCHED") == "all" else ["aws_parameters"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.roles.playbooks import REPOSITORY, play
+from rehearsal.operator.playbooks import REPOSITORY, play
 
 PLAY = f"""
 - hosts: localhost

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.conftest import Aws
-from tests.roles.playbooks import REPOSITORY, play
+from rehearsal.aws.server import MockAws
+from rehearsal.operator.playbooks import REPOSITORY, play
 
 PLAY = f"""
 - hosts: localhost
@@ -23,7 +23,7 @@ OTHERS = {
 
 @pytest.mark.parametrize(("least", "most", "alarms"), [(1, 3, 1), (3, 3, 0)])
 def test_only_a_web_group_that_can_grow_is_told_of_when_it_is_at_its_maximum(
-    least: int, most: int, alarms: int, aws: Aws, tmp_path: Path
+    least: int, most: int, alarms: int, aws: MockAws, tmp_path: Path
 ) -> None:
     playbook = tmp_path / "alarms.yml"
     playbook.write_text(PLAY)

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.roles.playbooks import play
+from rehearsal.operator.playbooks import play
 
 CONVERGE = Path(__file__).parents[1] / "converge.yml"
 NAME = "rising-stars-molecule"

@@ -2,7 +2,7 @@
 
 import boto3
 
-from tests.aws.leftovers import leftovers
+from rehearsal.aws.leftovers import leftovers
 
 
 def test_a_failed_builder_is_terminated_and_leaves_no_image() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.roles.playbooks import play, run_playbook
+from rehearsal.operator.playbooks import play, run_playbook
 
 CONVERGE = Path(__file__).parents[1] / "converge.yml"
 PATH = "/rising-stars/molecule"

@@ -1,6 +1,6 @@
 """The role reads, and leaves nothing behind."""
 
-from tests.aws.leftovers import leftovers
+from rehearsal.aws.leftovers import leftovers
 
 
 def test_nothing_was_made() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.roles.playbooks import play, run_playbook
+from rehearsal.operator.playbooks import play, run_playbook
 
 SCENARIO = Path(__file__).parents[1]
 CONVERGE = SCENARIO / "converge.yml"

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.roles.playbooks import run_playbook
+from rehearsal.operator.playbooks import run_playbook
 
 NAME = "rising-stars-molecule-web"
 SCENARIO = Path(__file__).parents[1]

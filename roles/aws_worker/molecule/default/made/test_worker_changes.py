@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.roles.playbooks import run_playbook
+from rehearsal.operator.playbooks import run_playbook
 
 WORKER = "rising-stars-molecule-worker"
 EXTRA = "rising-stars-molecule-extra-workers"

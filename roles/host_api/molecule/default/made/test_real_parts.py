@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from testinfra.host import Host
 
-from tests.hosts.certificates import Authority
+from rehearsal.hosts.certificates import Authority
+from rehearsal.hosts.services import Database, Store
 from tests.hosts.real_parts import CA, settings_of_real_parts
-from tests.hosts.services import Database, Store
 
 AWAIT = "/usr/local/lib/rising-stars/await-api"
 SETTINGS = "/etc/rising-stars/test.env"

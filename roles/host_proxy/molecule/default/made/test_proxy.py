@@ -15,7 +15,7 @@ import httpx
 import pytest
 from testinfra.host import Host
 
-from tests.hosts.podman import podman
+from rehearsal.hosts.podman import podman
 
 MIB = 1 << 20
 SOCKETS = "/run/rising-stars-api/1.sock /run/rising-stars-api/2.sock"

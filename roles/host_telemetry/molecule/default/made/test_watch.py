@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from tests.hosts.metadata import Identity, MetadataService
-from tests.hosts.network import METADATA_ADDRESS, Network
+from rehearsal.aws.server import MockAws, running_mock_aws
+from rehearsal.hosts.metadata import Identity, MetadataService
+from rehearsal.hosts.network import METADATA_ADDRESS, Network
 from tests.hosts.real_parts import joined_network
-from tests.hosts.services import Cloud, running_cloud
 
 GROUP = "rising-stars-molecule-extra-workers"
 HOOK = f"{GROUP}-finish"
@@ -29,9 +29,9 @@ def network(host: Host) -> Iterator[Network]:
 
 
 @pytest.fixture(scope="module")
-def cloud(network: Network) -> Iterator[Cloud]:
+def cloud(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
     """AWS."""
-    with running_cloud(network) as running:
+    with running_mock_aws(tmp_path_factory.mktemp("aws"), host=network.bridge) as running:
         yield running
 
 
@@ -40,7 +40,7 @@ class Machine:
     """The host, as a member of its group."""
 
     host: Host
-    cloud: Cloud
+    cloud: MockAws
     identity: Identity
 
     def state(self) -> str:
@@ -61,7 +61,7 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def machine(host: Host, network: Network, cloud: Cloud) -> Iterator[Machine]:
+def machine(host: Host, network: Network, cloud: MockAws) -> Iterator[Machine]:
     """A member of a group whose hook waits for it; its watch is told where AWS is."""
     join_group(cloud)
     found = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])
@@ -79,7 +79,7 @@ def machine(host: Host, network: Network, cloud: Cloud) -> Iterator[Machine]:
         host.check_output("sed -i /AWS_ENDPOINT_URL/d /etc/rising-stars/host.env")
 
 
-def join_group(cloud: Cloud) -> None:
+def join_group(cloud: MockAws) -> None:
     autoscaling = cloud.client("autoscaling")
     image = cloud.client("ec2").describe_images()["Images"][0]["ImageId"]
     autoscaling.create_launch_configuration(LaunchConfigurationName=GROUP, ImageId=image, InstanceType="t3.small")

@@ -10,10 +10,10 @@ import pytest
 from botocore.config import Config
 from testinfra.host import Host
 
-from tests.clips import make_clip
-from tests.hosts.podman import podman
+from rehearsal.hosts.podman import podman
+from rehearsal.hosts.services import Database, Store
+from testing.clips import make_clip
 from tests.hosts.real_parts import settings_of_real_parts
-from tests.hosts.services import Database, Store
 from tests.intrusions import DENIED, Targets, check_denied, endings, write_intruder
 
 PARENT = ("parent_environ", "parent_mem", "parent_fds")

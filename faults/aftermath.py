@@ -1,0 +1,219 @@
+"""After the work: sweep with no age, then look for what is still there; and judge every result in the store."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import psutil
+
+from app.media.errors import MediaError
+from app.media.probe import probe
+from faults.evidence import Breach, Evidence
+from faults.ledger import DatabaseAway
+from faults.site import Site
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+SWEEP_SECONDS = 30.0
+SWEEPER = "upkeep-{}-sweeping"
+RENDER_WORDS = ("ffmpeg", "mediainfo_process", "sleep 3600")
+
+MEMORY_SLACK_BYTES = 64 << 20
+FILES_SLACK = 24
+THREADS_SLACK = 4
+POOLED_CONNECTIONS = {"api": 10, "worker": 4, "upkeep": 3}
+"""What the pools of one process may keep open: its threads and one more."""
+
+MOST_WAITING_RINGS = 64
+ILL = "✘ "
+
+CONNECTIONS = """
+SELECT count(*) AS connections, count(*) FILTER (WHERE state LIKE 'idle in transaction%%') AS hanging
+FROM pg_stat_activity WHERE application_name = 'rising-stars'"""
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """How large a process has become."""
+
+    memory_bytes: int
+    threads: int
+    files: int
+
+
+@dataclass
+class Baseline:
+    """Vitals by kind of process, taken when the site had worked a little: the largest of each."""
+
+    vitals: dict[str, Vitals] = field(default_factory=dict)
+
+    def take(self, site: Site) -> None:
+        for name, found in vitals(site).items():
+            kind, known = name.partition("-")[0], self.vitals.get(name.partition("-")[0], found)
+            self.vitals[kind] = Vitals(*map(max, zip(_three(known), _three(found), strict=True)))
+
+
+def vitals(site: Site) -> dict[str, Vitals]:
+    """Of every process and its children, by the name of its unit; children are summed up."""
+    found = {}
+    for name, pid in site.keeper.pids().items():
+        with contextlib.suppress(psutil.Error):
+            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+            sums = [(p.memory_info().rss, p.num_threads(), p.num_fds()) for p in family]
+            found[name] = Vitals(*map(sum, zip(*sums, strict=True)))
+    return found
+
+
+def _three(one: Vitals) -> tuple[int, int, int]:
+    return one.memory_bytes, one.threads, one.files
+
+
+def sweep(site: Site) -> None:
+    """Let an upkeep without patience sweep each machine, twice: the store's times are whole seconds."""
+    names = [SWEEPER.format(machine) for machine in site.machines]
+    for name in names:
+        impatient = {"SWEEP_AGE_SECONDS": "0", "SWEEP_INTERVAL_SECONDS": "0.5"}
+        site.keeper.keep(site.unit(name, program="upkeep", **impatient))
+    logs = [site.log_dir / f"{name}.log" for name in names]
+    site.until(lambda: all(_count(log, "objects_swept") >= 3 for log in logs), SWEEP_SECONDS)
+    for name in names:
+        site.keeper.drop(name)
+
+
+def _count(log: Path, word: str) -> int:
+    return log.read_text().count(word) if log.exists() else 0
+
+
+def ask_the_doctor(site: Site) -> list[str]:
+    """What `rising-stars doctor` finds untrue, but for its claim about workers: killed ones stay listed for a day."""
+    code, said = site.operate("doctor")
+    ill = [line.removeprefix(ILL) for line in said.splitlines() if line.startswith(ILL)]
+    if code not in {0, 1}:
+        return [f"it can look the site over: {said[-500:]}"]
+    return [claim for claim in ill if not claim.startswith("workers are there")]
+
+
+def examine_store(site: Site, evidence: Evidence) -> None:
+    """Note what the store holds, and fetch, hash and probe each result that a video shows."""
+    jobs = {job["output_key"]: job for job in evidence.jobs.values() if job["output_key"]}
+    with contextlib.closing(site.servers.seaweedfs.client()) as client, TemporaryDirectory() as folder:
+        evidence.sizes = dict(_stored(client, site.bucket))
+        judge = ResultJudge(Path(folder, "result.mp4"))
+        for key in jobs.keys() & evidence.sizes.keys():
+            content = client.get_object(Bucket=site.bucket, Key=key)["Body"].read()
+            fault = judge.fault_of(content, jobs[key]["output_sha256"])
+            if fault:
+                evidence.damaged[key] = f"{key} {fault}"
+
+
+def _stored(client: "S3Client", bucket: str) -> Iterator[tuple[str, int]]:
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", []):
+            yield item["Key"], item["Size"]
+
+
+@dataclass
+class ResultJudge:
+    """Probes results, equal bytes once."""
+
+    path: Path
+    _faults: dict[str, str] = field(default_factory=dict)
+
+    def fault_of(self, content: bytes, sha256: str) -> str:
+        """What is wrong with a result; nothing: the empty text."""
+        if hashlib.sha256(content).hexdigest() != sha256:
+            return f"has another checksum than the ledger's {sha256}"
+        if sha256 not in self._faults:
+            self.path.write_bytes(content)
+            self._faults[sha256] = _probe(self.path)
+        return self._faults[sha256]
+
+
+def _probe(path: Path) -> str:
+    try:
+        clip = probe(path)
+    except MediaError as error:
+        return f"cannot be probed: {error}"
+    shape = (clip.width, clip.height, clip.video_codec)
+    return "" if shape == (1280, 720, "AVC") else f"is {shape}"
+
+
+def leftovers(site: Site, evidence: Evidence, baseline: Baseline) -> Iterator[Breach]:
+    """Everything that should be gone after the sweep."""
+    yield from _objects(site, evidence)
+    yield from _files(site)
+    yield from _orphans(site)
+    yield from _connections(site)
+    yield from _growth(site, baseline)
+    yield from _keys(site)
+
+
+def _objects(site: Site, evidence: Evidence) -> Iterator[Breach]:
+    columns = ("original_key", "processed_key", "poster_key")
+    living = [video for video in evidence.videos.values() if video["deleted_at"] is None]
+    referenced = {video[column] for video in living for column in columns}
+    with contextlib.closing(site.servers.seaweedfs.client()) as client:
+        for key, _ in _stored(client, site.bucket):
+            if key not in referenced:
+                yield Breach(key, "is an object nobody refers to, after the sweep")
+        for upload in client.list_multipart_uploads(Bucket=site.bucket).get("Uploads", []):
+            yield Breach(upload["Key"], "is an unfinished multipart upload")
+
+
+def _files(site: Site) -> Iterator[Breach]:
+    for machine in site.machines.values():
+        for folder in (machine.work_dir, machine.temporary_dir):
+            for path in folder.iterdir():
+                yield Breach(str(path), "is a temporary file, after the sweep")
+
+
+def _orphans(site: Site) -> Iterator[Breach]:
+    """Renders that go on while no job is running."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            line = " ".join(process.cmdline())
+            ours = str(site.folder) in f"{line} {process.cwd()}"
+            if process.pid != os.getpid() and ours and any(word in line for word in RENDER_WORDS):
+                yield Breach(str(process.pid), f"is an orphan: {line[:200]}")
+
+
+def _connections(site: Site) -> Iterator[Breach]:
+    try:
+        row = site.ledger.rows(CONNECTIONS)[0]
+    except DatabaseAway as error:
+        yield Breach("database", f"does not answer: {error}")
+        return
+    most = sum(POOLED_CONNECTIONS[name.partition("-")[0]] for name in site.keeper.names())
+    if row["connections"] > most:
+        yield Breach("database", f"{row['connections']} connections, the pools have {most} at most")
+    if row["hanging"]:
+        yield Breach("database", f"{row['hanging']} connections hang in a transaction")
+
+
+def _growth(site: Site, baseline: Baseline) -> Iterator[Breach]:
+    for name, now in vitals(site).items():
+        then = baseline.vitals.get(name.partition("-")[0])
+        if then is None:
+            continue
+        slack = (MEMORY_SLACK_BYTES, THREADS_SLACK, FILES_SLACK)
+        for what, after, before, most in zip(
+            ("bytes", "threads", "files"), _three(now), _three(then), slack, strict=True
+        ):
+            if after > before + most:
+                yield Breach(name, f"holds {after} {what}, at the beginning {before}")
+
+
+def _keys(site: Site) -> Iterator[Breach]:
+    """In Redis only the queue may live for ever, and it is short."""
+    with site.servers.redis.client(0) as client:
+        for key in client.scan_iter():
+            if client.ttl(key) == -1:
+                length = client.zcard(key) if client.type(key) == b"zset" else None
+                if length is None or length > MOST_WAITING_RINGS:
+                    yield Breach(str(key), f"never expires in Redis (length {length})")

@@ -1,0 +1,39 @@
+"""Watches every ring of an API on its way to Redis: it must come after the commit it tells of."""
+
+import contextlib
+import threading
+
+from faults.ledger import DatabaseAway
+from faults.lines import Link, Watcher
+from faults.site import Site
+
+RING = b"ZADD"
+
+
+class BellWatch:
+    """Counts the rings of the APIs and compares them with the jobs that are committed at that moment.
+
+    Each ring stands for a job of its own, so there are never more rings than jobs. A ring waits in its line until
+    it has been compared.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._rings = 0
+        self._lock = threading.Lock()
+        for api in site.api_urls:
+            site.line(api, "redis").watch("outgoing", self._watcher(api))
+
+    def _watcher(self, api: str) -> Watcher:
+        def look(_link: Link, data: bytes) -> None:
+            if RING in data:
+                self._compare(api)
+
+        return look
+
+    def _compare(self, api: str) -> None:
+        with self._lock, contextlib.suppress(*DatabaseAway):
+            jobs = int(self._site.ledger.rows("SELECT count(*) AS n FROM jobs")[0]["n"])
+            self._rings += 1
+            if self._rings > jobs:
+                self._site.history.note("bells", "early_ring", api=api, rings=self._rings, jobs=jobs)

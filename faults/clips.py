@@ -1,0 +1,35 @@
+"""The cheapest clips the showcase takes, and the two that are poison."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from testing.clips import make_clip
+
+COLOURS = ("orange", "navy", "teal", "maroon")
+Kills = Literal["worker", "ffmpeg"]
+
+MARKS: dict[Kills, str] = {"worker": "POISON-FOR-THE-WORKER", "ffmpeg": "POISON-FOR-FFMPEG"}
+"""What a poisonous clip carries as its title; the FFmpeg of the harness obeys it."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Files to upload; a few kilobytes each."""
+
+    sound: tuple[Path, ...]
+    poison: dict[Kills, Path]
+
+
+def make_clips(folder: Path) -> Clips:
+    """Twenty seconds of one colour, one picture a second, no sound."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Clips(
+        sound=tuple(_flat(folder / f"{colour}.mp4", colour) for colour in COLOURS),
+        poison={kills: _flat(folder / f"poison-{kills}.mp4", "black", title=mark) for kills, mark in MARKS.items()},
+    )
+
+
+def _flat(path: Path, colour: str, *, title: str | None = None) -> Path:
+    tags = {"title": title} if title else None
+    return make_clip(path, fps=1, picture=f"color=c={colour}", audio=None, metadata=tags)

@@ -1,0 +1,103 @@
+"""What is known at the end: the database's rows, every transition, and what the clients were told."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from faults.history import Event, History, never_ended
+from faults.ledger import Ledger, Row
+
+EPOCH = "SELECT extract(epoch from transaction_timestamp())::float8 AS now"
+
+Pair = tuple[str, str]
+"""An account's and a video's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An invariant that does not hold: about what, and how it shows."""
+
+    subject: str
+    text: str
+
+
+@dataclass
+class Evidence:
+    """Everything the invariants look at. Ids are texts."""
+
+    history: History
+    now: float
+    videos: dict[str, Row]
+    jobs: dict[str, Row]
+    """By video."""
+    ballots: Counter[Pair]
+    emails: set[str]
+    seen_jobs: list[Row]
+    seen_videos: list[Row]
+    max_rescues: int = 3
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Of the objects in the store, by key."""
+    damaged: dict[str, str] = field(default_factory=dict)
+    """Results that are not what the ledger says, by key."""
+    doctors_findings: list[str] = field(default_factory=list)
+    """What `rising-stars doctor` says does not hold."""
+    leftovers: list[Breach] = field(default_factory=list)
+    """What is still there and should not be, from `aftermath`."""
+
+    @cached_property
+    def requests(self) -> list[Event]:
+        return self.history.events("request")
+
+    @cached_property
+    def accepted(self) -> dict[str, Event]:
+        """Uploads that were answered 201, by video: of several answers the first, which is a promise already."""
+        return {event["video"]: event for event in reversed(self.history.events("accepted"))}
+
+    @cached_property
+    def poison(self) -> dict[str, str]:
+        """What each poisonous clip kills, by video. The answer may be lost, so its title says which upload it is."""
+        sent = [event for event in self.history.events("sent") if event["op"] == "upload" and event["poison"]]
+        kills = {event["key"]: event["poison"] for event in sent}
+        return {video: kills[row["title"]] for video, row in self.videos.items() if row["title"] in kills}
+
+    @cached_property
+    def deletions(self) -> dict[str, list[Event]]:
+        """Requests to delete, by video, also those that have not ended."""
+        found = defaultdict(list)
+        for event in (*self.requests, *never_ended(self.history.events())):
+            if event["op"] == "delete":
+                found[event["video"]].append(event)
+        return found
+
+    @cached_property
+    def deleted_at(self) -> dict[str, float]:
+        """When each deletion was answered 200, by video; seconds since the start."""
+        told = {video: [e["mono"] for e in events if e["status"] == 200] for video, events in self.deletions.items()}
+        return {video: min(times) for video, times in told.items() if times}
+
+    def may_be_deleted(self, video: str, by: float) -> bool:
+        """Whether a request to delete it had begun at that moment; seconds since the start."""
+        return any(event["began"] <= by for event in self.deletions.get(video, ()))
+
+    @cached_property
+    def by_title(self) -> dict[str, list[Row]]:
+        found = defaultdict(list)
+        for video in self.videos.values():
+            found[video["title"]].append(video)
+        return found
+
+
+def gather(ledger: Ledger, history: History) -> Evidence:
+    """Read the whole database as it is at one moment."""
+    with ledger.snapshot() as ask:
+        ballots = ask("SELECT user_id::text AS u, video_id::text AS v FROM votes")
+        return Evidence(
+            history=history,
+            now=ask(EPOCH)[0]["now"],
+            videos={row["id"]: row for row in ask("SELECT *, id::text AS id FROM videos")},
+            jobs={row["video_id"]: row for row in ask("SELECT *, video_id::text AS video_id FROM jobs")},
+            ballots=Counter((row["u"], row["v"]) for row in ballots),
+            emails={row["email"] for row in ask("SELECT email FROM users")},
+            seen_jobs=ask("SELECT *, video::text AS video FROM seen_jobs ORDER BY n"),
+            seen_videos=ask("SELECT *, video::text AS video FROM seen_videos ORDER BY n"),
+        )

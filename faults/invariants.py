@@ -1,0 +1,250 @@
+"""What must hold after any faults. Each function's name is the claim; it yields what contradicts it."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+
+from faults.evidence import Breach, Evidence
+from faults.votes import contradictions, final_states
+
+Invariant = Callable[[Evidence], Iterator[Breach]]
+
+TERMINAL = {"succeeded", "failed", "cancelled"}
+NO_JOB = {"state": "missing", "error_code": None, "rescues": 0}
+NO_VIDEO = {"deleted_at": None}
+ACCEPTED_SECONDS = 1.0
+"""A request sent so long before SIGTERM has arrived."""
+
+RESULT_KEY = re.compile(r"processed-videos/(?P<video>[^/]+)/(?P<token>[^/.]+)\.mp4")
+
+
+def every_accepted_upload_has_come_to_an_end(evidence: Evidence) -> Iterator[Breach]:
+    for video in evidence.accepted:
+        job = evidence.jobs.get(video)
+        if job is None or job["state"] not in TERMINAL:
+            yield Breach(video, f"was answered 201, and its job is {job['state'] if job else 'missing'}")
+
+
+def every_sound_clip_is_processed_unless_its_owner_deleted_it(evidence: Evidence) -> Iterator[Breach]:
+    for video, row in evidence.videos.items():
+        if video in evidence.poison or row["deleted_at"] is not None or row["status"] == "processed":
+            continue
+        job = evidence.jobs.get(video, {})
+        why = f"job {job.get('state')}, {job.get('error_code')}: {str(job.get('error_detail'))[:300]}"
+        yield Breach(video, f"is {row['status']} ({why})")
+
+
+def a_poison_clip_is_given_up_with_a_reason(evidence: Evidence) -> Iterator[Breach]:
+    reasons = {"worker": "poison", "ffmpeg": "render_killed"}
+    for video, kills in evidence.poison.items():
+        job, row = evidence.jobs.get(video, NO_JOB), evidence.videos[video]
+        if (job["state"], job["error_code"], row["failure_code"]) != ("failed", reasons[kills], reasons[kills]):
+            yield Breach(video, f"kills its {kills}; job {job['state']} {job['error_code']}, {row['failure_code']}")
+        if job["rescues"] > evidence.max_rescues:
+            yield Breach(video, f"was rescued {job['rescues']} times")
+
+
+def no_running_job_has_an_expired_lease(evidence: Evidence) -> Iterator[Breach]:
+    for video, job in evidence.jobs.items():
+        if job["state"] == "running" and job["lease_expires_at"] < evidence.now:
+            yield Breach(video, f"has been held by {job['lease_owner']} beyond its lease")
+
+
+def job_and_video_agree(evidence: Evidence) -> Iterator[Breach]:
+    for video, row in evidence.videos.items():
+        job = evidence.jobs.get(video)
+        if job is None:
+            yield Breach(video, "has no job")
+        elif (row["status"] == "processed") != (job["state"] == "succeeded"):
+            yield Breach(video, f"is {row['status']} and its job {job['state']}")
+        elif row["processed_key"] != job["output_key"]:
+            yield Breach(video, f"shows {row['processed_key']}, the job made {job['output_key']}")
+
+
+def a_video_has_one_result_for_good(evidence: Evidence) -> Iterator[Breach]:
+    results = defaultdict(set)
+    for row in evidence.seen_videos:
+        if row["processed_key"]:
+            results[row["video"]].add(row["processed_key"])
+    for video, keys in results.items():
+        if len(keys) > 1:
+            yield Breach(video, f"referred to {sorted(keys)}")
+
+
+def only_the_holder_of_the_lease_ends_a_job(evidence: Evidence) -> Iterator[Breach]:
+    for row in evidence.seen_jobs:
+        made = RESULT_KEY.fullmatch(row["output_key"] or "")
+        if row["state"] == "succeeded" and (made is None or made["token"] != str(row["held_token"])):
+            yield Breach(row["video"], f"lease {row['held_token']} was held, and {row['output_key']} was committed")
+
+
+def a_job_that_ended_stays_ended(evidence: Evidence) -> Iterator[Breach]:
+    for row in evidence.seen_jobs:
+        if row["was"] in TERMINAL:
+            yield Breach(row["video"], f"went from {row['was']} to {row['state']}")
+
+
+def votes_counted_are_the_rows_there_are(evidence: Evidence) -> Iterator[Breach]:
+    rows = Counter[str]()
+    for (_, video), count in evidence.ballots.items():
+        rows[video] += count
+    for video, row in evidence.videos.items():
+        if row["votes"] != rows[video]:
+            yield Breach(video, f"counts {row['votes']} votes and has {rows[video]} rows")
+
+
+def an_account_votes_once_for_a_video(evidence: Evidence) -> Iterator[Breach]:
+    for (user, video), count in evidence.ballots.items():
+        if count > 1:
+            yield Breach(video, f"has {count} votes of account {user}")
+
+
+def votes_are_what_clients_were_told(evidence: Evidence) -> Iterator[Breach]:
+    events = evidence.history.events()
+    for (user, video), text in contradictions(events):
+        yield Breach(video, f"account {user}: {text}")
+    for (user, video), possible in final_states(events).items():
+        if (evidence.ballots[user, video] > 0) not in possible:
+            yield Breach(video, f"account {user} was told {possible}, there are {evidence.ballots[user, video]} rows")
+
+
+def a_deleted_clip_never_comes_back(evidence: Evidence) -> Iterator[Breach]:
+    for video in evidence.deleted_at:
+        if evidence.videos.get(video, NO_VIDEO)["deleted_at"] is None:
+            yield Breach(video, "was deleted, and its row does not say so")
+    for row in evidence.seen_videos:
+        if row["was_deleted"] and not row["deleted"]:
+            yield Breach(row["video"], "was brought back")
+    for saw in evidence.history.events("saw"):
+        for video in evidence.deleted_at.keys() & set(saw["ids"]):
+            if saw["began"] > evidence.deleted_at[video]:
+                yield Breach(video, f"was seen by {saw['who']} at {saw['mono']}, after its deletion was answered")
+
+
+def nothing_answered_2xx_is_missing(evidence: Evidence) -> Iterator[Breach]:
+    for event in evidence.requests:
+        if event["op"] == "signup" and event["status"] == 201 and event["email"] not in evidence.emails:
+            yield Breach(event["email"], "was signed up and has no account")
+    for video in evidence.accepted:
+        row = evidence.videos.get(video)
+        if row is None:
+            yield Breach(video, "was answered 201 and has no row")
+        elif row["deleted_at"] is None and row["original_key"] not in evidence.sizes:
+            yield Breach(video, f"has lost its original, {row['original_key']}")
+    yield from _vanished(evidence)
+
+
+def _vanished(evidence: Evidence) -> Iterator[Breach]:
+    """Clips that their owner did not see in a list that was asked for after the 201."""
+    owners = {event["key"]: event["user"] for event in evidence.requests if event["op"] == "upload"}
+    for saw in evidence.history.events("saw"):
+        for video, event in evidence.accepted.items():
+            mine = saw["user"] is not None and owners[event["key"]] == saw["user"]
+            missing = mine and saw["began"] > event["mono"] and video not in saw["ids"]
+            if missing and not evidence.may_be_deleted(video, saw["mono"]):
+                yield Breach(video, f"was not in its owner's list at {saw['mono']}")
+
+
+def one_idempotency_key_makes_one_video(evidence: Evidence) -> Iterator[Breach]:
+    told = defaultdict(set)
+    for event in evidence.history.events("accepted"):
+        told[event["key"]].add(event["video"])
+    for key, videos in told.items():
+        if len(videos) > 1:
+            yield Breach(key, f"was answered with {sorted(videos)}")
+    for key, rows in evidence.by_title.items():
+        if len(rows) > 1:
+            yield Breach(key, f"made {[row['id'] for row in rows]}")
+
+
+def every_processed_clip_is_whole(evidence: Evidence) -> Iterator[Breach]:
+    for video, row in evidence.videos.items():
+        if row["status"] != "processed" or row["deleted_at"] is not None:
+            continue
+        for key in (row["processed_key"], row["poster_key"]):
+            if key not in evidence.sizes:
+                yield Breach(video, f"refers to {key}, which is not in the store")
+        if row["processed_key"] in evidence.damaged:
+            yield Breach(video, evidence.damaged[row["processed_key"]])
+
+
+def a_bell_rings_only_for_a_job_that_is_there(evidence: Evidence) -> Iterator[Breach]:
+    for event in evidence.history.events("early_ring"):
+        yield Breach(event["api"], f"rang {event['rings']} times when there were {event['jobs']} jobs")
+
+
+def a_failing_part_is_answered_503_with_retry_after(evidence: Evidence) -> Iterator[Breach]:
+    for event in evidence.requests:
+        passing = event["status"] == 503 and event["retry_after"]
+        if event["status"] is not None and event["status"] >= 500 and not passing:
+            yield Breach(
+                event["op"], f"{event['api']} answered {event['status']} at {event['mono']}: {event['detail']}"
+            )
+
+
+def a_stopping_api_answers_what_it_accepted(evidence: Evidence) -> Iterator[Breach]:
+    kills = [e for e in evidence.history.events("signal") if e["signal"] == "SIGKILL"]
+    for stop in evidence.history.events("sigterm"):
+        killed = any(kill["process"] == stop["process"] and abs(kill["mono"] - stop["mono"]) < 30 for kill in kills)
+        for event in evidence.requests:
+            under_way = event["began"] < stop["mono"] - ACCEPTED_SECONDS and event["mono"] > stop["mono"]
+            lost = event["api"] == stop["process"] and event["status"] is None and "Timeout" not in event["error"]
+            if under_way and lost and not killed:
+                yield Breach(event["op"], f"begun at {event['began']}, {stop['process']} was stopped: {event['error']}")
+
+
+def who_is_asked_to_stop_stops_in_time(evidence: Evidence) -> Iterator[Breach]:
+    for event in evidence.history.events("overdue"):
+        yield Breach(event["process"], f"had not ended {event['seconds']:g} s after SIGTERM")
+
+
+def a_worker_that_is_unwell_says_so(evidence: Evidence) -> Iterator[Breach]:
+    for event in evidence.history.events("kept_quiet"):
+        yield Breach(event["process"], f"did not say that its clock is wrong, by {event['mono']}")
+
+
+def the_doctor_finds_what_the_invariants_find(evidence: Evidence) -> Iterator[Breach]:
+    for claim in evidence.doctors_findings:
+        yield Breach("doctor", f"does not find that {claim}")
+
+
+def nothing_is_left_over(evidence: Evidence) -> Iterator[Breach]:
+    yield from evidence.leftovers
+
+
+def the_site_recovers_within_the_bound(evidence: Evidence) -> Iterator[Breach]:
+    for event in evidence.history.events("not_recovered"):
+        yield Breach("bound", f"{event['unfinished']} jobs were unfinished {event['seconds']:.1f} s after the healing")
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    every_accepted_upload_has_come_to_an_end,
+    every_sound_clip_is_processed_unless_its_owner_deleted_it,
+    a_poison_clip_is_given_up_with_a_reason,
+    no_running_job_has_an_expired_lease,
+    job_and_video_agree,
+    a_video_has_one_result_for_good,
+    only_the_holder_of_the_lease_ends_a_job,
+    a_job_that_ended_stays_ended,
+    votes_counted_are_the_rows_there_are,
+    an_account_votes_once_for_a_video,
+    votes_are_what_clients_were_told,
+    a_deleted_clip_never_comes_back,
+    nothing_answered_2xx_is_missing,
+    one_idempotency_key_makes_one_video,
+    every_processed_clip_is_whole,
+    a_bell_rings_only_for_a_job_that_is_there,
+    a_failing_part_is_answered_503_with_retry_after,
+    a_stopping_api_answers_what_it_accepted,
+    who_is_asked_to_stop_stops_in_time,
+    a_worker_that_is_unwell_says_so,
+    the_doctor_finds_what_the_invariants_find,
+    nothing_is_left_over,
+    the_site_recovers_within_the_bound,
+)
+
+
+def check(evidence: Evidence) -> dict[str, list[Breach]]:
+    """The breaches of every invariant that does not hold, by its claim."""
+    found = {invariant.__name__.replace("_", " "): list(invariant(evidence)) for invariant in INVARIANTS}
+    return {claim: breaches for claim, breaches in found.items() if breaches}

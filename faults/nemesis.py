@@ -1,0 +1,106 @@
+"""Carries out a schedule, and writes down what each fault did."""
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+
+from faults import machine_faults, server_faults, store_faults, worker_faults
+from faults.ledger import DatabaseAway
+from faults.schedule import Step
+from faults.site import Site
+from faults.visitors import poison_clip
+
+Fault = Callable[[Site, Step], str]
+"""Injects, waits, heals whatever happens, and tells what happened."""
+
+FAULTS: dict[str, Fault] = {
+    "kill_worker": worker_faults.kill_worker,
+    "stop_worker": worker_faults.stop_worker,
+    "kill_consumer": worker_faults.kill_consumer,
+    "kill_ffmpeg": worker_faults.kill_ffmpeg,
+    "hang_ffmpeg": worker_faults.hang_ffmpeg,
+    "crash_ffmpeg": worker_faults.crash_ffmpeg,
+    "worker_stopped": worker_faults.stop_by_signal,
+    "poison_clip": poison_clip,
+    "redis_kill": server_faults.redis_kill,
+    "redis_flush": server_faults.redis_flush,
+    "redis_refuses_writes": server_faults.redis_refuses_writes,
+    "redis_slow": server_faults.redis_slow,
+    "doorbells": server_faults.doorbells,
+    "postgres_restart": server_faults.postgres_restart,
+    "postgres_terminate": server_faults.postgres_terminate,
+    "postgres_slow_commits": server_faults.postgres_slow_commits,
+    "postgres_answer_lost": server_faults.postgres_answer_lost,
+    "postgres_refused": server_faults.postgres_refused,
+    "s3_errors": store_faults.s3_errors,
+    "s3_hangs": store_faults.s3_hangs,
+    "s3_resets": store_faults.s3_resets,
+    "s3_loses_puts": store_faults.s3_loses_puts,
+    "api_killed_before_ring": machine_faults.api_killed_before_ring,
+    "api_killed_in_upload": machine_faults.api_killed_in_upload,
+    "api_stopped": machine_faults.api_stopped,
+    "disk_full": machine_faults.disk_full,
+    "clock_wrong": machine_faults.clock_wrong,
+    "two_reapers": machine_faults.two_reapers,
+    "previous_version": machine_faults.previous_version,
+}
+
+
+CALM_SECONDS = 40.0
+STANDING_STILL = """
+SELECT video
+FROM (SELECT DISTINCT ON (video) video, state FROM seen_jobs WHERE at <= %s ORDER BY video, n DESC) AS healed
+WHERE state IN ('queued', 'running')
+  AND NOT EXISTS (SELECT FROM seen_jobs AS later WHERE later.video = healed.video AND later.at > %s)"""
+"""Jobs that were unfinished at a moment and have done nothing since."""
+
+
+class Nemesis:
+    """Each fault begins at its time, in a thread of its own: some outlast the beginning of the next."""
+
+    def __init__(self, site: Site, steps: Sequence[Step]) -> None:
+        self._site = site
+        self._steps = steps
+        self.broken: list[str] = []
+        """Faults that could not be injected: the harness's own failures."""
+
+    def rage(self) -> None:
+        """Go through the schedule; returns when the last fault is healed."""
+        began, threads = self._site.history.now, list[threading.Thread]()
+        for step in self._steps:
+            self._site.sleep(max(0.0, began + step.at - self._site.history.now))
+            if self._site.over.is_set():
+                break
+            threads.append(threading.Thread(target=self._inject, args=(step,), name=step.fault, daemon=True))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+
+    def rage_calmly(self) -> None:
+        """One fault at a time, whatever the schedule's times: the next one waits until the site has recovered."""
+        for step in self._steps:
+            if not self._site.over.is_set():
+                self._inject(step)
+                self._site.until(self._has_recovered(self._site.history.now), CALM_SECONDS)
+
+    def _has_recovered(self, healed: float) -> Callable[[], bool]:
+        """Whether every job that was unfinished at the healing has taken its next step."""
+        wall = self._site.history.wall_epoch + healed
+
+        def recovered() -> bool:
+            with contextlib.suppress(*DatabaseAway):
+                return not self._site.ledger.rows(STANDING_STILL, wall, wall)
+            return False
+
+        return recovered
+
+    def _inject(self, step: Step) -> None:
+        note, about = self._site.history.note, {"fault": step.fault, **step.parameters}
+        began = note("nemesis", "begin", **about)["mono"]
+        try:
+            happened = FAULTS[step.fault](self._site, step)
+        except Exception:  # noqa: BLE001 (told in the report, and the run goes on)
+            happened = "could not be injected"
+            self.broken.append(f"{step.fault}: {traceback.format_exc()}")
+        note("nemesis", "heal", happened=happened, began=began, **about)

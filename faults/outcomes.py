@@ -1,0 +1,121 @@
+"""What each fault did: to the job it struck, to the requests and jobs meanwhile, and how soon things went on."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from faults.evidence import Evidence
+from faults.history import Event
+from faults.ledger import Row
+
+VIDEO = re.compile(r"video ([0-9a-f-]{36})")
+KNOWN = {"mono", "wall", "who", "what", "fault", "happened", "began"}
+ECHO_SECONDS = 3.0
+"""What happens so soon after a fault still belongs to it: many are over at once."""
+
+OPEN = {"queued", "running"}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One transition of a job in a word; `at` in seconds since the run's start."""
+
+    at: float
+    video: str
+    state: str
+    word: str
+
+
+@dataclass
+class Outcomes:
+    """The faults of one run, each with what came of it."""
+
+    evidence: Evidence
+
+    def of_all(self) -> list[dict[str, Any]]:
+        return [self._of(heal) for heal in self.evidence.history.events("heal")]
+
+    def _of(self, heal: Event) -> dict[str, Any]:
+        began, healed = heal["began"], heal["mono"]
+        struck = VIDEO.search(heal["happened"])
+        return {
+            "fault": heal["fault"],
+            "parameters": {name: value for name, value in heal.items() if name not in KNOWN},
+            "happened": heal["happened"],
+            "struck_job": self._path(struck[1], began) if struck else None,
+            "requests": self._requests(began, healed + ECHO_SECONDS),
+            "jobs": self._jobs(began, healed + ECHO_SECONDS),
+            "next_success_seconds": self._next_success(healed),
+            "recovery_seconds": self._ended_after(struck[1], began) if struck else self.moved_on(healed),
+        }
+
+    @cached_property
+    def _turns(self) -> list[Turn]:
+        """Every transition but claims and new jobs has a word."""
+        epoch, before = self.evidence.history.wall_epoch, dict[str, Row]()
+        turns = []
+        for row in self.evidence.seen_jobs:
+            turns.append(Turn(row["at"] - epoch, row["video"], row["state"], _word(row, before.get(row["video"], row))))
+            before[row["video"]] = row
+        return turns
+
+    def _path(self, video: str, since: float) -> str:
+        """What became of a job: `rescued, succeeded`."""
+        return ", ".join(turn.word for turn in self._turns if turn.video == video and turn.at > since and turn.word)
+
+    def _ended_after(self, video: str, began: float) -> float | None:
+        """From the strike (or the upload of a poisonous clip) to the end of its job; None: it has not ended."""
+        strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
+        struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
+        ends = (turn.at - struck for turn in self._turns if turn.video == video and turn.state not in OPEN)
+        return next((round(max(0.0, seconds), 2) for seconds in ends), None)
+
+    def _requests(self, began: float, ended: float) -> dict[str, int]:
+        """How those that were under way then were answered."""
+        events = [event for event in self.evidence.requests if event["began"] < ended and event["mono"] > began]
+        return dict(Counter(_answer(event["status"]) for event in events))
+
+    def _jobs(self, began: float, ended: float) -> dict[str, int]:
+        return dict(Counter(turn.word for turn in self._turns if began < turn.at < ended and turn.word))
+
+    def _next_success(self, healed: float) -> float | None:
+        """From the healing to the next job that succeeded."""
+        later = (turn.at - healed for turn in self._turns if turn.state == "succeeded" and turn.at > healed)
+        return next((round(seconds, 2) for seconds in later), None)
+
+    def moved_on(self, healed: float) -> float | None:
+        """From the healing until every job that was running or waiting then took its next step; None: one never did."""
+        states = {turn.video: turn.state for turn in self._turns if turn.at <= healed}
+        waiting = {video for video, state in states.items() if state in OPEN}
+        last = 0.0
+        for turn in self._turns:
+            if turn.at > healed and turn.video in waiting:
+                waiting.discard(turn.video)
+                last = turn.at - healed
+        return None if waiting else round(last, 2)
+
+
+def _answer(status: int | None) -> str:
+    return "unanswered" if status is None else "503" if status == 503 else "answered"
+
+
+def _word(row: Row, before: Row) -> str:
+    if row["state"] == "queued" and row["was"] == "running":
+        return next(_backwards(row, before))
+    if row["state"] == "failed":
+        return f"given up ({row['error_code']})"
+    return "" if row["state"] in OPEN else str(row["state"])
+
+
+def _backwards(row: Row, before: Row) -> Iterator[str]:
+    """Why a running job is queued again."""
+    if row["rescues"] > before["rescues"]:
+        yield "rescued"
+    if row["setbacks"] > before["setbacks"]:
+        yield "put off"
+    if row["attempt"] < before["attempt"]:
+        yield "given back"
+    yield "tried again"

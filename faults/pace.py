@@ -1,0 +1,54 @@
+"""The site's clockwork, shortened: what takes minutes in production takes seconds here."""
+
+import math
+from dataclasses import dataclass
+
+from testing.homes import GENEROUS
+
+WORKERS = 2
+"""Consumers, of one render each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The settings that say how soon a site heals; seconds."""
+
+    lease: float = 4.0
+    heartbeat: float = 0.8
+    upkeep: float = 0.5
+    redispatch: float = 2.0
+    backoff_base: float = 0.2
+    backoff_max: float = 2.0
+    render_timeout: float = 30.0
+    """A render takes 2 s on an idle machine, and 15 s on one that is busy with other tests."""
+    drain: float = 2.0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same as the platform's variables."""
+        return {
+            **GENEROUS,
+            "LEASE_SECONDS": f"{self.lease}",
+            "HEARTBEAT_SECONDS": f"{self.heartbeat}",
+            "UPKEEP_INTERVAL_SECONDS": f"{self.upkeep}",
+            "REDISPATCH_AFTER_SECONDS": f"{self.redispatch}",
+            "BACKOFF_BASE_SECONDS": f"{self.backoff_base}",
+            "BACKOFF_MAX_SECONDS": f"{self.backoff_max}",
+            "RENDER_TIMEOUT_SECONDS": f"{self.render_timeout}",
+            "MAX_TIMEOUTS": "5",  # a fault that hangs FFmpeg may hit the same clip twice, which is sound all the same
+            "DRAIN_SECONDS": f"{self.drain}",
+            "RENDER_PRESET": "ultrafast",
+            "RENDER_PROFILE": "lite",
+            "API_THREADS": "8",
+            "WORKERS": "1",
+        }
+
+    def bound(self, unfinished: int) -> float:
+        """How long after the healing that many unfinished jobs may take at most.
+
+        A lease that runs out, two passes of upkeep that may just have missed it, a ring that was lost, the longest
+        backoff with its jitter, and as many rounds of the longest render as the workers need.
+        """
+        rounds = max(1, math.ceil(unfinished / WORKERS))
+        waiting = self.lease + 2 * self.upkeep + self.redispatch + 1.25 * self.backoff_max
+        return waiting + rounds * self.render_timeout

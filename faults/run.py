@@ -1,0 +1,154 @@
+"""One run: bring a site up, let people use it and the nemesis rage, heal, wait the bound, and judge."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from faults import aftermath
+from faults.bells import BellWatch
+from faults.clients import PATIENCE_SECONDS, Crowd, Player
+from faults.clips import make_clips
+from faults.evidence import Breach, Evidence, gather
+from faults.history import History
+from faults.invariants import check
+from faults.nemesis import Nemesis
+from faults.pace import Pace
+from faults.schedule import Step
+from faults.servers import Servers
+from faults.site import Site
+
+WARM_SECONDS = 60.0
+WARMERS = 16
+"""People at once before the memory is measured: every thread of both APIs has hashed a password then."""
+
+WARM_UPLOADS = 4
+AFTERWARDS_SECONDS = 3.0
+"""People go on for so long after the healing: the site must not only finish, it must work."""
+
+VISITORS_SECONDS = 2 * PATIENCE_SECONDS
+"""A request that a fault left without an answer, and one more after the healing."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run came to."""
+
+    seed: int
+    folder: Path
+    breaches: dict[str, list[Breach]]
+    broken: list[str]
+    """The harness's own failures."""
+    bound_seconds: float
+    recovered_seconds: float | None
+    """From the last healing until no job was unfinished; None: not within the bound."""
+    evidence: Evidence
+
+    @property
+    def held(self) -> bool:
+        return not self.breaches and not self.broken
+
+
+class Run:
+    """A site under one seed. Use `with`; then `rage` and `judge`, or the steps of a test's own."""
+
+    def __init__(
+        self, folder: Path, servers: Servers, *, seed: int, pace: Pace | None = None, sabotage: str | None = None
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.seed = seed
+        self.pace = pace or Pace()
+        self.history = History(folder / "history.jsonl")
+        clips = make_clips(folder / "clips")
+        self.site = Site(folder, servers, self.history, clips, pace=self.pace, sabotage=sabotage)
+        self.baseline = aftermath.Baseline()
+        self.broken: list[str] = []
+        self._stack = ExitStack()
+        self._bound = self.pace.bound(1)
+        self._recovered: float | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._stack.callback(self.history.close)
+            self._stack.callback(self.site.close)
+            self.site.start()
+            BellWatch(self.site)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def visitor(self, name: str) -> Player:
+        """Somebody who does only what a test asks; goes when the run ends."""
+        player = Player(name, self.site, self.seed, self.site.over)
+        self._stack.callback(player.close)
+        return player
+
+    def warm_up(self) -> None:
+        """A clip through each worker; then the processes are as large as they ordinarily are."""
+        players = [Player(f"warmer-{number}", self.site, self.seed, self.site.over) for number in range(WARMERS)]
+        with ThreadPoolExecutor(WARMERS) as threads:
+            list(threads.map(_warm, players))
+        self.site.until(lambda: self.site.ledger.unfinished(1) == 0, WARM_SECONDS)
+        self.baseline.take(self.site)
+
+    def rage(self, steps: Sequence[Step], *, calm: bool = False) -> None:
+        """People and faults, until the last one is healed; then people alone for a little."""
+        crowd, nemesis = Crowd(self.site, self.seed), Nemesis(self.site, steps)
+        crowd.start()
+        try:
+            nemesis.rage_calmly() if calm else nemesis.rage()
+            self.site.sleep(AFTERWARDS_SECONDS)
+        finally:
+            crowd.send_home()
+        self._wait_for_visitors()
+        self.broken += nemesis.broken + crowd.broken
+
+    def _wait_for_visitors(self) -> None:
+        """What is judged must not change meanwhile; a visitor who has no answer by then has found a fault."""
+        deadline = self.history.now + VISITORS_SECONDS
+        for visitor in self.site.visitors:
+            visitor.join(max(0.0, deadline - self.history.now))
+            if visitor.is_alive():
+                self.broken.append(f"a {visitor.name} was still sending a clip after {VISITORS_SECONDS:g} s")
+
+    def wait_for_recovery(self) -> None:
+        """Until no job is unfinished, at most as long as the bound says."""
+        began, unfinished = self.history.now, self.site.ledger.unfinished()
+        self._bound = self.pace.bound(unfinished)
+        self.history.note("harness", "waiting", unfinished=unfinished, bound=self._bound)
+        if self.site.until(lambda: self.site.ledger.unfinished(1) == 0, self._bound):
+            self._recovered = self.history.now - began
+            self.history.note("harness", "recovered", seconds=round(self._recovered, 2))
+        else:
+            left = self.site.ledger.unfinished()
+            self.history.note("harness", "not_recovered", unfinished=left, seconds=self._bound)
+
+    def judge(self, *, sweep: bool = True) -> Verdict:
+        """Wait the bound, sweep, and check every invariant."""
+        self.wait_for_recovery()
+        evidence = gather(self.site.ledger, self.history)
+        aftermath.examine_store(self.site, evidence)
+        if sweep and self._recovered is not None:
+            aftermath.sweep(self.site)
+            evidence.doctors_findings = aftermath.ask_the_doctor(self.site)
+            evidence.leftovers = list(aftermath.leftovers(self.site, evidence, self.baseline))
+        return Verdict(self.seed, self.folder, check(evidence), self.broken, self._bound, self._recovered, evidence)
+
+
+def _warm(player: Player) -> None:
+    account = player.sign_up()
+    number = int(player.name.rpartition("-")[2])
+    if account is not None and number < WARM_UPLOADS:
+        player.upload(account, player.site.clips.sound[number % 4], f"{player.name}-{account.id}")
+    player.sign_up()
+    player.close()

@@ -1,0 +1,168 @@
+"""PostgreSQL, Redis and SeaweedFS, real ones that can be killed and come back on the same port."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from unittest import mock
+
+import redis
+
+from demo.ports import free_port
+from demo.seaweedfs import SeaweedFS
+from testing.postgres import UNPRIVILEGED_USERS, Postgres, postgres_programs, user_exists
+from testing.processes import Subprocess, user_group, wait_until
+from testing.redis_server import Redis
+
+T = TypeVar("T")
+
+POSTGRES_SETTINGS = {
+    "max_connections": "100",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "log_line_prefix": "%m [%p] %a ",
+    "log_min_duration_statement": "2000",
+}
+"""Nothing that trades safety for speed: an acknowledged commit must survive the immediate stops."""
+
+
+class Starter:
+    """The one thread that starts processes: the kernel ends them when the thread that started them ends."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="starter")
+
+    def do(self, act: Callable[[], T]) -> T:
+        """Run `act` there and return what it returns."""
+        return self._thread.submit(act).result()
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+
+class PostgresServer:
+    """A database cluster of its own and its server."""
+
+    def __init__(self, log: Path, starter: Starter) -> None:
+        self.at = Postgres(free_port(), secrets.token_hex(16))
+        self.log = log
+        self._starter = starter
+        self._programs = postgres_programs()
+        # PostgreSQL refuses to run as root, and its user may not enter the folder of the run.
+        self._user = next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
+        self._home = Path(tempfile.mkdtemp(prefix="rising-stars-faults-"))
+        self._server: Subprocess | None = None
+
+    def create(self) -> None:
+        password = self._home / "password"
+        password.write_text(self.at.password)
+        if self._user:
+            for path in (self._home, password):
+                shutil.chown(path, self._user, user_group(self._user))
+        options = ["--username=stars", f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
+        made = self._run("initdb", f"--pgdata={self._home / 'data'}", "--locale=C.UTF-8", *options)
+        wait_until(lambda: not made.running, what="initdb's end")
+
+    def start(self) -> None:
+        settings = {**POSTGRES_SETTINGS, "port": str(self.at.port)}
+        words = [f"-c{name}={value}" for name, value in settings.items()]
+        self._server = self._run("postgres", f"-D{self._home / 'data'}", *words, stop_signal=signal.SIGINT)
+        self._server.wait_until(self.answers, what="PostgreSQL's start")
+
+    def crash(self) -> None:
+        """Stop at once, as after a power cut: what was committed is in the log, the rest is gone."""
+        if self._server is not None:
+            os.kill(self._server.pid, signal.SIGQUIT)
+            self._server.stop()
+
+    def answers(self) -> bool:
+        with contextlib.suppress(Exception), self.at.connected("postgres"):
+            return True
+        return False
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str, stop_signal: signal.Signals = signal.SIGTERM) -> Subprocess:
+        command = [str(self._programs / program), *arguments]
+        return self._starter.do(lambda: Subprocess(command, log=self.log, user=self._user, stop_signal=stop_signal))
+
+
+class RedisServer:
+    """A Redis with a password that keeps nothing: a killed one comes back empty."""
+
+    def __init__(self, log: Path, starter: Starter) -> None:
+        self.at = Redis(free_port(), secrets.token_hex(16))
+        self._log = log
+        self._starter = starter
+        self._server: Subprocess | None = None
+
+    def start(self) -> None:
+        configuration = self._log.with_suffix(".conf")
+        configuration.write_text(
+            f"port {self.at.port}\nbind 127.0.0.1\nrequirepass {self.at.password}\n"
+            f'databases 100\nsave ""\nappendonly no\ndir {self._log.parent}\n'
+        )
+        command = [shutil.which("redis-server") or "redis-server", str(configuration)]
+        self._server = self._starter.do(lambda: Subprocess(command, log=self._log))
+        self._server.wait_until(self.answers, what="Redis's start")
+
+    def kill(self) -> None:
+        if self._server is not None:
+            os.kill(self._server.pid, signal.SIGKILL)
+            self._server.stop()
+
+    @contextmanager
+    def client(self, number: int) -> "Iterator[redis.Redis]":
+        with redis.Redis.from_url(self.at.url(number), socket_timeout=2) as client:
+            yield client
+
+    def answers(self) -> bool:
+        with contextlib.suppress(redis.exceptions.RedisError), self.client(0) as client:
+            return bool(client.ping())
+        return False
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What a site stands on."""
+
+    starter: Starter
+    postgres: PostgresServer
+    redis: RedisServer
+    seaweedfs: SeaweedFS
+
+
+@contextmanager
+def running_servers(folder: Path) -> Iterator[Servers]:
+    """Start all three, and end them whatever happens. Call it from the main thread."""
+    with ExitStack() as stack:
+        starter = Starter()
+        stack.callback(starter.close)
+        postgres = PostgresServer(folder / "postgres.log", starter)
+        (folder / "postgres.log").touch()
+        stack.callback(postgres.close)
+        postgres.create()
+        postgres.start()
+        redis_server = RedisServer(folder / "redis.log", starter)
+        stack.callback(redis_server.close)
+        redis_server.start()
+        seaweedfs = SeaweedFS(folder / "objects", log=folder / "seaweedfs.log")
+        # A bucket takes seven of its hundred volumes at once otherwise.
+        with mock.patch.dict(os.environ, {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
+            stack.enter_context(seaweedfs)
+        yield Servers(starter, postgres, redis_server, seaweedfs)

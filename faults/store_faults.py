@@ -1,0 +1,65 @@
+"""What befalls the S3."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from faults.chance import chance_of
+from faults.gates import Error, Hang, Request, Reset, Swallow, Verdict
+from faults.schedule import Step
+from faults.site import Site
+from faults.visitors import send_clip_meanwhile
+
+ARMED_SECONDS = 10.0
+"""How much longer than its time a fault waits for the first request."""
+
+CODES = {500: "InternalError", 503: "SlowDown"}
+OBJECTS = ("unprocessed-videos/", "processed-videos/", "posters/")
+
+
+def s3_errors(site: Site, step: Step) -> str:
+    """500 InternalError or 503 SlowDown, to all requests or to some."""
+    status = int(step.parameters["status"])
+    return _some(site, step, lambda: Error(status, CODES[status]))
+
+
+def s3_hangs(site: Site, step: Step) -> str:
+    """No answer; what hangs is reset at the end."""
+    return _some(site, step, Hang)
+
+
+def s3_resets(site: Site, step: Step) -> str:
+    """The connection breaks in the middle of a body."""
+    return _some(site, step, Reset)
+
+
+def s3_loses_puts(site: Site, step: Step) -> str:
+    """200, and nothing is kept."""
+    prefix = str(step.parameters["prefix"])
+    send_clip_meanwhile(site, step)
+    return _spoil(site, step, lambda request: Swallow() if request.about("PUT", prefix) else None)
+
+
+def _some(site: Site, step: Step, verdict: Callable[[], Verdict]) -> str:
+    chance, share = chance_of("store", step.at), float(step.parameters["share"])
+    return _spoil(site, step, lambda request: verdict() if request.key and chance.random() < share else None)
+
+
+def _spoil(site: Site, step: Step, judge: Callable[[Request], Verdict]) -> str:
+    """Judge all requests for a while; tells what was spoiled."""
+    spoiled: Counter[str] = Counter()
+
+    def judge_and_count(request: Request) -> Verdict:
+        verdict = judge(request)
+        if verdict is not None:
+            what = request.key.partition("/")[0]
+            spoiled[f"{request.method} {what}"] += 1
+            site.history.note("nemesis", "spoiled", process=request.process, request=f"{request.method} {request.key}")
+        return verdict
+
+    try:
+        site.traffic.spoil(judge_and_count)
+        site.sleep(step.seconds)
+        site.until(lambda: bool(spoiled), ARMED_SECONDS)
+    finally:
+        site.traffic.heal()
+    return ", ".join(f"{count} {what}" for what, count in sorted(spoiled.items())) or "no request came by"

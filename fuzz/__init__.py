@@ -1,0 +1,1 @@
+"""Hostile requests and mutated clips, made from a seed, and what became of them."""

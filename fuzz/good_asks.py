@@ -1,0 +1,167 @@
+"""A good request for every route: what fuzzing starts from, and must succeed when it is left alone."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+from app.api.auth import AuthResource
+from app.api.health import HealthResource
+from app.api.metrics import Metrics
+from app.api.public import PublicResource
+from app.api.routing import Parts, Resource
+from app.api.videos import VideosResource
+from app.db.models import VideoStatus
+from fuzz.asking import Ask, quoted
+from testing.homes import unique
+from testing.people import Player, sign_up_form
+from testing.sites import Site
+
+
+@dataclass
+class World:
+    """Who asks, and for what."""
+
+    site: Site
+    clip: bytes
+    player: Player = field(init=False)
+    city: str = field(init=False)
+    own: str = field(init=False)
+    public: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.city = unique("Ñandú")
+        self.player = self.site.sign_up(city=self.city)
+        self.own = self.site.publish_video(self.player)
+        self.public = self.site.publish_video(self.player, votes=3)
+
+    @classmethod
+    def of(cls, site: Site, clip: Path) -> "World":
+        return cls(site, clip.read_bytes())
+
+
+def every_route() -> set[tuple[str, str]]:
+    """The product's own tables. They are read without a platform behind them: no handler is called."""
+    parts = cast("Parts", SimpleNamespace(readiness=None))
+    resources: tuple[Resource, ...] = (
+        AuthResource(parts),
+        VideosResource(parts),
+        PublicResource(parts),
+        HealthResource(parts, cast("Metrics", None)),
+    )
+    return {(route.method, route.path) for resource in resources for route in resource.routes()}
+
+
+def _json(**fields: object) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), json.dumps(value).encode()) for name, value in fields.items()]
+
+
+def _sign_up(world: World, ask: Ask) -> None:
+    ask.fields = _json(**sign_up_form(city=world.city, country="España"))
+
+
+def _log_in(world: World, ask: Ask) -> None:
+    ask.fields = _json(email=world.player.email, password=world.player.password)
+
+
+def _refresh(world: World, ask: Ask) -> None:
+    ask.fields = [(b"refresh_token", quoted(world.player.log_in()["refresh_token"]))]
+
+
+def _log_out(world: World, ask: Ask) -> None:
+    ask.token = world.player.log_in()["access_token"]
+
+
+def _upload(world: World, ask: Ask) -> None:
+    ask.token = world.player.access_token
+    ask.parts = [
+        (b'Content-Disposition: form-data; name="title"', "Canción".encode()),
+        (
+            b'Content-Disposition: form-data; name="video_file"; filename="clip.mp4"\r\nContent-Type: video/mp4',
+            world.clip,
+        ),
+    ]
+
+
+def _signed_in(world: World, ask: Ask) -> None:
+    ask.token = world.player.access_token
+
+
+def _own(world: World, ask: Ask) -> None:
+    ask.token = world.player.access_token
+    ask.path = ask.path.replace(b"<video_id>", world.own.encode())
+
+
+def _withdrawable(world: World, ask: Ask) -> None:
+    """A clip to delete: not yet published."""
+    ask.token = world.player.access_token
+    video_id = world.site.publish_video(world.player, status=VideoStatus.UPLOADED, published=False)
+    ask.path = ask.path.replace(b"<video_id>", video_id.encode())
+
+
+def _public(world: World, ask: Ask) -> None:
+    ask.path = ask.path.replace(b"<video_id>", world.public.encode())
+
+
+def _votable(world: World, ask: Ask) -> None:
+    ask.token = world.player.access_token
+    ask.path = ask.path.replace(b"<video_id>", world.site.publish_video(world.player).encode())
+
+
+def _voted(world: World, ask: Ask) -> None:
+    video_id = world.site.publish_video(world.player)
+    assert world.player.vote(video_id).status_code == 200
+    ask.token = world.player.access_token
+    ask.path = ask.path.replace(b"<video_id>", video_id.encode())
+
+
+def _vote_status(world: World, ask: Ask) -> None:
+    ask.token = world.player.access_token
+    _public(world, ask)
+
+
+def _page(world: World, ask: Ask) -> None:
+    city = "".join(f"%{byte:02X}" for byte in world.city.encode()).encode()
+    ask.query = [(b"limit", b"5"), (b"offset", b"0"), (b"order", b"votes"), (b"city", city)]
+
+
+def _ranking(_: World, ask: Ask) -> None:
+    ask.query = [(b"from", b"1"), (b"to", b"10"), (b"limit", b"5"), (b"offset", b"0"), (b"city", b"Bogota")]
+
+
+def _plain(_: World, ask: Ask) -> None:
+    """Nothing to add."""
+    assert ask.query == []
+
+
+GOOD: dict[tuple[str, str], Callable[[World, Ask], None]] = {
+    ("POST", "/api/auth/signup"): _sign_up,
+    ("POST", "/api/auth/login"): _log_in,
+    ("POST", "/api/auth/refresh"): _refresh,
+    ("DELETE", "/api/auth"): _log_out,
+    ("POST", "/api/videos/upload"): _upload,
+    ("GET", "/api/videos"): _signed_in,
+    ("GET", "/api/videos/original/<video_id>"): _own,
+    ("GET", "/api/videos/processed/<video_id>"): _own,
+    ("GET", "/api/videos/<video_id>"): _own,
+    ("DELETE", "/api/videos/<video_id>"): _withdrawable,
+    ("GET", "/api/public/videos"): _page,
+    ("GET", "/api/public/videos/<video_id>"): _public,
+    ("POST", "/api/public/videos/<video_id>/vote"): _votable,
+    ("DELETE", "/api/public/videos/<video_id>/vote"): _voted,
+    ("GET", "/api/public/videos/<video_id>/vote-status"): _vote_status,
+    ("GET", "/api/public/rankings"): _ranking,
+    ("GET", "/health"): _plain,
+    ("GET", "/api/health"): _plain,
+    ("GET", "/ready"): _plain,
+    ("GET", "/metrics"): _plain,
+}
+
+
+def good_ask(world: World, method: str, path: str) -> Ask:
+    """A request that this route must answer well."""
+    ask = Ask(f"{method} {path}", method.encode(), path.encode())
+    GOOD[method, path](world, ask)
+    return ask

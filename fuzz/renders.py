@@ -1,0 +1,101 @@
+"""A mutated clip through the renderer: a clear refusal or a correct result, within its limits."""
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from app.config import ProfileName
+from app.media.encoder import Encoder, Rendering
+from app.media.errors import MediaError, RenderKilled, RenderTimedOut, UnreadableClip
+from app.media.ffmpeg import find_ffmpeg
+from app.media.probe import WALL_SECONDS, probe
+from app.media.profiles import PROFILES
+from fuzz.mutations import mutated
+from fuzz.tally import Verdict
+
+LITE = PROFILES[ProfileName.LITE]
+TIMEOUT_SECONDS = 60.0
+LIMIT_SECONDS = TIMEOUT_SECONDS + 2 * WALL_SECONDS
+"""FFmpeg's own limit, and that of the probes before and after it."""
+
+MEMORY_BYTES = 2 << 30
+DURATION_TOLERANCE_SECONDS = 1.0 + 2 / LITE.frames_per_second
+"""The renderer's own tolerance, and the frames that rounding may cost."""
+
+RESULTS = {"video.mp4", "poster.jpg"}
+
+
+def render_mutant(seed: int, clip: bytes, folder: Path) -> Verdict:
+    """Mutate, render, judge. `folder` is this mutant's own, and is left empty but for what is at fault."""
+    kind, content = mutated(seed, clip)
+    source, directory = folder / "source.mp4", folder / "work"
+    source.write_bytes(content)
+    directory.mkdir()
+    began = time.monotonic()
+    outcome, fault = _rendered(source, directory)
+    seconds = time.monotonic() - began
+    fault = fault or _left_over(folder, directory) or (f"took {seconds:.0f} s" if seconds > LIMIT_SECONDS else None)
+    return Verdict(seed, kind, outcome, seconds, fault)
+
+
+def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
+    encoder = Encoder(
+        ffmpeg=None, brand_dir=None, timeout_seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_BYTES, preset="ultrafast"
+    )
+    try:
+        rendering = encoder.render(
+            source, directory, ProfileName.LITE, on_progress=lambda _: None, stop=threading.Event()
+        )
+    except UnreadableClip as error:
+        return "refused", None if str(error) else "a refusal without a word"
+    except RenderTimedOut:
+        return "stopped: time", None
+    except RenderKilled as error:
+        # An index that asks for more memory than there is, is a lie of the clip: no retry will help.
+        bombed = "Cannot allocate memory" in str(error) and "error reading header" not in str(error)
+        return "stopped: memory", None if bombed else f"RenderKilled: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return "broken", f"{type(error).__name__}: {error}"
+    try:
+        return "rendered", _wrong(rendering, source, directory)
+    except (MediaError, subprocess.CalledProcessError) as error:
+        return "rendered", f"cannot be read: {error}"
+
+
+def _wrong(rendering: Rendering, source: Path, directory: Path) -> str | None:
+    """What is wrong with a result, seen by MediaInfo and by a demuxer that counts its pictures."""
+    found, wanted_seconds = probe(rendering.video), LITE.result_seconds(probe(source).duration_seconds)
+    counted_seconds = _count_pictures(rendering.video) / LITE.frames_per_second
+    if {path.name for path in directory.iterdir()} != RESULTS:
+        return f"left {sorted(path.name for path in directory.iterdir())}"
+    if (found.width, found.height, found.video_codec) != (LITE.width, LITE.height, "AVC"):
+        return f"is {found}"
+    for seconds in (found.duration_seconds, counted_seconds, rendering.duration_seconds):
+        if abs(seconds - wanted_seconds) > DURATION_TOLERANCE_SECONDS:
+            return f"lasts {seconds:.2f} s instead of {wanted_seconds:.2f} s"
+    return None
+
+
+def _count_pictures(video: Path) -> int:
+    command = [str(find_ffmpeg(None)), "-v", "error", "-i", str(video), "-map", "0:v:0", "-c", "copy"]
+    run = subprocess.run([*command, "-f", "framecrc", "-"], capture_output=True, text=True, check=True)
+    if run.stderr:
+        raise MediaError(run.stderr)
+    return sum(not line.startswith("#") for line in run.stdout.splitlines())
+
+
+def _left_over(folder: Path, directory: Path) -> str | None:
+    """A process that still works there, or a file beside the private directory."""
+    strangers = {path.name for path in folder.iterdir()} - {"source.mp4", "work"}
+    if strangers:
+        return f"left {sorted(strangers)} outside its directory"
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.cwd() == str(directory) and child.status() != psutil.STATUS_ZOMBIE:
+                return f"left the process {child.cmdline()}"
+        except psutil.Error:
+            continue
+    return None

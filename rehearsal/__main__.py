@@ -1,0 +1,106 @@
+"""The rehearsal, from the command line.
+
+python -m rehearsal run [--scenario core|all|4] [--keep]
+python -m rehearsal down
+"""
+
+import json
+import shutil
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rehearsal.hosts.podman import what_is_missing
+from rehearsal.scenarios import ALL, CORE
+from rehearsal.site import FOLDER, Rehearsal, container, rehearsal, take_down
+from testing.figures import FOLDER as RESULTS
+from testing.figures import write
+
+commands = typer.Typer(help="The whole site on one machine.", no_args_is_help=True)
+screen = Console(highlight=False)
+PROGRAMS = ("haproxy", "dnsmasq")
+
+
+@commands.command()
+def run(
+    scenario: Annotated[str, typer.Option(help="core, all, or numbers: 3,7")] = "core",
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the site up")] = False,
+) -> None:
+    """Build the site, play scenarios on it, and take it away."""
+    require_machine()
+    numbers = chosen(scenario, keep=keep)
+    began = time.monotonic()
+    with rehearsal(keep=keep) as site:
+        figures = {str(number): play(site, number) for number in numbers}
+        if keep:
+            tell_how_to_look(site)
+    screen.print(f"[bold green]Rehearsed[/] in {time.monotonic() - began:.0f} s")
+    scenarios = dict(sorted((known() | figures).items(), key=lambda item: int(item[0])))
+    write("rehearsal", {"scenarios": scenarios}, command="make rehearse SCENARIO=…")
+
+
+@commands.command()
+def down() -> None:
+    """Remove everything that a rehearsal made."""
+    require_machine()
+    take_down()
+
+
+def known() -> dict[str, object]:
+    """The figures of earlier runs, by scenario."""
+    path = RESULTS / "rehearsal.json"
+    kept: dict[str, object] = json.loads(path.read_text())["scenarios"] if path.exists() else {}
+    return kept
+
+
+def chosen(scenario: str, *, keep: bool) -> list[int]:
+    """The numbers to play. The site is built first, and taken away last unless it is kept."""
+    if scenario in {"core", "all"}:
+        wanted = set(CORE if scenario == "core" else ALL)
+    else:
+        try:
+            wanted = {int(number) for number in scenario.split(",")}
+        except ValueError:
+            raise typer.BadParameter(f"SCENARIO is core, all, or numbers such as 3,7; not {scenario!r}") from None
+    if unknown := wanted - set(ALL):
+        known = ", ".join(map(str, ALL))
+        raise typer.BadParameter(f"There is no scenario {min(unknown)}; there are {known}")
+    return sorted((wanted | {1, 10}) - ({10} if keep else set()))
+
+
+def play(site: Rehearsal, number: int) -> dict[str, object]:
+    """Play one, and print its figures."""
+    scenario, began = ALL[number], time.monotonic()
+    screen.print(f"[bold]{number:>2}[/]  {scenario.title}")
+    figures = scenario.play(site)
+    told = "  ".join(f"{name} {value}" for name, value in figures.items())
+    screen.print(f"    [green]✔[/] {time.monotonic() - began:.0f} s  [dim]{told}[/]")
+    return figures
+
+
+def tell_how_to_look(site: Rehearsal) -> None:
+    """Addresses, and ways in."""
+    table = Table("machine", "address", "role", "look into it")
+    for each in site.control.instances():
+        if each.state == "running":
+            table.add_row(each.id, each.address, each.tags.get("Role", ""), f"podman exec -it {container(each)} bash")
+    screen.print(table)
+    screen.print(f"The site: {site.url}   AWS: {site.endpoint}   . {FOLDER}/environment   make rehearse-down")
+
+
+def require_machine() -> None:
+    """Say what is missing, before anything is begun."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if reason := what_is_missing():
+        sys.exit(reason)
+    if missing:
+        sys.exit(f"A rehearsal needs {', '.join(missing)}: run tests/services/install-packages as root")
+
+
+if __name__ == "__main__":
+    commands()

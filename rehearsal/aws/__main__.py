@@ -1,0 +1,46 @@
+"""The AWS of tests: moto's server, with what its stand-ins lack put right.
+
+    python -m rehearsal.aws --port 5000 [--host 127.0.0.1] [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
+
+Listens on 127.0.0.1 alone, unless told of another address (hosts of tests reach the one of their bridge). Every patch
+(`rehearsal/aws/patches/`) names the AWS behaviour that it restores. `--record` notes each call as one JSON line:
+{"service", "operation", "caller", "writes"}. While it runs, it may be told to throttle (`rehearsal/aws/throttling.py`).
+"""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from werkzeug.serving import run_simple
+
+from rehearsal.aws.application import RequestHandler, build
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    arguments = parse()
+    application = build(arguments.record, patched=not arguments.unpatched)
+    if arguments.pid_file:
+        arguments.pid_file.write_text(str(os.getpid()))
+    signal.signal(signal.SIGTERM, leave)
+    run_simple(arguments.host, arguments.port, application, threaded=True, request_handler=RequestHandler)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws", description="The AWS of tests.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--unpatched", action="store_true", help="moto as it comes")
+    parser.add_argument("--record", type=Path, help="note every call in this file, as JSON lines")
+    parser.add_argument("--pid-file", type=Path, help="where to note the process id")
+    return parser.parse_args()
+
+
+def leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+main()

@@ -1,0 +1,112 @@
+"""What machines report, for an AWS of tests that records machines and runs none.
+
+    python -m rehearsal.aws.machines --endpoint http://127.0.0.1:5000 [--pid-file F] [--fail KIND=TEXT]
+
+Moto calls an instance running, and nothing runs. This stands in for one thing that a real machine does, and for nothing
+else: half a second after it is first seen running, each instance has the tag BootStatus=ready, and one whose tag Role
+is builder is stopped eight seconds after, as a builder powers itself off. With `--fail builder="no disk"` machines of
+that kind report "failed: no disk" instead. What a machine does in truth, the rehearsal shows.
+
+Ends on SIGTERM, or with the AWS of tests: two seconds after its port was closed.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+POLL_SECONDS = 0.3
+BOOT_SECONDS = 0.5
+BUILD_SECONDS = 8.0
+"""A builder that stops before `ec2_instance` has seen it run is waited for until the module's time-out (10 minutes)."""
+
+START_SECONDS = 30
+CLOSED_SECONDS = 2
+
+
+def main() -> None:
+    """Report until told to stop, or until nobody listens."""
+    arguments = parse()
+    if arguments.pid_file:
+        arguments.pid_file.write_text(str(os.getpid()))
+    signal.signal(signal.SIGTERM, leave)
+    settings = Config(retries={"total_max_attempts": 1})
+    machines = Machines(boto3.client("ec2", endpoint_url=arguments.endpoint, config=settings), dict(arguments.fail))
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        try:
+            with suppress(ClientError):  # an instance was terminated between two calls
+                machines.look()
+            until = time.monotonic() + CLOSED_SECONDS
+        except BotoCoreError:
+            pass  # nobody listens: not yet, or no longer
+        time.sleep(POLL_SECONDS)
+
+
+class Machines:
+    """Which instances run, since when, and which of them have reported or been stopped."""
+
+    def __init__(self, ec2: Any, failures: dict[str, str]) -> None:
+        self._ec2 = ec2
+        self._failures = failures
+        self._seen: dict[str, float] = {}
+        self._reported: set[str] = set()
+
+    def look(self) -> None:
+        """Let each instance report that has booted by now, and stop each builder that has built."""
+        for machine in self._running():
+            name, kind = machine["InstanceId"], kind_of(machine)
+            seconds = time.monotonic() - self._seen.setdefault(name, time.monotonic())
+            if name not in self._reported and seconds >= BOOT_SECONDS:
+                self._reported.add(name)
+                self._report(name, kind)
+            if kind == "builder" and seconds >= BUILD_SECONDS and kind not in self._failures:
+                self._ec2.stop_instances(InstanceIds=[name])
+
+    def _running(self) -> Iterator[dict[str, Any]]:
+        answer = self._ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+        for reservation in answer["Reservations"]:
+            yield from reservation["Instances"]
+
+    def _report(self, name: str, kind: str) -> None:
+        failure = self._failures.get(kind)
+        status = f"failed: {failure}" if failure else "ready"
+        self._ec2.create_tags(Resources=[name], Tags=[{"Key": "BootStatus", "Value": status}])
+
+
+def kind_of(machine: dict[str, Any]) -> str:
+    """web, worker, builder, or nothing."""
+    return next((str(tag["Value"]) for tag in machine.get("Tags", []) if tag["Key"] == "Role"), "")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws.machines", description="What machines report.")
+    parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--pid-file", type=Path, help="where to note the process id")
+    parser.add_argument("--fail", action="append", default=[], type=failure, metavar="KIND=TEXT")
+    return parser.parse_args()
+
+
+def failure(text: str) -> tuple[str, str]:
+    kind, separator, message = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError("give KIND=TEXT")
+    return kind, message
+
+
+def leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

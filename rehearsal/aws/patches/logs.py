@@ -1,0 +1,20 @@
+"""CloudWatch Logs."""
+
+from typing import Any
+
+from moto.logs.responses import LogsResponse
+
+from rehearsal.aws.patches import restores
+from rehearsal.aws.patches.iam import judge_by
+
+
+@restores("A call about a log group or its streams is judged by their ARN")
+def judge_by_group() -> None:
+    judge_by(LogsResponse, _resources)
+
+
+def _resources(response: Any) -> list[str]:
+    group, stream = response._get_param("logGroupName"), response._get_param("logStreamName")
+    if not group:
+        return ["*"]
+    return [f"arn:aws:logs:{response.region}:{response.current_account}:log-group:{group}:log-stream:{stream or ''}"]

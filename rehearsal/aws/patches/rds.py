@@ -1,0 +1,87 @@
+"""RDS."""
+
+from typing import Any
+
+from moto.rds import models
+from moto.rds.exceptions import DBParameterGroupNotFoundError
+
+from rehearsal.aws.patches import restores
+
+NEWEST_MINOR = {"13": "13.23", "14": "14.20", "15": "15.15", "16": "16.11", "17": "17.7"}
+
+GP3_IOPS = 3000
+GP3_THROUGHPUT = 125
+
+# A few of PostgreSQL's, in AWS' words.
+PARAMETERS = (
+    {"ParameterName": "rds.force_ssl", "DataType": "boolean", "AllowedValues": "0,1", "ApplyType": "dynamic"},
+    {"ParameterName": "log_connections", "DataType": "boolean", "AllowedValues": "0,1", "ApplyType": "dynamic"},
+)
+
+
+@restores("DescribeDBParameterGroups of a name that no group has is refused: DBParameterGroupNotFound")
+def refuse_unknown_parameter_groups() -> None:
+    describe = models.RDSBackend.describe_db_parameter_groups
+
+    def refuse(self: Any, arguments: dict[str, Any]) -> Any:
+        found = describe(self, arguments)
+        if arguments.get("db_parameter_group_name") and not found:
+            raise DBParameterGroupNotFoundError(arguments["db_parameter_group_name"])
+        return found
+
+    models.RDSBackend.describe_db_parameter_groups = refuse
+
+
+@restores("A parameter group holds all parameters of its family, with AWS' defaults")
+def fill_parameter_groups() -> None:
+    make = models.DBParameterGroup.__init__
+
+    def fill(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        if str(self.family).startswith("postgres"):
+            for parameter in PARAMETERS:
+                self.parameters[parameter["ParameterName"]].update(
+                    parameter, IsModifiable=True, Source="engine-default"
+                )
+
+    models.DBParameterGroup.__init__ = fill
+
+
+@restores("gp3 storage has 3000 operations and 125 MiB per second when nothing else is asked for")
+def count_gp3() -> None:
+    make = models.DBInstance.__init__
+
+    def count(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        if getattr(self, "storage_type", "") == "gp3":
+            self.iops = self.iops or GP3_IOPS
+            self.storage_throughput = self.storage_throughput or GP3_THROUGHPUT
+
+    models.DBInstance.__init__ = count
+
+
+@restores("A database remembers whether Performance Insights are on, for how long and with which key")
+def remember_performance_insights() -> None:
+    make = models.DBInstance.__init__
+
+    def remember(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        self.performance_insights_enabled = kwargs.get("enable_performance_insights", False)
+        if self.performance_insights_enabled:
+            self.performance_insights_retention_period = kwargs.get("performance_insights_retention_period", 7)
+            self.performance_insights_kms_key_id = kwargs.get("performance_insights_kms_key_id", "alias/aws/rds")
+
+    models.DBInstance.__init__ = remember
+
+
+@restores("A major version of the engine stands for its newest minor version, and that one is told")
+def resolve_engine_versions() -> None:
+    create = models.RDSBackend.create_db_instance
+
+    def resolve(self: Any, arguments: dict[str, Any]) -> Any:
+        version = str(arguments.get("engine_version", ""))
+        if arguments.get("engine") == "postgres" and version in NEWEST_MINOR:
+            arguments = {**arguments, "engine_version": NEWEST_MINOR[version]}
+        return create(self, arguments)
+
+    models.RDSBackend.create_db_instance = resolve

@@ -1,0 +1,70 @@
+"""S3."""
+
+import json
+from typing import Any
+
+from flask import request
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
+
+from rehearsal.aws.patches import restores
+
+
+@restores(
+    "A statement of a bucket's policy has its say only when its conditions hold, the condition on TLS and headers too"
+)
+def heed_conditions() -> None:
+    def judge(self: Any, action: str, resource: str) -> PermissionResult:
+        if self.policy is None:
+            return PermissionResult.NEUTRAL
+        policy = json.loads(self.policy)
+        in_force = [
+            {key: value for key, value in statement.items() if key != "Condition"}
+            for statement in policy["Statement"]
+            if holds(statement.get("Condition", {}))
+        ]
+        if not in_force:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**policy, "Statement": in_force})).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = judge
+
+
+@restores("PutObject keeps a SHA-256 that comes in its own header alone, as boto3 sends one that it is given")
+def keep_checksums() -> None:
+    moto_gets_checksum = S3Response._get_checksum
+
+    def get_checksum(self: S3Response, response_headers: dict[str, Any]) -> tuple[str, str | None]:
+        given = self.headers.get("x-amz-checksum-sha256")
+        if given is None or "x-amz-sdk-checksum-algorithm" in self.headers:
+            return moto_gets_checksum(self, response_headers)
+        response_headers["x-amz-checksum-sha256"] = given
+        return "SHA256", given
+
+    S3Response._get_checksum = get_checksum
+
+
+def holds(conditions: dict[str, dict[str, str]]) -> bool:
+    """Whether all of them hold for the request in hand.
+
+    The AWS of tests speaks plain HTTP, and stands for one that is spoken to over TLS.
+    """
+    context = {"aws:SecureTransport": "true"}
+    if "If-None-Match" in request.headers:
+        context["s3:if-none-match"] = request.headers["If-None-Match"]
+    return all(
+        matches(operator, context.get(key), str(value))
+        for operator, wanted in conditions.items()
+        for key, value in wanted.items()
+    )
+
+
+def matches(operator: str, found: str | None, wanted: str) -> bool:
+    match operator:
+        case "Null":
+            return (found is None) == (wanted == "true")
+        case "Bool" | "StringEquals":
+            return found == wanted
+        case _:
+            return False

@@ -1,0 +1,90 @@
+"""Services whose requests name what they are about."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from rehearsal.aws.recording import Call
+
+Needed = tuple[str, str, dict[str, str]]
+"""Action, resource, what the request tells of condition keys."""
+
+REGION, ACCOUNT = "us-east-1", "123456789012"
+
+NAMED: dict[str, dict[str, str]] = {
+    "autoscaling": {"AutoScalingGroupName": ":autoScalingGroup:any:autoScalingGroupName/{}"},
+    "cloudformation": {"StackName": ":stack/{}/any"},
+    "cloudwatch": {
+        r"AlarmNames?(\.member)?(\.\d+)?": ":alarm:{}",
+        r"DashboardNames?(\.member)?(\.\d+)?": "::dashboard/{}",
+    },
+    "iam": {"RoleName": "::role{path}{}", "InstanceProfileName": "::instance-profile{path}{}"},
+    "logs": {"logGroupName": ":log-group:{}"},
+    "rds": {
+        "DBInstanceIdentifier": ":db:{}",
+        "DBParameterGroupName": ":pg:{}",
+        "DBSubnetGroupName": ":subgrp:{}",
+        "(Final)?DBSnapshotIdentifier": ":snapshot:{}",
+    },
+    "secretsmanager": {"(SecretId|Name)": ":secret:{}-AbCdEf"},
+    "sns": {"Name": ":{}"},
+    "ssm": {r"(Name|Path|ResourceId|Names\.\d+)": ":parameter{}"},
+}
+"""Parameter of a request → the resource it names, behind region and account; "::" where there is no region."""
+ARNS = re.compile(r"(\w*Arns?|ResourceName|ResourceARN|SecretId|StackName)(\.|$)")
+
+ALL_OR_NOTHING = re.compile(
+    r"autoscaling:Describe|cloudwatch:DescribeAlarms|elasticloadbalancing:Describe|rds:Describe"
+    r"|logs:DescribeLogGroups|sns:(ListTopics|Unsubscribe|GetSubscriptionAttributes)|ssm:DescribeParameters"
+)
+"""Reading that is allowed on all there is, whatever the request names."""
+
+TAGGING = {
+    "autoscaling": "CreateOrUpdateTags",
+    "cloudformation": "TagResource",
+    "cloudwatch": "TagResource",
+    "elasticloadbalancing": "AddTags",
+    "logs": "TagResource",
+    "rds": "AddTagsToResource",
+    "secretsmanager": "TagResource",
+    "sns": "TagResource",
+    "ssm": "AddTagsToResource",
+}
+TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstanceProfile"}
+"""What is asked besides of who gives tags to what he makes."""
+
+
+def needed(service: str, call: Call, path: str) -> Iterator[Needed]:
+    """`path` is the role's, which most requests do not name."""
+    action, tags = f"{service}:{call.operation}", tags_of(call.parameters)
+    resources = [] if ALL_OR_NOTHING.match(action) else list(_resources(service, call.parameters, path))
+    tagging = TAGGING_IN_IAM.get(call.operation) if service == "iam" else TAGGING.get(service)
+    for resource in resources or ["*"]:
+        yield action, resource, tags
+        if tags and tagging not in {None, call.operation}:
+            yield f"{service}:{tagging}", resource, tags
+
+
+def _resources(service: str, parameters: Mapping[str, str], path: str) -> Iterator[str]:
+    for name, value in parameters.items():
+        if value.startswith("arn:") and ARNS.match(name):
+            yield value
+        else:
+            for pattern, template in NAMED.get(service, {}).items():
+                if re.fullmatch(pattern, name):
+                    yield arn(service, template.format(value, path=path))
+    if service == "elasticloadbalancing" and "Name" in parameters:
+        kind = ":targetgroup/{}/any" if "Protocol" in parameters else ":loadbalancer/app/{}/any"
+        yield arn(service, kind.format(parameters["Name"]))
+
+
+def arn(service: str, rest: str) -> str:
+    region = "" if rest.startswith("::") else REGION
+    return f"arn:aws:{service}:{region}:{ACCOUNT}:{rest.lstrip(':')}"
+
+
+def tags_of(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The tags that a request gives, however its service spells a list of them."""
+    keys = {name: value for name, value in parameters.items() if re.match(r"Tags?(\.\w+)*\.\d+\.Key$", name)}
+    tags = {value: parameters.get(name.removesuffix("Key") + "Value", "") for name, value in keys.items()}
+    tags |= {name.removeprefix("tags."): value for name, value in parameters.items() if name.startswith("tags.")}
+    return {f"aws:RequestTag/{key}": value for key, value in tags.items()}

@@ -1,0 +1,122 @@
+"""RDS of a rehearsal: PostgreSQL under the endpoint's name, with TLS that clients can verify; snapshots are dumps."""
+
+import subprocess
+import tempfile
+from collections.abc import Collection
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+from psycopg2 import sql  # type: ignore[import-untyped] # it brings no types
+
+from rehearsal import hooks
+from rehearsal.control import Database
+from rehearsal.hosts.certificates import Authority
+from rehearsal.hosts.doorway import Doorway
+from rehearsal.hosts.network import Network
+from rehearsal.hosts.services import speak_tls
+from testing.postgres import Postgres, postgres_programs, running_postgres
+
+log = structlog.get_logger(__name__)
+
+ADDRESS = 250
+"""The number of the database's address in the network."""
+
+
+class DatabaseServer:
+    """The site's one instance. `shut` and `open` are a failover's two ends, as machines see it."""
+
+    def __init__(self, network: Network, authority: Authority, folder: Path) -> None:
+        """Snapshots are kept in `folder`."""
+        self._network = network
+        self._authority = authority
+        self._folder = folder
+        self._running = ExitStack()
+        self._server: Postgres | None = None
+        self._doorway: Doorway | None = None
+        self._followed: Database | None = None
+        self._password = ""
+        self.address = network.address(ADDRESS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
+
+    def follow(self, wanted: Database | None, snapshots: Collection[str]) -> None:
+        """Start it when it is recorded, stop it when it no longer is, keep its password and make its snapshots."""
+        self._keep_snapshots(snapshots)
+        if wanted is None:
+            if self._server is not None:
+                log.info("database_is_gone")
+                self._running.close()
+                self._server, self._doorway, self._password = None, None, ""
+        elif self._server is None:
+            self._start(wanted)
+        if wanted is not None and self._server is not None:
+            self._keep_password(wanted, self._server)
+        self._followed = wanted
+
+    def shut(self) -> None:
+        """Refuse every connection, and break off those that are open."""
+        if self._doorway is not None:
+            self._doorway.shut()
+
+    def open(self) -> None:
+        """Answer again."""
+        if self._doorway is not None:
+            self._doorway.open()
+
+    def _start(self, wanted: Database) -> None:
+        log.info("database_starts", host=wanted.host, address=self.address)
+        address = ["ip", "address", "replace", f"{self.address}/32", "dev", self._network.interface]
+        subprocess.run(address, check=True)
+        server = self._running.enter_context(running_postgres())
+        folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="rising-stars-tls-")))
+        speak_tls(server, folder, self._authority, wanted.host)
+        self._doorway = self._running.enter_context(Doorway(self.address, wanted.port, behind=server.port))
+        self._server = server
+
+    def _keep_password(self, wanted: Database, server: Postgres) -> None:
+        recorded = hooks.password(wanted.name)
+        if recorded == self._password:
+            return
+        role, word = sql.Identifier(wanted.username), sql.Literal(recorded)
+        with server.connected("postgres") as database:
+            known = database.execute_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (wanted.username,)).fetchone()
+            verb = "ALTER" if known else "CREATE"
+            run(database, sql.SQL(verb + " ROLE {} LOGIN CREATEDB PASSWORD {}").format(role, word))
+            if not known:
+                name = sql.Identifier(wanted.database)
+                run(database, sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
+        if not known and (snapshot := hooks.restored_from(wanted.name)):
+            log.info("database_is_restored", snapshot=snapshot)
+            run_program("pg_restore", f"--dbname={server.url(wanted.database)}", str(self._dump(snapshot)))
+        self._password = recorded
+
+    def _keep_snapshots(self, recorded: Collection[str]) -> None:
+        """Dump the database for each new one, for its last one when it is gone already; forget those that are gone."""
+        for snapshot in recorded:
+            path = self._dump(snapshot)
+            if not path.exists() and self._server is not None and self._followed is not None:
+                log.info("snapshot_is_made", snapshot=snapshot)
+                url = self._server.url(self._followed.database)
+                run_program("pg_dump", "--format=custom", f"--file={path}", url)
+        for path in self._folder.glob("*.dump"):
+            if path.stem not in recorded:
+                path.unlink()
+
+    def _dump(self, snapshot: str) -> Path:
+        return self._folder / f"{snapshot}.dump"
+
+
+def run_program(name: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs."""
+    subprocess.run([str(postgres_programs() / name), *arguments], check=True)
+
+
+def run(database: Any, statement: sql.Composed) -> None:
+    """Run a statement that takes no parameters."""
+    database.execute_sql(statement.as_string(database.connection()))

@@ -1,0 +1,31 @@
+"""Auto Scaling of a rehearsal: a member that is not well is replaced, as AWS' health checks would have it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from rehearsal.control import Control, Group
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Health:
+    """Looks after the groups' members. `is_dead` and `answers` tell what is known of an instance."""
+
+    control: Control
+    is_dead: Callable[[str], bool]
+    _seen: dict[str, float] = field(default_factory=dict)
+
+    def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool]) -> None:
+        """Replace whoever is dead; and, in groups that ask the load balancer, whoever fails there after the grace."""
+        now = time.monotonic()
+        for group in groups.values():
+            for member in group.members:
+                since = self._seen.setdefault(member, now)
+                unhealthy = group.health_check == "ELB" and not health.get(member, True)
+                if self.is_dead(member) or (unhealthy and now - since > group.grace_seconds):
+                    log.info("machine_is_replaced", instance=member, group=group.name, dead=self.is_dead(member))
+                    self.control.replace(member)

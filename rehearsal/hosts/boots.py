@@ -1,0 +1,207 @@
+"""Machines that boot from nothing but their user data: the template as the playbooks render it, and where it leads."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import jinja2
+
+from rehearsal.aws.server import MockAws
+from rehearsal.hosts.bundles import ROOT, Bundle
+from rehearsal.hosts.furnishing import (
+    BUCKET,
+    PARAMETERS,
+    REGION,
+    SECRET_PREFIX,
+    SECRETS,
+    keep_secret,
+    publish_settings,
+)
+from rehearsal.hosts.host import Host
+from rehearsal.hosts.metadata import Identity, MetadataService
+from rehearsal.hosts.network import Network
+from rehearsal.hosts.podman import podman
+from rehearsal.hosts.services import Database
+from testing.processes import wait_until
+
+TEMPLATE = ROOT / "playbooks" / "templates" / "user_data.py.j2"
+QUEUE_HOST = 10
+"""The number, in its network, of the machine that runs the queue: its address is fixed, as in AWS."""
+
+FIRST_HOST = 11
+"""The number of the first other machine that is launched in a network."""
+
+
+def render_user_data(
+    *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
+) -> str:
+    """The user data of a machine of that kind, as site.yml would render it."""
+    settings = {"trim_blocks": True, "keep_trailing_newline": True, "undefined": jinja2.StrictUndefined}
+    environment = jinja2.Environment(**settings)  # type: ignore[arg-type] # noqa: S701 (no HTML)
+    result = {
+        "version": bundle.version,
+        "bundle_key": bundle.key,
+        "bundle_sha256": sha256 or bundle.sha256,
+        "ca_bundle_key": "releases/ca.pem",
+        "ca_bundle_sha256": hashlib.sha256(ca_bundle.encode()).hexdigest(),
+        "agent_keys": {},
+        "agent_sha256s": {},
+    }
+    return environment.from_string(TEMPLATE.read_text()).render(
+        kind=kind,
+        site_region=REGION,
+        site_host_endpoint_url=endpoint_url,
+        site_path=PARAMETERS,
+        aws_release_bucket=BUCKET,
+        aws_release_result=result,
+    )
+
+
+@dataclass
+class Site:
+    """A network with an AWS in which machines can be launched, and the database that they are led to."""
+
+    network: Network
+    metadata: MetadataService
+    cloud: MockAws
+    database: Database
+    ca_bundle: str = field(default="", init=False)
+    """What machines verify the database's certificate by."""
+    database_name: str = field(default="", init=False)
+    _launched: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Make the bucket, with the certificates in it, and keep in AWS what hosts ask for."""
+        self.cloud.client("s3").create_bucket(Bucket=BUCKET)
+        self.trust(self.database.authority.certificate)
+        self.database_name = self.database.server.create_database()
+        publish_settings(self.cloud, self.database, self.database_name, queue_host=self.queue_address)
+        for name in SECRETS:
+            keep_secret(self.cloud, self.database, name)
+
+    @property
+    def queue_address(self) -> str:
+        """Where settings say that the queue is."""
+        return self.network.address(QUEUE_HOST)
+
+    def trust(self, certificate: str) -> None:
+        """Machines that are launched from now on believe in nobody else."""
+        self.ca_bundle = certificate
+        self.cloud.client("s3").put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=certificate.encode())
+
+    def publish(self, bundle: Bundle, content: bytes | None = None) -> Bundle:
+        """Put it where machines fetch it from; `content` is what lies there in its stead."""
+        body = bundle.path.read_bytes() if content is None else content
+        self.cloud.client("s3").put_object(Bucket=BUCKET, Key=bundle.key, Body=body)
+        return bundle
+
+    def launch(
+        self,
+        kind: str,
+        bundle: Bundle,
+        *,
+        image: str | None = None,
+        sha256: str | None = None,
+        address: str | None = None,
+        options: Sequence[str] = (),
+    ) -> "Machine":
+        """An instance that AWS knows of, and its host; not booted yet.
+
+        Args:
+            kind: as in the user data.
+            bundle: what the user data names.
+            image: a baked one; without, Debian's.
+            sha256: what the user data says that the bundle's is, if not that.
+            address: `queue_address` for the machine that runs the queue; without, the next one.
+            options: Podman's.
+        """
+        ec2 = self.cloud.client("ec2")
+        (image_of_aws, *_) = ec2.describe_images()["Images"]
+        answer = ec2.run_instances(ImageId=image_of_aws["ImageId"], MinCount=1, MaxCount=1, InstanceType="t3.small")
+        (instance,) = answer["Instances"]
+        address = address or self.network.address(FIRST_HOST + self._launched)
+        identity = self.metadata.introduce(Identity(instance["InstanceId"], address, "testing", "testing"))
+        user_data = render_user_data(
+            kind=kind, bundle=bundle, endpoint_url=self.cloud.endpoint, ca_bundle=self.ca_bundle, sha256=sha256
+        )
+        host = Host(
+            name=f"{self.network.name}-{kind.replace('_', '-')}-{self._launched}",
+            network=self.network,
+            address=address,
+            user_data=user_data,
+            instance_id=instance["InstanceId"],
+            image=image,
+            options=options,
+        )
+        self._launched += 1
+        return Machine(host, identity, ec2)
+
+    @contextmanager
+    def without_secret(self, name: str) -> Iterator[str]:
+        """Somebody has deleted it; its full name."""
+        keeper = self.cloud.client("secretsmanager")
+        keeper.delete_secret(SecretId=f"{SECRET_PREFIX}/{name}", ForceDeleteWithoutRecovery=True)
+        try:
+            yield f"{SECRET_PREFIX}/{name}"
+        finally:
+            keep_secret(self.cloud, self.database, name)
+
+
+@dataclass
+class Machine:
+    """An instance and the host that it is."""
+
+    host: Host
+    identity: Identity
+    """What the metadata service tells it of itself; may be changed while it runs."""
+    _ec2: Any
+
+    @property
+    def instance_id(self) -> str:
+        return self.identity.instance_id
+
+    @property
+    def url(self) -> str:
+        """Where its Nginx answers, for machines in the network and for this one."""
+        return f"http://{self.host.address}"
+
+    def __enter__(self) -> Self:
+        self.host.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.host.remove()
+
+    def tags(self) -> dict[str, str]:
+        """What the instance is tagged with."""
+        filters = [{"Name": "resource-id", "Values": [self.instance_id]}]
+        return {tag["Key"]: tag["Value"] for tag in self._ec2.describe_tags(Filters=filters)["Tags"]}
+
+    def wait_for_report(self, *, seconds: float = 600) -> str:
+        """How the boot went, once it says so."""
+        deadline = time.monotonic() + seconds
+        while "BootStatus" not in (tags := self.tags()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"No report within {seconds:g} s:\n{self.log()[-6000:]}")
+            time.sleep(0.5)
+        return tags["BootStatus"]
+
+    def log(self) -> str:
+        """What the user data and the platform's units said."""
+        return self.host.run("cat /var/log/cloud-init-output.log; journalctl --no-pager --unit 'rising-stars-*'").output
+
+
+@contextmanager
+def baked_image(site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
+    """A builder that has done its work, and the image that is made of it."""
+    with site.launch("builder", site.publish(bundle)) as builder:
+        assert builder.wait_for_report() == "ready", builder.log()
+        wait_until(lambda: not builder.host.running(), what="the builder's end", seconds=120)
+        image = builder.host.commit(f"localhost/rising-stars-baked:{site.network.name}")
+        try:
+            yield builder, image
+        finally:
+            podman("rmi", "--force", image)

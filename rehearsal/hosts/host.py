@@ -1,0 +1,150 @@
+"""A host: Debian 12 with systemd, in a container. Like a machine it boots, has an address, takes user data."""
+
+import json
+import secrets
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from rehearsal.hosts.image import host_image
+from rehearsal.hosts.network import Network
+from rehearsal.hosts.podman import LABEL, VAR, environment, owner, podman, wait_for
+
+SEED = "/var/lib/cloud/seed/nocloud"
+BOOT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command on a host ended."""
+
+    exit_code: int
+    output: str
+    """What it wrote, both ways."""
+
+
+@dataclass
+class Host:
+    """One host; `start()` boots it, `remove()` (or the end of `with`) takes it away whatever its state.
+
+    Attributes:
+        network: where it is; None for a host without any network.
+        address: its fixed address in there.
+        user_data: what cloud-init runs at the first boot; without it, cloud-init has nothing to do.
+        mounts: folders or files of this machine, by their path in the host; read-only.
+        image: another image than the stock one: a baked one.
+    """
+
+    name: str = field(default_factory=lambda: f"rising-stars-host-{secrets.token_hex(3)}")
+    network: Network | None = None
+    network_name: str | None = None
+    address: str | None = None
+    user_data: str | None = None
+    instance_id: str | None = None
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    image: str | None = None
+    options: Sequence[str] = ()
+    owned_by: str = field(default_factory=owner)
+    _seed: tempfile.TemporaryDirectory[str] | None = field(default=None, init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def start(self) -> None:
+        """Boot it for the first time, and return when systemd answers. cloud-init may still be at work."""
+        where = self.network.name if self.network else self.network_name or "none"
+        names = ["--name", self.name, "--hostname", self.name, "--label", f"{LABEL}={self.owned_by}"]
+        network = ["--network", where, *(["--ip", self.address] if self.address else [])]
+        mounts = [word for path, source in self._all_mounts().items() for word in ("--volume", f"{source}:{path}:ro")]
+        boots = ["--detach", "--privileged", "--systemd=always", "--stop-signal", "SIGRTMIN+3"]
+        podman(
+            *("run", *boots, *names, *network, *mounts, *self.options),
+            *(self.image or host_image(), "/lib/systemd/systemd"),
+        )
+        self.wait_for("systemctl is-system-running 2>&1 | grep -qE 'starting|running|degraded'", seconds=BOOT_SECONDS)
+
+    def run(self, command: str | Sequence[str]) -> Ran:
+        """Run a command (text: by the shell) as root, and say how it ended."""
+        words = ["sh", "-c", command] if isinstance(command, str) else list(command)
+        done = subprocess.run(
+            ["podman", "exec", self.name, *words],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout)
+
+    def output(self, command: str | Sequence[str]) -> str:
+        """What a command printed that must succeed."""
+        ran = self.run(command)
+        assert ran.exit_code == 0, f"{command} on {self.name}: exit code {ran.exit_code}\n{ran.output}"
+        return ran.output.strip()
+
+    def wait_for(self, command: str, *, seconds: float = 30) -> None:
+        """Run a shell command until it succeeds; PodmanError when it does not in time."""
+        wait_for(command, name=self.name, seconds=seconds)
+
+    def wait_for_cloud_init(self, *, seconds: float = 300) -> None:
+        """Until the user data has run to its end, whatever came of it."""
+        self.wait_for("cloud-init status | grep -qE 'done|error|disabled'", seconds=seconds)
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Put a file there."""
+        quoted = shlex.quote(path)
+        order = f"mkdir -p $(dirname {quoted}) && install -m {mode:o} /dev/stdin {quoted}"
+        podman("exec", "--interactive", self.name, "sh", "-c", order, given=text.encode())
+
+    def logs(self, unit: str | None = None) -> str:
+        """The journal, of one unit or of all."""
+        of = ["--unit", unit] if unit else []
+        return self.run(["journalctl", "--no-pager", "--output", "short-monotonic", *of]).output
+
+    def kill(self) -> None:
+        """As when somebody pulls the plug."""
+        podman("kill", "--signal", "KILL", self.name)
+
+    def stop(self, *, seconds: int = 60) -> None:
+        """An orderly shutdown."""
+        podman("stop", "--time", str(seconds), self.name)
+
+    def boot(self) -> None:
+        """Start it again after `kill` or `stop`, or after it powered itself off."""
+        podman("start", self.name)
+        self.wait_for("systemctl is-system-running 2>&1 | grep -qE 'starting|running|degraded'", seconds=BOOT_SECONDS)
+
+    def running(self) -> bool:
+        """Whether the machine is on."""
+        return podman("inspect", "--format", "{{.State.Running}}", self.name) == "true"
+
+    def commit(self, image: str) -> str:
+        """Make a machine image of it: what lies on its disk."""
+        podman("commit", "--quiet", self.name, image)
+        return image
+
+    def remove(self) -> None:
+        """Whatever its state; also when it was never there."""
+        podman("rm", "--force", "--time", "0", "--volumes", "--ignore", self.name)
+        if self._seed is not None:
+            self._seed.cleanup()
+
+    def _all_mounts(self) -> dict[str, Path]:
+        if self.user_data is None:
+            nothing = VAR / "nothing"
+            nothing.touch()
+            return {**self.mounts, "/etc/cloud/cloud-init.disabled": nothing}
+        self._seed = tempfile.TemporaryDirectory(prefix="rising-stars-seed-")
+        seed = Path(self._seed.name)
+        (seed / "user-data").write_text(self.user_data)
+        identity = {"instance-id": self.instance_id or self.name, "local-hostname": self.name}
+        (seed / "meta-data").write_text(json.dumps(identity))
+        return {**self.mounts, SEED: seed}

@@ -1,0 +1,76 @@
+"""What hosts depend on, on this machine, at the bridge's address: PostgreSQL with TLS, and S3."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.seaweedfs import SeaweedFS
+from rehearsal.hosts.certificates import Authority
+from rehearsal.hosts.doorway import Doorway
+from rehearsal.hosts.network import Network
+from testing.postgres import UNPRIVILEGED_USERS, Postgres, running_postgres, user_exists
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Database:
+    """PostgreSQL, as hosts see it. `doorway` can be shut: the database is then unreachable for them."""
+
+    server: Postgres
+    address: str
+    authority: Authority
+    """Who verifies by its certificate can connect with sslmode=verify-full."""
+    doorway: Doorway
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+
+@contextmanager
+def running_database(network: Network, *names: str) -> Iterator[Database]:
+    """A server that hosts reach by the bridge's address, and under `names`, which its certificate holds as well."""
+    with running_postgres() as server, tempfile.TemporaryDirectory(prefix="rising-stars-tls-") as folder:
+        authority = Authority.create()
+        speak_tls(server, Path(folder), authority, network.bridge, *names)
+        with Doorway(network.bridge, server.port) as doorway:
+            yield Database(server, network.bridge, authority, doorway)
+
+
+def speak_tls(server: Postgres, folder: Path, authority: Authority, *names: str) -> None:
+    """Let the server speak TLS from now on, with a certificate on these names; its files lie in `folder`."""
+    issued = authority.issue(*names)
+    user = next(filter(user_exists, UNPRIVILEGED_USERS))
+    shutil.chown(folder, user)
+    files = {"ssl_cert_file": folder / "server.crt", "ssl_key_file": folder / "server.key"}
+    for path, text in zip(files.values(), (issued.certificate, issued.key), strict=True):
+        path.touch(mode=0o600)
+        path.write_text(text)
+        shutil.chown(path, user)
+    with server.connected("postgres") as database:
+        for setting, path in files.items():
+            database.execute_sql(f"ALTER SYSTEM SET {setting} = '{path}'")
+        database.execute_sql("ALTER SYSTEM SET ssl = on")
+        database.execute_sql("SELECT pg_reload_conf()")
+
+
+@dataclass(frozen=True)
+class Store:
+    """S3, as hosts see it."""
+
+    server: SeaweedFS
+    endpoint: str
+    doorway: Doorway
+
+
+@contextmanager
+def running_store(network: Network) -> Iterator[Store]:
+    """An S3 that checks signatures, at the bridge's address."""
+    with tempfile.TemporaryDirectory(prefix="rising-stars-s3-") as folder, SeaweedFS(Path(folder)) as server:
+        port = server.ports["s3"]
+        with Doorway(network.bridge, port) as doorway:
+            yield Store(server, f"http://{network.bridge}:{port}", doorway)

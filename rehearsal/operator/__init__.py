@@ -1,0 +1,1 @@
+"""The operator of a site: playbooks, inventory, release, and the permissions of the operator policies."""

@@ -1,0 +1,31 @@
+"""An operator's AWS account before its first run, and a release to publish into it."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rehearsal.aws.server import MockAws, running_mock_aws
+from rehearsal.operator.policy import create_boundary
+
+ADMINISTRATOR = {"aws_access_key_id": "administrator", "aws_secret_access_key": "administrator"}
+"""Credentials of their own, so that the record shows these calls as none of the operator's."""
+
+
+@contextmanager
+def running_account(folder: Path) -> Iterator[MockAws]:
+    """A mock AWS of its own: empty, but for the permissions boundary that an administrator makes."""
+    with running_mock_aws(folder) as aws:
+        create_boundary(aws.client("iam", **ADMINISTRATOR), "rehearsal")
+        yield aws
+
+
+def release_in(folder: Path) -> dict[str, str]:
+    """Variables of a release whose files are random bytes: AWS stores them by checksum, and no machine reads them."""
+    for name in ("bundle.tar.gz", "ca.pem"):
+        (folder / name).write_bytes(secrets.token_bytes(4096))
+    return {
+        "aws_release_version": "1.0.0",
+        "aws_release_bundle": str(folder / "bundle.tar.gz"),
+        "aws_release_ca_bundle": str(folder / "ca.pem"),
+    }

@@ -1,0 +1,127 @@
+"""Players, voters and readers of a rehearsal, who come through the load balancer."""
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from rehearsal.site import FOLDER, Rehearsal
+from testing.clips import make_clip
+from testing.people import sign_up_form
+
+READS = ("/api/public/videos", "/api/public/rankings", "/health")
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account, as player or as voter."""
+
+    client: httpx.Client
+    headers: dict[str, str]
+
+    @classmethod
+    def new(cls, site: Rehearsal, **about: str) -> Self:
+        """Sign up."""
+        client = site.client()
+        told = expect(client.post("/api/auth/signup", json=sign_up_form(**about)), 201)
+        return cls(client, {"Authorization": f"Bearer {told['access_token']}"})
+
+    def send(self, clip: Path, title: str) -> httpx.Response:
+        """Send a clip, whatever is answered."""
+        with clip.open("rb") as content:
+            files = {"video_file": ("clip.mp4", content, "video/mp4")}
+            return self.client.post("/api/videos/upload", data={"title": title}, files=files, headers=self.headers)
+
+    def upload(self, clip: Path, title: str = "Rehearsal") -> str:
+        """Send a clip; the id of its video."""
+        return str(expect(self.send(clip, title), 201)["task_id"])
+
+    def video(self, video_id: str) -> Any:
+        """What the owner is told of a clip."""
+        return expect(self.client.get(f"/api/videos/{video_id}", headers=self.headers), 200)
+
+    def is_done(self, video_id: str) -> bool:
+        """Whether the clip is processed; one that failed ends the scenario."""
+        video = self.video(video_id)
+        assert video["status"] in {"uploaded", "processing", "processed"}, video
+        return bool(video["status"] == "processed")
+
+    def vote(self, video_id: str) -> httpx.Response:
+        """Vote for a clip."""
+        return self.client.post(f"/api/public/videos/{video_id}/vote", headers=self.headers)
+
+
+def expect(answer: httpx.Response, status: int) -> Any:
+    """The answer's JSON; it must have that status."""
+    assert answer.status_code == status, f"{answer.request.url}: {answer.status_code} {answer.text[:500]}"
+    return answer.json()
+
+
+def clip() -> Path:
+    """A valid clip that is cheap to send and to render."""
+    path = FOLDER / "clip.mp4"
+    return path if path.exists() else make_clip(path, fps=1)
+
+
+Act = Callable[[httpx.Client], httpx.Response]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What somebody does again and again, and after how many seconds."""
+
+    act: Act
+    seconds: float
+
+
+def reading(count: int, *, per_second: float) -> list[Errand]:
+    """So many readers, each at that rate."""
+    paths = itertools.cycle(READS)
+    return [Errand(lambda client: client.get(next(paths)), 1 / per_second)] * count
+
+
+@dataclass
+class Traffic:
+    """Who runs errands until the end of `with`, each in a thread of his own; every outcome is counted."""
+
+    site: Rehearsal
+    errands: Sequence[Errand]
+    outcomes: Counter[str] = field(default_factory=Counter)
+    _end: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._threads = [threading.Thread(target=self._run, args=(each,), daemon=True) for each in self.errands]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join(120)
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """What was not answered with 2xx, and how often."""
+        return {outcome: count for outcome, count in self.outcomes.items() if not outcome.startswith("2")}
+
+    @property
+    def total(self) -> int:
+        return self.outcomes.total()
+
+    def _run(self, errand: Errand) -> None:
+        with self.site.client() as client:
+            while not self._end.wait(errand.seconds):
+                try:
+                    outcome = str(errand.act(client).status_code)
+                except StopIteration:
+                    return
+                except httpx.TransportError as error:
+                    outcome = type(error).__name__
+                self.outcomes[outcome] += 1

@@ -1,0 +1,144 @@
+"""A simulation of CloudWatch's evaluation: alarms, and the target tracking policies that the site created.
+
+Time goes faster here: a minute of CloudWatch's patience is `MINUTE` seconds. Rates are not: a policy that wants 1200
+requests a minute for each target wants 20 a second. What machines push is taken as it is. A group's use of processors
+is not looked at, for a container sees the whole machine's.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from rehearsal.control import Control, Group
+
+log = structlog.get_logger(__name__)
+
+MINUTE = 5.0
+"""Real seconds that stand for a minute of evaluation: the time factor is 12."""
+
+OUT_AFTER, IN_AFTER = 3, 15
+"""Minutes in a row above the target, or well below it, before target tracking acts: as its alarms have it."""
+
+IN_BELOW = 0.9
+"""Of the target: only below that, a group shrinks."""
+
+NEWEST_SECONDS = 180
+"""A figure that machines pushed longer ago than that says nothing of now."""
+
+
+@dataclass
+class Tracking:
+    """What one policy saw: a figure for each minute, the newest last."""
+
+    seen: deque[float] = field(default_factory=lambda: deque(maxlen=IN_AFTER))
+
+    def wanted(self, figure: float, target: float, current: int) -> int:
+        """How many members there should be, after one more minute."""
+        self.seen.append(figure)
+        last = list(self.seen)
+        if len(last) >= OUT_AFTER and min(last[-OUT_AFTER:]) > target:
+            return max(current + 1, math.ceil(current * min(last[-OUT_AFTER:]) / target))
+        if len(last) == IN_AFTER and max(last) < target * IN_BELOW:
+            return min(current - 1, max(math.ceil(current * max(last) / target), current - 1))
+        return current
+
+
+@dataclass
+class Scaling:
+    """Evaluates every `MINUTE`."""
+
+    control: Control
+    _tracking: dict[str, Tracking] = field(default_factory=dict)
+    _evaluated: float = field(default_factory=time.monotonic)
+    _requests: int | None = None
+
+    def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool], requests: int) -> None:
+        """Evaluate, when a minute is over. `requests` is how many the load balancer has taken in all."""
+        now = time.monotonic()
+        if now - self._evaluated < MINUTE:
+            return
+        before, since = self._requests, now - self._evaluated
+        self._requests, self._evaluated = requests, now
+        per_minute = (requests - before) * 60 / since if before is not None and requests >= before else 0.0
+        for group in groups.values():
+            if all(health.get(member, True) for member in group.members):
+                self._scale(group, per_minute / max(len(group.members), 1))
+        self._alarms()
+
+    def _scale(self, group: Group, requests_per_target: float) -> None:
+        """The policy that wants most has its way. New members come into service before anything is decided anew."""
+        wishes = [
+            self._tracking.setdefault(name, Tracking()).wanted(figure, target, group.desired)
+            for name, target, figure in self._figures(group, requests_per_target)
+        ]
+        wanted = max(group.smallest, min(group.largest, max(wishes, default=group.desired)))
+        if wanted != group.desired:
+            log.info("group_scales", group=group.name, members=group.desired, wanted=wanted)
+            self._tracking.clear()
+            self.control.client("autoscaling").set_desired_capacity(
+                AutoScalingGroupName=group.name, DesiredCapacity=wanted
+            )
+
+    def _figures(self, group: Group, requests_per_target: float) -> Iterator[tuple[str, float, float]]:
+        """Of each policy that can be judged here: its name, its target, and what is measured."""
+        for policy in self.control.client("autoscaling").describe_policies(AutoScalingGroupName=group.name)[
+            "ScalingPolicies"
+        ]:
+            tracking = policy["TargetTrackingConfiguration"]
+            if "CustomizedMetricSpecification" in tracking:
+                figure = self._newest(tracking["CustomizedMetricSpecification"])
+            elif tracking["PredefinedMetricSpecification"]["PredefinedMetricType"] == "ALBRequestCountPerTarget":
+                figure = requests_per_target
+            else:
+                continue
+            if figure is not None:
+                yield policy["PolicyName"], tracking["TargetValue"], figure
+
+    def _newest(self, metric: Mapping[str, Any]) -> float | None:
+        return self._value(metric, metric["Statistic"], NEWEST_SECONDS)
+
+    def _value(self, metric: Mapping[str, Any], statistic: str, seconds: float) -> float | None:
+        """The metric's newest figure of the last so many seconds."""
+        now = datetime.now(UTC)
+        points = self.control.client("cloudwatch").get_metric_statistics(
+            Namespace=metric["Namespace"],
+            MetricName=metric["MetricName"],
+            Dimensions=metric.get("Dimensions", []),
+            StartTime=now - timedelta(seconds=seconds),
+            EndTime=now,
+            Period=60,
+            Statistics=[statistic],
+        )["Datapoints"]
+        newest = max(points, key=lambda point: point["Timestamp"], default=None)
+        return None if newest is None else float(newest[statistic])
+
+    def _alarms(self) -> None:
+        """Each alarm on a figure that machines push. AWS' own metrics (AWS/…) are nobody's to push here."""
+        client = self.control.client("cloudwatch")
+        for alarm in client.describe_alarms()["MetricAlarms"]:
+            if "MetricName" not in alarm or alarm["Namespace"].startswith("AWS/"):
+                continue
+            state = self._state(alarm)
+            if state != alarm["StateValue"]:
+                log.info("alarm", name=alarm["AlarmName"], state=state)
+                client.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue=state, StateReason="Rehearsed")
+
+    def _state(self, alarm: Mapping[str, Any]) -> str:
+        value = self._value(alarm, alarm["Statistic"], max(alarm["Period"], NEWEST_SECONDS))
+        if value is None:
+            treated = {"breaching": "ALARM", "notBreaching": "OK", "ignore": alarm["StateValue"]}
+            return str(treated.get(alarm.get("TreatMissingData", "missing"), "INSUFFICIENT_DATA"))
+        threshold = alarm["Threshold"]
+        compared = {
+            "GreaterThanThreshold": value > threshold,
+            "GreaterThanOrEqualToThreshold": value >= threshold,
+            "LessThanThreshold": value < threshold,
+            "LessThanOrEqualToThreshold": value <= threshold,
+        }
+        return "ALARM" if compared[alarm["ComparisonOperator"]] else "OK"

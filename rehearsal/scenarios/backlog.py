@@ -1,0 +1,65 @@
+"""Scenario 8: the backlog grows, extra workers come, the backlog shrinks, they go, and no render is interrupted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rehearsal.hosts.podman import PodmanError
+from rehearsal.people import Person, clip
+from rehearsal.site import Rehearsal
+
+CLIPS = 18
+GROW_SECONDS = 600
+DONE_SECONDS = 1800
+SHRINK_SECONDS = 900
+LOOK_SECONDS = 2
+STARTED = "journalctl --no-pager --output cat --unit rising-stars-worker | grep --count render_started || true"
+
+
+@dataclass
+class Renders:
+    """How many renders each worker has begun, as long as one could ask it."""
+
+    site: Rehearsal
+    begun: dict[str, int] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Ask every worker; one that has just gone keeps its last answer."""
+        for role in ("worker", "extra_worker"):
+            for each in self.site.instances(role):
+                try:
+                    self.begun[each.id] = int(self.site.on(each, STARTED))
+                except PodmanError:
+                    continue
+
+    def until(self, done: Callable[[], bool], *, what: str, seconds: float) -> float:
+        """Look now and then, until it is so; seconds that this took."""
+
+        def looked() -> bool:
+            self.look()
+            time.sleep(LOOK_SECONDS)
+            return done()
+
+        return self.site.wait(looked, what=what, seconds=seconds)
+
+
+def play(site: Rehearsal) -> dict[str, object]:
+    """More clips at once than one worker is meant to have. Each is begun once: nobody is made to leave one."""
+    site.operator.succeed("roll_release", aws_worker_extra_max="2")
+    player, renders = Person.new(site), Renders(site)
+    renders.look()
+    before = sum(renders.begun.values())
+    videos = [player.upload(clip(), f"Clip {number}") for number in range(1, CLIPS + 1)]
+    came = renders.until(lambda: bool(site.instances("extra_worker")), what="an extra worker", seconds=GROW_SECONDS)
+    done = renders.until(lambda: all(map(player.is_done, videos)), what="the renders", seconds=DONE_SECONDS)
+    left = renders.until(lambda: not site.instances("extra_worker"), what="their end", seconds=SHRINK_SECONDS)
+    assert sum(renders.begun.values()) - before == CLIPS, renders.begun
+    assert len(renders.begun) > 1
+    site.operator.succeed("roll_release")
+    helped = sum(count for name, count in renders.begun.items() if name != site.instances("worker")[0].id)
+    return {
+        "extra_worker_after_seconds": came,
+        "all_done_after_seconds": done,
+        "gone_after_seconds": left,
+        "rendered_by_extra_workers": helped,
+    }

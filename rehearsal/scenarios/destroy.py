@@ -1,0 +1,25 @@
+"""Scenario 10: destroyed with purge, nothing is left: not in AWS, and no machine."""
+
+import os
+from unittest import mock
+
+from rehearsal.aws.leftovers import leftovers
+from rehearsal.hosts.podman import podman
+from rehearsal.operator.whole_site import ENVIRONMENT
+from rehearsal.plane import NETWORK
+from rehearsal.site import Rehearsal
+
+
+def play(site: Rehearsal) -> dict[str, object]:
+    """Unbuild it all."""
+    run = site.operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
+    with mock.patch.dict(os.environ, site.operator.aws.env):
+        assert leftovers(ENVIRONMENT) == []
+    site.wait(lambda: machines() == [], what="the end of the last machine", seconds=300)
+    return {"destroy_seconds": round(run.seconds)}
+
+
+def machines() -> list[str]:
+    """The containers that are machines."""
+    names = podman("ps", "--format", "{{.Names}}").splitlines()
+    return [name for name in names if name.startswith(f"{NETWORK}-i-")]

@@ -1,0 +1,48 @@
+"""Scenario 7: the database is away for a minute. The API says so in JSON, no host is replaced, nothing is lost."""
+
+import time
+
+import httpx
+
+from rehearsal.people import Person, clip
+from rehearsal.scenarios.whole_way import RENDER_SECONDS
+from rehearsal.site import Rehearsal
+
+AWAY_SECONDS = 60
+RETURN_SECONDS = 120
+
+
+def play(site: Rehearsal) -> dict[str, object]:
+    """A vote and a clip from before, both tried again during the failover."""
+    player, voter, late = Person.new(site), Person.new(site), Person.new(site)
+    video_id = player.upload(clip(), "Before the failover")
+    site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
+    assert voter.vote(video_id).status_code == 200
+    hosts = {each.id for each in site.instances("web")}
+    site.tell_plane("shut")
+    refused = watch(site, late, video_id)
+    site.tell_plane("open")
+    returned = site.wait(lambda: late.vote(video_id).status_code == 200, what="the vote", seconds=RETURN_SECONDS)
+    assert player.video(video_id)["votes"] == 2
+    assert {each.id for each in site.instances("web")} == hosts
+    return {"refused_meanwhile": refused, "back_after_seconds": returned}
+
+
+def watch(site: Rehearsal, voter: Person, video_id: str) -> int:
+    """For the whole failover, votes are refused with 503 in JSON, and the balancer is not told to give up the hosts."""
+    until, refused = time.monotonic() + AWAY_SECONDS, 0
+    with site.client() as client:
+        while time.monotonic() < until:
+            answer = voter.vote(video_id)
+            refused += is_refusal(answer)
+            assert client.get("/ready").status_code == 200
+            time.sleep(2)
+    return refused
+
+
+def is_refusal(answer: httpx.Response) -> bool:
+    """In the house's shape."""
+    assert answer.status_code == 503, answer.text
+    assert set(answer.json()) == {"detail"}
+    assert int(answer.headers["Retry-After"]) > 0
+    return True

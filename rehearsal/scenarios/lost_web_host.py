@@ -1,0 +1,48 @@
+"""Scenario 4: a web host is killed while people read. It is replaced; nobody sees more fail than was under way."""
+
+from rehearsal.people import Traffic, reading
+from rehearsal.site import Rehearsal
+
+GROUP = "rising-stars-rehearsal-web"
+REPLACE_SECONDS = 300
+READERS = 2
+
+
+def play(site: Rehearsal) -> dict[str, object]:
+    """With two web hosts, one loses its power."""
+    keep_members(site, 2)
+    site.wait(lambda: healthy(site) == 2, what="a second web host", seconds=REPLACE_SECONDS)
+    victim = site.instances("web")[0]
+    with Traffic(site, reading(READERS, per_second=5)) as traffic:
+        site.crash(victim)
+        site.wait(lambda: gone(site, victim.id), what="the group's notice", seconds=REPLACE_SECONDS)
+        seconds = site.wait(lambda: healthy(site) == 2, what="the group to be whole", seconds=REPLACE_SECONDS)
+    assert sum(traffic.failures.values()) <= READERS, traffic.outcomes
+    keep_members(site, 1)
+    site.wait(lambda: len(site.instances("web")) == 1, what="the group's old size", seconds=REPLACE_SECONDS)
+    return {
+        "requests": traffic.total,
+        "failed": sum(traffic.failures.values()),
+        "replaced_after_seconds": seconds,
+    }
+
+
+def keep_members(site: Rehearsal, count: int) -> None:
+    """So many web hosts, and no fewer: few readers would let the group shrink otherwise."""
+    site.control.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=GROUP, MinSize=count, DesiredCapacity=count
+    )
+
+
+def gone(site: Rehearsal, instance_id: str) -> bool:
+    """Whether the group no longer counts on it."""
+    return all(each.id != instance_id for each in site.instances("web"))
+
+
+def healthy(site: Rehearsal) -> int:
+    """How many targets the load balancer finds healthy."""
+    client = site.control.client("elbv2")
+    (group,) = client.describe_target_groups()["TargetGroups"]
+    told = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+    alive = {each.id for each in site.instances("web")}
+    return sum(each["TargetHealth"]["State"] == "healthy" and each["Target"]["Id"] in alive for each in told)

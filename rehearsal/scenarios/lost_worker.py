@@ -1,0 +1,46 @@
+"""Scenario 5: the worker crashes in the middle of a render, and is gone altogether. Uploads go on; no job is lost."""
+
+from rehearsal.people import Person, clip
+from rehearsal.scenarios.whole_way import RENDER_SECONDS
+from rehearsal.site import Rehearsal
+
+REPAIR_SECONDS = 600
+
+
+def play(site: Rehearsal) -> dict[str, object]:
+    """A crash and a reboot; then a termination, and a run of the operator's."""
+    player = Person.new(site)
+    (worker,) = site.instances("worker")
+    rebooted = crash(site, player)
+    ended = terminate(site, player)
+    (successor,) = site.instances("worker")
+    assert successor.id != worker.id
+    assert successor.address == worker.address
+    return {"all_done_after_reboot_seconds": rebooted, **ended}
+
+
+def crash(site: Rehearsal, player: Person) -> float:
+    """It loses its power while it renders, and is switched on again; seconds until everything is done."""
+    (worker,) = site.instances("worker")
+    first = player.upload(clip(), "Interrupted")
+    site.wait(lambda: player.video(first)["status"] == "processing", what="a render", seconds=RENDER_SECONDS)
+    site.crash(worker)
+    second = player.upload(clip(), "Sent meanwhile")
+    assert not player.is_done(first)
+    site.boot(worker)
+    return site.wait(
+        lambda: player.is_done(first) and player.is_done(second), what="both renders", seconds=REPAIR_SECONDS
+    )
+
+
+def terminate(site: Rehearsal, player: Person) -> dict[str, object]:
+    """It is gone, with its Redis. A run of site.yml makes it anew."""
+    (worker,) = site.instances("worker")
+    waiting = player.upload(clip(), "Waiting")
+    site.control.client("ec2").terminate_instances(InstanceIds=[worker.id])
+    meanwhile = player.upload(clip(), "Sent without a worker")
+    run = site.operator.succeed("site")
+    done = site.wait(
+        lambda: player.is_done(waiting) and player.is_done(meanwhile), what="both renders", seconds=REPAIR_SECONDS
+    )
+    return {"repair_run_seconds": round(run.seconds), "all_done_after_repair_seconds": done}

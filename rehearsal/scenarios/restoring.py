@@ -1,0 +1,50 @@
+"""Scenario 9: the site is deleted, and its clips with it; a restore brings back the same users, votes and clips."""
+
+import time
+
+from rehearsal.operator.whole_site import ENVIRONMENT
+from rehearsal.people import Person, clip, expect
+from rehearsal.scenarios.destroy import machines
+from rehearsal.scenarios.whole_way import RENDER_SECONDS, look_at
+from rehearsal.site import Rehearsal
+
+VOTERS = 2
+END_SECONDS = 300
+
+
+def play(site: Rehearsal) -> dict[str, object]:
+    """A player, voters, an accident, and everything as it was."""
+    city = f"Restored {time.time_ns()}"
+    player, voters = Person.new(site, city=city), [Person.new(site) for _ in range(VOTERS)]
+    video_id = player.upload(clip(), "Before the accident")
+    site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
+    assert [voter.vote(video_id).status_code for voter in voters] == [200] * VOTERS
+    destroyed = site.operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT)
+    site.wait(lambda: machines() == [], what="the end of the last machine", seconds=END_SECONDS)
+    deleted = delete_clips(site)
+    restored = site.operator.succeed("restore_site")
+    assert player.video(video_id)["votes"] == VOTERS
+    look_at(site, str(player.video(video_id)["processed_url"]))
+    assert [voter.vote(video_id).status_code for voter in voters] == [400] * VOTERS
+    with site.client() as client:
+        listed = expect(client.get("/api/public/rankings", params={"city": city}), 200)
+    assert [row["votes"] for row in listed] == [VOTERS]
+    again = site.operator.run("restore_site")
+    assert again.code != 0
+    assert "There is a database" in again.output
+    return {
+        "destroy_seconds": round(destroyed.seconds),
+        "objects_deleted": deleted,
+        "restore_seconds": round(restored.seconds),
+    }
+
+
+def delete_clips(site: Rehearsal) -> int:
+    """As somebody does who tidies up in the console: every clip of the bucket; how many objects that were."""
+    s3, count = site.control.client("s3"), 0
+    for bucket in s3.list_buckets()["Buckets"]:
+        for told in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
+            if "videos/" in told["Key"] or told["Key"].startswith("posters/"):
+                s3.delete_object(Bucket=bucket["Name"], Key=told["Key"])
+                count += 1
+    return count

@@ -1,0 +1,99 @@
+"""Scenario 6: a release rolls under traffic, a broken one is rolled back by itself, and the first is brought back.
+
+Readers, a voter at a time and an uploader are there throughout, and not one of their requests fails.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from rehearsal.hosts.bundles import Bundle, release_with
+from rehearsal.operator.whole_site import Run
+from rehearsal.people import Errand, Person, Traffic, clip, reading
+from rehearsal.releases import break_api, mark
+from rehearsal.scenarios.whole_way import RENDER_SECONDS
+from rehearsal.site import Rehearsal
+
+STEPS = ("publish_release", "bake_image", "roll_release")
+VOTERS = 12
+VOTE_SECONDS = 10
+UPLOAD_SECONDS = 30
+SETTLE_SECONDS = 300
+
+
+def play(site: Rehearsal) -> dict[str, object]:
+    """Forward, forward to something broken, back from it, and back to where it began."""
+    (first,) = releases(site)
+    with tempfile.TemporaryDirectory(prefix="rising-stars-release-") as folder:
+        good = release_with(mark, Path(folder, "good"))
+        broken = release_with(break_api, Path(folder, "broken"))
+        rolled = roll(site, good)
+        assert releases(site) == {good.version}
+        refused = roll_broken(site, broken, good)
+    for earlier in (good.version, first):
+        with busy(site) as traffic:
+            run = site.operator.succeed("roll_back", version=earlier)
+        assert traffic.failures == {}, traffic.outcomes
+        site.wait(partial(brought, site, earlier), what="the earlier release", seconds=SETTLE_SECONDS)
+    return {**rolled, **refused, "roll_back_seconds": round(run.seconds)}
+
+
+def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
+    """Bring a release to every machine; every vote of meanwhile counts."""
+    player = Person.new(site)
+    video_id = player.upload(clip(), "To vote for")
+    site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
+    voters = iter([Person.new(site) for _ in range(VOTERS)])
+    with busy(site, Errand(lambda _client: next(voters).vote(video_id), VOTE_SECONDS)) as traffic:
+        run = bring(site, release)
+    assert run.code == 0, run.output[-6000:]
+    assert traffic.failures == {}, traffic.outcomes
+    votes, left = player.video(video_id)["votes"], len(list(voters))
+    assert votes == VOTERS - left, (votes, left)
+    return {"requests": traffic.total, "failed": 0, "votes": votes, "roll_seconds": round(run.seconds)}
+
+
+def roll_broken(site: Rehearsal, broken: Bundle, in_service: Bundle) -> dict[str, object]:
+    """A release whose API does not start: the run fails and says so, the web machines are those of before."""
+    hosts = {each.id for each in site.instances("web")}
+    with busy(site) as traffic:
+        run = bring(site, broken)
+    assert run.code != 0
+    assert "roll" in run.output.lower()
+    assert traffic.failures == {}, traffic.outcomes
+    assert {each.id for each in site.instances("web")} == hosts
+    assert {each.tags["Release"] for each in site.instances("web")} == {in_service.version}
+    return {"refused_after_seconds": round(run.seconds)}
+
+
+def bring(site: Rehearsal, release: Bundle) -> Run:
+    """What `site.yml` does to bring a release; the last run that was needed."""
+    settings = {"aws_release_version": release.version, "aws_release_bundle": str(release.path)}
+    seconds = 0.0
+    for step in STEPS:
+        run = site.operator.run(step, **settings)
+        seconds += run.seconds
+        if run.code != 0:
+            break
+    return Run(run.code, run.output, seconds, run.calls)
+
+
+@contextmanager
+def busy(site: Rehearsal, *errands: Errand) -> Iterator[Traffic]:
+    """Readers, an uploader, and whoever else."""
+    player = Person.new(site)
+    sending = Errand(lambda _client: player.send(clip(), "During the roll"), UPLOAD_SECONDS)
+    with Traffic(site, [*reading(2, per_second=5), sending, *errands]) as traffic:
+        yield traffic
+
+
+def brought(site: Rehearsal, version: str) -> bool:
+    """Whether every machine runs that release."""
+    return releases(site) == {version}
+
+
+def releases(site: Rehearsal) -> set[str]:
+    """Which releases the machines of the site run."""
+    return {each.tags.get("Release", "") for role in ("web", "worker") for each in site.instances(role)}

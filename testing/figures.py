@@ -1,0 +1,30 @@
+"""Figures of a measurement: printed, and written to benchmarks/results."""
+
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "benchmarks" / "results"
+
+
+def keep(name: str, figures: dict[str, object]) -> None:
+    """Print the figures of a benchmark, and write them down."""
+    write(name, figures, command=f"make bench ONLY={name}")
+    lines = [name, *(f"  {key:<38} {value}" for key, value in figures.items())]
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def write(name: str, figures: dict[str, object], *, command: str) -> None:
+    """Write benchmarks/results/<name>.json, with the command and the machine that the figures come from."""
+    machine = {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.json"
+    told = {"command": command, **figures, "machine": machine}
+    path.write_text(json.dumps(told, indent=2) + "\n")

@@ -1,0 +1,133 @@
+"""The places a site lives in: a folder, a bucket, a migrated database, a queue, and the settings that lead to them."""
+
+import contextlib
+import itertools
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from demo.seaweedfs import SeaweedFS
+from testing.processes import Subprocess, wait_until
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+Backend = Literal["embedded", "production"]
+PROGRAMS = Path(sys.executable).parent
+
+GENEROUS = {
+    f"{name}_LIMIT_PER_{whom}": "100000 per 1 minute"
+    for name, whom in (
+        ("LOGIN", "ACCOUNT_AND_ADDRESS"),
+        ("LOGIN", "ACCOUNT"),
+        ("LOGIN", "ADDRESS"),
+        ("SIGNUP", "ADDRESS"),
+        ("VOTE", "ACCOUNT"),
+        ("VOTE", "ADDRESS"),
+        ("WITHDRAWAL", "ACCOUNT"),
+        ("UPLOAD", "ACCOUNT"),
+        ("UPLOAD", "ADDRESS"),
+    )
+}
+"""Rate limits an ordinary test never meets."""
+
+BRISK = {
+    "RENDER_PRESET": "ultrafast",
+    "RENDER_PROFILE": "lite",
+    "UPKEEP_INTERVAL_SECONDS": "1",
+    "DRAIN_SECONDS": "2",
+    "LOG_LEVEL": "DEBUG",
+}
+
+_numbers = itertools.count(1)
+
+
+def unique(word: str) -> str:
+    """`word` with something behind it that no other test and no other test process has."""
+    return f"{word}{os.getpid()}x{next(_numbers)}"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of its own on the real S3."""
+
+    name: str
+    server: SeaweedFS
+
+    @property
+    def port(self) -> int:
+        return int(self.server.endpoint.rpartition(":")[2])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead the platform here."""
+        return {**self.server.environment, "S3_BUCKET": self.name}
+
+    @contextmanager
+    def client(self) -> Iterator["S3Client"]:
+        """The tests' own eyes."""
+        with contextlib.closing(self.server.client()) as client:
+            yield client
+
+    def stored_keys(self, prefix: str = "") -> set[str]:
+        """The keys of all objects below `prefix`."""
+        with self.client() as client:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+            return {item["Key"] for page in pages for item in page.get("Contents", [])}
+
+    def unfinished_uploads(self) -> list[str]:
+        """The keys of multipart uploads that were begun and neither completed nor given up."""
+        with self.client() as client:
+            return [item["Key"] for item in client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])]
+
+
+@dataclass(frozen=True)
+class Home:
+    """The places a site lives in, and the settings that lead to them."""
+
+    backend: Backend
+    folder: Path
+    bucket: Bucket
+    environment: dict[str, str]
+
+    def with_settings(self, **settings: str) -> "Home":
+        """The same places, under other settings."""
+        return Home(self.backend, self.folder, self.bucket, {**self.environment, **settings})
+
+
+def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a site: nothing comes from the machine but PATH."""
+    for name in ("work", "temporary"):
+        (home / name).mkdir()
+    embedded = {
+        "DATABASE_URL": f"sqlite:////{str(home).lstrip('/')}/stars.db",
+        "QUEUE_URL": f"sqlite:////{str(home).lstrip('/')}/queue.db",
+    }
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(home / "temporary"),
+        "LANG": "C.UTF-8",
+        "PYTHONWARNINGS": "default",
+        "WORK_DIR": str(home / "work"),
+        "JWT_SECRET": secrets.token_hex(32),
+        "DOORBELL_SECRET": secrets.token_hex(32),
+        "VERIFICATION_SECRET": secrets.token_hex(32),
+        **(embedded if backend == "embedded" else urls),
+        **bucket.environment,
+        **GENEROUS,
+        **BRISK,
+    }
+
+
+def migrate(home: Home) -> None:
+    """Give the site its tables, by the command an operator would use."""
+    program = [str(PROGRAMS / "rising-stars"), "migrate"]
+    command = Subprocess(program, log=home.folder / "migrate.log", environment=home.environment)
+    wait_until(lambda: not command.running, what="the migration's end")
+    assert command.stop() == 0, command.log.read_text()

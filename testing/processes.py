@@ -1,0 +1,88 @@
+"""Processes of a test run: they die with it, and write what they print into a file."""
+
+import grp
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+START_SECONDS = 60
+
+
+class NotInstalled(Exception):
+    """A program that this machine lacks; the message says how to install it."""
+
+
+def wait_until(done: Callable[[], bool], *, what: str, seconds: float = START_SECONDS) -> None:
+    """Poll `done` until it is true.
+
+    Raises:
+        AssertionError: it did not become true within that time.
+    """
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {seconds:g} s")
+        time.sleep(0.05)
+
+
+class Subprocess:
+    """A child that dies with the test run, and writes what it says into a file."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: dict[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        user: str | None = None,
+    ) -> None:
+        self.command = command
+        self.log = log
+        self._stop_signal = stop_signal
+        as_user = [f"--reuid={user}", f"--regid={user_group(user)}", "--clear-groups"] if user else []
+        dying_with_us = ["setpriv", "--pdeathsig", "KILL", *as_user, "--"] if shutil.which("setpriv") else []
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*dying_with_us, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=log.parent if user is None else "/",
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self, *, seconds: float = 15) -> int:
+        """Ask it to end, kill it when it does not; its exit code."""
+        if self.running:
+            self._process.send_signal(self._stop_signal)
+            try:
+                self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        return self._process.wait()
+
+    def wait_until(self, done: Callable[[], bool], *, what: str) -> None:
+        def done_or_dead() -> bool:
+            return done() or not self.running
+
+        wait_until(done_or_dead, what=what)
+        if not self.running:
+            raise AssertionError(f"{self.command[0]} ended at once:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+
+def user_group(user: str) -> str:
+    """The name of the user's own group (nobody's is nogroup)."""
+    return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name

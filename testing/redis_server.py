@@ -1,0 +1,53 @@
+"""A real Redis on a free port of 127.0.0.1, stopped by process id."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from demo.ports import free_port
+from testing.processes import NotInstalled, Subprocess
+
+
+@dataclass(frozen=True)
+class Redis:
+    """A running Redis server."""
+
+    port: int
+    password: str
+
+    def url(self, database: int, *, port: int | None = None) -> str:
+        """Where the numbered database is; `port` when something stands between us and the server."""
+        return f"redis://:{self.password}@127.0.0.1:{port or self.port}/{database}"
+
+
+@contextmanager
+def running_redis(home: Path) -> Iterator[Redis]:
+    """A Redis server of our own, with a password, that keeps nothing."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise NotInstalled("Redis is not installed: apt-get install redis-server")
+    server_at = Redis(free_port(), secrets.token_hex(16))
+    configuration = home / "redis.conf"
+    configuration.write_text(
+        f"port {server_at.port}\nbind 127.0.0.1\nrequirepass {server_at.password}\n"
+        f'databases 1000\nsave ""\nappendonly no\ndir {home}\n'
+    )
+    server = Subprocess([program, str(configuration)], log=home / "redis.log")
+    try:
+        server.wait_until(lambda: _redis_answers(server_at), what="Redis's start")
+        yield server_at
+    finally:
+        server.stop()
+
+
+def _redis_answers(server: Redis) -> bool:
+    try:
+        with redis.Redis.from_url(server.url(0), socket_timeout=2) as client:
+            return bool(client.ping())
+    except redis.exceptions.ConnectionError:
+        return False
