@@ -18,8 +18,9 @@ import redis
 
 from demo.ports import free_port
 from demo.seaweedfs import SeaweedFS
-from testing.postgres import UNPRIVILEGED_USERS, Postgres, postgres_programs, user_exists
+from testing.postgres import UNPRIVILEGED_USERS, Postgres, user_exists
 from testing.processes import Subprocess, user_group, wait_until
+from testing.programs import postgres_programs, redis_server
 from testing.redis_server import Redis
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ class RedisServer:
             f"port {self.at.port}\nbind 127.0.0.1\nrequirepass {self.at.password}\n"
             f'databases 100\nsave ""\nappendonly no\ndir {self._log.parent}\n'
         )
-        command = [shutil.which("redis-server") or "redis-server", str(configuration)]
+        command = [str(redis_server()), str(configuration)]
         self._server = self._starter.do(lambda: Subprocess(command, log=self._log))
         self._server.wait_until(self.answers, what="Redis's start")
 

@@ -16,7 +16,8 @@ from rehearsal.hosts.certificates import Authority
 from rehearsal.hosts.doorway import Doorway
 from rehearsal.hosts.network import Network
 from rehearsal.hosts.services import speak_tls
-from testing.postgres import Postgres, postgres_programs, running_postgres
+from testing.postgres import Postgres, running_postgres
+from testing.programs import postgres_programs
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from typing import Any
 import peewee
 
 from demo.ports import free_port
-from testing.processes import NotInstalled, Subprocess, user_group, wait_until
+from testing.processes import Subprocess, user_group, wait_until
+from testing.programs import postgres_programs
 
 UNPRIVILEGED_USERS = ("postgres", "nobody")
 
@@ -44,17 +45,6 @@ class Postgres:
         with self.connected("postgres") as database:
             database.execute_sql(f'CREATE DATABASE "{name}"')
         return name
-
-
-def postgres_programs() -> Path:
-    """The folder with initdb and postgres; NotInstalled where there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("initdb")
-    if on_path is None:
-        raise NotInstalled("PostgreSQL is not installed: apt-get install postgresql")
-    return Path(on_path).resolve().parent
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A real Redis on a free port of 127.0.0.1, stopped by process id."""
 
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from pathlib import Path
 import redis
 
 from demo.ports import free_port
-from testing.processes import NotInstalled, Subprocess
+from testing.processes import Subprocess
+from testing.programs import redis_server
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,13 @@ class Redis:
 @contextmanager
 def running_redis(home: Path) -> Iterator[Redis]:
     """A Redis server of our own, with a password, that keeps nothing."""
-    program = shutil.which("redis-server")
-    if program is None:
-        raise NotInstalled("Redis is not installed: apt-get install redis-server")
     server_at = Redis(free_port(), secrets.token_hex(16))
     configuration = home / "redis.conf"
     configuration.write_text(
         f"port {server_at.port}\nbind 127.0.0.1\nrequirepass {server_at.password}\n"
         f'databases 1000\nsave ""\nappendonly no\ndir {home}\n'
     )
-    server = Subprocess([program, str(configuration)], log=home / "redis.log")
+    server = Subprocess([str(redis_server()), str(configuration)], log=home / "redis.log")
     try:
         server.wait_until(lambda: _redis_answers(server_at), what="Redis's start")
         yield server_at

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,6 +87,19 @@ def _no_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if os.environ.get("REQUIRE_ALL") == "1" and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"REQUIRE_ALL=1 allows no skip: {report.longrepr}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one sentence each what this machine could not run."""
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple)
+    )
+    if reasons:
+        terminalreporter.section("left out")
+    for reason, tests in reasons.most_common():
+        terminalreporter.line(f"{tests} {'test' if tests == 1 else 'tests'}: {reason}")
 
 
 def _sites_of(item: pytest.Item) -> Iterator[Site]:

@@ -2,16 +2,18 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio_ffmpeg
 
 from app.media.ffmpeg import find_ffmpeg
+from testing.programs import system_ffmpeg
 
 FFMPEG = find_ffmpeg(None)
 PACKAGED_FFMPEG = Path(imageio_ffmpeg.get_ffmpeg_exe())
-ENGINES = {"system": FFMPEG, "packaged": PACKAGED_FFMPEG}
-"""Every FFmpeg that renders clips: Debian's 5.1 on hosts, imageio-ffmpeg's 9 in the embedded site."""
+ENGINES: dict[str, Callable[[], Path]] = {"system": system_ffmpeg, "packaged": lambda: PACKAGED_FFMPEG}
+"""Finds every FFmpeg that renders clips: Debian's 5.1 on hosts, imageio-ffmpeg's 9 in the embedded site."""
 
 
 def colour_at(video: Path, seconds: float, spot: tuple[float, float]) -> tuple[float, float, float]:

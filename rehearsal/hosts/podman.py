@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ KEPT = "kept"
 """The owner of what stays until somebody removes it by name (molecule between its steps)."""
 
 PROGRAMS = ("podman", "runc", "mmdebstrap")
+TRIAL = ("run", "--rm", "--privileged", "--systemd=always", "--network=bridge", "--volume=/usr:/usr:ro")
 
 
 class PodmanError(Exception):
@@ -45,6 +47,20 @@ def what_is_missing() -> str | None:
         return "Hosts run as Podman containers with systemd, which takes root: use sudo"
     if missing:
         return f"Hosts need {', '.join(missing)}: run tests/services/install-packages as root"
+    return _why_no_container_runs()
+
+
+@functools.cache
+def _why_no_container_runs() -> str | None:
+    """Ask Podman itself, by a container of the kind that hosts are: an ordinary container's root lacks the privileges."""
+    with tempfile.TemporaryDirectory(prefix="rising-stars-trial-") as root:
+        for name in ("bin", "lib", "lib64", "sbin"):
+            Path(root, name).symlink_to(f"usr/{name}")
+        try:
+            podman(*TRIAL, "--rootfs", root, "/bin/true")
+        except PodmanError as error:
+            reason = str(error).splitlines()[-1].removeprefix("Error: ")
+            return f"Hosts run as privileged Podman containers, and Podman cannot start one here ({reason})"
     return None
 
 

@@ -16,15 +16,14 @@ from typing import Self
 
 import httpx
 import psutil
-import pytest
 
 from demo.ports import free_port
 from testing.homes import Home
 from testing.people import Player
 from testing.processes import Subprocess
+from testing.programs import nginx as nginx_program
 from testing.sites import Site, running_site
 
-NGINX = Path("/usr/sbin/nginx")
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "roles" / "host_proxy" / "templates"
 PLAYBOOK = Path(__file__).with_name("render.yml")
@@ -80,14 +79,13 @@ def running_edge(home: Home, folder: Path, variables: Mapping[str, object] | Non
         folder: empty; Nginx's settings, bodies and logs go there.
         variables: of the role, instead of its defaults.
     """
-    if not NGINX.exists():
-        pytest.skip("Nginx is not installed: apt-get install nginx")
+    program = nginx_program()
     with running_site(home.with_settings(TRUSTED_PROXY="127.0.0.1")) as site:
         port, figures_port = free_port(), free_port()
         render(folder, variables or {})
         _move_to(folder, {80: port, 8081: figures_port}, site.port)
         nginx = Subprocess(
-            [str(NGINX), "-e", "stderr", "-c", str(folder / "etc/nginx/nginx.conf"), "-g", "daemon off;"],
+            [str(program), "-e", "stderr", "-c", str(folder / "etc/nginx/nginx.conf"), "-g", "daemon off;"],
             log=folder / "nginx.log",
         )
         url = f"http://127.0.0.1:{port}"

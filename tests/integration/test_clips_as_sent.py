@@ -39,7 +39,7 @@ SPATIAL = (b"mp4a", b"apac"), (b"esds", b"free")
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Path:
-    return ENGINES[request.param]
+    return ENGINES[request.param]()
 
 
 Render = Callable[..., Rendering]

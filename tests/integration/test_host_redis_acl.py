@@ -1,6 +1,5 @@
 """The ACL file of the queue: a whole site lives under it, and nothing else does."""
 
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from demo.ports import free_port
 from testing import sites
 from testing.homes import PROGRAMS, Backend, Home
 from testing.processes import Subprocess, wait_until
+from testing.programs import redis_server
 
 PASSWORD = "pass word#:/@%'é"
 FORBIDDEN = (
@@ -65,9 +65,7 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("Redis is not installed: apt-get install redis-server")
+    program = str(redis_server())
     folder, port = tmp_path_factory.mktemp("guarded"), free_port()
     made = Guarded(port, folder / "users.acl", None)  # type: ignore[arg-type] # its URL is needed first
     (folder / "site.env").write_text(render({"S3_BUCKET": "clips", "QUEUE_URL": made.url}))

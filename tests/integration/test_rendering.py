@@ -155,7 +155,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Path:
     """The FFmpeg that renders; the tests look at the results with the system's."""
-    return ENGINES[request.param]
+    return ENGINES[request.param]()
 
 
 @pytest.fixture(scope="module")

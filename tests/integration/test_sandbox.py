@@ -26,6 +26,7 @@ from testing.homes import Backend, Home
 from testing.processes import Subprocess, wait_until
 from testing.sites import Site, SiteMaker, running_site
 from tests.intrusions import DENIED, NEEDS, SECRETS, Targets, check_denied, endings, write_intruder
+from tests.looking import ENGINES
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(memory_bytes=8 << 30, file_bytes=1 << 29)
@@ -168,8 +169,9 @@ def test_it_holds_for_any_user_and_any_python(user: str, targets: Targets, tmp_p
 # What remains possible
 
 
-@pytest.mark.parametrize("ffmpeg", [shutil.which("ffmpeg") or "", imageio_ffmpeg.get_ffmpeg_exe()])
-def test_both_ffmpegs_encode_with_all_their_threads(ffmpeg: str, small_clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_both_ffmpegs_encode_with_all_their_threads(engine: str, small_clip: Path, tmp_path: Path) -> None:
+    ffmpeg = str(ENGINES[engine]())
     words = ["-v", "verbose", "-nostdin", "-t", "2", "-i", f"file:{small_clip}", "-r", "30", "out.mp4"]
     command = confined([ffmpeg, *words], LIMITS, readable=[small_clip], writable=tmp_path)
     run = subprocess.run(command, env=ENVIRONMENT, cwd=tmp_path, check=False, capture_output=True, text=True)

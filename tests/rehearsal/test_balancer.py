@@ -1,6 +1,5 @@
 """The load balancer of a rehearsal, on real HAProxy, before servers on addresses of this machine."""
 
-import shutil
 import tempfile
 import threading
 import time
@@ -17,6 +16,7 @@ from demo.ports import free_port
 from rehearsal.balancer import LoadBalancer
 from rehearsal.control import Balancer, TargetGroup
 from testing.processes import wait_until
+from testing.programs import haproxy
 
 SLOW_SECONDS = 3
 
@@ -80,8 +80,7 @@ def wanted(targets: dict[str, Target]) -> Balancer:
 
 @pytest.fixture
 def balancer() -> Iterator[LoadBalancer]:
-    if shutil.which("haproxy") is None:
-        pytest.skip("HAProxy is not installed: run tests/services/install-packages as root")
+    haproxy()
     # Short: a socket's path may not be long.
     with tempfile.TemporaryDirectory(prefix="lb-") as folder, LoadBalancer(free_port(), Path(folder)) as made:
         yield made
