@@ -176,12 +176,19 @@ def _write(target: Path, content: bytes) -> None:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    return _git_bytes(*arguments).decode().strip()
+
+
+def _git_bytes(*arguments: str) -> bytes:
+    """What git prints; its refusal (a checkout of another user, no commit) ends the build in git's own words."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True)
+    if done.returncode != 0:
+        sys.exit(f"git {arguments[0]} failed, and a bundle is built from what git knows:\n{done.stderr.decode()}")
+    return done.stdout
 
 
 def _export(commit: str, target: Path) -> None:
-    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+    with tarfile.open(fileobj=io.BytesIO(_git_bytes("archive", commit))) as files:
         files.extractall(target, filter="data")
 
 

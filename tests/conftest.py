@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ LOG_TAIL = 6_000
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    trust_checkout(config)
     config.addinivalue_line("markers", "only_on(backend): what the test asks about exists on that backend alone")
 
 
@@ -35,6 +37,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out, as opposed to skip, what a backend cannot be asked."""
     config.hook.pytest_deselected(items=[item for item in items if not _belongs(item)])
     items[:] = [item for item in items if _belongs(item)]
+
+
+def trust_checkout(config: pytest.Config) -> None:
+    """Let git read this checkout also where it belongs to another user, as mounted volumes often do.
+
+    Git takes no such word from `-c` or a repository's own settings once it serves a clone: a file has to say it.
+    """
+    if "GIT_CONFIG_GLOBAL" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="rising-stars-git-")
+        config.add_cleanup(folder.cleanup)
+        settings = Path(folder.name, "gitconfig")
+        trusted = "".join(f"\tdirectory = {path}\n" for path in (config.rootpath, config.rootpath / ".git"))
+        settings.write_text(f"[include]\n\tpath = ~/.gitconfig\n[safe]\n{trusted}")
+        os.environ["GIT_CONFIG_GLOBAL"] = str(settings)
 
 
 def _belongs(item: pytest.Item) -> bool:

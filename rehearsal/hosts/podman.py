@@ -52,7 +52,7 @@ def what_is_missing() -> str | None:
 
 @functools.cache
 def _why_no_container_runs() -> str | None:
-    """Ask Podman itself, by a container of the kind that hosts are: an ordinary container's root lacks the privileges."""
+    """Ask Podman itself to run what hosts are: the root of an ordinary container lacks the privileges."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-trial-") as root:
         for name in ("bin", "lib", "lib64", "sbin"):
             Path(root, name).symlink_to(f"usr/{name}")
