@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PORT ?= 8080
-PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
+PYTEST_ARGS ?=
 SEED ?= 1
 MINUTES ?= 5
 COUNT ?= 540
@@ -28,14 +28,15 @@ CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
-.PHONY: help setup demo serve test test-platform test-unit test-integration test-roles test-site test-hosts rehearse rehearse-down faults fuzz tested-on
-.PHONY: lint format lock release bench clean test-unpatched test-interrupted
-.PHONY: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
+.PHONY: help setup demo serve check test test-slow test-platform test-unit test-integration test-roles test-interrupted
+.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release bench tested-on format lock clean
+.PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this table
-	@echo "Rising Stars: players upload clips, a worker brands them, the public votes, a ranking per city decides."; echo
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
+	@echo "Rising Stars: players upload clips, a worker brands them, the public votes, a ranking per city decides."
+	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
 
+##@ Start here
 setup: $(FOR_DEMO) ## Install what the demo needs into .venv (no root)
 
 demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path takes your own clip
@@ -44,20 +45,35 @@ demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path takes yo
 serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. PORT=8080
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
-test: test-platform test-site ## Run the tests, on real services (as root, it installs what is missing)
+check: lint-python lint-format lint-types ## Lint what changed since HEAD and run the unit tests, in under a minute
+	@changed="$$(git diff --name-only --diff-filter=d HEAD -- 'inventory/*.yml' 'playbooks/*.yml' 'roles/*.yml')"; \
+		[ -z "$$changed" ] || ANSIBLE_INVENTORY=/dev/null $(BIN)/ansible-lint --offline --profile production $$changed
+	@exec $(BIN)/python -m pytest --quiet --numprocesses 2 tests/unit tests/architecture
 
-test-platform: tested-on ## Run the tests of the platform itself. PYTEST_ARGS=…
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture tests/attacks tests/integration tests/faults tests/fuzz \
-		tests/rehearsal/test_scaling.py tests/rehearsal/test_balancer.py
+##@ Test
+test: tested-on ## Run the tests, on real services (as root on Debian, it installs them)
+	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'not slow and not long' --ignore tests/hosts tests
+
+test-slow: tested-on ## Run the tests that `make test` leaves to CI
+	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'slow and not long' --ignore tests/hosts tests
 
 # Three at once on two cores: a playbook waits a third of its time.
-AT_ONCE := --numprocesses 3 --no-loadscope-reorder -m 'not long' --durations 12
+AT_ONCE = --numprocesses 3 --no-loadscope-reorder --durations 12 $(PYTEST_ARGS)
 
-test-roles: $(FOR_TESTS) ## Run the tests of the roles that call AWS, on a stand-in of it
-	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/roles
+test-platform: tested-on ## Run all tests of the platform itself. PYTEST_ARGS=…
+	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/unit tests/architecture tests/attacks tests/integration tests/faults tests/fuzz
 
-test-site: tested-on ## Run the tests of the roles that call AWS, and rehearse a site of containers from boot to end (root)
-	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/roles tests/rehearsal/test_smoke.py
+test-unit: $(FOR_TESTS) ## Run the tests that need no service
+	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/unit tests/architecture
+
+test-integration: tested-on ## Run the tests on real services
+	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/integration
+
+test-roles: $(FOR_TESTS) ## Run all tests of the roles that call AWS, on mock AWS
+	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'not long' tests/roles
+
+test-hosts: tested-on ## Run the tests of the roles that configure a host, in containers (long; root)
+	@exec $(BIN)/python -m pytest --numprocesses 0 tests/hosts
 
 test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in the middle (long). KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1"
 	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 \
@@ -66,26 +82,11 @@ test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in th
 test-unpatched: $(FOR_TESTS) ## Try every role on moto as it comes, and compare with rehearsal/aws/README.md
 	@UNPATCHED=all exec $(BIN)/python -m pytest --numprocesses 2 tests/roles/test_unpatched.py
 
-test-hosts: tested-on ## Run the tests of the roles that configure a host, in containers (long; root)
-	@exec $(BIN)/python -m pytest --numprocesses 0 tests/hosts
-
-test-unit: $(FOR_TESTS) ## Run the tests that need no service
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/architecture
-
-test-integration: tested-on ## Run the tests on real services
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) tests/integration
-
-rehearse: tested-on ## Build, use and unbuild the whole site on this machine (root). SCENARIO=core, all or 3,7  KEEP=1
-	@exec $(BIN)/python -m rehearsal run --scenario $(SCENARIO) $(if $(KEEP),--keep)
-
-rehearse-down: $(FOR_TESTS) ## Remove everything that a rehearsal made
-	@exec $(BIN)/python -m rehearsal down
-
 faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m
 	@exec $(BIN)/python -m faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
 		--previous $(PREVIOUS) $(if $(CALM),--calm)
 
-fuzz: tested-on ## Ask every route and send mutated clips as nobody should, at length. SEED=n COUNT=m
+fuzz: tested-on ## Ask every route and send mutated clips, made from a seed, at length. SEED=n COUNT=m
 	@FUZZ_SEED=$(SEED) FUZZ_COUNT=$(COUNT) exec $(BIN)/python -m pytest -s tests/fuzz
 
 tested-on: $(FOR_TESTS)
@@ -125,16 +126,24 @@ lock: .venv-uv/bin/uv ## Compile requirements/*.txt again from *.in (newer versi
 	@$(COMPILE) --python-platform x86_64-manylinux_2_28 --constraints requirements/runtime.txt \
 		-o requirements/host.txt requirements/host.in
 
-release: $(FOR_TESTS) ## Build the bundle of HEAD that hosts configure themselves from, into dist/
-	@exec $(BIN)/python -m release
-
-bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload, latency, site or boot (root)
-	@exec $(BIN)/python -m benchmarks $(ONLY)
-
 clean: ## Remove all that can be made again (not var/site, the data of `make serve`)
 	@rm -rf .venv .venv-uv var/demo var/footage build dist *.egg-info
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
+
+##@ Operate
+rehearse: tested-on ## Build, use and destroy the whole site on this machine (root). SCENARIO=core, all or 3,7  KEEP=1
+	@exec $(BIN)/python -m rehearsal run --scenario $(SCENARIO) $(if $(KEEP),--keep)
+
+rehearse-down: $(FOR_TESTS) ## Remove everything that a rehearsal made
+	@exec $(BIN)/python -m rehearsal down
+
+release: $(FOR_TESTS) ## Build the bundle of HEAD that hosts configure themselves from, into dist/
+	@exec $(BIN)/python -m release
+
+##@ Measure
+bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload, latency, site or boot (root)
+	@exec $(BIN)/python -m benchmarks $(ONLY)
 
 $(CREATED):
 	@command -v $(PYTHON) >/dev/null || { \

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped] # it brings no types
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # nor does this
 
 from app.config import Settings
 from demo.seaweedfs import SeaweedFS
@@ -26,17 +28,42 @@ from tests.ledger import opened
 from tests.machines import MetadataService, Systemctl
 
 LOG_TAIL = 6_000
+SCENARIOS = ("test_molecule", "test_unpatched")
+"""Files whose tests share nothing: each may run in a process of its own."""
+
+LONGEST = ("test_smoke", "test_site", "test_roll_back", "test_molecule")
+"""These begin, so that all processes end together: minutes of one test at the end would leave the others idle."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     trust_checkout(config)
     config.addinivalue_line("markers", "only_on(backend): what the test asks about exists on that backend alone")
+    config.addinivalue_line("markers", "slow: left out of `make test`; CI runs it, and `make test-slow`")
+    config.addinivalue_line("markers", "long: takes minutes; `make test-interrupted` and `make test-hosts` run it")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, as opposed to skip, what a backend cannot be asked."""
+    """Leave out, as opposed to skip, what a backend cannot be asked; begin with the longest."""
     config.hook.pytest_deselected(items=[item for item in items if not _belongs(item)])
-    items[:] = [item for item in items if _belongs(item)]
+    items[:] = sorted(filter(_belongs, items), key=_turn)
+
+
+class TogetherByFile(LoadScopeScheduling):  # type: ignore[misc] # no types: Any
+    """Runs the tests of a file in one process, for they share servers and sites."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if Path(file).stem in SCENARIOS else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherByFile:
+    """pytest-xdist's own groups (loadgroup) hold nothing together under pytest 9.2."""
+    return TogetherByFile(config, log)
+
+
+def _turn(item: pytest.Item) -> int:
+    return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
 
 
 def trust_checkout(config: pytest.Config) -> None:

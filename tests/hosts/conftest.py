@@ -14,10 +14,6 @@ from rehearsal.hosts.podman import remove_leftovers, require_podman
 from rehearsal.hosts.services import running_database
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: takes a minute or more; `-m 'not long'` leaves it out")
-
-
 @pytest.fixture(scope="session")
 def network() -> Iterator[Network]:
     """A network for hosts; whatever is in it goes with it."""
