@@ -6,11 +6,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
+
 from faults.clients import Account, Player
 from faults.hunter import Prey
 from faults.pace import Pace
 from faults.run import Run
 from tests.faults.conftest import RunMaker
+
+pytestmark = pytest.mark.slow
 
 BRISK = Pace(lease=2, heartbeat=0.5, upkeep=0.3, redispatch=1, backoff_max=1, render_timeout=15, drain=1)
 CATCH_SECONDS = 30.0

@@ -184,6 +184,7 @@ def test_a_path_that_no_database_address_can_hold_is_refused(demos: Demos, tmp_p
     assert "cannot hold a path with # or ?" in demo.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "signum"),
     [
@@ -201,12 +202,14 @@ def test_a_signal_while_the_demo_starts_leaves_no_process(demos: Demos, words: s
     assert_a_calm_end(demo, signum)
 
 
+@pytest.mark.slow
 def test_a_signal_while_a_clip_is_rendered_leaves_no_process(demos: Demos, own_clip: Path) -> None:
     demo = demos.run(CLIP=str(own_clip), RENDER_PRESET="veryslow")
     wait_until(lambda: "ffmpeg" in names_of(demo), what="the start of FFmpeg")
     assert_a_calm_end(demo, signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_a_killed_demo_takes_its_render_with_it(demos: Demos, own_clip: Path) -> None:
     demo = demos.run(CLIP=str(own_clip), RENDER_PRESET="veryslow")
     wait_until(lambda: "ffmpeg" in names_of(demo), what="the start of FFmpeg")
@@ -252,6 +255,7 @@ def test_a_taken_port_is_said_clearly_and_so_is_a_taken_folder(demos: Demos) -> 
     assert "already. Stop it first." in same_folder.said
 
 
+@pytest.mark.slow
 def test_make_serve_hands_a_sigterm_on_and_leaves_no_process(demos: Demos) -> None:
     demo = demos.start("make", "serve", f"PORT={free_port()}")
     demo.wait_until_it_says("Ctrl-C stops it.")

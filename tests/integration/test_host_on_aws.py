@@ -23,6 +23,8 @@ from testing.homes import PROGRAMS, unique
 from testing.processes import Subprocess
 from tests.machines import MetadataService, Systemctl, wait_for
 
+pytestmark = pytest.mark.slow
+
 SECRET_NAMES = ("database", "jwt", "doorbell", "redis", "verification")
 INSTANCE = "i-0123456789abcdef0"
 Run = subprocess.CompletedProcess[str]

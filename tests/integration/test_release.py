@@ -14,7 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from rehearsal.hosts.bundles import ROOT, Bundle, build_release, bundle_of_working_tree
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 MAX_BYTES = 60_000_000
 

@@ -19,6 +19,8 @@ from testing.postgres import Postgres
 from testing.processes import Subprocess, wait_until
 from testing.sites import Site, running_site
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NEWEST = max(MIGRATIONS.glob("0*.py"))
 FAULT = re.compile(r'"level": "(error|critical)"|Traceback')

@@ -18,6 +18,8 @@ from rehearsal.control import Balancer, TargetGroup
 from testing.processes import wait_until
 from testing.programs import haproxy
 
+pytestmark = pytest.mark.slow
+
 SLOW_SECONDS = 3
 
 

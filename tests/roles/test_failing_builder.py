@@ -4,6 +4,8 @@ import pytest
 
 from tests.roles.scenarios import run_scenario
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(600)
 def test_a_failing_builder_is_heard_and_terminated() -> None:

@@ -7,6 +7,8 @@ import pytest
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.whole_site import ENVIRONMENT, Operator
 
+pytestmark = pytest.mark.slow
+
 NAME = f"rising-stars-{ENVIRONMENT}"
 BUCKET = f"{NAME}-media-123456789012-us-east-1"
 CLIP = "processed-videos/1/2.mp4"

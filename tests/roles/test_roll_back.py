@@ -12,7 +12,7 @@ from rehearsal.operator.account import release_in
 from rehearsal.operator.whole_site import Operator, Run, machines
 from tests.roles.surroundings import provide
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 RUNNING = {"Name": "instance-state-name", "Values": ["pending", "running"]}
 
 

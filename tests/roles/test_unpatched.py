@@ -44,6 +44,7 @@ def fate(output: str) -> str:
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.slow
 @pytest.mark.parametrize("role", TRIED)
 def test_a_role_fares_on_moto_as_it_comes_as_the_table_says(role: str) -> None:
     run = run_scenario(role, MOTO_UNPATCHED="1")
