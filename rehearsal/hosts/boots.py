@@ -1,4 +1,4 @@
-"""Machines that boot from nothing but their user data: the template as the playbooks render it, and where it leads."""
+"""Machines that boot from nothing but their user data, as the playbooks render it, and where it leads."""
 
 import hashlib
 import time
@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import jinja2
-
 from rehearsal.aws.server import MockAws
-from rehearsal.hosts.bundles import ROOT, Bundle
+from rehearsal.hosts.bundles import Bundle
 from rehearsal.hosts.furnishing import (
     BUCKET,
     PARAMETERS,
@@ -25,9 +23,9 @@ from rehearsal.hosts.metadata import Identity, MetadataService
 from rehearsal.hosts.network import Network
 from rehearsal.hosts.podman import podman
 from rehearsal.hosts.services import Database
+from rehearsal.hosts.user_data import render_user_data
 from testing.processes import wait_until
 
-TEMPLATE = ROOT / "playbooks" / "templates" / "user_data.py.j2"
 QUEUE_HOST = 10
 """The number, in its network, of the machine that runs the queue: its address is fixed, as in AWS."""
 
@@ -35,13 +33,11 @@ FIRST_HOST = 11
 """The number of the first other machine that is launched in a network."""
 
 
-def render_user_data(
+def user_data_of(
     *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
 ) -> str:
-    """The user data of a machine of that kind, as site.yml would render it."""
-    settings = {"trim_blocks": True, "keep_trailing_newline": True, "undefined": jinja2.StrictUndefined}
-    environment = jinja2.Environment(**settings)  # type: ignore[arg-type] # noqa: S701 (no HTML)
-    result = {
+    """The user data of a machine of that kind, with this bundle in this AWS."""
+    release = {
         "version": bundle.version,
         "bundle_key": bundle.key,
         "bundle_sha256": sha256 or bundle.sha256,
@@ -50,14 +46,14 @@ def render_user_data(
         "agent_keys": {},
         "agent_sha256s": {},
     }
-    return environment.from_string(TEMPLATE.read_text()).render(
-        kind=kind,
-        site_region=REGION,
-        site_host_endpoint_url=endpoint_url,
-        site_path=PARAMETERS,
-        aws_release_bucket=BUCKET,
-        aws_release_result=result,
-    )
+    settings = {
+        "site_region": REGION,
+        "site_host_endpoint_url": endpoint_url,
+        "site_path": PARAMETERS,
+        "aws_release_bucket": BUCKET,
+        "aws_release_result": release,
+    }
+    return render_user_data(kind, settings)
 
 
 @dataclass
@@ -124,7 +120,7 @@ class Site:
         (instance,) = answer["Instances"]
         address = address or self.network.address(FIRST_HOST + self._launched)
         identity = self.metadata.introduce(Identity(instance["InstanceId"], address, "testing", "testing"))
-        user_data = render_user_data(
+        user_data = user_data_of(
             kind=kind, bundle=bundle, endpoint_url=self.cloud.endpoint, ca_bundle=self.ca_bundle, sha256=sha256
         )
         host = Host(

@@ -2,19 +2,18 @@
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from demo.seaweedfs import SeaweedFS
-from rehearsal.hosts.boots import TEMPLATE, Machine, Site, render_user_data
+from rehearsal.hosts.boots import Machine, Site
 from rehearsal.hosts.bundles import Bundle, spoilt
-from rehearsal.hosts.furnishing import BUCKET
+from rehearsal.hosts.furnishing import BUCKET, PARAMETERS, REGION
 from rehearsal.hosts.host import Host
+from release import first_boot
+from release.first_boot import Credentials
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
@@ -31,24 +30,21 @@ def web_on_baked_image(baked: tuple[Machine, str], aws_site: Site, bundle: Bundl
         yield machine
 
 
-def test_the_template_is_short_enough_to_be_read() -> None:
-    text = TEMPLATE.read_text()
-    assert len(text.splitlines()) < 60
-    assert len(text) < 12_000
-
-
-def test_requests_are_signed_as_a_store_that_checks_signatures_wants_them(seaweedfs: SeaweedFS) -> None:
+def test_requests_are_signed_as_a_store_that_checks_signatures_wants_them(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with contextlib.closing(seaweedfs.client()) as client:
         client.create_bucket(Bucket=BUCKET)
         client.put_object(Bucket=BUCKET, Key="releases/a+b c.tar.gz", Body=b"content")
-    user_data = functions_of_user_data(seaweedfs.endpoint, seaweedfs.access_key, seaweedfs.secret_key)
-    assert user_data["ask"]("s3", f"/{BUCKET}/releases/a%2Bb%20c.tar.gz") == b"content"
+    sign_with(Credentials(seaweedfs.access_key, seaweedfs.secret_key, ""), monkeypatch)
+    settings = settings_of(seaweedfs.endpoint)
+    assert first_boot.call_aws(settings, "s3", f"/{BUCKET}/releases/a%2Bb%20c.tar.gz") == b"content"
 
 
-def test_a_request_signed_with_another_key_is_refused(seaweedfs: SeaweedFS) -> None:
-    user_data = functions_of_user_data(seaweedfs.endpoint, seaweedfs.access_key, "another")
-    with pytest.raises(RuntimeError, match="403"):
-        user_data["ask"]("s3", f"/{BUCKET}/releases/anything")
+def test_a_request_signed_with_another_key_is_refused(seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_with(Credentials(seaweedfs.access_key, "another", ""), monkeypatch)
+    with pytest.raises(first_boot.BootFailed, match="403"):
+        first_boot.call_aws(settings_of(seaweedfs.endpoint), "s3", f"/{BUCKET}/releases/anything")
 
 
 def test_a_builder_reports_its_release_and_powers_itself_off(baked: tuple[Machine, str], bundle: Bundle) -> None:
@@ -116,14 +112,20 @@ def assert_out_of_service(machine: Machine) -> None:
     assert machine.host.run("systemctl start rising-stars-settings.service").exit_code != 0
 
 
-def functions_of_user_data(endpoint_url: str, access_key: str, secret_key: str) -> dict[str, Any]:
-    """What the user data defines, before it does anything; the metadata service says what is given here."""
-    bundle = Bundle(TEMPLATE, "any")
-    text = render_user_data(kind="web", bundle=bundle, endpoint_url=endpoint_url)
-    definitions, _, _ = text.partition("\ntry:\n")
-    names: dict[str, Any] = {}
-    exec(compile(definitions, TEMPLATE.name, "exec"), names)  # noqa: S102 (it is our own)
-    keys = {"AccessKeyId": access_key, "SecretAccessKey": secret_key, "Token": ""}
-    names["metadata"] = lambda path: json.dumps(keys) if path.endswith("host") else "host"
-    names["time"] = SimpleNamespace(gmtime=time.gmtime, strftime=time.strftime, sleep=lambda _seconds: None)
-    return names
+def sign_with(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program of the first boot signs with these, and waits for nothing."""
+    monkeypatch.setattr(first_boot, "read_credentials", lambda: credentials)
+    monkeypatch.setattr(first_boot, "sleep", lambda _seconds: None)
+
+
+def settings_of(endpoint_url: str) -> first_boot.Settings:
+    return first_boot.Settings(
+        kind="web",
+        region=REGION,
+        endpoint_url=endpoint_url,
+        parameters=PARAMETERS,
+        release="any",
+        bucket=BUCKET,
+        bundle="/nowhere",
+        files=[],
+    )

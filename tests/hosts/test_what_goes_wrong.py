@@ -114,8 +114,9 @@ def test_a_disk_that_is_full_is_told_with_the_step_that_it_stopped(
 def test_settings_for_which_there_is_no_room_are_told(aws_site: Site, bundle: Bundle, image: str) -> None:
     room = ["--tmpfs", "/var/lib/rising-stars:size=4k"]
     machine = aws_site.launch("web", bundle, image=image, options=room)
-    filling = "os.system('head -c 4096 /dev/zero >/var/lib/rising-stars/somebodys')"
-    machine.host.user_data = (machine.host.user_data or "").replace("\ntry:\n", f"\n{filling}\ntry:\n")
+    filling = "subprocess.run('head -c 4096 /dev/zero >/var/lib/rising-stars/somebodys', shell=True)"
+    main = '\nif __name__ == "__main__":\n'
+    machine.host.user_data = (machine.host.user_data or "").replace(main, f"\n{filling}{main}")
     with machine:
         report = machine.wait_for_report()
         assert report.startswith("failed: host_release : Fail because the site's settings cannot be read: ")

@@ -62,7 +62,7 @@ def site(aws: MockAws) -> dict[str, set[Machine]]:
 
 def release_of(machine: Machine) -> str:
     """The release that its user data fetch."""
-    (release,) = re.findall(r'RELEASE, BUCKET = "[^"]+", "([^"]+)"', machine.user_data)
+    (release,) = re.findall(r'^ *"release": "([^"]+)"', machine.user_data, re.MULTILINE)
     return str(release)
 
 

@@ -1,0 +1,26 @@
+"""User data as the playbooks render it (playbooks/vars/site.yml), for settings of a test's own."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+
+from rehearsal.hosts.bundles import ROOT
+
+
+def render_user_data(kind: str, settings: Mapping[str, Any]) -> str:
+    """Evaluate the site's expression for that kind of machine, with `settings` in place of the site's own."""
+    loader = file_loader()
+    site = loader.load_from_file(str(ROOT / "playbooks" / "vars" / "site.yml"), trusted_as_template=True)
+    variables = {**site, "playbook_dir": str(ROOT / "playbooks"), **settings}
+    return str(Templar(loader, variables=variables).template(site[f"site_{kind}_user_data"]))
+
+
+@cache
+def file_loader() -> DataLoader:
+    """Return Ansible's loader of files. A process may set up the search for plugins once."""
+    init_plugin_loader()
+    return DataLoader()

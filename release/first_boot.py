@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+"""The first boot of a machine: fetch a release, verify it and run its `release/become`.
+
+The playbooks pass this file to each instance as its user data, with the machine's settings inside, and cloud-init runs
+it once. It contains no secret: it signs requests with the credentials of the instance's role. A machine whose image was
+baked from the release has every file already and fetches nothing.
+
+The tag BootStatus reports "ready", or "failed: " and the reason.
+
+Standard library only: a stock Debian 12 has no more. AWS limits user data to 16 KB.
+"""
+
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import gmtime, sleep, strftime
+from typing import NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import Request, urlopen
+
+SETTINGS = r"""@SETTINGS@"""
+"""`Settings` as JSON, which playbooks/vars/site.yml puts in place of the marker."""
+
+FAILURE = Path("/run/rising-stars-failure")
+"""Where `release/become` writes which task failed, and why."""
+BOOT_FAILED = Path("/etc/rising-stars/boot-failed")
+"""While this file exists, rising-stars-settings.service refuses to start, and the platform's units with it."""
+METADATA_URL = "http://169.254.169.254/latest/"
+ROLE_CREDENTIALS = "meta-data/iam/security-credentials/"
+PAUSES_SECONDS = (1, 2, 4, 8, 16, 0)
+"""After each attempt of a request: a new machine may have to wait for its network and its role."""
+TAG_VALUE_LENGTH = 255
+ALGORITHM = "AWS4-HMAC-SHA256"
+READY = "ready"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this machine is, and where its release is."""
+
+    kind: str
+    region: str
+    endpoint_url: str
+    """Of mock AWS in a rehearsal; empty for AWS itself."""
+    parameters: str
+    """Path of the site's parameters."""
+    release: str
+    bucket: str
+    bundle: str
+    """Folder that the bundle is unpacked into. The archive is beside it, as <bundle>.tar.gz."""
+    files: Sequence[tuple[str, str, str]]
+    """Of each file to fetch: its path on the machine, its key in the bucket, its SHA-256."""
+
+
+class Credentials(NamedTuple):
+    """Session credentials of the instance's role."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+class BootFailed(Exception):
+    """Why this machine cannot be configured, in one line."""
+
+
+def main() -> str | None:
+    """Configure this machine and report the outcome. Return the reason of a failure, for sys.exit."""
+    settings = Settings(**json.loads(SETTINGS))
+    status = boot(settings)
+    if status != READY:
+        keep_out_of_service()
+    tag_instance(settings, status)
+    return None if status == READY else status
+
+
+def boot(settings: Settings) -> str:
+    """Fetch and run the release. Return the value of the tag BootStatus."""
+    try:
+        for path, key, sha256 in settings.files:
+            fetch(settings, Path(path), key, sha256)
+        unpack(Path(settings.bundle))
+        become(settings)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the tag reports it)
+        return f"failed: {error}"
+    return READY
+
+
+def fetch(settings: Settings, path: Path, key: str, sha256: str) -> None:
+    """Download the object `key` to `path` and verify it, unless it is there."""
+    if path.exists() and digest(path.read_bytes()) == sha256:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(call_aws(settings, "s3", quote(f"/{settings.bucket}/{key}")))
+    if (found := digest(path.read_bytes())) != sha256:
+        raise BootFailed(f"{key} has the SHA-256 {found}, not {sha256}")
+
+
+def unpack(bundle: Path) -> None:
+    """Unpack the archive beside `bundle` whole or not at all: until it is whole, its folder is named <bundle>.half."""
+    if bundle.exists():
+        return
+    half = Path(f"{bundle}.half")
+    try:
+        half.mkdir(parents=True, exist_ok=True)
+        extract(Path(f"{bundle}.tar.gz"), half)
+        half.rename(bundle)
+    except (OSError, BootFailed) as error:
+        raise BootFailed(f"unpack the bundle: {error}") from error
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Extract all files of `archive`. tar gives the reason of a failure in its last line but one."""
+    command = ["tar", "-xf", str(archive), "-C", str(folder), "--no-same-owner"]
+    tar = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if tar.returncode != 0:
+        raise BootFailed("".join(tar.stderr.splitlines()[-2:][:1]))
+
+
+def become(settings: Settings) -> None:
+    """Run the bundle's `release/become`, which configures this machine."""
+    command = ["release/become", settings.kind, "--parameters", settings.parameters]
+    command += ["--region", settings.region, "--endpoint-url", settings.endpoint_url]
+    if subprocess.run(command, cwd=settings.bundle, check=False).returncode != 0:
+        raise BootFailed(FAILURE.read_text().strip())
+
+
+def keep_out_of_service() -> None:
+    """Keep the platform's units from starting, now and after a reboot; go on if that fails, so that the tag is set."""
+    subprocess.run(["install", "-D", "/dev/null", str(BOOT_FAILED)], check=False)
+    subprocess.run(["systemctl", "stop", "rising-stars-settings.service"], check=False)
+
+
+def tag_instance(settings: Settings, status: str) -> None:
+    """Set the tags BootStatus and Release on this instance."""
+    query = {
+        "Action": "CreateTags",
+        "ResourceId.1": read_metadata("meta-data/instance-id"),
+        "Tag.1.Key": "BootStatus",
+        "Tag.1.Value": status[:TAG_VALUE_LENGTH],
+        "Tag.2.Key": "Release",
+        "Tag.2.Value": settings.release,
+        "Version": "2016-11-15",
+    }
+    call_aws(settings, "ec2", "/", urlencode(sorted(query.items()), quote_via=quote))
+
+
+def call_aws(settings: Settings, service: str, path: str, query: str = "") -> bytes:
+    """Return the response to a signed GET request. `path` and `query` are URL-encoded, `query` sorted by name."""
+    credentials = read_credentials()
+    endpoint = settings.endpoint_url or f"https://{service}.{settings.region}.amazonaws.com"
+    headers = {
+        "host": urlsplit(endpoint).netloc,
+        "x-amz-content-sha256": digest(b""),
+        "x-amz-date": strftime("%Y%m%dT%H%M%SZ", gmtime()),
+        "x-amz-security-token": credentials.session_token,
+    }
+    scope = f"{headers['x-amz-date'][:8]}/{settings.region}/{service}/aws4_request"
+    headers["authorization"] = authorize(credentials, scope, path, query, headers)
+    return send(f"{endpoint}{path}?{query}", headers=headers)
+
+
+def authorize(credentials: Credentials, scope: str, path: str, query: str, headers: Mapping[str, str]) -> str:
+    """Return the header Authorization of a GET request that has `headers`, by AWS Signature Version 4."""
+    names = ";".join(headers)
+    lines = ["GET", path, query, *map(":".join, headers.items()), "", names, digest(b"")]
+    canonical_request = "\n".join(lines).encode()
+    string_to_sign = "\n".join([ALGORITHM, headers["x-amz-date"], scope, digest(canonical_request)])
+    signature = sign(credentials.secret_access_key, scope, string_to_sign)
+    return f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+
+
+def sign(secret_access_key: str, scope: str, string_to_sign: str) -> str:
+    """Return the signature. Its key is derived from the secret one, in a step for each part of the scope."""
+    key = f"AWS4{secret_access_key}".encode()
+    for part in [*scope.split("/"), string_to_sign]:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key.hex()
+
+
+def read_credentials() -> Credentials:
+    """Return the credentials of the instance's role."""
+    role = read_metadata(ROLE_CREDENTIALS)
+    keys = json.loads(read_metadata(ROLE_CREDENTIALS + role))
+    return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"])
+
+
+def read_metadata(path: str) -> str:
+    """Return what the instance metadata service (version 2) has under `path`."""
+    token = send(METADATA_URL + "api/token", "PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}).decode()
+    return send(METADATA_URL + path, headers={"X-aws-ec2-metadata-token": token}).decode()
+
+
+def send(url: str, method: str = "GET", *, headers: Mapping[str, str]) -> bytes:
+    """Return the response's body; retry, then raise the last error, without the query string."""
+    request = Request(url, method=method, headers=dict(headers))  # noqa: S310 (the URL is the playbooks' or ours)
+    failure = ""
+    for pause in PAUSES_SECONDS:
+        try:
+            with urlopen(request, timeout=60) as response:  # noqa: S310
+                return bytes(response.read())
+        except OSError as error:
+            failure = f"{url.partition('?')[0]}: {error}"
+            sleep(pause)
+    raise BootFailed(failure)
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
