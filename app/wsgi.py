@@ -6,8 +6,6 @@ from typing import Annotated
 
 import structlog
 import typer
-from peewee import InterfaceError, OperationalError
-from playhouse.pool import MaxConnectionsExceeded
 
 from app.api.application import Entrance, create_application
 from app.api.cors import Cors
@@ -18,6 +16,7 @@ from app.api.server import serve
 from app.api.throttle import Throttle
 from app.config import ApiSettings, ConfigurationError, load_settings
 from app.db.database import database, read_now
+from app.db.errors import NO_CONNECTION
 from app.logs import configure_logging
 from app.services import build_accounts, build_services, build_tokens, warn_of_sandbox_gaps
 from app.showcase.sealing import seal_stored
@@ -69,7 +68,7 @@ def _seal_stored(tokens: Tokens) -> None:
     while True:
         try:
             sealed = seal_stored(tokens)
-        except (OperationalError, InterfaceError, MaxConnectionsExceeded) as error:
+        except NO_CONNECTION as error:
             log.warning("tokens_not_sealed", error=str(error))
             time.sleep(SEAL_PAUSE_SECONDS)
         else:

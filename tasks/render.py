@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from peewee import InterfaceError, OperationalError
 
 from app.config import Settings
 from app.db.database import database
+from app.db.errors import DATABASE_UNAVAILABLE
 from app.services import build_encoder, build_services
 from app.showcase import jobs, presence
 from app.showcase.rendering import Outcome, Renderer
@@ -100,6 +100,6 @@ class RenderShift:
         """Tell the database, which may be away: whoever asks it then knows anyway."""
         try:
             report()
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_UNAVAILABLE as error:
             log.warning("presence_unreported", error=str(error))
             database.close()

@@ -15,7 +15,7 @@ from app.api.admission import AdmissionResource
 from app.api.auth import AuthResource
 from app.api.cors import Cors
 from app.api.errors import answer_failures, answer_http_error
-from app.api.health import HealthResource
+from app.api.health import MONITORING_PATHS, HealthResource
 from app.api.metrics import Metrics
 from app.api.public import PublicResource
 from app.api.responses import preflight_answer
@@ -26,7 +26,6 @@ from app.db.database import database
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9\-_.]{8,64}")
-QUIET_ROUTES = {"/health", "/api/health", "/ready", "/metrics"}
 SECURITY_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -109,7 +108,7 @@ class Entrance:
         status = answered[0].split(" ")[0] if answered else "none"
         self._metrics.requests.labels(method, path, status).inc()
         self._metrics.seconds.labels(method, path).observe(seconds)
-        if path not in QUIET_ROUTES:
+        if path not in MONITORING_PATHS:
             log.info(
                 "request",
                 method=environ["REQUEST_METHOD"],

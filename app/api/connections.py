@@ -1,6 +1,5 @@
 """waitress's connections as this API wants them: JSON for refusals, and no room for clients that never finish."""
 
-import errno
 import json
 import time
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from waitress.task import ErrorTask
 from waitress.utilities import Error
 
 from app.api.cors import Headers
+from app.files import is_disk_full
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
         try:
             return bool(super().received(data))
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or self.request is None:
+            if not is_disk_full(error) or self.request is None:
                 raise
             log.warning("no_room_for_request", error=str(error))
             self._refuse(Overloaded("there is no room to take in a request right now; try again shortly"))

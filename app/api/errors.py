@@ -1,16 +1,15 @@
 """Every failure as JSON, mapped to its status in one place."""
 
-import errno
 import json
 from collections.abc import Callable
 from typing import Any, Self
 
 import structlog
 from bottle import HTTPError, HTTPResponse, response
-from peewee import InterfaceError, OperationalError
-from playhouse.pool import MaxConnectionsExceeded
 from pydantic import ValidationError
 
+from app.db.errors import NO_CONNECTION
+from app.files import is_disk_full
 from app.media.errors import MediaInfoMissing, ProbeKilled
 from app.showcase.errors import (
     Busy,
@@ -28,10 +27,8 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 5
 BUSY_SECONDS = 60
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(BUSY_SECONDS)}}
-PASSING = (StorageUnavailable, OperationalError, InterfaceError, MaxConnectionsExceeded, ProbeKilled, MediaInfoMissing)
+PASSING = (StorageUnavailable, *NO_CONNECTION, ProbeKilled, MediaInfoMissing)
 """Not the client's fault, and transient or for the operator to mend."""
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class ApiError(Exception):
@@ -152,7 +149,7 @@ def answer_for(error: Exception) -> HTTPResponse:
     if isinstance(error, ShowcaseError):
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         return error_answer(status, error.text, HEADERS.get(status))
-    if isinstance(error, PASSING) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+    if isinstance(error, PASSING) or (isinstance(error, OSError) and is_disk_full(error)):
         log.error("part_unavailable", error=f"{type(error).__name__}: {error}")
         detail = "A part of the platform is not available right now; try again shortly."
         return error_answer(503, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})

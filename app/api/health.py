@@ -14,6 +14,9 @@ from app.api.requests import read_query
 from app.api.responses import answer
 from app.api.routing import Parts, Route
 
+MONITORING_PATHS = {"/health", "/api/health", "/ready", "/metrics"}
+"""Answered by an overloaded process as well, so that it can be watched, and not logged: they come every few seconds."""
+
 
 class ReadyQuery(BaseModel):
     """GET /ready; `deep=1` wants every part to answer now."""

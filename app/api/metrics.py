@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from peewee import InterfaceError, OperationalError
-from playhouse.pool import MaxConnectionsExceeded
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from app.db.database import database
+from app.db.errors import NO_CONNECTION
 from app.showcase.jobs import measure_backlog
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -58,7 +57,7 @@ class LedgerCollector(Collector):
         try:
             with database.connection_context():
                 backlog = measure_backlog()
-        except (OperationalError, InterfaceError, MaxConnectionsExceeded):
+        except NO_CONNECTION:
             return
         for state, count in backlog.by_state.items():
             by_state.add_metric([state], count)

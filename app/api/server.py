@@ -14,6 +14,7 @@ import structlog
 from app.api.admission import Application, RefusalInHeader
 from app.api.connections import RETRY_AFTER_SECONDS, TcpServer, UnixServer
 from app.api.cors import Cors
+from app.api.health import MONITORING_PATHS
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +34,6 @@ WAITING_PER_THREAD = 8
 """Requests that may wait for each thread. Behind more, an answer comes too late to be of use."""
 
 FINISH_SECONDS = 120
-UNSHED = {"/health", "/api/health", "/ready", "/metrics"}
-"""Whoever watches an overloaded process must still see it."""
 
 
 class Shedding:
@@ -49,7 +48,7 @@ class Shedding:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
         path = environ.get("PATH_INFO", "")
-        if self._waiting() <= self._most or path.rstrip("/") in UNSHED:
+        if self._waiting() <= self._most or path.rstrip("/") in MONITORING_PATHS:
             return self._application(environ, start_response)
         body = json.dumps({"detail": "The platform is overloaded right now; try again shortly."}).encode()
         headers = [("Content-Type", "application/json"), ("Retry-After", str(RETRY_AFTER_SECONDS))]

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from peewee import InterfaceError, OperationalError
 from rich.console import Console
 
 from app.config import ConfigurationError, Settings, load_settings
+from app.db.errors import DATABASE_UNAVAILABLE
 from app.logs import configure_logging
 from app.services import Services, build_services
 from app.showcase.errors import ShowcaseError
@@ -65,7 +65,7 @@ def open_site() -> Iterator[Services]:
     except ShowcaseError as error:
         typer.echo(error.text, err=True)
         raise typer.Exit(REFUSED) from None
-    except (OperationalError, InterfaceError) as error:
+    except DATABASE_UNAVAILABLE as error:
         reason = " ".join(str(error).split())
         typer.echo(
             f"The database cannot be used ({reason}). "

@@ -96,16 +96,17 @@ def db_now() -> Expression:
 
     Leases are compared between machines, so no machine's own clock takes part.
     """
-    if on_postgresql():
-        return cast(Expression, SQL("extract(epoch from clock_timestamp())::float8"))
-    return cast(Expression, SQL("((julianday('now') - 2440587.5) * 86400.0)"))
+    return cast(Expression, SQL(_clock()))
 
 
 def read_now() -> float:
     """The database's wall clock, epoch seconds."""
-    (now,) = database.execute_sql(
-        "SELECT extract(epoch from clock_timestamp())::float8"
-        if on_postgresql()
-        else "SELECT (julianday('now') - 2440587.5) * 86400.0"
-    ).fetchone()
+    (now,) = database.execute_sql(f"SELECT {_clock()}").fetchone()
     return float(now)
+
+
+def _clock() -> str:
+    """Epoch seconds in this database's SQL; 2440587.5 is the Julian day of 1970-01-01."""
+    if on_postgresql():
+        return "extract(epoch from clock_timestamp())::float8"
+    return "((julianday('now') - 2440587.5) * 86400.0)"

@@ -1,6 +1,5 @@
 """A player's clip in, a branded video and its poster out, checked."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from app.config import ProfileName
+from app.files import sha256_of
 from app.media.commands import (
     POSTER_FILE,
     VIDEO_FILE,
@@ -217,9 +217,4 @@ def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
         raise MediaError(f"The result is {found}, not what {profile} asks for.")
     if not poster.is_file() or poster.read_bytes()[:3] != _JPEG_START:
         raise MediaError("The poster is not a JPEG.")
-    return Rendering(video, poster, video.stat().st_size, _sha256(video), found.duration_seconds)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Rendering(video, poster, video.stat().st_size, sha256_of(video), found.duration_seconds)

@@ -6,7 +6,6 @@ in the transaction that makes its video: an import that was broken off goes on w
 is run again brings in nothing twice.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from uuid import UUID, uuid4
 from app.config import Settings
 from app.db.database import db_now, transaction
 from app.db.models import User, Video, VideoStatus
+from app.files import sha256_of
 from app.media.errors import UnreadableClip
 from app.media.probe import probe
 from app.showcase import jobs
@@ -113,7 +113,7 @@ class Archive:
 
     def bring_in(self, clip: ArchivedClip) -> Imported:
         """Import one clip. A clip with a result is published (unless in review); one without is rendered."""
-        content = _sha256(clip.files[0])
+        content = sha256_of(clip.files[0])
         earlier = find_answered(SCOPE, content, content)
         if earlier is not None:
             return Imported(clip, "present", str(earlier))
@@ -143,11 +143,11 @@ class Archive:
     def _move_original(self, path: Path, video_id: UUID) -> dict[str, object]:
         key = original_key(video_id)
         self._store.upload(path, key, content_type="video/mp4")
-        return {"original_key": key, "original_bytes": path.stat().st_size, "original_sha256": _sha256(path)}
+        return {"original_key": key, "original_bytes": path.stat().st_size, "original_sha256": sha256_of(path)}
 
     def _move_result(self, path: Path, video_id: UUID) -> dict[str, object]:
         key = result_key(video_id, uuid4())
-        self._store.upload_checked(path, key, content_type="video/mp4", sha256=_sha256(path))
+        self._store.upload_checked(path, key, content_type="video/mp4", sha256=sha256_of(path))
         now = db_now()
         published_at = None if self._settings.review_required else now
         return {
@@ -165,8 +165,3 @@ def _id_from_name(name: str) -> UUID:
     except ValueError:
         return uuid4()
     return uuid4() if Video.get_or_none(Video.id == named) else named
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

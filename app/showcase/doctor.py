@@ -13,7 +13,7 @@ from app.db.models import Job, JobState, Video, VideoStatus, Vote
 from app.media.sandbox import sandbox_gaps
 from app.showcase.bursts import find_bursts
 from app.showcase.presence import list_workers
-from app.showcase.visibility import is_counted
+from app.showcase.visibility import is_counted, is_kept
 from app.showcase.voiding import Ballots, count_votes
 from app.storage.errors import ObjectNotFound
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
@@ -94,7 +94,7 @@ class Doctor:
 
     def check_stuck_videos(self) -> Iterator[Finding]:
         """A video that is not done has a job that is not done."""
-        undone = Video.status.in_([VideoStatus.UPLOADED, VideoStatus.PROCESSING]) & Video.deleted_at.is_null()
+        undone = Video.status.in_([VideoStatus.UPLOADED, VideoStatus.PROCESSING]) & is_kept()
         open_jobs = Job.select(Job.video).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
         for video in Video.select().where(undone, Video.id.not_in(open_jobs)):
             yield Finding(f"Video {video.id} waits for a render that has ended.", f"rising-stars jobs retry {video.id}")
@@ -125,7 +125,7 @@ class Doctor:
 
     def check_objects(self) -> Iterator[Finding]:
         """What the database refers to is in the store, results with the size and checksum of their job."""
-        living = Video.select(Video, Job).join(Job, JOIN.LEFT_OUTER).where(Video.deleted_at.is_null())
+        living = Video.select(Video, Job).join(Job, JOIN.LEFT_OUTER).where(is_kept())
         for video in living.order_by(Video.uploaded_at):
             yield from self._check_original(video)
             yield from self._check_result(video)
@@ -158,7 +158,7 @@ class Doctor:
         columns = ((ORIGINALS, Video.original_key), (RESULTS, Video.processed_key), (POSTERS, Video.poster_key))
         for prefix, column in columns:
             old = {stored.key for stored in self._store.list(prefix) if stored.modified_at < limit}
-            living = Video.select(column).where(Video.deleted_at.is_null(), column.is_null(False)).tuples()
+            living = Video.select(column).where(is_kept(), column.is_null(False)).tuples()
             leftover = sorted(old.difference(key for (key,) in cast("Iterable[tuple[str]]", living)))
             if leftover:
                 yield Finding(f"{_some(leftover, 'object')} nobody refers to.", "systemctl restart rising-stars-upkeep")

@@ -4,7 +4,6 @@ Download → probe → FFmpeg → verify → upload → commit → clean up. Wha
 four ways a job can leave a worker: failed for good, tried again, put off, given back.
 """
 
-import errno
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import structlog
-from peewee import InterfaceError, OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from app.config import ProfileName, Settings
 from app.db.database import database
+from app.db.errors import DATABASE_UNAVAILABLE
 from app.db.models import Video
+from app.files import is_disk_full
 from app.media.encoder import Rendering
 from app.media.errors import (
     ArtworkMissing,
@@ -53,8 +53,7 @@ SURROUNDINGS: tuple[type[Exception], ...] = (
     FfmpegMissing,
     MediaInfoMissing,
     ArtworkMissing,
-    OperationalError,
-    InterfaceError,
+    *DATABASE_UNAVAILABLE,
 )
 """Failures that are nobody's clip's fault: they back off, and no attempt is spent on them."""
 
@@ -157,7 +156,7 @@ class Renderer:
                     outcome = self._attempt(lease, pulse)
             except (KeyboardInterrupt, SystemExit):
                 # Whatever the database says: who was told to leave, leaves. The reaper finds the job.
-                with suppress(OperationalError, InterfaceError):
+                with suppress(*DATABASE_UNAVAILABLE):
                     jobs.give_back(lease)
                     log.info("render_given_back")
                 raise
@@ -196,7 +195,7 @@ class Renderer:
     def _note(self, transition: Callable[[], bool]) -> bool:
         """Carry out a transition, waiting for a database that is away. The heart goes on beating meanwhile."""
         for attempt in Retrying(
-            retry=retry_if_exception_type((OperationalError, InterfaceError)),
+            retry=retry_if_exception_type(DATABASE_UNAVAILABLE),
             stop=stop_after_delay(self._settings.render_timeout_seconds),
             wait=wait_exponential(multiplier=0.5, max=5),
             before_sleep=_drop_connection,
@@ -273,7 +272,7 @@ def _full_disk_is_a_fact() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if is_disk_full(error):
             raise WorkDirectoryFull(str(error)) from error
         raise
 
@@ -293,7 +292,6 @@ def _code_of(error: Exception) -> str:
         ArtworkMissing: "artwork_missing",
         StorageUnavailable: "storage_unavailable",
         WorkDirectoryFull: "disk_full",
-        OperationalError: "database_unavailable",
-        InterfaceError: "database_unavailable",
+        **dict.fromkeys(DATABASE_UNAVAILABLE, "database_unavailable"),
     }
     return next((code for kind, code in codes.items() if isinstance(error, kind)), INTERNAL_ERROR)

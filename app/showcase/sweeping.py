@@ -16,6 +16,7 @@ from app.config import Settings
 from app.db.database import read_now
 from app.db.models import IdempotencyKey, RefreshToken, Session, Video
 from app.showcase.bursts import forget_addresses
+from app.showcase.visibility import is_kept
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store, StoredObject
 
@@ -55,7 +56,7 @@ def _batches(objects: Iterator[StoredObject]) -> Iterator[list[str]]:
 
 
 def _unreferenced(keys: list[str], column: Field) -> Iterable[str]:
-    living = Video.select(column).where(column.in_(keys), Video.deleted_at.is_null()).tuples()
+    living = Video.select(column).where(column.in_(keys), is_kept()).tuples()
     return set(keys).difference(key for (key,) in cast("Iterable[tuple[str]]", living))
 
 

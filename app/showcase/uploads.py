@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from peewee import InterfaceError, OperationalError
-
 from app.config import MAX_CLIP_BYTES, Settings
 from app.db.database import database, db_now, transaction
+from app.db.errors import DATABASE_UNAVAILABLE
 from app.db.models import Video
 from app.media.bounds import MAX_SIDE, is_too_much_work
 from app.media.errors import Reason, UnreadableClip
@@ -150,7 +149,7 @@ class Uploads:
             return twin.resource_id
         if self._doorbell.ring():
             # A courtesy to upkeep. The clip is committed: a database that is away now must not refuse it.
-            with suppress(OperationalError, InterfaceError):
+            with suppress(*DATABASE_UNAVAILABLE):
                 jobs.mark_dispatched(video_id)
         return video_id
 

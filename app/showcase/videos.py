@@ -24,7 +24,7 @@ from app.showcase.errors import (
     VideoNotProcessed,
 )
 from app.showcase.verification import in_lists_of
-from app.showcase.visibility import is_public
+from app.showcase.visibility import is_kept, is_public
 
 MAX_CURSOR_VALUE = 2**32
 """Above every vote count and every epoch second before 2106; also keeps NaN and infinity out."""
@@ -48,7 +48,7 @@ class Page:
 
 def list_own(owner_id: UUID) -> list[Video]:
     """A player's clips, oldest first."""
-    own = Video.select().where(Video.user == owner_id, Video.deleted_at.is_null())
+    own = Video.select().where(Video.user == owner_id, is_kept())
     return [_as_its_owner_sees(video) for video in own.order_by(Video.uploaded_at, Video.id)]
 
 
@@ -59,7 +59,7 @@ def get_own(owner_id: UUID, video_id: UUID) -> Video:
         VideoNotFound: unknown, or deleted.
         NotAllowed: somebody else's.
     """
-    video: Video | None = Video.get_or_none(Video.id == video_id, Video.deleted_at.is_null())
+    video: Video | None = Video.get_or_none(Video.id == video_id, is_kept())
     if video is None:
         raise VideoNotFound
     if video.user_id != owner_id:
@@ -119,7 +119,7 @@ def delete_own(owner_id: UUID, video_id: UUID) -> None:
     with transaction():
         jobs.request_cancel(video_id)
         of_verification = Video.user.in_(User.select(User.id).where(User.is_verification))
-        deletable = Video.deleted_at.is_null() & (Video.published_at.is_null() | of_verification)
+        deletable = is_kept() & (Video.published_at.is_null() | of_verification)
         deleted = Video.update(deleted_at=db_now()).where(Video.id == video_id, deletable).execute()
         if not deleted:
             # Raised inside, so that the cancelled render is rolled back with it.
@@ -200,7 +200,7 @@ def list_awaiting_review() -> list[Reviewable]:
         .where(
             Video.status == VideoStatus.PROCESSED,
             Video.published_at.is_null(),
-            Video.deleted_at.is_null(),
+            is_kept(),
             Video.hidden_at.is_null(),
         )
     )
@@ -250,7 +250,7 @@ def show(video_id: UUID, *, actor: str, reason: str) -> None:
 
 def _set_hidden(video_id: UUID, hidden_at: object, action: str, actor: str, reason: str) -> None:
     with transaction():
-        living = (Video.id == video_id) & Video.deleted_at.is_null()
+        living = (Video.id == video_id) & is_kept()
         other = Video.hidden_at.is_null(hidden_at is not None)
         if not Video.update(hidden_at=hidden_at).where(living, other).execute():
             if not Video.select().where(living).exists():
@@ -267,7 +267,7 @@ def _decide(video_id: UUID, actor: str, action: str, **decision: object) -> None
                 Video.id == video_id,
                 Video.status == VideoStatus.PROCESSED,
                 Video.published_at.is_null(),
-                Video.deleted_at.is_null(),
+                is_kept(),
             )
             .execute()
         )
