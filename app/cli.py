@@ -15,8 +15,8 @@ from app.commands.votes import votes_cli
 from app.db.migrating import migrate as bring_schema_up
 from app.db.models import Job, JobState
 from app.host.cli import host_cli
-from app.showcase import archive, jobs
-from app.showcase.doctor import Doctor
+from app.operations import archive, jobs
+from app.operations.doctor import Doctor
 
 cli = typer.Typer(
     help="Operate a Rising Stars site. Settings come from the environment. "

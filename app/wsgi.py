@@ -18,8 +18,8 @@ from app.config import ApiSettings, ConfigurationError, load_settings
 from app.db.database import database, read_now
 from app.db.errors import NO_CONNECTION
 from app.logs import configure_logging
+from app.operations.sealing import seal_stored
 from app.services import build_accounts, build_services, build_tokens, warn_of_sandbox_gaps
-from app.showcase.sealing import seal_stored
 from app.showcase.tokens import Tokens
 from app.showcase.uploads import Uploads
 from tasks.doorbell import HueyDoorbell

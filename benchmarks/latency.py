@@ -22,7 +22,8 @@ import redis
 from app.config import Settings, load_settings
 from app.db.database import database, db_now, open_database, transaction
 from app.db.models import Job, JobState, User, Video
-from app.showcase import jobs
+from app.operations import jobs
+from app.showcase.ledger import outbox
 from benchmarks.parts import ground
 from demo.ports import free_port
 from tasks.doorbell import HueyDoorbell
@@ -75,7 +76,7 @@ def _ring(owner: uuid.UUID, doorbell: HueyDoorbell) -> float:
         Video.insert(
             id=video, user=owner, title="Clip", original_key=f"unprocessed-videos/{video}.mp4", uploaded_at=db_now()
         ).execute()
-        jobs.enqueue(video, settings)
+        outbox.enqueue(video, settings)
     doorbell.ring()
     job = _attempted(video)
     Job.update(state=JobState.CANCELLED).where(Job.video == video).execute()

@@ -10,8 +10,9 @@ import structlog
 from app.config import Settings
 from app.db.database import database
 from app.db.errors import DATABASE_UNAVAILABLE
+from app.operations import presence
 from app.services import build_encoder, build_services
-from app.showcase import jobs, presence
+from app.showcase.ledger import claiming, retries
 from app.showcase.rendering import Outcome, Renderer
 
 log = structlog.get_logger(__name__)
@@ -69,7 +70,7 @@ class RenderShift:
     def _carry_out_next(self, renderer: Renderer) -> bool:
         """Take up one job, if this worker is well and one is due; False when none is."""
         clock = presence.clock_problem()
-        lease = None if clock else jobs.claim(self._name, self._settings)
+        lease = None if clock else claiming.claim(self._name, self._settings)
         if lease is not None:
             self._put_off = PUT_OFF if renderer.work_off(lease) is Outcome.PUT_OFF else None
         self._set_problem(clock or self._put_off)
@@ -77,7 +78,7 @@ class RenderShift:
 
     def _pause_seconds(self, failures: int) -> float:
         """None after success; a growing one after failures, short enough that a worker that is well again shows."""
-        return min(jobs.backoff_seconds(failures, self._settings), self._settings.lease_seconds) if failures else 0.0
+        return min(retries.backoff_seconds(failures, self._settings), self._settings.lease_seconds) if failures else 0.0
 
     def _set_problem(self, problem: str | None) -> None:
         if problem == self._problem:

@@ -16,13 +16,14 @@ import typer
 from app.config import ConfigurationError, Settings, load_settings
 from app.db.database import database, read_now
 from app.logs import configure_logging
+from app.operations.cities import refold_city_keys
+from app.operations.measuring import measure, measure_backlog
+from app.operations.presence import forget_silent
+from app.operations.sweeping import sweep_objects, sweep_rows, sweep_work_dir
+from app.operations.verification import sweep_verification_accounts
 from app.services import build_cloudwatch, build_services
-from app.showcase import jobs
-from app.showcase.cities import refold_city_keys
-from app.showcase.measuring import measure
-from app.showcase.presence import forget_silent
-from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
-from app.showcase.verification import sweep_verification_accounts
+from app.showcase.ledger.outbox import mark_redispatched
+from app.showcase.ledger.reaper import reap
 from app.storage.s3 import S3Store
 from app.telemetry.cloudwatch import CloudWatch, Metric, MetricsNotSent
 from tasks.doorbell import HueyDoorbell
@@ -84,7 +85,7 @@ class Upkeep:
         if before is not None and began - before > self._patience_seconds:
             log.info("reaper_overslept", seconds=round(began - before, 1))
             return
-        rescued = jobs.reap(self._settings)
+        rescued = reap(self._settings)
         if rescued:
             log.warning("jobs_rescued", count=rescued)
 
@@ -94,14 +95,14 @@ class Upkeep:
         return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:
-        unheard = jobs.mark_redispatched(self._settings)
+        unheard = mark_redispatched(self._settings)
         for _ in range(min(unheard, self._settings.workers)):
             self._doorbell.ring()
         if unheard:
             log.info("jobs_redispatched", count=unheard)
 
     def _report(self) -> None:
-        backlog = jobs.measure_backlog()
+        backlog = measure_backlog()
         log.info(
             "backlog",
             due=backlog.due,

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from app.config import Settings
 from app.db.database import database, db_now, open_database, transaction
 from app.db.models import TABLES, Job, User, Video
-from app.showcase import jobs
+from app.operations import jobs
+from app.showcase.ledger import claiming, leases, outbox
 from testing.homes import Home, unique
 
 
@@ -57,7 +58,7 @@ def add_clip(settings: Settings, owner: uuid.UUID | None = None, **columns: obje
             uploaded_at=db_now(),
             **{"original_key": f"unprocessed-videos/{video}.mp4", **columns},
         ).execute()
-        jobs.enqueue(video, settings)
+        outbox.enqueue(video, settings)
     return video
 
 
@@ -66,8 +67,8 @@ def job_of(video: uuid.UUID) -> Job:
     return jobs.find_job(video)
 
 
-def claim(settings: Settings, worker: str = "worker") -> jobs.Lease:
+def claim(settings: Settings, worker: str = "worker") -> leases.Lease:
     """A claim that must succeed."""
-    lease = jobs.claim(worker, settings)
+    lease = claiming.claim(worker, settings)
     assert lease is not None
     return lease

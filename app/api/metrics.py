@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from app.db.database import database
 from app.db.errors import NO_CONNECTION
-from app.showcase.jobs import measure_backlog
+from app.operations.measuring import measure_backlog
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 

@@ -22,9 +22,9 @@ from app.api.schemas import (
 from app.db.models import Video
 from app.showcase import voting
 from app.showcase.accounts import Member
+from app.showcase.catalogue import get_public, list_public
 from app.showcase.errors import PublicVideoNotFound
 from app.showcase.rankings import rank
-from app.showcase.videos import get_public, list_public
 
 VIDEOS = "/api/public/videos"
 

@@ -16,10 +16,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app.showcase.catalogue import Order
 from app.showcase.passwords import normalized
 from app.showcase.rankings import Standing
 from app.showcase.texts import clean, has_bidi_controls, has_control_characters
-from app.showcase.videos import Order
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
 MAX_OFFSET = 1_000_000

@@ -6,10 +6,10 @@ from uuid import UUID
 import typer
 
 from app.commands.site import Reason, acting, open_site
-from app.showcase import members
-from app.showcase.bursts import find_burst
+from app.operations import members
+from app.operations.bursts import find_burst
+from app.operations.voiding import Ballots, count_votes, public_clips_of
 from app.showcase.errors import RuleBroken
-from app.showcase.voiding import Ballots, count_votes, public_clips_of
 
 accounts_cli = typer.Typer(help="Accounts: suspend and reinstate.", no_args_is_help=True)
 sessions_cli = typer.Typer(help="Sessions: end them.", no_args_is_help=True)

@@ -6,8 +6,8 @@ import typer
 from rich.table import Table
 
 from app.commands.site import Reason, acting, make_console, open_site, show_moment
-from app.showcase import videos
-from app.showcase.voting import recount
+from app.operations import moderation
+from app.operations.voiding import recount
 
 videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true), take down, count votes.", no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def list_videos() -> None:
     """Show the clips that wait for review, oldest first."""
     table = Table("video", "player", "title", "processed", "watch")
     with open_site() as services:
-        for video in videos.list_awaiting_review():
+        for video in moderation.list_awaiting_review():
             watch = services.store.presign(video.processed_key)
             table.add_row(str(video.video_id), video.username, video.title, show_moment(video.processed_at), watch)
     make_console().print(table)
@@ -27,7 +27,7 @@ def list_videos() -> None:
 def publish_video(video: UUID) -> None:
     """Put a reviewed clip before the public."""
     with open_site():
-        videos.publish(video, actor=acting())
+        moderation.publish(video, actor=acting())
     typer.echo(f"{video} is published")
 
 
@@ -35,7 +35,7 @@ def publish_video(video: UUID) -> None:
 def reject_video(video: UUID) -> None:
     """Keep a clip from the public for good."""
     with open_site():
-        videos.reject(video, actor=acting())
+        moderation.reject(video, actor=acting())
     typer.echo(f"{video} is rejected")
 
 
@@ -43,7 +43,7 @@ def reject_video(video: UUID) -> None:
 def hide_video(video: UUID, *, reason: Reason) -> None:
     """Take a clip from the public at once; `show` gives it back."""
     with open_site() as services:
-        videos.hide(video, actor=acting(), reason=reason)
+        moderation.hide(video, actor=acting(), reason=reason)
         minutes = services.settings.presigned_url_seconds / 60
         cdn = services.settings.media_base_url
     typer.echo(f"{video} is hidden. URLs that were issued before end within {minutes:.0f} min.")
@@ -55,7 +55,7 @@ def hide_video(video: UUID, *, reason: Reason) -> None:
 def show_video(video: UUID, *, reason: Reason) -> None:
     """Give a hidden clip back to the public, with its votes."""
     with open_site():
-        videos.show(video, actor=acting(), reason=reason)
+        moderation.show(video, actor=acting(), reason=reason)
     typer.echo(f"{video} is no longer hidden")
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from app.commands.people import BurstOption, choose_accounts
 from app.commands.site import Reason, acting, make_console, open_site, show_moment
-from app.showcase import bursts, voiding
-from app.showcase.voiding import Ballots
+from app.operations import bursts, voiding
+from app.operations.voiding import Ballots
 
 votes_cli = typer.Typer(help="Votes: find those that were stuffed, void and restore them.", no_args_is_help=True)
 

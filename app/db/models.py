@@ -37,7 +37,7 @@ class VideoStatus(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a render stands; `app.showcase.jobs` holds every transition."""
+    """Where a render stands; `app.showcase.ledger` holds every transition."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -71,7 +71,7 @@ class User(Table):
     is_verification = BooleanField(default=False)
     """Made by a check of the site rather than a person: see `app.showcase.verification`."""
     signup_address = CharField(64, null=True)
-    """A keyed digest of the address that signed up, kept for a week: see `app.showcase.bursts`."""
+    """A keyed digest of the address that signed up, kept for a week: see `app.operations.bursts`."""
     created_at = DoubleField()
     last_claimed_at = DoubleField(default=0)
     """When a worker last took up one of this player's clips: the fair order of the queue."""

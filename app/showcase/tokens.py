@@ -97,7 +97,7 @@ class Tokens:
         return _decode(token, last.access)
 
     def hide_address(self, address: str) -> str:
-        """What is stored of a sign-up's address; `app.showcase.bursts` compares it."""
+        """What is stored of a sign-up's address; `app.operations.bursts` compares it."""
         return self._keys.hide_address(address)
 
     def first_refresh(self) -> str:

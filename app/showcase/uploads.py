@@ -15,7 +15,6 @@ from app.db.models import Video
 from app.media.bounds import MAX_SIDE, is_too_much_work
 from app.media.errors import Reason, UnreadableClip
 from app.media.probe import Clip, probe
-from app.showcase import jobs
 from app.showcase.errors import (
     BlankTitle,
     ClipDurationOutOfRange,
@@ -30,6 +29,7 @@ from app.showcase.errors import (
 )
 from app.showcase.failures import refusal
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
+from app.showcase.ledger import outbox
 from app.showcase.texts import clean, has_bidi_controls, has_control_characters
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.keys import original_key
@@ -129,7 +129,7 @@ class Uploads:
         if earlier is not None:
             return earlier
         check_clip(received)
-        if jobs.count_queued() >= self._settings.max_queued_jobs:
+        if outbox.count_queued() >= self._settings.max_queued_jobs:
             raise QueueFull
         video_id = uuid4()
         key = original_key(video_id)
@@ -150,7 +150,7 @@ class Uploads:
         if self._doorbell.ring():
             # A courtesy to upkeep. The clip is committed: a database that is away now must not refuse it.
             with suppress(*DATABASE_UNAVAILABLE):
-                jobs.mark_dispatched(video_id)
+                outbox.mark_dispatched(video_id)
         return video_id
 
     def _keep(self, received: ReceivedClip, key: str) -> None:
@@ -182,4 +182,4 @@ class Uploads:
                 original_sha256=received.sha256,
                 uploaded_at=db_now(),
             ).execute()
-            jobs.enqueue(video_id, self._settings)
+            outbox.enqueue(video_id, self._settings)

@@ -6,7 +6,6 @@ from peewee import IntegrityError, fn
 
 from app.db.database import db_now, on_postgresql, transaction
 from app.db.models import Video, Vote
-from app.showcase.audit import record
 from app.showcase.errors import AlreadyVoted, OwnVideo, PublicVideoNotFound, VoteNotFound
 from app.showcase.verification import is_of_verification
 from app.showcase.visibility import is_counted, is_public
@@ -52,21 +51,6 @@ def withdraw(voter_id: UUID, video_id: UUID) -> None:
 def has_voted(voter_id: UUID, video_id: UUID) -> bool:
     """Whether this account has voted for this video, be it void. False for what the public does not see."""
     return bool(Vote.select().join(Video).where(Vote.user == voter_id, Vote.video == video_id, is_public()).exists())
-
-
-def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
-    """Set a video's counter to the votes that count, and note who had it done.
-
-    Returns:
-        The votes shown before and after.
-
-    Raises:
-        PublicVideoNotFound: no such video.
-    """
-    with transaction():
-        before, after = count_again(video_id)
-        record(actor, "videos.recount", str(video_id), f"{before} to {after}")
-    return before, after
 
 
 def count_again(video_id: UUID) -> tuple[int, int]:

@@ -11,9 +11,10 @@ import pytest
 from app.config import Settings
 from app.db.database import database, db_now
 from app.db.models import Video, VideoStatus, Vote
-from app.showcase import voiding, voting
+from app.operations import voiding
+from app.operations.voiding import Ballots
+from app.showcase import voting
 from app.showcase.errors import ShowcaseError
-from app.showcase.voiding import Ballots
 from tests.ledger import add_clip, add_player
 
 ROUNDS = 10
@@ -42,7 +43,7 @@ def judge(voters: list[uuid.UUID], clip: uuid.UUID) -> None:
     for _ in range(ROUNDS):
         voiding.void(ballots, actor="operator", reason="stuffed")
         voiding.restore(ballots, actor="operator", reason="not stuffed")
-        voting.recount(clip, actor="operator")
+        voiding.recount(clip, actor="operator")
 
 
 def closing(act: Callable[[], None]) -> None:

@@ -10,9 +10,11 @@ import pytest
 from app.config import Settings
 from app.db.database import db_now, read_now
 from app.db.models import Job, JobState, User, Video, VideoStatus, Vote, Worker
-from app.showcase import jobs, presence, voting
-from app.showcase.doctor import Doctor, Finding
-from app.showcase.jobs import Output
+from app.operations import jobs, presence, voiding
+from app.operations.doctor import Doctor, Finding
+from app.showcase import voting
+from app.showcase.ledger import leases
+from app.showcase.ledger.leases import Output
 from app.storage.keys import original_key, poster_key, result_key
 from app.storage.s3 import S3Store
 from testing.homes import PROGRAMS, Home
@@ -48,7 +50,7 @@ def clip(settings: Settings, store: S3Store, tmp_path: Path) -> uuid.UUID:
     key, poster = result_key(video, lease.token), poster_key(video, lease.token)
     store.upload(tmp_path / "object", poster, content_type="image/jpeg")
     store.upload_checked(tmp_path / "object", key, content_type="video/mp4", sha256=sha256)
-    assert jobs.succeed(lease, Output(key, poster, len(content), sha256), publish=True)
+    assert leases.succeed(lease, Output(key, poster, len(content), sha256), publish=True)
     return video
 
 
@@ -116,7 +118,7 @@ def test_a_counter_that_drifted_is_found_and_the_remedy_cures_it(
     Vote.insert(user=add_player(), video=clip, created_at=db_now()).execute()
     finding = only_finding(store, settings)
     assert finding.remedy == f"rising-stars videos recount {clip}"
-    assert voting.recount(clip, actor="operator") == (0, 1)
+    assert voiding.recount(clip, actor="operator") == (0, 1)
     assert findings(store, settings) == []
 
 
@@ -130,7 +132,7 @@ def test_a_lost_result_is_found_and_rendered_again_without_losing_its_votes(
     assert only_finding(store, settings).remedy == f"rising-stars jobs retry --again {clip}"
     jobs.retry(clip, actor="operator", again=True)
     lease = claim(settings)
-    assert jobs.succeed(lease, Output("processed-videos/new.mp4", "posters/new.jpg", 1, "00" * 32), publish=True)
+    assert leases.succeed(lease, Output("processed-videos/new.mp4", "posters/new.jpg", 1, "00" * 32), publish=True)
     after = Video.get_by_id(clip)
     assert (after.votes, after.published_at) == (1, before.published_at)
     assert after.processed_key == "processed-videos/new.mp4"

@@ -10,7 +10,8 @@ import pytest
 from app.config import Settings
 from app.db.database import database, read_now
 from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
-from app.showcase import jobs, videos
+from app.operations import jobs, measuring, moderation
+from app.showcase import videos
 from app.showcase.errors import (
     JobNotCancellable,
     JobNotFound,
@@ -18,7 +19,8 @@ from app.showcase.errors import (
     RuleBroken,
     VideoAlreadyPublished,
 )
-from app.showcase.jobs import Lease, Output
+from app.showcase.ledger import claiming, leases, outbox, reaper, retries
+from app.showcase.ledger.leases import Lease, Output
 from testing.homes import Backend, Home
 from tests.ledger import add_clip, add_player, claim, job_of, opened
 
@@ -69,7 +71,7 @@ def test_eight_workers_claim_two_hundred_jobs_once_each(ledger: Settings) -> Non
 
     def work_off() -> list[uuid.UUID]:
         claimed = []
-        while lease := jobs.claim("worker", ledger):
+        while lease := claiming.claim("worker", ledger):
             claimed.append(lease.video_id)
         return claimed
 
@@ -92,7 +94,7 @@ def test_a_claim_starts_the_attempt_and_shows_the_video_as_processing(ledger: Se
 def test_a_job_that_is_not_due_yet_is_not_claimed(ledger: Settings) -> None:
     video = add_clip(ledger)
     Job.update(run_at=read_now() + 60).where(Job.video == video).execute()
-    assert jobs.claim("worker", ledger) is None
+    assert claiming.claim("worker", ledger) is None
 
 
 def test_a_player_with_fifty_clips_does_not_starve_one_with_a_single_clip(ledger: Settings) -> None:
@@ -128,7 +130,7 @@ def test_a_heartbeat_extends_the_lease_and_notes_the_progress(ledger: Settings) 
     video = add_clip(ledger)
     lease = claim(ledger)
     expire(lease)
-    assert jobs.heartbeat(lease, 0.4, ledger)
+    assert leases.heartbeat(lease, 0.4, ledger)
     job = job_of(video)
     assert job.progress == pytest.approx(0.4)
     assert job.lease_expires_at is not None
@@ -137,7 +139,7 @@ def test_a_heartbeat_extends_the_lease_and_notes_the_progress(ledger: Settings) 
 
 def test_success_ends_the_job_and_publishes_the_video_in_one_go(ledger: Settings) -> None:
     video = add_clip(ledger)
-    assert jobs.succeed(claim(ledger), OUTPUT, publish=True)
+    assert leases.succeed(claim(ledger), OUTPUT, publish=True)
     job, shown = job_of(video), Video.get_by_id(video)
     assert (job.state, job.progress, job.lease_token) == (JobState.SUCCEEDED, 1, None)
     assert (job.output_key, job.output_bytes, job.output_sha256) == (OUTPUT.key, OUTPUT.size_bytes, OUTPUT.sha256)
@@ -151,37 +153,37 @@ def test_success_ends_the_job_and_publishes_the_video_in_one_go(ledger: Settings
 
 def test_success_under_review_waits_for_an_operator(ledger: Settings) -> None:
     video = add_clip(ledger)
-    assert jobs.succeed(claim(ledger), OUTPUT, publish=False)
+    assert leases.succeed(claim(ledger), OUTPUT, publish=False)
     assert Video.get_by_id(video).published_at is None
-    assert [waiting.video_id for waiting in videos.list_awaiting_review()] == [video]
-    videos.publish(video, actor="operator")
+    assert [waiting.video_id for waiting in moderation.list_awaiting_review()] == [video]
+    moderation.publish(video, actor="operator")
     assert Video.get_by_id(video).published_at is not None
-    assert videos.list_awaiting_review() == []
+    assert moderation.list_awaiting_review() == []
 
 
 def test_a_rejected_video_is_never_published(ledger: Settings) -> None:
     video = add_clip(ledger)
-    jobs.succeed(claim(ledger), OUTPUT, publish=False)
-    videos.reject(video, actor="operator")
+    leases.succeed(claim(ledger), OUTPUT, publish=False)
+    moderation.reject(video, actor="operator")
     assert status_of(video) is VideoStatus.REJECTED
     assert Video.get_by_id(video).published_at is None
     with pytest.raises(RuleBroken):
-        videos.publish(video, actor="operator")
+        moderation.publish(video, actor="operator")
 
 
 def test_a_zombie_whose_job_was_rescued_cannot_do_anything_to_it(ledger: Settings) -> None:
     video = add_clip(ledger)
     zombie = claim(ledger, "zombie")
     expire(zombie)
-    assert jobs.reap(ledger) == 1
+    assert reaper.reap(ledger) == 1
     rescuer = claim(ledger, "rescuer")
-    assert not jobs.heartbeat(zombie, 0.9, ledger)
-    assert not jobs.succeed(zombie, OUTPUT, publish=True)
-    assert not jobs.fail(zombie, "unreadable_clip", "")
-    assert not jobs.retry_later(zombie, "internal_error", "", ledger)
-    assert not jobs.wait_for_surroundings(zombie, "disk_full", "", ledger)
-    assert not jobs.give_back(zombie)
-    assert not jobs.acknowledge_cancel(zombie)
+    assert not leases.heartbeat(zombie, 0.9, ledger)
+    assert not leases.succeed(zombie, OUTPUT, publish=True)
+    assert not leases.fail(zombie, "unreadable_clip", "")
+    assert not retries.retry_later(zombie, "internal_error", "", ledger)
+    assert not retries.wait_for_surroundings(zombie, "disk_full", "", ledger)
+    assert not retries.give_back(zombie)
+    assert not leases.acknowledge_cancel(zombie)
     job = job_of(video)
     assert (job.state, job.lease_token, job.lease_owner) == (JobState.RUNNING, rescuer.token, "rescuer")
     assert status_of(video) is VideoStatus.PROCESSING
@@ -189,7 +191,7 @@ def test_a_zombie_whose_job_was_rescued_cannot_do_anything_to_it(ledger: Setting
 
 def test_a_failed_attempt_backs_off_and_is_counted(ledger: Settings) -> None:
     video = add_clip(ledger)
-    assert jobs.retry_later(claim(ledger), "internal_error", "boom", ledger)
+    assert retries.retry_later(claim(ledger), "internal_error", "boom", ledger)
     job = job_of(video)
     assert (job.state, job.attempt, job.error_code, job.error_detail) == (
         JobState.QUEUED,
@@ -206,7 +208,7 @@ def test_a_job_whose_attempts_are_spent_fails_with_its_reason(ledger: Settings) 
     video = add_clip(ledger)
     for _ in range(ledger.max_attempts):
         make_due(video)
-        assert jobs.retry_later(claim(ledger), "render_killed", "killed", ledger)
+        assert retries.retry_later(claim(ledger), "render_killed", "killed", ledger)
     assert job_of(video).state is JobState.FAILED
     shown = Video.get_by_id(video)
     assert (shown.status, shown.failure_code) == (VideoStatus.FAILED, "render_killed")
@@ -214,23 +216,23 @@ def test_a_job_whose_attempts_are_spent_fails_with_its_reason(ledger: Settings) 
 
 def test_a_render_that_runs_out_of_time_is_tried_twice(ledger: Settings) -> None:
     video = add_clip(ledger)
-    assert jobs.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
+    assert retries.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
     assert status_of(video) is VideoStatus.UPLOADED
     make_due(video)
     lease = claim(ledger)
     assert (lease.attempt, lease.timeouts) == (2, 1)
-    assert jobs.retry_timed_out(lease, "render_timed_out", "900 s", ledger)
+    assert retries.retry_timed_out(lease, "render_timed_out", "900 s", ledger)
     assert status_of(video) is VideoStatus.FAILED
     assert Video.get_by_id(video).failure_code == "render_timed_out"
 
 
 def test_other_failures_between_do_not_hide_that_a_render_ran_out_of_time(ledger: Settings) -> None:
     video = add_clip(ledger)
-    assert jobs.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
+    assert retries.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
     make_due(video)
-    assert jobs.wait_for_surroundings(claim(ledger), "storage_unavailable", "503", ledger)
+    assert retries.wait_for_surroundings(claim(ledger), "storage_unavailable", "503", ledger)
     make_due(video)
-    assert jobs.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
+    assert retries.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
     assert status_of(video) is VideoStatus.FAILED
 
 
@@ -238,7 +240,7 @@ def test_a_clip_that_used_up_its_time_lets_all_go_first_who_come_while_it_would_
     greedy = add_player()
     first, second = add_clip(ledger, greedy), add_clip(ledger, greedy)
     lease = claim(ledger)
-    assert jobs.retry_timed_out(lease, "render_timed_out", "900 s", ledger)
+    assert retries.retry_timed_out(lease, "render_timed_out", "900 s", ledger)
     for video in (first, second):
         make_due(video)
     later = [add_clip(ledger) for _ in range(3)]
@@ -252,7 +254,7 @@ def test_the_surroundings_failing_spends_no_attempt_however_often(ledger: Settin
     video = add_clip(ledger)
     for _ in range(2 * ledger.max_attempts):
         make_due(video)
-        assert jobs.wait_for_surroundings(claim(ledger), "storage_unavailable", "503", ledger)
+        assert retries.wait_for_surroundings(claim(ledger), "storage_unavailable", "503", ledger)
     job = job_of(video)
     assert (job.state, job.attempt, job.setbacks) == (JobState.QUEUED, 0, 2 * ledger.max_attempts)
     assert job.run_at - read_now() <= ledger.backoff_max_seconds * 1.25
@@ -260,21 +262,21 @@ def test_the_surroundings_failing_spends_no_attempt_however_often(ledger: Settin
 
 def test_a_job_given_back_is_due_at_once_and_not_counted(ledger: Settings) -> None:
     video = add_clip(ledger)
-    assert jobs.give_back(claim(ledger))
+    assert retries.give_back(claim(ledger))
     assert (job_of(video).attempt, status_of(video)) == (0, VideoStatus.UPLOADED)
     assert claim(ledger).video_id == video
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 10), (2, 20), (3, 40), (6, 320), (7, 600), (8, 600), (50, 600)])
 def test_the_backoff_doubles_up_to_its_bound(failures: int, seconds: float, ledger: Settings) -> None:
-    assert seconds <= jobs.backoff_seconds(failures, ledger) <= 1.25 * seconds
+    assert seconds <= retries.backoff_seconds(failures, ledger) <= 1.25 * seconds
 
 
 def test_the_reaper_takes_only_expired_leases(ledger: Settings) -> None:
     living, dead = add_clip(ledger), add_clip(ledger)
     leases = {lease.video_id: lease for lease in (claim(ledger), claim(ledger))}
     expire(leases[dead])
-    assert jobs.reap(ledger) == 1
+    assert reaper.reap(ledger) == 1
     assert job_of(living).state is JobState.RUNNING
     rescued = job_of(dead)
     assert (rescued.state, rescued.rescues, rescued.dispatched_at) == (JobState.QUEUED, 1, None)
@@ -284,7 +286,7 @@ def test_the_reaper_takes_only_expired_leases(ledger: Settings) -> None:
 def test_eight_reapers_at_once_rescue_a_job_once(ledger: Settings) -> None:
     video = add_clip(ledger)
     expire(claim(ledger))
-    assert sorted(at_once(8, lambda: jobs.reap(ledger))) == [0] * 7 + [1]  # type: ignore[type-var]
+    assert sorted(at_once(8, lambda: reaper.reap(ledger))) == [0] * 7 + [1]  # type: ignore[type-var]
     assert job_of(video).rescues == 1
 
 
@@ -293,7 +295,7 @@ def test_a_clip_that_killed_three_workers_is_given_up_as_poison(ledger: Settings
     for _ in range(ledger.max_rescues):
         make_due(video)
         expire(claim(ledger))
-        assert jobs.reap(ledger) == 1
+        assert reaper.reap(ledger) == 1
     job, shown = job_of(video), Video.get_by_id(video)
     assert (job.state, job.error_code) == (JobState.FAILED, "poison")
     assert (shown.status, shown.failure_code) == (VideoStatus.FAILED, "poison")
@@ -304,7 +306,7 @@ def test_deleting_a_queued_clip_cancels_its_render(ledger: Settings) -> None:
     video = add_clip(ledger, owner)
     videos.delete_own(owner, video)
     assert job_of(video).state is JobState.CANCELLED
-    assert jobs.claim("worker", ledger) is None
+    assert claiming.claim("worker", ledger) is None
 
 
 def test_deleting_a_clip_in_render_stops_it_at_the_next_heartbeat(ledger: Settings) -> None:
@@ -312,9 +314,9 @@ def test_deleting_a_clip_in_render_stops_it_at_the_next_heartbeat(ledger: Settin
     video = add_clip(ledger, owner)
     lease = claim(ledger)
     videos.delete_own(owner, video)
-    assert not jobs.heartbeat(lease, 0.5, ledger)
-    assert not jobs.succeed(lease, OUTPUT, publish=True)
-    assert jobs.acknowledge_cancel(lease)
+    assert not leases.heartbeat(lease, 0.5, ledger)
+    assert not leases.succeed(lease, OUTPUT, publish=True)
+    assert leases.acknowledge_cancel(lease)
     assert job_of(video).state is JobState.CANCELLED
     assert Video.get_by_id(video).processed_key is None
 
@@ -325,14 +327,14 @@ def test_the_reaper_ends_a_cancelled_render_whose_worker_died(ledger: Settings) 
     lease = claim(ledger)
     videos.delete_own(owner, video)
     expire(lease)
-    assert jobs.reap(ledger) == 1
+    assert reaper.reap(ledger) == 1
     assert (job_of(video).state, job_of(video).rescues) == (JobState.CANCELLED, 0)
 
 
 def test_a_published_clip_is_not_deleted_and_its_job_stays_as_it_is(ledger: Settings) -> None:
     owner = add_player()
     video = add_clip(ledger, owner)
-    jobs.succeed(claim(ledger), OUTPUT, publish=True)
+    leases.succeed(claim(ledger), OUTPUT, publish=True)
     with pytest.raises(VideoAlreadyPublished):
         videos.delete_own(owner, video)
     assert job_of(video).state is JobState.SUCCEEDED
@@ -351,14 +353,14 @@ def test_an_operator_cancels_a_running_job_and_its_worker_hears_of_it(ledger: Se
     video = add_clip(ledger)
     lease = claim(ledger)
     assert jobs.cancel(video, actor="operator").state is JobState.RUNNING
-    assert not jobs.heartbeat(lease, 0.5, ledger)
-    assert jobs.acknowledge_cancel(lease)
+    assert not leases.heartbeat(lease, 0.5, ledger)
+    assert leases.acknowledge_cancel(lease)
     assert Video.get_by_id(video).failure_code == "cancelled"
 
 
 def test_a_job_that_has_ended_is_not_cancelled(ledger: Settings) -> None:
     video = add_clip(ledger)
-    jobs.succeed(claim(ledger), OUTPUT, publish=True)
+    leases.succeed(claim(ledger), OUTPUT, publish=True)
     with pytest.raises(JobNotCancellable):
         jobs.cancel(video, actor="operator")
     assert Audit.select().count() == 0
@@ -366,22 +368,22 @@ def test_a_job_that_has_ended_is_not_cancelled(ledger: Settings) -> None:
 
 def test_an_operator_gives_a_failed_job_a_fresh_start(ledger: Settings) -> None:
     video = add_clip(ledger)
-    jobs.fail(claim(ledger), "unreadable_clip", "bad")
+    leases.fail(claim(ledger), "unreadable_clip", "bad")
     retried = jobs.retry(video, actor="operator")
     assert (retried.state, retried.attempt, retried.rescues, retried.error_code) == (JobState.QUEUED, 0, 0, None)
     shown = Video.get_by_id(video)
     assert (shown.status, shown.failure_code) == (VideoStatus.UPLOADED, None)
     assert [row.action for row in Audit.select()] == ["jobs.retry"]
-    assert jobs.succeed(claim(ledger), OUTPUT, publish=True)
+    assert leases.succeed(claim(ledger), OUTPUT, publish=True)
 
 
 def test_a_job_cancelled_while_it_ran_can_be_retried(ledger: Settings) -> None:
     video = add_clip(ledger)
     lease = claim(ledger)
     jobs.cancel(video, actor="operator")
-    jobs.acknowledge_cancel(lease)
+    leases.acknowledge_cancel(lease)
     jobs.retry(video, actor="operator")
-    assert jobs.heartbeat(claim(ledger), 0.1, ledger)
+    assert leases.heartbeat(claim(ledger), 0.1, ledger)
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED])
@@ -410,19 +412,19 @@ def test_due_jobs_nobody_was_rung_for_are_rung_for_once_in_a_while(ledger: Setti
     video = add_clip(ledger)
     later = add_clip(ledger)
     Job.update(run_at=read_now() + 600).where(Job.video == later).execute()
-    assert jobs.mark_redispatched(ledger) == 1
-    assert jobs.mark_redispatched(ledger) == 0
+    assert outbox.mark_redispatched(ledger) == 1
+    assert outbox.mark_redispatched(ledger) == 0
     long_ago = read_now() - ledger.redispatch_after_seconds - 1
     Job.update(dispatched_at=long_ago).where(Job.video == video).execute()
-    assert jobs.mark_redispatched(ledger) == 1
+    assert outbox.mark_redispatched(ledger) == 1
 
 
 def test_the_backlog_counts_states_and_the_longest_wait(ledger: Settings) -> None:
     waiting = add_clip(ledger)
     Job.update(run_at=read_now() - 100).where(Job.video == waiting).execute()
     add_clip(ledger)
-    jobs.fail(_claim_other_than(waiting, ledger), "unreadable_clip", "bad")
-    backlog = jobs.measure_backlog()
+    leases.fail(_claim_other_than(waiting, ledger), "unreadable_clip", "bad")
+    backlog = measuring.measure_backlog()
     assert (backlog.by_state["queued"], backlog.by_state["failed"], backlog.due) == (1, 1, 1)
     assert backlog.oldest_due_seconds == pytest.approx(100, abs=10)
 
@@ -430,6 +432,6 @@ def test_the_backlog_counts_states_and_the_longest_wait(ledger: Settings) -> Non
 def _claim_other_than(video: uuid.UUID, settings: Settings) -> Lease:
     first, second = claim(settings), claim(settings)
     kept, other = (first, second) if first.video_id == video else (second, first)
-    jobs.give_back(kept)
+    retries.give_back(kept)
     Job.update(run_at=read_now() - 100).where(Job.video == video).execute()
     return other

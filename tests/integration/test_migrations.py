@@ -16,7 +16,7 @@ from playhouse.migrations import Runner
 from app.db import migrating
 from app.db.database import database, open_database
 from app.db.models import TABLES, User
-from app.showcase.cities import refold_city_keys
+from app.operations.cities import refold_city_keys
 from app.showcase.texts import city_key
 from testing.homes import PROGRAMS, Backend, Home
 from testing.postgres import Postgres

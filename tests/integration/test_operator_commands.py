@@ -10,7 +10,7 @@ import pytest
 
 from app.config import Settings
 from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
-from app.showcase import jobs
+from app.showcase.ledger import leases
 from testing.clips import make_clip
 from testing.homes import PROGRAMS, Home
 from tests.ledger import add_clip, add_player, claim, job_of, opened
@@ -92,7 +92,9 @@ def test_reviewed_clips_are_listed_published_and_rejected(own_home: Home, ledger
     clips = [add_clip(ledger), add_clip(ledger)]
     for _ in clips:
         lease = claim(ledger)
-        jobs.succeed(lease, jobs.Output(f"processed-videos/{lease.video_id}/r.mp4", "p", 1, "00" * 32), publish=False)
+        leases.succeed(
+            lease, leases.Output(f"processed-videos/{lease.video_id}/r.mp4", "p", 1, "00" * 32), publish=False
+        )
     listed = rising_stars(own_home, "videos", "list").stdout
     assert all(str(clip) in listed for clip in clips)
     assert rising_stars(own_home, "videos", "publish", clips[0]).returncode == 0

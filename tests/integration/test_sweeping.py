@@ -10,8 +10,8 @@ import pytest
 from app.config import Settings
 from app.db.database import db_now, read_now
 from app.db.models import IdempotencyKey, RefreshToken, Session, User, Video
-from app.showcase.bursts import KEPT_SECONDS
-from app.showcase.sweeping import sweep_objects, sweep_rows, sweep_work_dir
+from app.operations.bursts import KEPT_SECONDS
+from app.operations.sweeping import sweep_objects, sweep_rows, sweep_work_dir
 from app.storage.s3 import S3Store
 from testing.homes import Home
 from tests.ledger import add_clip, add_player

@@ -10,9 +10,10 @@ import pytest
 from app.config import Settings
 from app.db.database import read_now
 from app.db.models import Job, JobState, Worker
-from app.showcase import jobs, presence
-from app.showcase.jobs import Output
-from app.showcase.measuring import measure
+from app.operations import presence
+from app.operations.measuring import measure
+from app.showcase.ledger import leases
+from app.showcase.ledger.leases import Output
 from app.storage.s3 import S3Store
 from app.telemetry.cloudwatch import CloudWatch
 from demo.ports import free_port
@@ -26,7 +27,7 @@ NAMES = {"BacklogPerWorker", "FailedJobs", "QueueAgeSeconds", "RenderSeconds", "
 
 
 def succeed(settings: Settings) -> None:
-    assert jobs.succeed(claim(settings), Output("r", "p", 1, "00" * 32), publish=True)
+    assert leases.succeed(claim(settings), Output("r", "p", 1, "00" * 32), publish=True)
 
 
 def test_a_site_where_nothing_happens_measures_nothing(settings: Settings) -> None:

@@ -12,13 +12,14 @@ import pytest
 from app.config import Settings
 from app.db.database import database, db_now, read_now
 from app.db.models import IdempotencyKey, Job, JobState, RefreshToken, Session, User, Video, VideoStatus, Vote
+from app.operations.doctor import Doctor
+from app.operations.verification import sweep_verification_accounts
 from app.services import build_encoder
-from app.showcase import jobs, voting
-from app.showcase.doctor import Doctor
+from app.showcase import voting
 from app.showcase.errors import OwnVideo, PublicVideoNotFound
-from app.showcase.jobs import Output
+from app.showcase.ledger import leases
+from app.showcase.ledger.leases import Output
 from app.showcase.rendering import Renderer
-from app.showcase.verification import sweep_verification_accounts
 from app.storage.s3 import S3Store
 from testing.answers import refusal
 from testing.homes import PROGRAMS, Home, unique
@@ -159,7 +160,7 @@ def add_verifier(*, age: float = AN_HOUR_AND_MORE) -> uuid.UUID:
 
 def publish(settings: Settings, owner: uuid.UUID) -> uuid.UUID:
     video = add_clip(settings, owner)
-    assert jobs.succeed(claim(settings), Output(f"r/{video}", f"p/{video}", 1, "00" * 32), publish=True)
+    assert leases.succeed(claim(settings), Output(f"r/{video}", f"p/{video}", 1, "00" * 32), publish=True)
     return video
 
 
@@ -220,7 +221,7 @@ def test_an_account_whose_clip_is_being_rendered_waits_for_the_next_sweep(settin
     assert sweep_verification_accounts() == 1
     assert {user.id for user in User.select()} == before != {other}
     assert Job.get(Job.video == waiting).state is JobState.QUEUED
-    assert jobs.succeed(lease, Output("r", "p", 1, "00" * 32), publish=True)
+    assert leases.succeed(lease, Output("r", "p", 1, "00" * 32), publish=True)
     assert sweep_verification_accounts() == 1
     assert [table.select().count() for table in (User, Video, Job)] == [0, 0, 0]
 

@@ -13,7 +13,8 @@ import pytest
 
 from app.config import Settings
 from app.db.models import Job, JobState, Video, VideoStatus
-from app.showcase import jobs, videos
+from app.operations import jobs
+from app.showcase import videos
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
 from tasks.broker import RING_SECONDS, create_broker

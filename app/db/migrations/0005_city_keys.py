@@ -1,7 +1,7 @@
 """City keys fold more spellings: Latin letters such as ł, ø and đ, kinds of apostrophes and dashes, unseen characters.
 
 Frozen: a copy of the fold as it was then. Keys that code from before it writes meanwhile are brought along by upkeep
-(`app.showcase.cities`).
+(`app.operations.cities`).
 """
 
 import unicodedata

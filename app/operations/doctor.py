@@ -11,10 +11,10 @@ from app.config import Settings
 from app.db.database import read_now
 from app.db.models import Job, JobState, Video, VideoStatus, Vote
 from app.media.sandbox import sandbox_gaps
-from app.showcase.bursts import find_bursts
-from app.showcase.presence import list_workers
+from app.operations.bursts import find_bursts
+from app.operations.presence import list_workers
+from app.operations.voiding import Ballots, count_votes
 from app.showcase.visibility import is_counted, is_kept
-from app.showcase.voiding import Ballots, count_votes
 from app.storage.errors import ObjectNotFound
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store

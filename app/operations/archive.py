@@ -18,10 +18,10 @@ from app.db.models import User, Video, VideoStatus
 from app.files import sha256_of
 from app.media.errors import UnreadableClip
 from app.media.probe import probe
-from app.showcase import jobs
-from app.showcase.audit import record
+from app.operations.audit import record
 from app.showcase.errors import NotFound, RuleBroken
 from app.showcase.idempotency import find_answered, remember
+from app.showcase.ledger.outbox import enqueue
 from app.storage.keys import original_key, result_key
 from app.storage.s3 import S3Store
 
@@ -137,7 +137,7 @@ class Archive:
             title = clip.name[:200]
             Video.insert(id=video_id, user=self._owner_id, title=title, uploaded_at=db_now(), **columns).execute()
             if clip.result is None:
-                jobs.enqueue(video_id, self._settings)
+                enqueue(video_id, self._settings)
             record(self._actor, "media.import", str(video_id), clip.name)
 
     def _move_original(self, path: Path, video_id: UUID) -> dict[str, object]:

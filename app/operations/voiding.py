@@ -1,4 +1,7 @@
-"""An operator's judgement on votes: void ones stay where they are and do not count; restored ones count again."""
+"""An operator's judgement on votes: void ones stay where they are and do not count; restored ones count again.
+
+An operator who doubts a counter has it set to the votes that count.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,7 +10,7 @@ from peewee import Expression, fn
 
 from app.db.database import database, on_postgresql, read_now, transaction
 from app.db.models import Video, Vote
-from app.showcase.audit import record
+from app.operations.audit import record
 from app.showcase.errors import RuleBroken
 from app.showcase.visibility import is_counted, is_public
 from app.showcase.voting import count_again
@@ -82,6 +85,21 @@ def _wait_for_other_judges() -> None:
     """Let one judgement be made at a time: two over the same votes would take their rows in different orders."""
     if on_postgresql():
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
+
+
+def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
+    """Set a video's counter to the votes that count, and note who had it done.
+
+    Returns:
+        The votes shown before and after.
+
+    Raises:
+        PublicVideoNotFound: no such video.
+    """
+    with transaction():
+        before, after = count_again(video_id)
+        record(actor, "videos.recount", str(video_id), f"{before} to {after}")
+    return before, after
 
 
 def count_votes(ballots: Ballots) -> int:

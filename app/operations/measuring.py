@@ -4,13 +4,38 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
+from peewee import fn
+
 from app.db.database import read_now
 from app.db.models import Job, JobState
-from app.showcase.jobs import measure_backlog
-from app.showcase.presence import list_workers
+from app.operations.presence import list_workers
 
 HEARD_OF_SECONDS = 60.0
 FAILED_WITHIN_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The ledger at a glance."""
+
+    by_state: dict[str, int]
+    due: int
+    oldest_due_seconds: float
+    """How long the longest-waiting due job has waited; 0 when none waits."""
+
+
+def measure_backlog() -> Backlog:
+    """Count the ledger, for metrics."""
+    counted = Job.select(Job.state, fn.COUNT(Job.id)).group_by(Job.state).tuples()
+    counts = dict(cast("Iterable[tuple[JobState, int]]", counted))
+    now = read_now()
+    due = (
+        Job.select(fn.COUNT(Job.id), fn.MIN(Job.run_at))
+        .where(Job.state == JobState.QUEUED, Job.run_at <= now)
+        .scalar(as_tuple=True)
+    )
+    by_state = {state.value: counts.get(state, 0) for state in JobState}
+    return Backlog(by_state, due[0], max(0.0, now - due[1]) if due[1] is not None else 0.0)
 
 
 @dataclass(frozen=True, slots=True)

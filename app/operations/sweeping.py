@@ -15,7 +15,7 @@ from peewee import Field
 from app.config import Settings
 from app.db.database import read_now
 from app.db.models import IdempotencyKey, RefreshToken, Session, Video
-from app.showcase.bursts import forget_addresses
+from app.operations.bursts import forget_addresses
 from app.showcase.visibility import is_kept
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store, StoredObject

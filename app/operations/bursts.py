@@ -15,7 +15,7 @@ from peewee import fn
 
 from app.db.database import db_now, read_now, transaction
 from app.db.models import Audit, User, Vote
-from app.showcase.audit import record
+from app.operations.audit import record
 from app.showcase.errors import BurstNotFound
 
 KEPT_SECONDS = 7 * 86_400.0

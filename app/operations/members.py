@@ -7,7 +7,7 @@ from peewee import Expression
 
 from app.db.database import db_now, transaction
 from app.db.models import Session, User
-from app.showcase.audit import record
+from app.operations.audit import record
 from app.showcase.errors import AccountNotFound
 
 

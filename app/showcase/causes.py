@@ -1,0 +1,47 @@
+"""What a render failed of: the reason code that the ledger keeps, and whether the clip is to blame."""
+
+from app.db.errors import DATABASE_UNAVAILABLE
+from app.media.errors import (
+    ArtworkMissing,
+    FfmpegMissing,
+    MediaInfoMissing,
+    ProbeKilled,
+    Reason,
+    RenderKilled,
+    RenderTimedOut,
+    UnreadableClip,
+    WorkDirectoryFull,
+)
+from app.storage.errors import ObjectNotFound, StorageUnavailable
+
+INTERNAL_ERROR = "internal_error"
+
+SURROUNDINGS: tuple[type[Exception], ...] = (
+    StorageUnavailable,
+    WorkDirectoryFull,
+    FfmpegMissing,
+    MediaInfoMissing,
+    ArtworkMissing,
+    *DATABASE_UNAVAILABLE,
+)
+"""Failures that are nobody's clip's fault: they back off, and no attempt is spent on them."""
+
+
+def code_of(error: Exception) -> str:
+    """The reason code that the ledger keeps; `app.showcase.failures` has their sentences for players."""
+    if isinstance(error, UnreadableClip) and error.reason is Reason.PICTURES_MISSING:
+        return error.reason.value
+    codes: dict[type[Exception], str] = {
+        UnreadableClip: "unreadable_clip",
+        ObjectNotFound: "original_missing",
+        RenderTimedOut: "render_timed_out",
+        RenderKilled: "render_killed",
+        ProbeKilled: "render_killed",
+        FfmpegMissing: "ffmpeg_missing",
+        MediaInfoMissing: "mediainfo_missing",
+        ArtworkMissing: "artwork_missing",
+        StorageUnavailable: "storage_unavailable",
+        WorkDirectoryFull: "disk_full",
+        **dict.fromkeys(DATABASE_UNAVAILABLE, "database_unavailable"),
+    }
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), INTERNAL_ERROR)

@@ -1,0 +1,55 @@
+"""The heartbeat of one lease, beside the render."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from app.config import Settings
+from app.db.database import database
+from app.showcase.ledger.leases import Lease, heartbeat
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Pulse:
+    """The heartbeat of one lease: a thread that extends it until the work is over or the lease is gone."""
+
+    lease: Lease
+    settings: Settings
+    progress: float = 0.0
+    lost: threading.Event = field(default_factory=threading.Event)
+    """Set when the lease is lost or the render is to stop; the encoder watches it."""
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def note(self, fraction: float, /) -> None:
+        """Remember the progress for the next heartbeat."""
+        self.progress = fraction
+
+    @contextmanager
+    def beating(self) -> Iterator["Pulse"]:
+        """Send heartbeats while the block runs."""
+        thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _beat(self) -> None:
+        """Beat until over or lost. A database that does not answer is asked again; the reaper decides."""
+        try:
+            while not self._over.wait(self.settings.heartbeat_seconds):
+                try:
+                    if not heartbeat(self.lease, self.progress, self.settings):
+                        self.lost.set()
+                        return
+                except Exception as error:  # noqa: BLE001 (a heart that stops on an error kills its job)
+                    log.warning("heartbeat_failed", job_id=str(self.lease.job_id), error=str(error))
+                    database.close()
+        finally:
+            database.close()

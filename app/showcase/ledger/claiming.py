@@ -1,0 +1,91 @@
+"""Claiming the next job in fair order: players take turns.
+
+A clip waits from when it was due or its player was last served, whichever is later, and the longest wait comes first.
+A player with fifty clips does not starve one with a single clip, and a player who comes later than both of these times
+does not overtake the second clip of another.
+"""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from peewee import fn
+
+from app.config import Settings
+from app.db.database import db_now, on_postgresql, read_now, transaction
+from app.db.models import Job, JobState, User, Video, VideoStatus
+from app.showcase.ledger.leases import Lease
+
+
+def claim(owner: str, settings: Settings) -> Lease | None:
+    """Take the next due job, or return None when nothing is due."""
+    with transaction():
+        job_id, token = _next_due(), uuid4()
+        job = None if job_id is None else _take(job_id, owner, token, settings)
+        if job is None:
+            return None
+        Video.update(status=VideoStatus.PROCESSING).where(Video.id == job.video_id).execute()
+        note_served(job.video_id, job.started_at)
+    return Lease(
+        job.id,
+        job.video_id,
+        token,
+        job.profile,
+        job.attempt,
+        job.max_attempts,
+        setbacks=job.setbacks,
+        timeouts=job.timeouts,
+    )
+
+
+def _take(job_id: UUID, owner: str, token: UUID, settings: Settings) -> Job | None:
+    now = read_now()
+    taken = (
+        Job.update(
+            state=JobState.RUNNING,
+            attempt=Job.attempt + 1,
+            lease_owner=owner,
+            lease_token=token,
+            lease_expires_at=now + settings.lease_seconds,
+            started_at=now,
+            finished_at=None,
+            progress=0,
+        )
+        .where(Job.id == job_id, Job.state == JobState.QUEUED)
+        .returning(Job)
+        .execute()
+    )
+    return next(iter(list(taken)), None)
+
+
+def _next_due() -> UUID | None:
+    """The id of the due job whose turn it is, locked where the database can; None when nothing is due."""
+    waits_since = _later_of(User.last_claimed_at, Job.run_at)
+    query = (
+        Job.select(Job.id)
+        .join(Video)
+        .join(User)
+        .where(Job.state == JobState.QUEUED, Job.run_at <= db_now())
+        .order_by(waits_since, User.last_claimed_at, Job.run_at, Job.id)
+        .limit(1)
+    )
+    if on_postgresql():
+        query = query.for_update(of=Job, skip_locked=True)
+    found = query.first()
+    return None if found is None else found.id
+
+
+def note_served(video_id: UUID, now: Any, *, held_back_seconds: float = 0) -> None:
+    """Put a video's player at the end of the order, in the caller's transaction.
+
+    Args:
+        video_id: the clip that a worker took, or has given up for now.
+        now: the database's time, as a number or an SQL expression.
+        held_back_seconds: how much later the player counts as served.
+    """
+    player = Video.select(Video.user).where(Video.id == video_id)
+    served_at = _later_of(User.last_claimed_at, now) + held_back_seconds
+    User.update(last_claimed_at=served_at).where(User.id == player).execute()
+
+
+def _later_of(one: Any, other: Any) -> Any:
+    return fn.GREATEST(one, other) if on_postgresql() else fn.MAX(one, other)
