@@ -15,8 +15,10 @@ from app.commands.votes import votes_cli
 from app.db.migrating import migrate as bring_schema_up
 from app.db.models import Job, JobState
 from app.host.cli import host_cli
-from app.operations import archive, jobs
+from app.operations import jobs
+from app.operations.archive import find_clips
 from app.operations.doctor import Doctor
+from app.operations.importing import Importer, find_owner
 
 cli = typer.Typer(
     help="Operate a Rising Stars site. Settings come from the environment. "
@@ -113,10 +115,8 @@ def import_media(
     """
     refused = 0
     with open_site() as services:
-        clips = archive.find_clips(folder)
-        importer = archive.Archive(
-            services.store, services.settings, owner_id=archive.find_owner(owner), actor=acting()
-        )
+        clips = find_clips(folder)
+        importer = Importer(services.store, services.settings, owner_id=find_owner(owner), actor=acting())
         for clip in clips:
             result = importer.bring_in(clip)
             refused += result.outcome == "refused"

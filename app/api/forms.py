@@ -15,7 +15,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from app.api.errors import MultipartBroken, ShapeInvalid
 from app.api.requests import read_header
 from app.config import MAX_CLIP_BYTES
-from app.showcase.uploads import ReceivedClip
+from app.showcase.requirements import ReceivedClip
 
 CHUNK_BYTES = 256 * 1024
 MAX_TEXT_BYTES = 16 * 1024

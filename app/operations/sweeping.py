@@ -15,6 +15,7 @@ from peewee import Field
 from app.config import Settings
 from app.db.database import read_now
 from app.db.models import IdempotencyKey, RefreshToken, Session, Video
+from app.operations import importing
 from app.operations.bursts import forget_addresses
 from app.showcase.visibility import is_kept
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
@@ -95,7 +96,7 @@ def sweep_rows() -> int:
         RefreshToken.delete().where((RefreshToken.expires_at < now) | RefreshToken.session.in_(expired)).execute()
         + Session.delete().where(Session.expires_at < now).execute()
         + IdempotencyKey.delete()
-        .where(IdempotencyKey.scope != "import", IdempotencyKey.created_at < now - IDEMPOTENCY_SECONDS)
+        .where(IdempotencyKey.scope != importing.SCOPE, IdempotencyKey.created_at < now - IDEMPOTENCY_SECONDS)
         .execute()
         + forget_addresses()
     )

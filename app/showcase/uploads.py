@@ -1,46 +1,22 @@
-"""Taking in a clip: judge the file, keep the original, note the video and its job, ring the doorbell."""
+"""Taking in a clip: check it, keep the original, note the video and its job, ring the doorbell."""
 
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from app.config import MAX_CLIP_BYTES, Settings
+from app.config import Settings
 from app.db.database import database, db_now, transaction
 from app.db.errors import DATABASE_UNAVAILABLE
 from app.db.models import Video
-from app.media.bounds import MAX_SIDE, is_too_much_work
-from app.media.errors import Reason, UnreadableClip
-from app.media.probe import Clip, probe
-from app.showcase.errors import (
-    BlankTitle,
-    ClipDurationOutOfRange,
-    ClipResolutionTooHigh,
-    ClipResolutionTooLow,
-    ClipTooLarge,
-    InvalidClipType,
-    QueueFull,
-    TitleChangesDirection,
-    TitleNotText,
-    TitleTooLong,
-)
-from app.showcase.failures import refusal
+from app.showcase.errors import QueueFull
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
 from app.showcase.ledger import outbox
-from app.showcase.texts import clean, has_bidi_controls, has_control_characters
+from app.showcase.requirements import ReceivedClip, check_clip, check_title
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.keys import original_key
 from app.storage.s3 import S3Store
-
-MIN_SECONDS, MAX_SECONDS = 19.95, 60.07
-"""20 and 60 s as cameras write them: at 29.97 pictures a second, editors cut "20 s" to 599 pictures (19.987 s), and
-1,800 pictures last 60.06 s."""
-
-MIN_SHORT_SIDE, MIN_LONG_SIDE = 1080, 1920
-MAX_TITLE = 200
 
 
 class Doorbell(Protocol):
@@ -48,58 +24,6 @@ class Doorbell(Protocol):
 
     def ring(self) -> bool:
         """Whether somebody could be rung at."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedClip:
-    """A file as it arrived: where it lies for now, and what was measured while it came in."""
-
-    path: Path
-    size_bytes: int
-    sha256: str
-    """Hex."""
-
-
-def check_title(title: str) -> str:
-    """The title without surrounding space and unseen characters.
-
-    Raises:
-        BlankTitle, TitleTooLong, TitleNotText, TitleChangesDirection
-    """
-    title = clean(title)
-    if not title:
-        raise BlankTitle
-    if len(title) > MAX_TITLE:
-        raise TitleTooLong
-    if has_control_characters(title):
-        raise TitleNotText
-    if has_bidi_controls(title):
-        raise TitleChangesDirection
-    return title
-
-
-def check_clip(received: ReceivedClip) -> Clip:
-    """What the file is, when the showcase takes such files.
-
-    Raises:
-        ClipTooLarge, InvalidClipType, ClipDurationOutOfRange, ClipResolutionTooLow, ClipResolutionTooHigh
-    """
-    if received.size_bytes > MAX_CLIP_BYTES:
-        raise ClipTooLarge
-    try:
-        clip = probe(received.path)
-    except UnreadableClip as error:
-        raise InvalidClipType(refusal(error.reason)) from error
-    if not MIN_SECONDS <= clip.duration_seconds <= MAX_SECONDS:
-        raise ClipDurationOutOfRange
-    short_side, long_side = sorted((clip.width, clip.height))
-    if short_side < MIN_SHORT_SIDE or long_side < MIN_LONG_SIDE:
-        raise ClipResolutionTooLow
-    if long_side > MAX_SIDE:
-        raise ClipResolutionTooHigh
-    if is_too_much_work(clip):
-        raise InvalidClipType(refusal(Reason.TOO_MANY_PICTURES))
-    return clip
 
 
 class Uploads:
