@@ -120,7 +120,7 @@ def import_media(
         for clip in clips:
             result = importer.bring_in(clip)
             refused += result.outcome == "refused"
-            typer.echo(f"{result.outcome:8}  {clip.name}  {result.detail}")
+            typer.echo(f"{result.outcome:8}  {typer.format_filename(clip.name)}  {result.detail}")
     typer.echo(f"{len(clips)} clips, {refused} refused")
     if refused:
         raise typer.Exit(REFUSED)

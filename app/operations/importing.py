@@ -12,13 +12,16 @@ from app.config import Settings
 from app.db.database import db_now, transaction
 from app.db.models import User, Video, VideoStatus
 from app.files import sha256_of
-from app.media.errors import UnreadableClip
+from app.media.errors import MediaInfoMissing, ProbeKilled, UnreadableClip
 from app.media.probe import probe
 from app.operations.archive import ArchivedClip
 from app.operations.audit import record
-from app.showcase.errors import NotFound
+from app.showcase.errors import NotFound, RuleBroken, ShowcaseError
 from app.showcase.idempotency import find_answered, remember
 from app.showcase.ledger.outbox import enqueue
+from app.showcase.requirements import MAX_TITLE, check_title
+from app.showcase.texts import clean
+from app.storage.errors import StorageUnavailable
 from app.storage.keys import original_key, result_key
 from app.storage.s3 import S3Store
 
@@ -28,6 +31,10 @@ SCOPE = "import"
 ARCHIVE_EMAIL = "archive@rising-stars.invalid"
 NO_PASSWORD = "!"  # noqa: S105
 """No hash: nobody can sign in with it."""
+
+
+class ImportStopped(ShowcaseError):
+    """This machine or the store failed, not a clip. What was imported before stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +79,33 @@ class Importer:
         self._actor = actor
 
     def bring_in(self, clip: ArchivedClip) -> Imported:
-        """Import one clip. A clip with a result is published (unless in review); one without is rendered."""
+        """Import one clip. A clip with a result is published (unless in review); one without is rendered.
+
+        Raises:
+            ImportStopped: no clip can be imported now.
+        """
+        try:
+            return self._import(clip)
+        except (MediaInfoMissing, ProbeKilled, StorageUnavailable) as error:
+            reason = str(error).splitlines()[-1].rstrip(".")
+            raise ImportStopped(f"The import stopped at {clip.name}: {reason}. Mend this and run it again.") from error
+
+    def _import(self, clip: ArchivedClip) -> Imported:
         content = sha256_of(clip.files[0])
         earlier = find_answered(SCOPE, content, content)
         if earlier is not None:
             return Imported(clip, "present", str(earlier))
         try:
+            title = check_title(clean(clip.name)[:MAX_TITLE])
             for path in clip.files:
                 probe(path)
-        except UnreadableClip as error:
+        except (RuleBroken, UnreadableClip) as error:
             return Imported(clip, "refused", str(error))
         video_id = _id_from_name(clip.name)
-        self._move(clip, video_id, content)
+        self._move(clip, video_id, title, content)
         return Imported(clip, "imported", str(video_id))
 
-    def _move(self, clip: ArchivedClip, video_id: UUID, content: str) -> None:
+    def _move(self, clip: ArchivedClip, video_id: UUID, title: str, content: str) -> None:
         columns: dict[str, object] = {}
         if clip.original is not None:
             columns |= self._move_original(clip.original, video_id)
@@ -94,7 +113,6 @@ class Importer:
             columns |= self._move_result(clip.result, video_id)
         with transaction():
             remember(SCOPE, content, content, video_id)
-            title = clip.name[:200]
             Video.insert(id=video_id, user=self._owner_id, title=title, uploaded_at=db_now(), **columns).execute()
             if clip.result is None:
                 enqueue(video_id, self._settings)

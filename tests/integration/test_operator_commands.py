@@ -1,7 +1,9 @@
 """`rising-stars`, as an operator runs it."""
 
+import os
 import shutil
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +106,9 @@ def test_reviewed_clips_are_listed_published_and_rejected(own_home: Home, ledger
     assert rising_stars(own_home, "videos", "publish", clips[1]).returncode == 1
 
 
+DUNK = "unprocessed-videos/dunk.mp4"
+
+
 @pytest.fixture(scope="session")
 def old_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shared file system as the platform's predecessor left it."""
@@ -185,3 +190,84 @@ def test_importing_the_wrong_folder_or_for_nobody_is_refused_in_a_sentence(
     assert (wrong.returncode, "name the folder above them" in wrong.stderr) == (1, True)
     nobody = rising_stars(own_home, "media", "import", old_folder, "--owner", "nobody@example.com")
     assert (nobody.returncode, "Nobody signed up" in nobody.stderr) == (1, True)
+
+
+def folder_of(tmp_path: Path, clip: Path, *names: str) -> Path:
+    """An old folder that holds a clip as an original under each of these names, each with content of its own."""
+    originals = tmp_path / "old" / "unprocessed-videos"
+    originals.mkdir(parents=True)
+    for size, name in enumerate(names, clip.stat().st_size + 8):
+        shutil.copy(clip, originals / f"{name}.mp4")
+        pad_to_size(originals / f"{name}.mp4", size)
+    return originals.parent
+
+
+def test_imported_titles_are_cleaned_as_uploaded_ones_are(
+    own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
+) -> None:
+    assert ledger.s3_bucket
+    names = ("  dunk\u200b of the\u00ad year ", "x" * 230, "mate\u200d")
+    run = rising_stars(own_home, "media", "import", folder_of(tmp_path, old_folder / DUNK, *names))
+    assert run.returncode == 0, run.stderr
+    assert {video.title for video in Video.select()} == {"dunk of the year", "x" * 200, "mate"}
+
+
+def test_a_clip_whose_name_is_no_title_is_refused_and_the_others_are_imported(
+    own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
+) -> None:
+    assert ledger.s3_bucket
+    names = ("\u202edunk", "two\nlines", "\u200b", os.fsdecode(b"ca\xf1a"), "good")
+    run = rising_stars(own_home, "media", "import", folder_of(tmp_path, old_folder / DUNK, *names))
+    assert "Traceback" not in run.stderr, run.stderr
+    assert (run.returncode, "5 clips, 4 refused" in run.stdout) == (1, True)
+    assert "cambian la dirección del texto" in run.stdout
+    assert "no puede estar vacío" in run.stdout
+    assert run.stdout.count("caracteres no permitidos") == 2
+    assert [video.title for video in Video.select()] == ["good"]
+
+
+BROKEN_MEDIAINFO = """\
+#!{python}
+from pathlib import Path
+from app.cli import main
+from app.media import probe
+probe._MEDIAINFO = Path({script!r})
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [("raise OSError('libmediainfo cannot be loaded')", "libmediainfo cannot be loaded"), (None, "No such file")],
+    ids=["its library is missing", "it is missing"],
+)
+def test_an_import_where_mediainfo_cannot_start_ends_with_a_sentence(
+    script: tuple[str | None, str], own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
+) -> None:
+    assert ledger.s3_bucket
+    (code, reason), path, command = script, tmp_path / "mediainfo.py", tmp_path / "rising-stars"
+    if code is not None:
+        path.write_text(code)
+    command.write_text(BROKEN_MEDIAINFO.format(python=sys.executable, script=str(path)))
+    command.chmod(0o755)
+    run = subprocess.run(
+        [str(command), "media", "import", str(old_folder)],
+        env=own_home.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, "Traceback" in run.stderr) == (1, False), run.stderr
+    (sentence,) = run.stderr.splitlines()
+    assert sentence.startswith("The import stopped at dunk: ")
+    assert reason in sentence
+    assert Video.select().count() == 0
+
+
+def test_an_import_without_a_store_ends_with_a_sentence(own_home: Home, ledger: Settings, old_folder: Path) -> None:
+    assert ledger.s3_bucket
+    run = rising_stars(own_home.with_settings(AWS_ENDPOINT_URL="http://127.0.0.1:1"), "media", "import", old_folder)
+    assert (run.returncode, "Traceback" in run.stderr) == (1, False), run.stderr
+    assert "The import stopped at dunk: " in run.stderr
+    assert Video.select().count() == 0
