@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import structlog
-
 from app.config import ProfileName
 from app.files import sha256_of
 from app.media.commands import (
@@ -19,27 +17,15 @@ from app.media.commands import (
 )
 from app.media.errors import ArtworkMissing, MediaError, Reason, UnreadableClip
 from app.media.ffmpeg import FfmpegJob, find_ffmpeg
-from app.media.loudness import find_gain, integrated_loudness
 from app.media.probe import Clip, probe
 from app.media.profiles import Profile, profile_for
-from app.media.sound import (
-    BYTES_PER_SECOND,
-    DECODED_FILE,
-    SOUND_FILE,
-    decode_arguments,
-    lay_arguments,
-    measure_arguments,
-)
-
-log = structlog.get_logger(__name__)
+from app.media.sound import SOUND_FILE
+from app.media.soundtrack import lay_sound, measured_gain
 
 HOUSE_BRAND = Path(__file__).with_name("brand")
 """The project's own artwork; BRAND_DIR replaces it."""
 
 _DURATION_TOLERANCE_SECONDS = 1.0
-_LEAST_SOUND_SECONDS = 0.1
-"""A track of which less can be decoded holds no sound."""
-
 _JPEG_START = b"\xff\xd8\xff"
 
 
@@ -137,7 +123,7 @@ def _render(
     job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, artwork: Artwork, progress: Progress
 ) -> bool:
     """Prepare and measure the sound, encode once, take the poster. Returns whether the result has sound."""
-    gain_db = _gain(job, clip, profile) if _lay_sound(job, source, clip, profile) else None
+    gain_db = measured_gain(job, clip, profile) if lay_sound(job, source, clip, profile) else None
     arguments = render_arguments(
         source,
         artwork,
@@ -150,40 +136,6 @@ def _render(
     (job.directory / SOUND_FILE).unlink(missing_ok=True)
     job.run(poster_arguments(clip=clip, profile=profile))
     return gain_db is not None
-
-
-def _lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> bool:
-    """Write the first sound track that decodes as `SOUND_FILE`. Whether there is one; what decodes decides."""
-    return profile.keeps_audio and any(
-        _lay_track(job, source, clip, profile, track=track) for track in clip.sound_tracks
-    )
-
-
-def _lay_track(job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, track: int) -> bool:
-    """Try one track. A clip without sound stays without: no empty track in the result."""
-    decoded, sound = job.directory / DECODED_FILE, job.directory / SOUND_FILE
-    try:
-        job.run(decode_arguments(source, clip=clip, profile=profile, track=track))
-        job.run(lay_arguments(clip=clip, profile=profile))
-        if sound.stat().st_size > _LEAST_SOUND_SECONDS * BYTES_PER_SECOND:
-            return True
-    except UnreadableClip as error:
-        log.info("sound_track_unusable", track=track, detail=str(error))
-    finally:
-        decoded.unlink(missing_ok=True)
-    sound.unlink(missing_ok=True)
-    return False
-
-
-def _gain(job: FfmpegJob, clip: Clip, profile: Profile) -> float | None:
-    """What the laid sound needs to land at the profile's loudness."""
-
-    def measure(gain_db: float) -> float | None:
-        lines: list[str] = []
-        job.run(measure_arguments(clip=clip, profile=profile, gain_db=gain_db), on_line=lines.append)
-        return integrated_loudness(lines)
-
-    return find_gain(measure, target_lufs=profile.loudness_lufs)
 
 
 def _has_zscale(job: FfmpegJob) -> bool:

@@ -13,7 +13,6 @@ from app.media.bounds import MAX_DECODED_PIXELS, max_pixels
 from app.media.colour import Colour
 from app.media.commands import (
     Artwork,
-    filter_graph,
     poster_arguments,
     render_arguments,
 )
@@ -26,6 +25,7 @@ from app.media.errors import (
     WorkDirectoryFull,
 )
 from app.media.ffmpeg import find_ffmpeg, raise_for_exit
+from app.media.graph import filter_graph
 from app.media.loudness import MAX_PASSES, find_gain, integrated_loudness
 from app.media.probe import Clip
 from app.media.profiles import PROFILES, Profile, profile_for
