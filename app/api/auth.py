@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from bottle import HTTPResponse
 
+from app.api.request_schemas import LoginBody, RefreshBody, SignUpBody
 from app.api.requests import client_address, read_idempotency_key, read_json, read_member, read_verification
+from app.api.response_schemas import Profile, SignedUp, TokenPair
 from app.api.responses import answer, no_content
 from app.api.routing import Parts, Route
-from app.api.schemas import LoginBody, Profile, RefreshBody, SignedUp, SignUpBody, TokenPair
 from app.db.models import User
 from app.showcase.accounts import NewAccount, SignedIn
 

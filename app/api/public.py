@@ -7,18 +7,11 @@ from uuid import UUID
 from bottle import HTTPResponse, request
 
 from app.api.errors import InvalidVideoId
+from app.api.request_schemas import PublicVideosQuery, RankingQuery
 from app.api.requests import client_address, parse_uuid, read_member, read_query, read_video_id
+from app.api.response_schemas import PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
 from app.api.responses import answer, json_answer
 from app.api.routing import Parts, Route
-from app.api.schemas import (
-    PUBLIC_VIDEOS,
-    STANDINGS,
-    Message,
-    PublicVideo,
-    PublicVideosQuery,
-    RankingQuery,
-    VoteStatus,
-)
 from app.db.models import Video
 from app.showcase import voting
 from app.showcase.accounts import Member

@@ -1,4 +1,4 @@
-"""Writing an answer: JSON from the shapes of `app.api.schemas`."""
+"""Writing an answer: JSON from the shapes of `app.api.response_schemas`."""
 
 from bottle import HTTPResponse
 from pydantic import BaseModel

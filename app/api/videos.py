@@ -8,9 +8,9 @@ from bottle import HTTPResponse
 from app.api.admission import upload_limits
 from app.api.forms import received_upload
 from app.api.requests import read_idempotency_key, read_member, read_upload_start, read_video_id
+from app.api.response_schemas import OWN_VIDEOS, Failure, Notice, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
 from app.api.responses import answer, json_answer, see
 from app.api.routing import Parts, Route
-from app.api.schemas import OWN_VIDEOS, Failure, Notice, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
 from app.db.models import Video
 from app.showcase import videos
 from app.showcase.accounts import Member

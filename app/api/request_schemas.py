@@ -1,7 +1,6 @@
-"""The shapes of requests and answers, as the contract names them."""
+"""What clients send: bodies and queries, as the contract names them."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
@@ -11,14 +10,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from app.showcase.catalogue import Order
 from app.showcase.passwords import normalized
-from app.showcase.rankings import Standing
 from app.showcase.texts import clean, has_bidi_controls, has_control_characters
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
@@ -144,127 +141,3 @@ class RankingQuery(BaseModel):
         if self.last is None:
             return self.limit or 20, offset
         return max(0, min(self.limit or MAX_LIMIT, self.last - offset)), offset
-
-
-def _moment(epoch: object) -> object:
-    return datetime.fromtimestamp(epoch, UTC) if isinstance(epoch, int | float) else epoch
-
-
-Timestamp = Annotated[datetime, BeforeValidator(_moment)]
-UNLESS_NULL = Field(exclude_if=lambda value: value is None)
-
-
-class Profile(BaseModel):
-    """An account as its owner sees it."""
-
-    id: str
-    user_id: str
-    email: str
-    first_name: str
-    last_name: str
-    city: str | None
-    country: str | None
-    is_active: bool
-
-
-class SignedUp(Profile):
-    """201 of POST /auth/signup."""
-
-    message: Literal["Usuario creado exitosamente."] = "Usuario creado exitosamente."
-    user: Profile
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105
-    expires_in: int
-
-
-class TokenPair(BaseModel):
-    """200 of POST /auth/login and /auth/refresh; `expires_in` in seconds."""
-
-    access_token: str
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
-    expires_in: int
-    refresh_token: str
-
-
-class UploadAccepted(BaseModel):
-    """201 of POST /videos/upload."""
-
-    message: Literal["Video subido correctamente. Procesamiento en curso."] = (
-        "Video subido correctamente. Procesamiento en curso."
-    )
-    task_id: str
-
-
-class Failure(BaseModel):
-    """Why a clip did not make it."""
-
-    code: str
-    message: str
-
-
-class Notice(BaseModel):
-    """What a player should know about a clip that was processed."""
-
-    code: str
-    message: str
-
-
-class OwnVideo(BaseModel):
-    """A clip in its player's list; the last four are left out while there is nothing to say."""
-
-    video_id: str
-    title: str
-    status: str
-    uploaded_at: Timestamp
-    votes: int
-    processed_at: Annotated[Timestamp | None, UNLESS_NULL] = None
-    processed_url: Annotated[str | None, UNLESS_NULL] = None
-    failure: Annotated[Failure | None, UNLESS_NULL] = None
-    notice: Annotated[Notice | None, UNLESS_NULL] = None
-
-
-class OwnVideoDetail(OwnVideo):
-    """GET /videos/{id}; URLs are null until there is something behind them."""
-
-    original_url: str | None
-    processed_url: str | None
-    poster_url: str | None
-    progress: float
-
-
-class VideoDeleted(BaseModel):
-    """200 of DELETE /videos/{id}."""
-
-    message: Literal["El video ha sido eliminado exitosamente."] = "El video ha sido eliminado exitosamente."
-    video_id: str
-
-
-class PublicVideo(BaseModel):
-    """A clip as the public sees it."""
-
-    video_id: str
-    title: str
-    username: str
-    city: str | None
-    votes: int
-    processed_url: str | None
-    poster_url: str | None
-
-
-class Message(BaseModel):
-    """Done, in a sentence."""
-
-    message: str
-
-
-class VoteStatus(BaseModel):
-    """200 of GET /public/videos/{id}/vote-status."""
-
-    video_id: str
-    has_voted: bool
-    user_id: str
-
-
-OWN_VIDEOS = TypeAdapter(list[OwnVideo])
-PUBLIC_VIDEOS = TypeAdapter(list[PublicVideo])
-STANDINGS = TypeAdapter(list[Standing])

@@ -1,0 +1,132 @@
+"""What the API answers, as the contract names it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
+
+from app.showcase.rankings import Standing
+
+
+def _moment(epoch: object) -> object:
+    return datetime.fromtimestamp(epoch, UTC) if isinstance(epoch, int | float) else epoch
+
+
+Timestamp = Annotated[datetime, BeforeValidator(_moment)]
+UNLESS_NULL = Field(exclude_if=lambda value: value is None)
+
+
+class Profile(BaseModel):
+    """An account as its owner sees it."""
+
+    id: str
+    user_id: str
+    email: str
+    first_name: str
+    last_name: str
+    city: str | None
+    country: str | None
+    is_active: bool
+
+
+class SignedUp(Profile):
+    """201 of POST /auth/signup."""
+
+    message: Literal["Usuario creado exitosamente."] = "Usuario creado exitosamente."
+    user: Profile
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    expires_in: int
+
+
+class TokenPair(BaseModel):
+    """200 of POST /auth/login and /auth/refresh; `expires_in` in seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    expires_in: int
+    refresh_token: str
+
+
+class UploadAccepted(BaseModel):
+    """201 of POST /videos/upload."""
+
+    message: Literal["Video subido correctamente. Procesamiento en curso."] = (
+        "Video subido correctamente. Procesamiento en curso."
+    )
+    task_id: str
+
+
+class Failure(BaseModel):
+    """Why a clip did not make it."""
+
+    code: str
+    message: str
+
+
+class Notice(BaseModel):
+    """What a player should know about a clip that was processed."""
+
+    code: str
+    message: str
+
+
+class OwnVideo(BaseModel):
+    """A clip in its player's list; the last four are left out while there is nothing to say."""
+
+    video_id: str
+    title: str
+    status: str
+    uploaded_at: Timestamp
+    votes: int
+    processed_at: Annotated[Timestamp | None, UNLESS_NULL] = None
+    processed_url: Annotated[str | None, UNLESS_NULL] = None
+    failure: Annotated[Failure | None, UNLESS_NULL] = None
+    notice: Annotated[Notice | None, UNLESS_NULL] = None
+
+
+class OwnVideoDetail(OwnVideo):
+    """GET /videos/{id}; URLs are null until there is something behind them."""
+
+    original_url: str | None
+    processed_url: str | None
+    poster_url: str | None
+    progress: float
+
+
+class VideoDeleted(BaseModel):
+    """200 of DELETE /videos/{id}."""
+
+    message: Literal["El video ha sido eliminado exitosamente."] = "El video ha sido eliminado exitosamente."
+    video_id: str
+
+
+class PublicVideo(BaseModel):
+    """A clip as the public sees it."""
+
+    video_id: str
+    title: str
+    username: str
+    city: str | None
+    votes: int
+    processed_url: str | None
+    poster_url: str | None
+
+
+class Message(BaseModel):
+    """Done, in a sentence."""
+
+    message: str
+
+
+class VoteStatus(BaseModel):
+    """200 of GET /public/videos/{id}/vote-status."""
+
+    video_id: str
+    has_voted: bool
+    user_id: str
+
+
+OWN_VIDEOS = TypeAdapter(list[OwnVideo])
+PUBLIC_VIDEOS = TypeAdapter(list[PublicVideo])
+STANDINGS = TypeAdapter(list[Standing])
