@@ -10,8 +10,7 @@ from app.config import ApiSettings, Settings
 from app.db.database import open_database
 from app.media.encoder import Encoder
 from app.media.sandbox import sandbox_gaps
-from app.showcase.accounts import Accounts
-from app.showcase.passwords import Passwords
+from app.showcase.sessions import Sessions
 from app.showcase.tokens import Tokens
 from app.storage.s3 import S3Store
 from app.telemetry.cloudwatch import CloudWatch
@@ -41,11 +40,10 @@ def build_services(settings: Settings, *, threads: int) -> Services:
     )
 
 
-def build_accounts(settings: ApiSettings) -> Accounts:
-    """Who signs in, and by which tokens: for processes of the API, which alone have the secret."""
-    return Accounts(
-        Passwords(),
-        build_tokens(settings),
+def build_sessions(settings: ApiSettings, tokens: Tokens) -> Sessions:
+    """Who is signed in: for processes of the API, which alone have the secret of the tokens."""
+    return Sessions(
+        tokens,
         refresh_seconds=settings.refresh_token_seconds,
         reuse_grace_seconds=settings.refresh_reuse_grace_seconds,
     )

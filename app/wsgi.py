@@ -19,7 +19,9 @@ from app.db.database import database, read_now
 from app.db.errors import NO_CONNECTION
 from app.logs import configure_logging
 from app.operations.sealing import seal_stored
-from app.services import build_accounts, build_services, build_tokens, warn_of_sandbox_gaps
+from app.services import build_services, build_sessions, build_tokens, warn_of_sandbox_gaps
+from app.showcase.accounts import Accounts
+from app.showcase.passwords import Passwords
 from app.showcase.tokens import Tokens
 from app.showcase.uploads import Uploads
 from tasks.doorbell import HueyDoorbell
@@ -36,7 +38,8 @@ SEAL_PAUSE_SECONDS = 5.0
 def build_application(settings: ApiSettings) -> tuple[Entrance, Readiness]:
     """Put an API process together. Connects to nothing yet."""
     services = build_services(settings, threads=settings.api_threads + WATCHERS)
-    accounts = build_accounts(settings)
+    tokens = build_tokens(settings)
+    sessions = build_sessions(settings, tokens)
     doorbell = HueyDoorbell(settings)
     metrics = Metrics()
     readiness = Readiness(
@@ -47,7 +50,8 @@ def build_application(settings: ApiSettings) -> tuple[Entrance, Readiness]:
     metrics.limits_in_memory.set_function(throttle.is_in_memory)
     parts = Parts(
         settings=settings,
-        accounts=accounts,
+        accounts=Accounts(Passwords(), tokens, sessions),
+        sessions=sessions,
         uploads=Uploads(services.store, doorbell, settings),
         store=services.store,
         throttle=throttle,

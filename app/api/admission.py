@@ -10,7 +10,7 @@ from app.api.requests import client_address, read_member
 from app.api.responses import no_content
 from app.api.routing import Parts, Route
 from app.config import Settings
-from app.showcase.accounts import Member
+from app.showcase.sessions import Member
 
 Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
@@ -39,7 +39,7 @@ class AdmissionResource:
 
         Counts nothing: the upload does.
         """
-        member = read_member(self._parts.accounts)
+        member = read_member(self._parts.sessions)
         for limit, purpose, who in upload_limits(self._parts.settings, member):
             self._parts.throttle.check(limit, purpose, who)
         admitted = no_content()

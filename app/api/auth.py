@@ -10,7 +10,8 @@ from app.api.response_schemas import Profile, SignedUp, TokenPair
 from app.api.responses import answer, no_content
 from app.api.routing import Parts, Route
 from app.db.models import User
-from app.showcase.accounts import NewAccount, SignedIn
+from app.showcase.accounts import NewAccount
+from app.showcase.sessions import SignedIn
 
 
 class AuthResource:
@@ -61,11 +62,11 @@ class AuthResource:
 
     def refresh(self) -> HTTPResponse:
         """Continue a session with new tokens."""
-        return answer(_pair(self._parts.accounts.refresh(read_json(RefreshBody).refresh_token)))
+        return answer(_pair(self._parts.sessions.refresh(read_json(RefreshBody).refresh_token)))
 
     def log_out(self) -> HTTPResponse:
         """End the session."""
-        self._parts.accounts.sign_out(read_member(self._parts.accounts))
+        self._parts.sessions.sign_out(read_member(self._parts.sessions))
         return no_content()
 
 

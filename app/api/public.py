@@ -14,10 +14,10 @@ from app.api.responses import answer, json_answer
 from app.api.routing import Parts, Route
 from app.db.models import Video
 from app.showcase import voting
-from app.showcase.accounts import Member
 from app.showcase.catalogue import get_public, list_public
 from app.showcase.errors import PublicVideoNotFound
 from app.showcase.rankings import rank
+from app.showcase.sessions import Member
 
 VIDEOS = "/api/public/videos"
 
@@ -83,7 +83,7 @@ class PublicResource:
         return json_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
 
     def _member(self) -> Member:
-        return read_member(self._parts.accounts)
+        return read_member(self._parts.sessions)
 
     def _throttle_votes(self, member: Member) -> None:
         settings, throttle = self._parts.settings, self._parts.throttle

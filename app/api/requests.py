@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.errors import JsonTooLarge, MalformedId, QueryInvalid, ShapeInvalid, VerificationRefused
 from app.config import ApiSettings, Settings
-from app.showcase.accounts import Accounts, Member
 from app.showcase.errors import NotFound, NotSignedIn
+from app.showcase.sessions import Member, Sessions
 
 MAX_JSON_BYTES = 64 * 1024
 MAX_QUERY_FIELDS = 100
@@ -65,7 +65,7 @@ def read_header(name: str) -> str | None:
     return found
 
 
-def read_member(accounts: Accounts, *, at: float | None = None) -> Member:
+def read_member(sessions: Sessions, *, at: float | None = None) -> Member:
     """Who sends the request, by a token that is judged as of `at` (epoch seconds; now when None).
 
     Raises:
@@ -74,7 +74,7 @@ def read_member(accounts: Accounts, *, at: float | None = None) -> Member:
     match = BEARER.fullmatch(read_header("Authorization") or "")
     if match is None:
         raise NotSignedIn
-    return accounts.authenticate(match.group(1), at=at)
+    return sessions.authenticate(match.group(1), at=at)
 
 
 def read_verification(settings: ApiSettings) -> bool:

@@ -10,6 +10,7 @@ from app.api.readiness import Readiness
 from app.api.throttle import Throttle
 from app.config import ApiSettings
 from app.showcase.accounts import Accounts
+from app.showcase.sessions import Sessions
 from app.showcase.uploads import Uploads
 from app.storage.s3 import S3Store
 
@@ -20,6 +21,7 @@ class Parts:
 
     settings: ApiSettings
     accounts: Accounts
+    sessions: Sessions
     uploads: Uploads
     store: S3Store
     throttle: Throttle

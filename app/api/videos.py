@@ -13,9 +13,9 @@ from app.api.responses import answer, json_answer, see
 from app.api.routing import Parts, Route
 from app.db.models import Video
 from app.showcase import videos
-from app.showcase.accounts import Member
 from app.showcase.errors import VideoNotFound
 from app.showcase.failures import NOTICES, explain
+from app.showcase.sessions import Member
 
 
 class VideosResource:
@@ -36,7 +36,7 @@ class VideosResource:
     def upload(self) -> HTTPResponse:
         """Take in a clip; its render begins by itself."""
         settings = self._parts.settings
-        member = read_member(self._parts.accounts, at=read_upload_start(settings))
+        member = read_member(self._parts.sessions, at=read_upload_start(settings))
         key = read_idempotency_key()
         for limit, purpose, who in upload_limits(settings, member):
             self._parts.throttle.hit(limit, purpose, who)
@@ -77,7 +77,7 @@ class VideosResource:
         return answer(VideoDeleted(video_id=str(found)))
 
     def _member(self) -> Member:
-        return read_member(self._parts.accounts)
+        return read_member(self._parts.sessions)
 
     def _own(self, video_id: str) -> Video:
         member = self._member()

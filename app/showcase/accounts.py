@@ -1,4 +1,4 @@
-"""Signing up, signing in, staying signed in, signing out."""
+"""Signing up and signing in."""
 
 import hashlib
 import json
@@ -7,19 +7,19 @@ from uuid import UUID, uuid4
 
 from peewee import IntegrityError
 
-from app.db.database import db_now, on_postgresql, read_now, transaction
-from app.db.models import RefreshToken, Session, User
+from app.db.database import db_now, transaction
+from app.db.models import User
 from app.showcase.errors import (
     EmailTaken,
     IdempotencyKeyReused,
     InvalidCredentials,
-    NotSignedIn,
     PasswordsDiffer,
 )
 from app.showcase.idempotency import AnsweredMeanwhile, find_answered, remember
 from app.showcase.passwords import Passwords, normalized
+from app.showcase.sessions import Sessions, SignedIn
 from app.showcase.texts import city_key
-from app.showcase.tokens import Claims, Tokens, digest
+from app.showcase.tokens import Tokens
 from app.showcase.verification import check_city
 
 SIGNUP = "signup"
@@ -52,31 +52,13 @@ class NewAccount:
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A session just opened or continued; seconds for `expires_in`."""
-
-    access_token: str
-    refresh_token: str
-    expires_in: int
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Who sends a request, proven by a token of a session that has not ended."""
-
-    id: UUID
-    session_id: UUID
-
-
 class Accounts:
     """The use cases around an account."""
 
-    def __init__(self, passwords: Passwords, tokens: Tokens, *, refresh_seconds: int, reuse_grace_seconds: int) -> None:
+    def __init__(self, passwords: Passwords, tokens: Tokens, sessions: Sessions) -> None:
         self._passwords = passwords
         self._tokens = tokens
-        self._refresh_seconds = refresh_seconds
-        self._reuse_grace_seconds = reuse_grace_seconds
+        self._sessions = sessions
 
     def sign_up(self, account: NewAccount, *, idempotency_key: str | None = None) -> tuple[User, SignedIn]:
         """Make an account and open its first session.
@@ -96,7 +78,7 @@ class Accounts:
             earlier, user = twin.resource_id, User.get_by_id(twin.resource_id)
         if earlier and not self._passwords.matches(account.password1, user.password_hash):
             raise IdempotencyKeyReused
-        return user, self._open_session(user.id)
+        return user, self._sessions.open(user.id)
 
     def _create(self, account: NewAccount, idempotency_key: str | None) -> UUID:
         user_id = uuid4()
@@ -131,117 +113,4 @@ class Accounts:
         right = self._passwords.matches(password, user.password_hash if user else None)
         if user is None or not right:
             raise InvalidCredentials
-        return self._open_session(user.id)
-
-    def refresh(self, token: str) -> SignedIn:
-        """Continue a session with the successor of its refresh token.
-
-        The same old token within the grace period gives the same successor (the answer was lost on the
-        way); later it is reuse, which ends the session.
-
-        Raises:
-            NotSignedIn: unknown, expired or reused token, or a session that has ended.
-        """
-        with transaction():
-            continued = self._rotate(token)
-        if continued is None:
-            raise NotSignedIn
-        session, successor = continued
-        return self._signed_in(session.user_id, session.id, successor)
-
-    def _rotate(self, token: str) -> tuple[Session, str] | None:
-        """The session, and the successor of its token."""
-        row = (
-            RefreshToken.select(RefreshToken, Session)
-            .join(Session)
-            .join(User)
-            .where(RefreshToken.digest == digest(token), Session.ended_at.is_null(), User.is_active)
-            .first()
-        )
-        now = read_now()
-        if row is None or row.expires_at <= now or not self._holds(row):
-            return None
-        session: Session = row.session
-        unused = (RefreshToken.digest == row.digest) & RefreshToken.used_at.is_null()
-        if RefreshToken.update(used_at=now).where(unused).execute():
-            successor = self._tokens.next_refresh(token)
-            self._add_refresh_token(session.id, successor, now)
-            return session, successor
-        if row.used_at is not None and now - row.used_at > self._reuse_grace_seconds:
-            self._end(session.id)
-            return None
-        return session, self._given_before(session.id, token)
-
-    def _holds(self, row: RefreshToken) -> bool:
-        """Whether a stored token is of a secret in force. One without a seal was stored by an earlier release."""
-        return row.seal is None or self._tokens.is_seal_of(row.digest, row.seal)
-
-    def _given_before(self, session_id: UUID, token: str) -> str:
-        """The successor that was made of a used token; during a rotation, perhaps under the other secret."""
-        for successor in self._tokens.possible_successors(token):
-            known = (RefreshToken.digest == digest(successor)) & (RefreshToken.session == session_id)
-            if RefreshToken.select().where(known).exists():
-                return successor
-        raise NotSignedIn
-
-    def sign_out(self, member: Member) -> None:
-        """End the session; its access tokens and refresh tokens end with it, at once."""
-        self._end(member.session_id)
-
-    def authenticate(self, token: str, *, at: float | None = None) -> Member:
-        """Who holds this access token, judged as of `at` (epoch seconds; now when None).
-
-        Raises:
-            NotSignedIn: the token or its session does not hold.
-        """
-        claims: Claims = self._tokens.read_access(token, at=at)
-        lives = (
-            Session.select(Session.id)
-            .join(User)
-            .where(
-                Session.id == claims.session_id,
-                Session.user == claims.user_id,
-                Session.ended_at.is_null(),
-                User.is_active,
-            )
-            .exists()
-        )
-        if not lives:
-            raise NotSignedIn
-        return Member(claims.user_id, claims.session_id)
-
-    def _open_session(self, user_id: UUID) -> SignedIn:
-        session_id, token = uuid4(), self._tokens.first_refresh()
-        with transaction():
-            if not _is_active(user_id):
-                raise InvalidCredentials
-            now = read_now()
-            Session.insert(
-                id=session_id, user=user_id, created_at=now, expires_at=now + self._refresh_seconds
-            ).execute()
-            self._add_refresh_token(session_id, token, now)
-        return self._signed_in(user_id, session_id, token)
-
-    def _add_refresh_token(self, session_id: UUID, token: str, now: float) -> None:
-        expires_at = now + self._refresh_seconds
-        stored = digest(token)
-        RefreshToken.insert(
-            digest=stored, session=session_id, expires_at=expires_at, seal=self._tokens.seal(stored)
-        ).execute()
-        Session.update(expires_at=expires_at).where(Session.id == session_id).execute()
-
-    @staticmethod
-    def _end(session_id: UUID) -> None:
-        Session.update(ended_at=db_now()).where(Session.id == session_id, Session.ended_at.is_null()).execute()
-
-    def _signed_in(self, user_id: UUID, session_id: UUID, refresh_token: str) -> SignedIn:
-        access_token = self._tokens.issue_access(user_id, session_id)
-        return SignedIn(access_token, refresh_token, self._tokens.access_seconds)
-
-
-def _is_active(user_id: UUID) -> bool:
-    """Whether an account may sign in; until the transaction's end, no operator can suspend it."""
-    active = User.select(User.id).where(User.id == user_id, User.is_active)
-    if on_postgresql():
-        active = active.for_update("FOR SHARE")  # type: ignore[arg-type] # the stubs know one kind of lock
-    return active.first() is not None
+        return self._sessions.open(user.id)
