@@ -7,14 +7,11 @@ from pathlib import Path
 
 import httpx
 import psutil
-from tests.fuzz.mutations import mutated
-from tests.fuzz.tally import Verdict
 
 from app.media.bounds import MAX_SIDE, is_too_much_work
 from app.media.errors import MediaError
 from app.media.probe import WALL_SECONDS, probe
 from app.showcase.requirements import MAX_SECONDS, MIN_LONG_SIDE, MIN_SECONDS, MIN_SHORT_SIDE
-from app.showcase.uploads import MAX_SECONDS, MIN_LONG_SIDE, MIN_SECONDS, MIN_SHORT_SIDE
 from fuzz.mutations import mutated
 from fuzz.tally import Verdict
 from testing.people import Player

@@ -8,13 +8,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from app.api.schemas import LoginBody, RefreshBody, SignUpBody
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
-from tests.fuzz.asking import Answer, Ask, broken_claim, quoted, send
-from tests.fuzz.disturbances import DISTURBANCES, disturb
-from tests.fuzz.good_asks import GOOD, World, every_route, good_ask
 
 from app.api.request_schemas import LoginBody, RefreshBody, SignUpBody
 from fuzz import plan
@@ -22,7 +18,6 @@ from fuzz.asking import Answer, Ask, broken_claim, quoted, send
 from fuzz.disturbances import DISTURBANCES, disturb
 from fuzz.good_asks import GOOD, World, every_route, good_ask
 from testing.sites import Site
-from tests.fuzz import plan
 
 ASKS, EXAMPLES, BODIES = 160, 20, 100
 """In `make test`: by our own generator; by hypothesis on a site, and without one."""

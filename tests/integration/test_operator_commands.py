@@ -13,7 +13,7 @@ import pytest
 from app.config import Settings
 from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
 from app.showcase.ledger import leases
-from testing.clips import make_clip
+from testing.clips import make_clip, pad_to_size
 from testing.homes import PROGRAMS, Home
 from tests.ledger import add_clip, add_player, claim, job_of, opened
 
