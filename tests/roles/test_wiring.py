@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play
@@ -32,3 +33,15 @@ def test_only_a_web_group_that_can_grow_is_told_of_when_it_is_at_its_maximum(
     named = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="rising-stars-rehearsal-site-")["MetricAlarms"]
     assert len([alarm for alarm in named if alarm["AlarmName"].endswith("group-at-maximum")]) == alarms
     assert len(named) > alarms
+
+
+def test_a_deletion_needs_neither_sound_settings_nor_room_nor_a_boundary(tmp_path: Path) -> None:
+    plays = yaml.safe_load((REPOSITORY / "playbooks/destroy_infrastructure.yml").read_text())
+    (judged,) = [each for each in plays if {"role": "aws_preflight"} in each.get("roles", [])]
+    judged["vars_files"] = [str(REPOSITORY / "playbooks" / file) for file in judged["vars_files"]]
+    del judged["roles"], judged["environment"]
+    nothing = "[aws_preflight_roles, aws_preflight_needs, aws_preflight_boundary] == [[], {}, {}]"
+    judged["tasks"] = [{"ansible.builtin.assert": {"that": nothing}}]
+    playbook = tmp_path / "deletion.yml"
+    playbook.write_text(yaml.safe_dump([judged]))
+    play(playbook)
