@@ -1,5 +1,9 @@
-"""What READMEs and the runbook say of permissions, what modules ask for, and docs/operator-policy agree."""
+"""What READMEs and the runbook say of permissions, what modules ask for, and docs/operator-policy agree.
 
+That the statements allow every call of a run is seen in the runs themselves (`whole_site.Operator`).
+"""
+
+import json
 import re
 from pathlib import Path
 
@@ -8,18 +12,34 @@ import pytest
 
 from rehearsal.operator.playbooks import REPOSITORY
 from rehearsal.operator.policy import UNSEEN, attached, policies_of
+from tests.roles.operator_policy import FILES, UNSEEN, attached, policies_of
+from tests.roles.playbooks import REPOSITORY
 
-NEEDS_NO_PERMISSION = {"GetCallerIdentity"}
-OF_ONES_OWN_KEY = {"CreateGrant", "DescribeKey", "GenerateDataKey"}
-NO_ACTION = {"PassedToService", "PermissionsBoundary", "PostgreSQL", "StringEquals"}
-"""Words in READMEs that look like one."""
+OF_NO_ROLE = {
+    "configure_hosts.yml, over Systems Manager": {
+        "ReachMachinesThroughTheBucket",
+        "ReachMachines",
+        "TalkInSessions",
+        "BySessions",
+        "OfOnesOwn",
+    },
+    "the runbook": {"LookAtACopy", "ReadWhatTheRunbookAsksFor", "ReadConsoles", "ReadLogs"},
+}
+"""Statements that no role needs, and what does."""
+
+ROLES = sorted(REPOSITORY.glob("roles/aws_*"))
 
 
-def permissions_in_readme(role: Path) -> set[str]:
-    """The actions that the part "Permissions" of a role's README names."""
+def statements() -> set[tuple[str, str]]:
+    """(file, Sid) of each statement of the operator's policies."""
+    return {(file.name, one["Sid"]) for file in FILES for one in json.loads(file.read_text())["Statement"]}
+
+
+def statements_in_readme(role: Path) -> set[tuple[str, str]]:
+    """The statements that the part "Permissions" of a role's README names, by the file that it links to."""
     part = (role / "README.md").read_text().partition("\n## Permissions\n")[2].partition("\n## ")[0]
-    told = [line for line in part.splitlines() if '"Sid"' not in line]
-    return set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z]\w*)+\b", "\n".join(told))) - NO_ACTION
+    items = re.findall(r"^- \[([\w.]+)\]\(\.\./\.\./docs/operator-policy/\1\):((?:.|\n {2})*)", part, re.MULTILINE)
+    return {(file, sid) for file, named in items for sid in re.findall(r"`(\w+)`", named)}
 
 
 def calls_aws(role: Path) -> bool:
@@ -29,12 +49,18 @@ def calls_aws(role: Path) -> bool:
     return any(module.search(file.read_text()) for file in role.glob("tasks/*.yml"))
 
 
-@pytest.mark.parametrize("role", sorted(REPOSITORY.glob("roles/aws_*")), ids=lambda role: str(role.name))
-def test_a_role_needs_nothing_that_the_policies_do_not_name(role: Path) -> None:
-    allowed = {action.partition(":")[2] for action in policies_of("staging").actions()}
-    needed = permissions_in_readme(role)
-    assert bool(needed) is calls_aws(role)
-    assert needed - allowed - NEEDS_NO_PERMISSION - OF_ONES_OWN_KEY == set()
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: str(role.name))
+def test_a_role_names_the_statements_that_it_needs_and_each_exists(role: Path) -> None:
+    named = statements_in_readme(role)
+    assert bool(named) is calls_aws(role)
+    assert named - statements() == set()
+
+
+def test_each_statement_is_needed_by_a_role_or_explained() -> None:
+    needed = {sid for role in ROLES for _, sid in statements_in_readme(role)}
+    explained = set().union(*OF_NO_ROLE.values())
+    assert needed | explained == {sid for _, sid in statements()}
+    assert needed & explained == set()
 
 
 RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text()
