@@ -178,7 +178,7 @@ def _stop_when_told(watching: Watch) -> None:
 
 
 def _hook(instance_id: str, kind: Kind, prefix: str, name: str | None) -> Hook:
-    """A machine's group by its kind, as aws_web_fleet and aws_worker name them.
+    """A machine's group by its kind, as playbooks/vars/web_fleet.yml and extra_workers.yml name them.
 
     The worker that also runs the queue is in none. Nothing ever tells it to go in this way.
     """
