@@ -11,9 +11,7 @@ import ansible_collections
 import pytest
 
 from rehearsal.operator.playbooks import REPOSITORY
-from rehearsal.operator.policy import UNSEEN, attached, policies_of
-from tests.roles.operator_policy import FILES, UNSEEN, attached, policies_of
-from tests.roles.playbooks import REPOSITORY
+from rehearsal.operator.policy import FILES, UNSEEN, attached, policies_of
 
 OF_NO_ROLE = {
     "configure_hosts.yml, over Systems Manager": {

@@ -2,7 +2,7 @@
 
 import boto3
 
-from tests.aws.leftovers import leftovers
+from rehearsal.aws.leftovers import leftovers
 
 
 def test_nothing_with_our_tags_is_left() -> None:

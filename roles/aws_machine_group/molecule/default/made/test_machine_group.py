@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.roles.playbooks import run_playbook
+from rehearsal.operator.playbooks import run_playbook
 
 NAME = "rising-stars-molecule-machines"
 CONVERGE = Path(__file__).parents[1] / "converge.yml"
