@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 SECTIONS = re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
 POINTER = re.compile(r"docs/runbook\.md#([\w-]+)")
-WHAT_AN_ALARM_NEEDS = ("**Noticed:**", "**Look:**", "**Do:**", "**Mends itself:**")
+WHAT_AN_ALARM_NEEDS = ("**Symptoms:**", "**Look:**", "**Do:**", "**Recovers by itself:**")
 
 
 def anchor(heading: str) -> str:
