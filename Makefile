@@ -1,4 +1,4 @@
-# The ways into this project; `make` alone lists them. GNU make, git and Python 3.11 or newer are all it asks for.
+# The commands of this project; `make` alone lists them. They need only GNU make, git and Python 3.11 or newer.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,12 +18,12 @@ PREVIOUS ?= HEAD
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# Every package by its checksum; the project itself, with the setuptools that requirements/build.txt pins.
+# pip installs every package by its checksum, and the project itself with the setuptools that requirements/build.txt pins.
 INSTALL_PINNED := $(INSTALL) --require-hashes
 INSTALL_PROJECT := $(INSTALL) --no-deps --no-build-isolation --check-build-dependencies --editable .
 COMPILE = .venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --generate-hashes --no-header \
 	--annotation-style line --no-emit-index-url --no-emit-find-links
-# Stamps: what of `.venv` has been installed, and from which files.
+# Stamp files record which parts of .venv are installed, so that make reinstalls them when their sources change.
 CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
@@ -32,32 +32,32 @@ FOR_TESTS := .venv/.for-tests
 .PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release bench tested-on format lock clean
 .PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
-help: ## Print this table
+help: ## Print this list
 	@echo "Rising Stars: players upload clips, a worker brands them, the public votes, a ranking per city decides."
 	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
 
 ##@ Start here
 setup: $(FOR_DEMO) ## Install what the demo needs into .venv (no root)
 
-demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path takes your own clip
+demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path uses your own clip
 	@exec $(BIN)/python -m demo run
 
-serve: $(FOR_DEMO) ## Run the platform on this machine, data kept in var/site. PORT=8080
+serve: $(FOR_DEMO) ## Run the platform on this machine and keep its data in var/site. PORT=8080
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
-check: lint-python lint-format lint-types ## Lint what changed since HEAD and run the unit tests, in under a minute
+check: lint-python lint-format lint-types ## Lint the changes since HEAD and run the unit tests, in under a minute
 	@changed="$$(git diff --name-only --diff-filter=d HEAD -- 'inventory/*.yml' 'playbooks/*.yml' 'roles/*.yml')"; \
 		[ -z "$$changed" ] || ANSIBLE_INVENTORY=/dev/null $(BIN)/ansible-lint --offline --profile production $$changed
 	@exec $(BIN)/python -m pytest --quiet --numprocesses 2 tests/unit tests/architecture
 
 ##@ Test
-test: tested-on ## Run the tests, on real services (as root on Debian, it installs them)
+test: tested-on ## Run the tests on real services (as root on Debian, install them first)
 	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'not slow and not long' --ignore tests/hosts tests
 
-test-slow: tested-on ## Run the tests that `make test` leaves to CI
+test-slow: tested-on ## Run the longer tests, which `make test` leaves to CI
 	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'slow and not long' --ignore tests/hosts tests
 
-# Three at once on two cores: a playbook waits a third of its time.
+# Three processes on two cores, because a playbook waits for a third of its time.
 AT_ONCE = --numprocesses 3 --no-loadscope-reorder --durations 12 $(PYTEST_ARGS)
 
 test-platform: tested-on ## Run all tests of the platform itself. PYTEST_ARGS=…
@@ -69,24 +69,24 @@ test-unit: $(FOR_TESTS) ## Run the tests that need no service
 test-integration: tested-on ## Run the tests on real services
 	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/integration
 
-test-roles: $(FOR_TESTS) ## Run all tests of the roles that call AWS, on mock AWS
+test-roles: $(FOR_TESTS) ## Run all tests of the aws_* roles, on mock AWS
 	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'not long' tests/roles
 
-test-hosts: tested-on ## Run the tests of the roles that configure a host, in containers (long; root)
+test-hosts: tested-on ## Run the tests of the host_* roles, in containers (long; root)
 	@exec $(BIN)/python -m pytest --numprocesses 0 tests/hosts
 
-test-interrupted: $(FOR_TESTS) ## Kill and throttle runs of the whole site in the middle (long). KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1"
+test-interrupted: $(FOR_TESTS) ## Kill and throttle site.yml; the next run must converge (long). KILL_SEEDS="1 2 3" THROTTLE_SEEDS="1"
 	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 \
 		tests/roles/test_killed_runs.py tests/roles/test_throttled_runs.py
 
-test-unpatched: $(FOR_TESTS) ## Try every role on moto as it comes, and compare with rehearsal/aws/README.md
+test-unpatched: $(FOR_TESTS) ## Try every role on moto without patches, and compare with rehearsal/aws/README.md
 	@UNPATCHED=all exec $(BIN)/python -m pytest --numprocesses 2 tests/roles/test_unpatched.py
 
-faults: tested-on ## Break a real site by schedule and prove that nothing is lost. SEED=n MINUTES=m
+faults: tested-on ## Inject failures into a real site and prove that nothing is lost. SEED=n MINUTES=m
 	@exec $(BIN)/python -m faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
 		--previous $(PREVIOUS) $(if $(CALM),--calm)
 
-fuzz: tested-on ## Ask every route and send mutated clips, made from a seed, at length. SEED=n COUNT=m
+fuzz: tested-on ## Send hostile requests and mutated clips, generated from a seed. SEED=n COUNT=m
 	@FUZZ_SEED=$(SEED) FUZZ_COUNT=$(COUNT) exec $(BIN)/python -m pytest -s tests/fuzz
 
 tested-on: $(FOR_TESTS)
@@ -113,20 +113,21 @@ lint-security: $(FOR_TESTS)
 lint-yaml: $(FOR_TESTS)
 	@$(BIN)/yamllint --strict .
 
-# No inventory is asked: it would ask AWS. Only Ansible's folders: any YAML below a folder named tasks/ is one to ansible-lint.
+# /dev/null replaces the inventory, which would call AWS. Only Ansible's folders are listed, because ansible-lint takes any
+# YAML below a folder named tasks/ for a task file.
 lint-ansible: $(FOR_TESTS)
 	@ANSIBLE_INVENTORY=/dev/null $(BIN)/ansible-lint --offline --profile production inventory playbooks roles
 
-format: $(FOR_TESTS) ## Format the Python code and mend what can be mended
+format: $(FOR_TESTS) ## Format the Python code and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-lock: .venv-uv/bin/uv ## Compile requirements/*.txt again from *.in (newer versions: UPGRADE=--upgrade)
+lock: .venv-uv/bin/uv ## Compile requirements/*.txt from *.in (UPGRADE=--upgrade for newer versions)
 	@for part in lock build runtime demo dev; do $(COMPILE) --universal -o requirements/$$part.txt requirements/$$part.in; done
 	@$(COMPILE) --python-platform x86_64-manylinux_2_28 --constraints requirements/runtime.txt \
 		-o requirements/host.txt requirements/host.in
 
-clean: ## Remove all that can be made again (not var/site, the data of `make serve`)
+clean: ## Delete everything that can be rebuilt (not var/site, the data of `make serve`)
 	@rm -rf .venv .venv-uv var/demo var/footage build dist *.egg-info
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
@@ -135,10 +136,10 @@ clean: ## Remove all that can be made again (not var/site, the data of `make ser
 rehearse: tested-on ## Build, use and destroy the whole site on this machine (root). SCENARIO=core, all or 3,7  KEEP=1
 	@exec $(BIN)/python -m rehearsal run --scenario $(SCENARIO) $(if $(KEEP),--keep)
 
-rehearse-down: $(FOR_TESTS) ## Remove everything that a rehearsal made
+rehearse-down: $(FOR_TESTS) ## Delete everything that a rehearsal created
 	@exec $(BIN)/python -m rehearsal down
 
-release: $(FOR_TESTS) ## Build the bundle of HEAD that hosts configure themselves from, into dist/
+release: $(FOR_TESTS) ## Build the bundle of HEAD, which hosts configure themselves from, in dist/
 	@exec $(BIN)/python -m release
 
 ##@ Measure
@@ -147,11 +148,11 @@ bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload, laten
 
 $(CREATED):
 	@command -v $(PYTHON) >/dev/null || { \
-		echo "There is no $(PYTHON) here. Install Python 3.11 or newer with venv (Debian, Ubuntu:" \
-		"sudo apt-get install python3-venv), or name another one: make PYTHON=python3.12"; exit 1; } >&2
+		echo "$(PYTHON) is not installed. Install Python 3.11 or newer with venv (Debian, Ubuntu:" \
+		"sudo apt-get install python3-venv), or name another Python: make PYTHON=python3.12"; exit 1; } >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$$($(PYTHON) --version) is too old: Rising Stars needs 3.11 or newer." \
-		"If you have one, name it: make PYTHON=python3.12"; exit 1; } >&2
+		"Name a newer Python if you have one: make PYTHON=python3.12"; exit 1; } >&2
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$$($(PYTHON) --version) has no venv module. Debian, Ubuntu: sudo apt-get install python3-venv"; \
 		exit 1; } >&2
