@@ -20,11 +20,11 @@ from benchmarks.parts import wait_until_ready
 from rehearsal.aws.server import running_mock_aws
 from rehearsal.hosts.boots import Machine, Site, baked_image
 from rehearsal.hosts.bundles import Bundle, bundle_of_working_tree
-from rehearsal.hosts.furnishing import PARAMETERS, REGION
 from rehearsal.hosts.metadata import MetadataService
 from rehearsal.hosts.network import Network
-from rehearsal.hosts.podman import remove_leftovers, what_is_missing
+from rehearsal.hosts.podman import find_obstacle, remove_leftovers
 from rehearsal.hosts.services import running_database
+from rehearsal.hosts.site_settings import PARAMETERS, REGION
 from testing.figures import keep
 
 BAKED_BOOTS = 3
@@ -35,7 +35,7 @@ MB = 1_000_000
 
 def main() -> None:
     """Boot, measure, and keep the figures; where machines cannot run, say why."""
-    if missing := what_is_missing():
+    if missing := find_obstacle():
         sys.stderr.write(f"boot is not measured. {missing}\n")
         return
     bundle = bundle_of_working_tree()

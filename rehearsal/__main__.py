@@ -1,4 +1,4 @@
-"""The rehearsal, from the command line.
+"""The command line of the rehearsal.
 
 python -m rehearsal run [--scenario core|all|4] [--keep]
 python -m rehearsal down
@@ -14,13 +14,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rehearsal.hosts.podman import what_is_missing
+from rehearsal.hosts.podman import find_obstacle
 from rehearsal.scenarios import ALL, CORE
-from rehearsal.site import FOLDER, Rehearsal, container, rehearsal, take_down
+from rehearsal.site import FOLDER, Rehearsal, clean_up, container, rehearsal
 from testing.figures import FOLDER as RESULTS
 from testing.figures import write
 
-commands = typer.Typer(help="The whole site on one machine.", no_args_is_help=True)
+commands = typer.Typer(help="Build and test the whole site on one machine.", no_args_is_help=True)
 screen = Console(highlight=False)
 PROGRAMS = ("haproxy", "dnsmasq")
 
@@ -29,16 +29,16 @@ PROGRAMS = ("haproxy", "dnsmasq")
 def run(
     scenario: Annotated[str, typer.Option(help="core, all, or numbers: 3,7")] = "core",
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="leave the site up")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the site running")] = False,
 ) -> None:
-    """Build the site, play scenarios on it, and take it away."""
-    require_machine()
+    """Build the site, run scenarios on it, and destroy it."""
+    require_programs()
     numbers = chosen(scenario, keep=keep)
     began = time.monotonic()
     with rehearsal(keep=keep) as site:
         figures = {str(number): play(site, number) for number in numbers}
         if keep:
-            tell_how_to_look(site)
+            print_access(site)
     screen.print(f"[bold green]Rehearsed[/] in {time.monotonic() - began:.0f} s")
     scenarios = dict(sorted((known() | figures).items(), key=lambda item: int(item[0])))
     write("rehearsal", {"scenarios": scenarios}, command="make rehearse SCENARIO=…")
@@ -46,46 +46,46 @@ def run(
 
 @commands.command()
 def down() -> None:
-    """Remove everything that a rehearsal made."""
-    require_machine()
-    take_down()
+    """Remove everything that a rehearsal created."""
+    require_programs()
+    clean_up()
 
 
 def known() -> dict[str, object]:
-    """The figures of earlier runs, by scenario."""
+    """Return the figures of earlier runs, by scenario."""
     path = RESULTS / "rehearsal.json"
     kept: dict[str, object] = json.loads(path.read_text())["scenarios"] if path.exists() else {}
     return kept
 
 
 def chosen(scenario: str, *, keep: bool) -> list[int]:
-    """The numbers to play. The site is built first, and taken away last unless it is kept."""
+    """Return the numbers of the scenarios to run; 1 (build) is always among them, 10 (destroy) unless `keep`."""
     if scenario in {"core", "all"}:
         wanted = set(CORE if scenario == "core" else ALL)
     else:
         try:
             wanted = {int(number) for number in scenario.split(",")}
         except ValueError:
-            raise typer.BadParameter(f"SCENARIO is core, all, or numbers such as 3,7; not {scenario!r}") from None
+            raise typer.BadParameter(f"SCENARIO is {scenario!r}: give core, all, or numbers such as 3,7") from None
     if unknown := wanted - set(ALL):
         known = ", ".join(map(str, ALL))
-        raise typer.BadParameter(f"There is no scenario {min(unknown)}; there are {known}")
+        raise typer.BadParameter(f"Scenario {min(unknown)} does not exist; the scenarios are {known}")
     return sorted((wanted | {1, 10}) - ({10} if keep else set()))
 
 
 def play(site: Rehearsal, number: int) -> dict[str, object]:
-    """Play one, and print its figures."""
+    """Run a scenario, and print its figures."""
     scenario, began = ALL[number], time.monotonic()
     screen.print(f"[bold]{number:>2}[/]  {scenario.title}")
     figures = scenario.play(site)
-    told = "  ".join(f"{name} {value}" for name, value in figures.items())
-    screen.print(f"    [green]✔[/] {time.monotonic() - began:.0f} s  [dim]{told}[/]")
+    printed = "  ".join(f"{name} {value}" for name, value in figures.items())
+    screen.print(f"    [green]✔[/] {time.monotonic() - began:.0f} s  [dim]{printed}[/]")
     return figures
 
 
-def tell_how_to_look(site: Rehearsal) -> None:
-    """Addresses, and ways in."""
-    table = Table("machine", "address", "role", "look into it")
+def print_access(site: Rehearsal) -> None:
+    """Print the machines' addresses and how to open a shell on each."""
+    table = Table("machine", "address", "role", "open a shell")
     for each in site.control.instances():
         if each.state == "running":
             table.add_row(each.id, each.address, each.tags.get("Role", ""), f"podman exec -it {container(each)} bash")
@@ -93,10 +93,10 @@ def tell_how_to_look(site: Rehearsal) -> None:
     screen.print(f"The site: {site.url}   AWS: {site.endpoint}   . {FOLDER}/environment   make rehearse-down")
 
 
-def require_machine() -> None:
-    """Say what is missing, before anything is begun."""
+def require_programs() -> None:
+    """Exit with a message when a program is missing."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if reason := what_is_missing():
+    if reason := find_obstacle():
         sys.exit(reason)
     if missing:
         sys.exit(f"A rehearsal needs {', '.join(missing)}: run tests/services/install-packages as root")

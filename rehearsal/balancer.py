@@ -1,4 +1,4 @@
-"""The load balancer of a rehearsal: HAProxy, which follows the target group's members and looks after their health."""
+"""The load balancer of a rehearsal: HAProxy, with the target group's members as its servers and its health checks."""
 
 import contextlib
 import csv
@@ -14,7 +14,7 @@ from typing import Self
 from rehearsal.control import Balancer
 
 SLOTS = 12
-"""Targets at once: a group of three, twice while it changes, and those that still drain."""
+"""The most targets at a time: a group of three machines, twice during a refresh, and those that still drain."""
 
 CONFIGURATION = """\
 global
@@ -26,7 +26,7 @@ defaults
     log global
     option dontlognull
     option forwardfor
-    # A request whose connection cannot be made goes to another target.
+    # A request whose connection fails goes to another target.
     option redispatch 1
     retries 2
     timeout connect 5s
@@ -50,7 +50,7 @@ backend targets
 
 @dataclass
 class Slot:
-    """One of HAProxy's servers, and the instance that it stands for."""
+    """One of HAProxy's servers, and its instance."""
 
     name: str
     instance_id: str = ""
@@ -59,7 +59,7 @@ class Slot:
 
 @dataclass
 class LoadBalancer:
-    """Published at 127.0.0.1:`port`, once there is something to configure it by."""
+    """HAProxy at 127.0.0.1:`port`; the first `follow` starts it."""
 
     port: int
     folder: Path
@@ -74,7 +74,7 @@ class LoadBalancer:
         self._stop()
 
     def follow(self, wanted: Balancer, targets: Mapping[str, str]) -> None:
-        """Send requests to these instances, by their addresses; whoever is no longer among them drains."""
+        """Send requests to `targets` (instance ID → address); drain every other instance."""
         self._configure(wanted)
         for slot in self._slots:
             if slot.instance_id and slot.instance_id not in targets:
@@ -84,7 +84,7 @@ class LoadBalancer:
             self._place(instance_id, targets[instance_id], wanted.target_group.port)
 
     def health(self) -> dict[str, bool]:
-        """Of each target, whether it answers as it should."""
+        """Return for each target whether its health checks pass."""
         states = {row["svname"]: row["status"] for row in self._statistics() if row["pxname"] == "targets"}
         return {
             slot.instance_id: states.get(slot.name, "").startswith("UP")
@@ -93,11 +93,11 @@ class LoadBalancer:
         }
 
     def requests(self) -> int:
-        """How many requests it has taken since it was started."""
+        """Return the number of requests since HAProxy started."""
         return sum(int(row["req_tot"] or 0) for row in self._statistics() if row["svname"] == "FRONTEND")
 
     def drained(self, instance_id: str) -> bool:
-        """Whether nothing is sent to that instance any more, and nothing that was is under way."""
+        """Whether the instance has no requests left and gets no new ones."""
         return all(slot.instance_id != instance_id for slot in self._slots)
 
     def _configure(self, wanted: Balancer) -> None:
@@ -127,7 +127,7 @@ class LoadBalancer:
         deadline = time.monotonic() + 10
         while not self._answers():
             if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"HAProxy does not start: see {self.folder / 'haproxy.log'}")
+                raise RuntimeError(f"HAProxy did not start: see {self.folder / 'haproxy.log'}")
             time.sleep(0.1)
         self._configuration = configuration
 
@@ -145,10 +145,10 @@ class LoadBalancer:
     def _place(self, instance_id: str, address: str, port: int) -> None:
         slot = next((each for each in self._slots if not each.instance_id), None)
         if slot is None:
-            raise RuntimeError(f"No room for {instance_id}: {SLOTS} targets are as many as a rehearsal has")
+            raise RuntimeError(f"No slot is free for {instance_id}: a rehearsal's load balancer has {SLOTS} targets")
         slot.instance_id, slot.drains_since = instance_id, None
         self._order(f"set server targets/{slot.name} addr {address} port {port}")
-        # A new target is unhealthy until its checks say otherwise; HAProxy thinks well of one that comes into service.
+        # A new target of AWS is unhealthy until its checks pass; HAProxy's counts as healthy until they fail.
         self._order(f"set server targets/{slot.name} state drain")
         self._order(f"set server targets/{slot.name} health down")
         self._order(f"set server targets/{slot.name} state ready")
@@ -184,6 +184,6 @@ class LoadBalancer:
 
 
 def refusal(pattern: str) -> str:
-    """HAProxy's rule for a path that the load balancer answers itself; a star at the end stands for anything."""
+    """Return HAProxy's rule for a path that the load balancer answers with 404; a trailing * matches any text."""
     match = f"path_beg {pattern[:-1]}" if pattern.endswith("*") else f"path {pattern}"
     return f"    http-request return status 404 content-type text/plain string Not\\ found if {{ {match} }}\n"

@@ -1,4 +1,4 @@
-"""The control plane as the data plane sees it: what AWS has recorded, read by its API alone."""
+"""The control plane as the data plane sees it: the resources in mock AWS, read through its API."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from botocore.config import Config
 
 REGION = "us-east-1"
 PLANE = "plane"
-"""The access key of the data plane, by which its calls are told from the operator's and the hosts'."""
+"""The data plane's access key: it distinguishes its calls from the operator's and the hosts'."""
 
 GROUP_TAG = "aws:autoscaling:groupName"
 
 
 @dataclass(frozen=True)
 class Instance:
-    """An EC2 instance, as it is meant to be."""
+    """An EC2 instance as mock AWS records it: the desired state of a machine."""
 
     id: str
     state: str
@@ -49,12 +49,12 @@ class Group:
     grace_seconds: int
     target_groups: frozenset[str]
     hook_seconds: int | None
-    """How long its terminating hook waits without a heartbeat; None without such a hook."""
+    """The heartbeat timeout of its termination hook; None without such a hook."""
 
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """Where a load balancer sends requests to, and how it looks after them."""
+    """A load balancer's target group: port, health checks and draining."""
 
     arn: str
     name: str
@@ -68,13 +68,13 @@ class TargetGroup:
 
 @dataclass(frozen=True)
 class Balancer:
-    """An application load balancer's listener for plain HTTP."""
+    """An application load balancer with its listener for plain HTTP."""
 
     name: str
     idle_seconds: int
     target_group: TargetGroup
     refused: tuple[str, ...]
-    """Path patterns that it answers itself, with 404."""
+    """Path patterns that the load balancer answers with 404."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,14 @@ class Database:
 
 @dataclass(frozen=True)
 class Control:
-    """The AWS of a rehearsal."""
+    """Mock AWS, as the data plane reads and updates it."""
 
     endpoint: str
     access_key: str = PLANE
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
-        """A client of one of its services, kept."""
+        """Return the boto3 client of a service; it is created once."""
         if service not in self._clients:
             session: Any = boto3.Session(self.access_key, "testing", region_name=REGION)
             settings = Config(proxies={}, retries={"total_max_attempts": 2})
@@ -105,74 +105,74 @@ class Control:
         return self._clients[service]
 
     def instances(self) -> Iterator[Instance]:
-        """Every instance that AWS still remembers."""
+        """Yield every instance that DescribeInstances returns."""
         for page in self.client("ec2").get_paginator("describe_instances").paginate():
-            for told in (each for reservation in page["Reservations"] for each in reservation["Instances"]):
+            for described in (each for reservation in page["Reservations"] for each in reservation["Instances"]):
                 yield Instance(
-                    id=told["InstanceId"],
-                    state=told["State"]["Name"],
-                    address=told.get("PrivateIpAddress", ""),
-                    image_id=told["ImageId"],
-                    zone=told["Placement"]["AvailabilityZone"],
-                    profile=told.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2],
-                    tags={tag["Key"]: tag["Value"] for tag in told.get("Tags", [])},
+                    id=described["InstanceId"],
+                    state=described["State"]["Name"],
+                    address=described.get("PrivateIpAddress", ""),
+                    image_id=described["ImageId"],
+                    zone=described["Placement"]["AvailabilityZone"],
+                    profile=described.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2],
+                    tags={tag["Key"]: tag["Value"] for tag in described.get("Tags", [])},
                 )
 
     def user_data(self, instance_id: str) -> str:
-        """What cloud-init is given."""
+        """Return an instance's user data, decoded."""
         answer = self.client("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
         return base64.b64decode(answer["UserData"].get("Value", "")).decode()
 
     def images(self) -> dict[str, str]:
-        """The account's own images, and the instance that each was made of."""
-        told = self.client("ec2").describe_images(Owners=["self"])["Images"]
-        return {image["ImageId"]: image.get("SourceInstanceId", "") for image in told}
+        """Return the account's own images, each with the instance that it was created from."""
+        images = self.client("ec2").describe_images(Owners=["self"])["Images"]
+        return {image["ImageId"]: image.get("SourceInstanceId", "") for image in images}
 
     def credentials(self, profile: str) -> tuple[str, str, str]:
-        """Key, secret and session token of the role behind an instance profile."""
+        """Return key, secret and session token of an instance profile's role."""
         (role,) = self.client("iam").get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
         assumed = self.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="instance")["Credentials"]
         return assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]
 
-    def has_stopped(self, instance_id: str) -> None:
-        """Note that a machine powered itself off."""
+    def report_stop(self, instance_id: str) -> None:
+        """Stop the instance of a machine that powered itself off."""
         self.client("ec2").stop_instances(InstanceIds=[instance_id])
 
     def replace(self, instance_id: str) -> None:
-        """Let its group replace a machine that is not well."""
+        """Let the Auto Scaling group replace an unhealthy machine."""
         self.client("autoscaling").terminate_instance_in_auto_scaling_group(
             InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
         )
 
     def groups(self) -> Iterator[Group]:
-        """Every Auto Scaling group."""
+        """Yield every Auto Scaling group."""
         client = self.client("autoscaling")
-        for told in client.describe_auto_scaling_groups()["AutoScalingGroups"]:
-            name = told["AutoScalingGroupName"]
+        for described in client.describe_auto_scaling_groups()["AutoScalingGroups"]:
+            name = described["AutoScalingGroupName"]
             hooks = client.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
             waits = [each["HeartbeatTimeout"] for each in hooks if each["LifecycleTransition"].endswith("TERMINATING")]
             yield Group(
                 name=name,
-                members=frozenset(each["InstanceId"] for each in told["Instances"]),
-                desired=told["DesiredCapacity"],
-                smallest=told["MinSize"],
-                largest=told["MaxSize"],
-                health_check=told["HealthCheckType"],
-                grace_seconds=told.get("HealthCheckGracePeriod") or 0,
-                target_groups=frozenset(told.get("TargetGroupARNs", [])),
+                members=frozenset(each["InstanceId"] for each in described["Instances"]),
+                desired=described["DesiredCapacity"],
+                smallest=described["MinSize"],
+                largest=described["MaxSize"],
+                health_check=described["HealthCheckType"],
+                grace_seconds=described.get("HealthCheckGracePeriod") or 0,
+                target_groups=frozenset(described.get("TargetGroupARNs", [])),
                 hook_seconds=waits[0] if waits else None,
             )
 
     def balancer(self) -> Balancer | None:
-        """The site's load balancer, once it can send requests somewhere. A rehearsal has one, and plain HTTP."""
+        """Return the site's load balancer once it forwards requests. A rehearsal has one, with plain HTTP."""
         client = self.client("elbv2")
-        for told in client.describe_load_balancers()["LoadBalancers"]:
-            arn = told["LoadBalancerArn"]
+        for described in client.describe_load_balancers()["LoadBalancers"]:
+            arn = described["LoadBalancerArn"]
             for listener in client.describe_listeners(LoadBalancerArn=arn)["Listeners"]:
                 (action,) = listener["DefaultActions"]
                 if action["Type"] == "forward":
                     return Balancer(
-                        name=told["LoadBalancerName"],
+                        name=described["LoadBalancerName"],
                         idle_seconds=int(self._attributes("load_balancer", arn)["idle_timeout.timeout_seconds"]),
                         target_group=self._target_group(forwarded_to(action)),
                         refused=tuple(self._refused(listener["ListenerArn"])),
@@ -180,16 +180,16 @@ class Control:
         return None
 
     def _target_group(self, arn: str) -> TargetGroup:
-        (told,) = self.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+        (described,) = self.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
         attributes = self._attributes("target_group", arn)
         return TargetGroup(
             arn=arn,
-            name=told["TargetGroupName"],
-            port=told["Port"],
-            health_path=told["HealthCheckPath"],
-            health_seconds=int(told["HealthCheckIntervalSeconds"]),
-            healthy_after=told["HealthyThresholdCount"],
-            unhealthy_after=told["UnhealthyThresholdCount"],
+            name=described["TargetGroupName"],
+            port=described["Port"],
+            health_path=described["HealthCheckPath"],
+            health_seconds=int(described["HealthCheckIntervalSeconds"]),
+            healthy_after=described["HealthyThresholdCount"],
+            unhealthy_after=described["UnhealthyThresholdCount"],
             draining_seconds=int(attributes["deregistration_delay.timeout_seconds"]),
         )
 
@@ -205,30 +205,30 @@ class Control:
         for rule in self.client("elbv2").describe_rules(ListenerArn=listener)["Rules"]:
             if not rule["IsDefault"]:
                 (action,) = rule["Actions"]
-                assert action["Type"] == "fixed-response", f"A rehearsal has no {action['Type']} rule"
-                assert action["FixedResponseConfig"]["StatusCode"] == "404", "A rehearsal refuses with 404 alone"
+                assert action["Type"] == "fixed-response", f"The load balancer has no rules of type {action['Type']}"
+                assert action["FixedResponseConfig"]["StatusCode"] == "404", "The load balancer responds only with 404"
                 yield from (path for condition in rule["Conditions"] for path in patterns(condition))
 
     def databases(self) -> Iterator[Database]:
-        """Every RDS instance that has an address."""
-        for told in self.client("rds").describe_db_instances()["DBInstances"]:
-            endpoint = told.get("Endpoint", {})
+        """Yield every RDS instance that has an address."""
+        for described in self.client("rds").describe_db_instances()["DBInstances"]:
+            endpoint = described.get("Endpoint", {})
             if "Address" in endpoint:
                 yield Database(
-                    name=told["DBInstanceIdentifier"],
+                    name=described["DBInstanceIdentifier"],
                     host=endpoint["Address"],
                     port=endpoint["Port"],
-                    username=told["MasterUsername"],
-                    database=told.get("DBName", ""),
+                    username=described["MasterUsername"],
+                    database=described.get("DBName", ""),
                 )
 
     def snapshots(self) -> set[str]:
-        """The name of every snapshot of a database."""
-        told = self.client("rds").describe_db_snapshots()["DBSnapshots"]
-        return {snapshot["DBSnapshotIdentifier"] for snapshot in told}
+        """Return the names of all database snapshots."""
+        snapshots = self.client("rds").describe_db_snapshots()["DBSnapshots"]
+        return {snapshot["DBSnapshotIdentifier"] for snapshot in snapshots}
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Every name in a private zone, and its address."""
+        """Yield every name in a hosted zone with its address."""
         client = self.client("route53")
         for zone in client.list_hosted_zones()["HostedZones"]:
             for record in client.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
@@ -238,7 +238,7 @@ class Control:
 
 
 def forwarded_to(action: Mapping[str, Any]) -> str:
-    """The target group that a listener's action names."""
+    """Return the ARN of the target group that a listener's action forwards to."""
     if "TargetGroupArn" in action:
         return str(action["TargetGroupArn"])
     (target,) = action["ForwardConfig"]["TargetGroups"]
@@ -246,6 +246,6 @@ def forwarded_to(action: Mapping[str, Any]) -> str:
 
 
 def patterns(condition: Mapping[str, Any]) -> list[str]:
-    """The paths that a rule's condition names."""
-    assert condition["Field"] == "path-pattern", f"A rehearsal has no condition on {condition['Field']}"
+    """Return the path patterns of a rule's condition."""
+    assert condition["Field"] == "path-pattern", f"The load balancer has no conditions on {condition['Field']}"
     return list(condition.get("PathPatternConfig", {}).get("Values") or condition["Values"])

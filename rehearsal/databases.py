@@ -1,4 +1,4 @@
-"""RDS of a rehearsal: PostgreSQL under the endpoint's name, with TLS that clients can verify; snapshots are dumps."""
+"""RDS of a rehearsal: PostgreSQL under the endpoint's name, with verifiable TLS; snapshots are dumps."""
 
 import subprocess
 import tempfile
@@ -15,7 +15,7 @@ from rehearsal.control import Database
 from rehearsal.hosts.certificates import Authority
 from rehearsal.hosts.doorway import Doorway
 from rehearsal.hosts.network import Network
-from rehearsal.hosts.services import speak_tls
+from rehearsal.hosts.services import enable_tls
 from testing.postgres import Postgres, running_postgres
 from testing.programs import postgres_programs
 
@@ -26,10 +26,10 @@ ADDRESS = 250
 
 
 class DatabaseServer:
-    """The site's one instance. `shut` and `open` are a failover's two ends, as machines see it."""
+    """The site's only database instance. A failover is a `shut` followed by an `open`."""
 
     def __init__(self, network: Network, authority: Authority, folder: Path) -> None:
-        """Snapshots are kept in `folder`."""
+        """Prepare a server that keeps its snapshots in `folder`."""
         self._network = network
         self._authority = authority
         self._folder = folder
@@ -47,7 +47,7 @@ class DatabaseServer:
         self._running.close()
 
     def follow(self, wanted: Database | None, snapshots: Collection[str]) -> None:
-        """Start it when it is recorded, stop it when it no longer is, keep its password and make its snapshots."""
+        """Start or stop the server as AWS records the database, set its password, and create its snapshots."""
         self._keep_snapshots(snapshots)
         if wanted is None:
             if self._server is not None:
@@ -61,12 +61,12 @@ class DatabaseServer:
         self._followed = wanted
 
     def shut(self) -> None:
-        """Refuse every connection, and break off those that are open."""
+        """Refuse new connections, and close the open ones."""
         if self._doorway is not None:
             self._doorway.shut()
 
     def open(self) -> None:
-        """Answer again."""
+        """Accept connections again."""
         if self._doorway is not None:
             self._doorway.open()
 
@@ -76,7 +76,7 @@ class DatabaseServer:
         subprocess.run(address, check=True)
         server = self._running.enter_context(running_postgres())
         folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="rising-stars-tls-")))
-        speak_tls(server, folder, self._authority, wanted.host)
+        enable_tls(server, folder, self._authority, wanted.host)
         self._doorway = self._running.enter_context(Doorway(self.address, wanted.port, behind=server.port))
         self._server = server
 
@@ -98,7 +98,10 @@ class DatabaseServer:
         self._password = recorded
 
     def _keep_snapshots(self, recorded: Collection[str]) -> None:
-        """Dump the database for each new one, for its last one when it is gone already; forget those that are gone."""
+        """Dump the database for each new snapshot, and delete the dumps of deleted ones.
+
+        A final snapshot is dumped although AWS no longer records its database: the server still runs then.
+        """
         for snapshot in recorded:
             path = self._dump(snapshot)
             if not path.exists() and self._server is not None and self._followed is not None:
@@ -114,7 +117,7 @@ class DatabaseServer:
 
 
 def run_program(name: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs."""
+    """Run one of PostgreSQL's programs."""
     subprocess.run([str(postgres_programs() / name), *arguments], check=True)
 
 

@@ -1,4 +1,4 @@
-"""Auto Scaling of a rehearsal: a member that is not well is replaced, as AWS' health checks would have it."""
+"""Auto Scaling of a rehearsal: replace unhealthy members, as AWS' health checks do."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Health:
-    """Looks after the groups' members. `is_dead` and `answers` tell what is known of an instance."""
+    """Checks the groups' members. `is_dead` says whether an instance's machine has crashed."""
 
     control: Control
     is_dead: Callable[[str], bool]
     _seen: dict[str, float] = field(default_factory=dict)
 
     def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool]) -> None:
-        """Replace whoever is dead; and, in groups that ask the load balancer, whoever fails there after the grace."""
+        """Replace dead members, and those of ELB-checked groups that fail its health check after the grace period."""
         now = time.monotonic()
         for group in groups.values():
             for member in group.members:

@@ -1,7 +1,8 @@
-"""What moto cannot know of machines that really run, told by the data plane, which lives in the same process.
+"""Supply moto with the state of the machines that really run. The data plane runs in the same process.
 
-Beside the patches of `rehearsal.aws`, which make moto record and answer as AWS does, these replace guesses by what is:
-whether a machine is healthy, when it says that it may go, what the database's password is and where it came from.
+The patches of `rehearsal.aws` make moto record and answer as AWS does. These hooks replace its assumptions by facts:
+whether a machine is healthy, whether it has completed its termination hook, what the database's password is, and
+which snapshot the database was restored from.
 """
 
 import time
@@ -17,39 +18,39 @@ from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from rehearsal.aws.patches.autoscaling import Refresh
 
 _leaving: dict[str, float | None] = {}
-"""Machines whose group waits for them: when they were last heard of; None once they said that they may go."""
+"""Machines with an active termination hook → the time of the last heartbeat; None once the hook is completed."""
 
 _restored: dict[str, str] = {}
-"""The snapshot that a database was made from, by the database's name."""
+"""A database's name → the snapshot that it was restored from."""
 
 
 def apply(is_healthy: Callable[[str], bool]) -> None:
-    """Let moto ask `is_healthy` of an instance's id, and hear what machines say of their end."""
+    """Let moto use `is_healthy` (called with an instance ID), and record the machines' lifecycle calls."""
     responses: Any = AutoScalingResponse
-    responses.record_lifecycle_action_heartbeat = _take_heartbeat
-    responses.complete_lifecycle_action = _take_completion
+    responses.record_lifecycle_action_heartbeat = _record_heartbeat
+    responses.complete_lifecycle_action = _record_completion
     refresh: Any = Refresh
     refresh.is_healthy = staticmethod(is_healthy)
     balancers: Any = ELBv2Backend
-    balancers.describe_target_health = _tell_health(is_healthy, ELBv2Backend.describe_target_health)
+    balancers.describe_target_health = _report_health(is_healthy, ELBv2Backend.describe_target_health)
     databases: Any = RDSBackend
     databases.create_db_instance = _note_creation(RDSBackend.create_db_instance)
     databases.restore_db_instance_from_db_snapshot = _note_restore(RDSBackend.restore_db_instance_from_db_snapshot)
 
 
 def wait_for(instance_id: str) -> None:
-    """Its group waits, from now on."""
+    """Start the termination hook of an instance."""
     _leaving.setdefault(instance_id, time.monotonic())
 
 
-def let_go(instance_id: str, *, seconds: float) -> bool:
-    """Whether it said that it may go, or was not heard of for so long."""
-    heard = _leaving.get(instance_id)
-    return heard is None or time.monotonic() - heard > seconds
+def may_terminate(instance_id: str, *, seconds: float) -> bool:
+    """Whether the termination hook is completed, or had no heartbeat for `seconds`."""
+    heartbeat = _leaving.get(instance_id)
+    return heartbeat is None or time.monotonic() - heartbeat > seconds
 
 
 def password(database: str) -> str:
-    """The master's; AWS tells it nobody."""
+    """Return the master password of a database. AWS' API does not return it, so this reads moto's state."""
     (by_region,) = rds_backends.values()
     instances = [each for backend in by_region.values() for each in backend.databases.values()]
     (found,) = [each for each in instances if each.db_instance_identifier == database]
@@ -57,37 +58,37 @@ def password(database: str) -> str:
 
 
 def restored_from(database: str) -> str | None:
-    """The snapshot that it was made from; None for a new one."""
+    """Return the snapshot that a database was restored from; None for a new one."""
     return _restored.get(database)
 
 
-def _take_heartbeat(response: AutoScalingResponse) -> ActionResult:
-    _leaving[_waited_for(response)] = time.monotonic()
+def _record_heartbeat(response: AutoScalingResponse) -> ActionResult:
+    _leaving[_active_instance(response)] = time.monotonic()
     return EmptyResult()
 
 
-def _take_completion(response: AutoScalingResponse) -> ActionResult:
-    _leaving[_waited_for(response)] = None
+def _record_completion(response: AutoScalingResponse) -> ActionResult:
+    _leaving[_active_instance(response)] = None
     return EmptyResult()
 
 
-def _waited_for(response: AutoScalingResponse) -> str:
+def _active_instance(response: AutoScalingResponse) -> str:
     instance_id = str(response._get_param("InstanceId"))
     if _leaving.get(instance_id) is None:
         raise ValidationError(f"No active Lifecycle Action found with instance ID {instance_id}")
     return instance_id
 
 
-def _tell_health(is_healthy: Callable[[str], bool], ask: Callable[..., list[FakeHealthStatus]]) -> Any:
+def _report_health(is_healthy: Callable[[str], bool], ask: Callable[..., list[FakeHealthStatus]]) -> Any:
     def describe_target_health(
         self: ELBv2Backend, target_group_arn: str, targets: list[dict[str, Any]]
     ) -> list[FakeHealthStatus]:
-        told = ask(self, target_group_arn, targets)
-        for each in told:
+        statuses = ask(self, target_group_arn, targets)
+        for each in statuses:
             if each.status == "healthy" and not is_healthy(each.instance_id):
                 each.status, each.reason = "unhealthy", "Target.FailedHealthChecks"
                 each.description = "Health checks failed"
-        return told
+        return statuses
 
     return describe_target_health
 
@@ -104,8 +105,8 @@ def _note_restore(restore: Callable[..., DBInstance]) -> Any:
     def restore_db_instance_from_db_snapshot(
         self: RDSBackend, from_snapshot_id: str, overrides: dict[str, Any]
     ) -> DBInstance:
-        made = restore(self, from_snapshot_id, overrides)
+        instance = restore(self, from_snapshot_id, overrides)
         _restored[overrides["db_instance_identifier"]] = from_snapshot_id
-        return made
+        return instance
 
     return restore_db_instance_from_db_snapshot

@@ -1,4 +1,4 @@
-"""The resolver that machines of a rehearsal ask: names of the private zone and of the database, then the world's."""
+"""The machines' DNS resolver: names of the private zone and of the database; other names it forwards."""
 
 import contextlib
 import signal
@@ -9,13 +9,13 @@ from typing import Self
 
 
 class Resolver:
-    """dnsmasq at one address. `tell` replaces the names that it knows."""
+    """dnsmasq at one address. `set_names` replaces the names that it resolves itself."""
 
     def __init__(self, address: str, folder: Path) -> None:
         self._hosts = folder / "names"
         self._log = folder / "dnsmasq.log"
         self._address = address
-        self._told: dict[str, str] = {}
+        self._current: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -32,9 +32,9 @@ class Resolver:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
 
-    def tell(self, names: Mapping[str, str]) -> None:
-        """From now on, these names lead to these addresses, and no others of ours do."""
-        if names != self._told and self._process is not None:
+    def set_names(self, names: Mapping[str, str]) -> None:
+        """Resolve exactly these names to these addresses, beside those that dnsmasq forwards."""
+        if names != self._current and self._process is not None:
             self._hosts.write_text("".join(f"{address} {name}\n" for name, address in sorted(names.items())))
             self._process.send_signal(signal.SIGHUP)
-            self._told = dict(names)
+            self._current = dict(names)

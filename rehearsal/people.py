@@ -1,4 +1,4 @@
-"""Players, voters and readers of a rehearsal, who come through the load balancer."""
+"""Players, voters and readers of a rehearsal; their requests go through the load balancer."""
 
 import itertools
 import threading
@@ -19,34 +19,34 @@ READS = ("/api/public/videos", "/api/public/rankings", "/health")
 
 @dataclass(frozen=True)
 class Person:
-    """An account, as player or as voter."""
+    """A user with an account, who uploads and votes."""
 
     client: httpx.Client
     headers: dict[str, str]
 
     @classmethod
     def new(cls, site: Rehearsal, **about: str) -> Self:
-        """Sign up."""
+        """Sign up a new user."""
         client = site.client()
-        told = expect(client.post("/api/auth/signup", json=sign_up_form(**about)), 201)
-        return cls(client, {"Authorization": f"Bearer {told['access_token']}"})
+        answer = expect(client.post("/api/auth/signup", json=sign_up_form(**about)), 201)
+        return cls(client, {"Authorization": f"Bearer {answer['access_token']}"})
 
     def send(self, clip: Path, title: str) -> httpx.Response:
-        """Send a clip, whatever is answered."""
+        """Upload a clip, and return the response."""
         with clip.open("rb") as content:
             files = {"video_file": ("clip.mp4", content, "video/mp4")}
             return self.client.post("/api/videos/upload", data={"title": title}, files=files, headers=self.headers)
 
     def upload(self, clip: Path, title: str = "Rehearsal") -> str:
-        """Send a clip; the id of its video."""
+        """Upload a clip, and return its video's ID."""
         return str(expect(self.send(clip, title), 201)["task_id"])
 
     def video(self, video_id: str) -> Any:
-        """What the owner is told of a clip."""
+        """Return a video as its owner sees it."""
         return expect(self.client.get(f"/api/videos/{video_id}", headers=self.headers), 200)
 
     def is_done(self, video_id: str) -> bool:
-        """Whether the clip is processed; one that failed ends the scenario."""
+        """Whether the clip is processed. A failed clip raises AssertionError."""
         video = self.video(video_id)
         assert video["status"] in {"uploaded", "processing", "processed"}, video
         return bool(video["status"] == "processed")
@@ -57,13 +57,13 @@ class Person:
 
 
 def expect(answer: httpx.Response, status: int) -> Any:
-    """The answer's JSON; it must have that status."""
+    """Return the response's JSON; its status must be `status`."""
     assert answer.status_code == status, f"{answer.request.url}: {answer.status_code} {answer.text[:500]}"
     return answer.json()
 
 
 def clip() -> Path:
-    """A valid clip that is cheap to send and to render."""
+    """Return a valid clip that is cheap to upload and to render."""
     path = FOLDER / "clip.mp4"
     return path if path.exists() else make_clip(path, fps=1)
 
@@ -73,21 +73,21 @@ Act = Callable[[httpx.Client], httpx.Response]
 
 @dataclass(frozen=True)
 class Errand:
-    """What somebody does again and again, and after how many seconds."""
+    """A request that is repeated every `seconds`."""
 
     act: Act
     seconds: float
 
 
 def reading(count: int, *, per_second: float) -> list[Errand]:
-    """So many readers, each at that rate."""
+    """Return `count` readers, each with `per_second` requests per second."""
     paths = itertools.cycle(READS)
     return [Errand(lambda client: client.get(next(paths)), 1 / per_second)] * count
 
 
 @dataclass
 class Traffic:
-    """Who runs errands until the end of `with`, each in a thread of his own; every outcome is counted."""
+    """Runs errands until the end of `with`, each in its own thread, and counts every outcome."""
 
     site: Rehearsal
     errands: Sequence[Errand]
@@ -108,7 +108,7 @@ class Traffic:
 
     @property
     def failures(self) -> dict[str, int]:
-        """What was not answered with 2xx, and how often."""
+        """Every outcome other than a 2xx status, with its count."""
         return {outcome: count for outcome, count in self.outcomes.items() if not outcome.startswith("2")}
 
     @property

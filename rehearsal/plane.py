@@ -1,10 +1,10 @@
-"""The data plane of a rehearsal, in one process with its AWS: what moto records, these make real.
+"""The data plane of a rehearsal: it makes real what moto records. It runs in one process with moto.
 
     python -m rehearsal.plane FOLDER PORT
 
-Moto answers at the bridge's address; instances are containers, RDS is PostgreSQL, the load balancer is HAProxy on
-127.0.0.1:PORT, names are dnsmasq's. `FOLDER/plane.json` appears when all of it answers. SIGUSR1 makes the database
-unreachable, SIGUSR2 brings it back. Ends on SIGTERM, and takes with it all that it started.
+moto listens on the bridge's address; instances are containers, RDS is PostgreSQL, the load balancer is HAProxy on
+127.0.0.1:PORT, and dnsmasq resolves names. The process writes `FOLDER/plane.json` when it has started. SIGUSR1 makes
+the database unreachable, SIGUSR2 reachable again. On SIGTERM it removes everything that it started, and ends.
 """
 
 import json
@@ -42,13 +42,13 @@ log = structlog.get_logger(__name__)
 
 NETWORK = "rising-stars-rehearsal"
 SUBNET = "10.20.0.0/16"
-"""The VPC's addresses (roles/aws_network/defaults), for hosts have there the addresses that AWS gave them."""
+"""The VPC's address range (roles/aws_network/defaults): hosts have the addresses that AWS gave their instances."""
 
 TICK_SECONDS = 1.0
 
 
 class Plane:
-    """All of it. `tick` goes one step."""
+    """The data plane with all its parts. Each `tick` advances them by one step."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
@@ -69,36 +69,36 @@ class Plane:
         hooks.apply(self._is_healthy)
 
     def close(self) -> None:
-        """Take away all that it made."""
+        """Remove everything that the data plane created."""
         self._running.close()
         for image in self.machines.images():
             podman("rmi", "--force", image)
 
     def tick(self) -> None:
-        """One step of each part. A part that fails is told, and the others go on."""
+        """Advance each part by one step. The failure of one part is logged, and does not stop the others."""
         instances = {instance.id: instance for instance in self.control.instances()}
         groups = {group.name: group for group in self.control.groups()}
         self._answers = self.balancer.health()
         self._booted = {each.id for each in instances.values() if each.tags.get("BootStatus") == "ready"}
         for step in (
-            self._names,
+            self._update_names,
             lambda: self.database.follow(next(self.control.databases(), None), self.control.snapshots()),
             lambda: self.machines.follow(instances, groups),
-            lambda: self._balance({each.id: each.address for each in instances.values()}, groups),
+            lambda: self._update_balancer({each.id: each.address for each in instances.values()}, groups),
             lambda: self.health.follow(groups, self._answers),
             lambda: self.scaling.follow(groups, self._answers, self.balancer.requests()),
         ):
             attempt(step)
 
     def _is_healthy(self, instance_id: str) -> bool:
-        """By the load balancer, if it knows the machine; else by the machine's own report."""
+        """Return the load balancer's health of a target; for any other machine, whether it has reported its boot."""
         return self._answers.get(instance_id, instance_id in self._booted)
 
-    def _names(self) -> None:
+    def _update_names(self) -> None:
         databases = {database.host: self.database.address for database in self.control.databases()}
-        self.resolver.tell({**databases, **dict(self.control.names())})
+        self.resolver.set_names({**databases, **dict(self.control.names())})
 
-    def _balance(self, addresses: dict[str, str], groups: dict[str, Any]) -> None:
+    def _update_balancer(self, addresses: dict[str, str], groups: dict[str, Any]) -> None:
         wanted = self.control.balancer()
         if wanted is not None:
             serving = [group for group in groups.values() if wanted.target_group.arn in group.target_groups]
@@ -115,7 +115,7 @@ class Plane:
 
 
 def attempt(step: Callable[[], None]) -> None:
-    """Do it; what goes wrong is told, for the next tick tries again."""
+    """Run a step, and log its exception: the next tick tries again."""
     try:
         step()
     except Exception:
@@ -133,10 +133,10 @@ def main(folder: Path, port: int) -> None:
     signal.signal(signal.SIGUSR2, lambda *_: plane.database.open())
     try:
         (folder / "database-ca.pem").write_text(plane.authority.certificate)
-        told = {"pid": os.getpid(), "endpoint": plane.endpoint, "url": f"http://127.0.0.1:{port}"}
-        state = folder / "plane.json"
-        state.with_suffix(".new").write_text(json.dumps(told))
-        state.with_suffix(".new").rename(state)
+        state = {"pid": os.getpid(), "endpoint": plane.endpoint, "url": f"http://127.0.0.1:{port}"}
+        path = folder / "plane.json"
+        path.with_suffix(".new").write_text(json.dumps(state))
+        path.with_suffix(".new").rename(path)
         while True:
             attempt(plane.tick)
             time.sleep(TICK_SECONDS)

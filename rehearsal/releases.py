@@ -1,15 +1,15 @@
-"""Changes that make a release to rehearse: one that nobody notices, and one that is broken."""
+"""Changes for the releases of a rehearsal: a harmless one, and one that breaks the API."""
 
 from pathlib import Path
 
 
 def mark(source: Path) -> None:
-    """A change that nobody notices."""
+    """Make a change without effect."""
     _append(source / "app" / "__init__.py", "\n# Rehearsed.\n")
 
 
 def break_api(source: Path) -> None:
-    """The API does not start; everything else does."""
+    """Make the API fail at its start; everything else still works."""
     _append(source / "app" / "wsgi.py", '\nraise RuntimeError("Broken, to rehearse it")\n')
 
 

@@ -1,8 +1,8 @@
-"""A simulation of CloudWatch's evaluation: alarms, and the target tracking policies that the site created.
+"""Simulate CloudWatch's evaluation of the site's alarms and target tracking policies.
 
-Time goes faster here: a minute of CloudWatch's patience is `MINUTE` seconds. Rates are not: a policy that wants 1200
-requests a minute for each target wants 20 a second. What machines push is taken as it is. A group's use of processors
-is not looked at, for a container sees the whole machine's.
+Evaluation periods are shortened: a minute of CloudWatch lasts `MINUTE` seconds here. Rates are not: a target of 1200
+requests per minute is 20 per second. The metrics that machines push are used unchanged. Policies on CPU utilization are
+ignored, because a container sees the whole machine's processors.
 """
 
 import math
@@ -20,26 +20,26 @@ from rehearsal.control import Control, Group
 log = structlog.get_logger(__name__)
 
 MINUTE = 5.0
-"""Real seconds that stand for a minute of evaluation: the time factor is 12."""
+"""Seconds that count as one minute of evaluation: the time factor is 12."""
 
 OUT_AFTER, IN_AFTER = 3, 15
-"""Minutes in a row above the target, or well below it, before target tracking acts: as its alarms have it."""
+"""Consecutive minutes above the target, or well below it, before target tracking scales out or in, as in AWS."""
 
 IN_BELOW = 0.9
-"""Of the target: only below that, a group shrinks."""
+"""The fraction of the target below which a group scales in."""
 
 NEWEST_SECONDS = 180
-"""A figure that machines pushed longer ago than that says nothing of now."""
+"""The age in seconds up to which a data point counts as current."""
 
 
 @dataclass
 class Tracking:
-    """What one policy saw: a figure for each minute, the newest last."""
+    """The data points of one policy: one for each minute, the newest last."""
 
     seen: deque[float] = field(default_factory=lambda: deque(maxlen=IN_AFTER))
 
     def wanted(self, figure: float, target: float, current: int) -> int:
-        """How many members there should be, after one more minute."""
+        """Add a minute's data point, and return the desired number of members."""
         self.seen.append(figure)
         last = list(self.seen)
         if len(last) >= OUT_AFTER and min(last[-OUT_AFTER:]) > target:
@@ -51,7 +51,7 @@ class Tracking:
 
 @dataclass
 class Scaling:
-    """Evaluates every `MINUTE`."""
+    """Evaluates the policies and alarms every `MINUTE`."""
 
     control: Control
     _tracking: dict[str, Tracking] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Scaling:
     _requests: int | None = None
 
     def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool], requests: int) -> None:
-        """Evaluate, when a minute is over. `requests` is how many the load balancer has taken in all."""
+        """Evaluate when a minute is over. `requests` is the load balancer's total count of requests."""
         now = time.monotonic()
         if now - self._evaluated < MINUTE:
             return
@@ -72,12 +72,12 @@ class Scaling:
         self._alarms()
 
     def _scale(self, group: Group, requests_per_target: float) -> None:
-        """The policy that wants most has its way. New members come into service before anything is decided anew."""
-        wishes = [
+        """Set the highest capacity that any policy computes, and start all policies afresh when it changes."""
+        capacities = [
             self._tracking.setdefault(name, Tracking()).wanted(figure, target, group.desired)
             for name, target, figure in self._figures(group, requests_per_target)
         ]
-        wanted = max(group.smallest, min(group.largest, max(wishes, default=group.desired)))
+        wanted = max(group.smallest, min(group.largest, max(capacities, default=group.desired)))
         if wanted != group.desired:
             log.info("group_scales", group=group.name, members=group.desired, wanted=wanted)
             self._tracking.clear()
@@ -86,7 +86,7 @@ class Scaling:
             )
 
     def _figures(self, group: Group, requests_per_target: float) -> Iterator[tuple[str, float, float]]:
-        """Of each policy that can be judged here: its name, its target, and what is measured."""
+        """Yield the name, the target and the current figure of each policy that can be evaluated here."""
         for policy in self.control.client("autoscaling").describe_policies(AutoScalingGroupName=group.name)[
             "ScalingPolicies"
         ]:
@@ -104,7 +104,7 @@ class Scaling:
         return self._value(metric, metric["Statistic"], NEWEST_SECONDS)
 
     def _value(self, metric: Mapping[str, Any], statistic: str, seconds: float) -> float | None:
-        """The metric's newest figure of the last so many seconds."""
+        """Return the metric's newest value of the last `seconds`; None without one."""
         now = datetime.now(UTC)
         points = self.control.client("cloudwatch").get_metric_statistics(
             Namespace=metric["Namespace"],
@@ -119,7 +119,7 @@ class Scaling:
         return None if newest is None else float(newest[statistic])
 
     def _alarms(self) -> None:
-        """Each alarm on a figure that machines push. AWS' own metrics (AWS/…) are nobody's to push here."""
+        """Set the state of each alarm on a metric that machines push. AWS' own metrics (AWS/…) do not exist here."""
         client = self.control.client("cloudwatch")
         for alarm in client.describe_alarms()["MetricAlarms"]:
             if "MetricName" not in alarm or alarm["Namespace"].startswith("AWS/"):

@@ -1,4 +1,4 @@
-"""A rehearsal as its scenarios see it: the operator's playbooks, the site's address, and the machines behind it."""
+"""A rehearsal as its scenarios use it: the operator's playbooks, the site's URL, and its machines."""
 
 import contextlib
 import json
@@ -32,62 +32,69 @@ FOLDER = ROOT / "var" / "rehearsal"
 START_SECONDS = 120
 STOP_SECONDS = 240
 LOG_LINES = 40
-"""Of the plane's log, when something went wrong."""
+"""The number of lines of the data plane's log that are printed after a failure."""
 
 OPERATOR = "operator"
-"""The access key of the one who runs playbooks, by which his calls are told from the machines'."""
+"""The access key of the operator: it distinguishes the playbooks' calls from the machines'."""
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A plane that runs, and who uses it."""
+    """A running data plane, and its users."""
 
     endpoint: str
     url: str
-    """Where the load balancer is published."""
+    """The URL of the load balancer."""
     operator: Operator
     control: Control
 
     def client(self, **options: Any) -> httpx.Client:
-        """A client of the site's API, through the load balancer."""
+        """Return an HTTP client of the site's API, through the load balancer."""
         return httpx.Client(base_url=self.url, trust_env=False, timeout=60, **options)
 
     def instances(self, role: str) -> list[Instance]:
-        """The machines of a role that AWS calls running."""
+        """Return the running instances with the tag Role=`role`."""
         found = [each for each in self.control.instances() if each.tags.get("Role") == role]
         return [each for each in found if each.state == "running"]
 
     def on(self, instance: Instance, command: str) -> str:
-        """What a shell command printed on a machine; it must succeed."""
+        """Run a shell command on a machine, and return its output; it must succeed."""
         return podman("exec", container(instance), "sh", "-c", command)
 
     def crash(self, instance: Instance) -> None:
-        """Cut a machine's power."""
+        """Kill a machine, as a power failure does."""
         podman("kill", "--signal", "KILL", container(instance))
 
     def boot(self, instance: Instance) -> None:
-        """Switch it on again, as AWS does with a machine that it recovers."""
+        """Boot a machine again, as AWS' automatic recovery does."""
         podman("start", container(instance))
 
-    def tell_plane(self, wish: str) -> None:
-        """Signal the plane: `shut` or `open` the database."""
-        signals = {"shut": signal.SIGUSR1, "open": signal.SIGUSR2}
-        os.kill(json.loads((FOLDER / "plane.json").read_text())["pid"], signals[wish])
+    def shut_database(self) -> None:
+        """Make the database unreachable."""
+        self._signal_plane(signal.SIGUSR1)
+
+    def open_database(self) -> None:
+        """Make the database reachable again."""
+        self._signal_plane(signal.SIGUSR2)
 
     def wait(self, done: Callable[[], bool], *, what: str, seconds: float) -> float:
-        """Wait until it is so, and say how many seconds that took."""
+        """Wait until `done` returns True, and return how many seconds that took."""
         began = time.monotonic()
         wait_until(lambda: _or_false(done), what=what, seconds=seconds)
         return round(time.monotonic() - began, 1)
 
+    @staticmethod
+    def _signal_plane(number: signal.Signals) -> None:
+        os.kill(json.loads((FOLDER / "plane.json").read_text())["pid"], number)
+
 
 def container(instance: Instance) -> str:
-    """The container that an instance is."""
+    """Return the name of an instance's container."""
     return f"{NETWORK}-{instance.id}"
 
 
 def _or_false(done: Callable[[], bool]) -> bool:
-    """A question that cannot be asked at the moment is not answered with yes."""
+    """Return what `done` returns; False when the request fails."""
     with contextlib.suppress(httpx.TransportError):
         return done()
     return False
@@ -95,26 +102,24 @@ def _or_false(done: Callable[[], bool]) -> bool:
 
 @contextmanager
 def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
-    """Start the plane, and take all of it away afterwards; with `keep` only when something goes wrong before that."""
-    take_down()
+    """Run the data plane, and remove everything at the end of `with`, unless `keep` is set."""
+    clean_up()
     bundle = bundle_of_working_tree()
     plane = start_plane()
     try:
-        yield introduce(
-            wait_for(plane), {"aws_release_version": bundle.version, "aws_release_bundle": str(bundle.path)}
-        )
+        yield connect(wait_for(plane), {"aws_release_version": bundle.version, "aws_release_bundle": str(bundle.path)})
     except BaseException:
         last = (FOLDER / "plane.log").read_text(errors="replace").splitlines()[-LOG_LINES:]
-        sys.stderr.write("\n".join(["What the data plane said last:", *last, ""]))
+        sys.stderr.write("\n".join(["The end of the data plane's log:", *last, ""]))
         raise
     finally:
         if not keep:
-            take_down()
+            clean_up()
             plane.wait()
 
 
 def start_plane() -> subprocess.Popen[bytes]:
-    """In a session of its own, so that all that it starts is known by that."""
+    """Start the data plane in its own session, by which `end_session` finds all its processes."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "rehearsal.plane", str(FOLDER), str(free_port())]
     with (FOLDER / "plane.log").open("wb") as log:
@@ -125,25 +130,25 @@ def start_plane() -> subprocess.Popen[bytes]:
 
 
 def wait_for(plane: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Until all of it answers; what it tells of itself."""
+    """Wait until the data plane has started, and return the content of its plane.json."""
     state = FOLDER / "plane.json"
-    wait_until(lambda: state.exists() or plane.poll() is not None, what="the plane's start", seconds=START_SECONDS)
+    wait_until(lambda: state.exists() or plane.poll() is not None, what="the data plane's start", seconds=START_SECONDS)
     if not state.exists():
-        raise RuntimeError(f"The plane ended at once:\n{(FOLDER / 'plane.log').read_text()[-3000:]}")
-    told: dict[str, Any] = json.loads(state.read_text())
-    return told
+        raise RuntimeError(f"The data plane ended during its start:\n{(FOLDER / 'plane.log').read_text()[-3000:]}")
+    description: dict[str, Any] = json.loads(state.read_text())
+    return description
 
 
-def introduce(plane: dict[str, Any], settings: dict[str, str]) -> Rehearsal:
-    """Everybody who has to do with a plane."""
+def connect(plane: dict[str, Any], settings: dict[str, str]) -> Rehearsal:
+    """Return the rehearsal of a running data plane, with an operator whose playbooks use `settings`."""
     aws = MockAws(plane["endpoint"], FOLDER / "calls.jsonl", OPERATOR)
     (FOLDER / "environment").write_text("".join(f"export {name}={value}\n" for name, value in aws.env.items()))
     operator = Operator(aws, {**settings, "verify_site_url": plane["url"]})
     return Rehearsal(plane["endpoint"], plane["url"], operator, Control(plane["endpoint"], OPERATOR))
 
 
-def take_down() -> None:
-    """Remove every process, container, network, image and file of a rehearsal, whatever state it is in."""
+def clean_up() -> None:
+    """Remove every process, container, network, image and file of a rehearsal, in whatever state it is."""
     pid_file = FOLDER / "plane.pid"
     if pid_file.exists():
         end_session(int(pid_file.read_text()))
@@ -160,7 +165,7 @@ def take_down() -> None:
 
 
 def end_session(leader: int) -> None:
-    """Let the plane end in good order, and kill what is left of its session."""
+    """Terminate the data plane, and kill the remaining processes of its session."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(leader)
         if "rehearsal.plane" in process.cmdline():

@@ -1,14 +1,14 @@
-"""`make release`: the bundle that a host configures itself from, built from what HEAD holds.
+"""`make release`: build from HEAD the bundle that a host configures itself from.
 
     python -m release [--working-tree] [--unpack FOLDER]
 
-The same commit gives the same bytes, on any machine: file times are the commit's, order and modes are fixed, wheels are
-pinned by checksum, and so is the setuptools that builds the platform's own. The result is
-`dist/rising-stars-<version>.tar.gz`, with its SHA-256 beside it. `release/bill.py` lists in it what it ships.
+The same commit gives the same bytes on any machine: file times are the commit's, order and modes are fixed, and the
+wheels are pinned by checksum, as is the setuptools that builds the platform's wheel. The result is
+`dist/rising-stars-<version>.tar.gz`, with its SHA-256 beside it. It contains a bill of materials (`release/bill.py`).
 
-`--working-tree` builds what is being written instead, for tests: its version ends in "-dirty-" and a digest of its
-content, so that what was built once is built no more; the newest few are kept. `--unpack FOLDER` lays the bundle out
-under FOLDER/<version>, with a link `current` to it.
+`--working-tree` builds the bundle from the working tree instead, for tests. Its version ends in "-dirty-" and a digest
+of the content, so that the same content is built only once; the newest few bundles are kept. `--unpack FOLDER` also
+extracts the bundle to FOLDER/<version>, with a link `current` to it.
 """
 
 import gzip
@@ -34,7 +34,7 @@ from release.bill import bill_of_materials
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 LATEST = DIST / "latest"
-"""The version that was built last: what a deployment publishes unless told otherwise."""
+"""The file with the version that was built last, which a deployment publishes by default."""
 CACHE = ROOT / "var" / "wheelhouse"
 
 KEPT_OF_WORKING_TREES = 6
@@ -48,47 +48,49 @@ HOST_SIDE = (
     "release/callback",
     "release/seal",
 )
-"""What of the repository goes into the bundle beside the wheel, by patterns."""
+"""Patterns of the repository's files that go into the bundle beside the wheels."""
 
 BILL = "bill-of-materials.cdx.json"
-"""What a bundle ships, with licences and checksums."""
+"""The file that lists the bundle's packages with their licences and checksums."""
 
 WHEEL_SIDE = ("app", "tasks", "requirements", "pyproject.toml", "README.md", "LICENSE")
-"""What the platform's wheel, and the choice of the others, is made of."""
+"""The files that determine the platform's wheel and the choice of the others."""
 
 GLIBC_MINORS = range(36, 16, -1)
-"""Wheels for these versions of glibc run on Debian 12, newest first: it has 2.36."""
+"""Minor versions of glibc, newest first, whose wheels run on Debian 12, which has 2.36."""
 PLATFORM = [
     *(word for minor in GLIBC_MINORS for word in ("--platform", f"manylinux_2_{minor}_x86_64")),
     *("--platform", "manylinux2014_x86_64", "--python-version", "3.11"),
 ]
-"""x86-64, with Debian 12's own Python."""
+"""pip's options for x86-64 and Debian 12's Python."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a bundle is built from, laid out in a folder of its own."""
+    """The source of a bundle: a folder with the repository's files, and their commit."""
 
     source: Path
     commit: str
     seconds: int
-    """The commit's time, which all files in the bundle bear."""
+    """The commit's time, which all files in the bundle have."""
     suffix: str = ""
 
     @property
     def version(self) -> str:
-        """The project's version, the commit and, of a working tree, its content."""
+        """The project's version, the commit and, for a working tree, a digest of its content."""
         project = tomllib.loads((self.source / "pyproject.toml").read_text())["project"]
         return f"{project['version']}-g{self.commit[:8]}{self.suffix}"
 
 
 def build(
     *,
-    working_tree: Annotated[bool, typer.Option("--working-tree", help="What is being written, not HEAD.")] = False,
-    unpack: Annotated[Path | None, typer.Option(help="Lay it out under this folder as well.")] = None,
+    working_tree: Annotated[
+        bool, typer.Option("--working-tree", help="Build from the working tree, not from HEAD.")
+    ] = False,
+    unpack: Annotated[Path | None, typer.Option(help="Also extract the bundle below this folder.")] = None,
 ) -> None:
-    """Build the bundle and print where it lies."""
-    os.umask(0o022)  # a wheel holds its files' modes
+    """Build the bundle and print its path."""
+    os.umask(0o022)  # a wheel contains its files' modes
     with tempfile.TemporaryDirectory() as folder:
         origin = _working_tree(Path(folder, "source")) if working_tree else _head(Path(folder, "source"))
         version = origin.version
@@ -110,14 +112,14 @@ def _head(source: Path) -> Origin:
     commit, seconds = _last_commit()
     if _git("status", "--porcelain", "--untracked-files=no"):
         typer.echo(
-            "Note: the working tree has changes that are not committed. The bundle holds what HEAD holds.", err=True
+            "Note: the working tree has uncommitted changes. The bundle is built from HEAD, without them.", err=True
         )
     _export(commit, source)
     return Origin(source, commit, seconds)
 
 
 def _working_tree(source: Path) -> Origin:
-    """The files that git tracks, or would if it were told of them."""
+    """Copy the files that git tracks, and the untracked ones that it does not ignore."""
     commit, seconds = _last_commit()
     content = hashlib.sha256()
     patterns = [*WHEEL_SIDE, *HOST_SIDE]
@@ -147,7 +149,7 @@ def _build(origin: Origin, bundle: Path, target: Path) -> None:
 
 
 def _unpack(bundle: Path, folder: Path, version: str) -> None:
-    """Atomically, also for whoever reads `current` meanwhile."""
+    """Extract the bundle and update the link `current`, both atomically."""
     target, link = folder / version, folder / "current"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,10 +183,10 @@ def _git(*arguments: str) -> str:
 
 
 def _git_bytes(*arguments: str) -> bytes:
-    """What git prints; its refusal (a checkout of another user, no commit) ends the build in git's own words."""
+    """Return git's output. Exit with git's message if it fails (a checkout of another user, no commit)."""
     done = subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True)
     if done.returncode != 0:
-        sys.exit(f"git {arguments[0]} failed, and a bundle is built from what git knows:\n{done.stderr.decode()}")
+        sys.exit(f"The bundle cannot be built: git {arguments[0]} failed:\n{done.stderr.decode()}")
     return done.stdout
 
 
@@ -202,7 +204,7 @@ def _copy(found: Path, target: Path) -> None:
 
 
 def _add_wheels(source: Path, target: Path, seconds: int) -> None:
-    """The platform's own wheel, and those of all it needs; downloaded once, checked against requirements/host.txt."""
+    """Add the platform's wheel, and its dependencies' wheels as pinned in requirements/host.txt, cached in `CACHE`."""
     target.mkdir(parents=True)
     CACHE.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -237,7 +239,7 @@ def _pack(bundle: Path, seconds: int) -> bytes:
 
 
 def _plain(info: tarfile.TarInfo, seconds: int) -> tarfile.TarInfo:
-    """Without a trace of who packed it, where and when."""
+    """Remove owner, time and mode bits that depend on the build's user, machine or time."""
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mtime = seconds

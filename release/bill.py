@@ -1,4 +1,4 @@
-"""What a bundle ships: a CycloneDX bill of materials with each wheel's version, licence and checksum."""
+"""The bundle's CycloneDX bill of materials: each wheel's version, licence and checksum."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from packageurl import PackageURL
 OWN = "rising-stars"
 CLASSIFIER = "License :: OSI Approved :: "
 SILENT = {"peewee": "MIT"}
-"""Packages whose metadata name no licence → the one in their repository's LICENSE."""
+"""Packages without a licence in their metadata → the licence in their repository's LICENSE."""
 
 
 def bill_of_materials(wheels: Path) -> str:
@@ -27,7 +27,7 @@ def bill_of_materials(wheels: Path) -> str:
     own.type = ComponentType.APPLICATION
     bill = Bom(components=components.values())
     bill.metadata.component = own
-    bill.metadata.timestamp = None  # type: ignore[assignment] # the library's own way to leave it out
+    bill.metadata.timestamp = None  # type: ignore[assignment] # None omits it
     bill.serial_number = None  # type: ignore[assignment]
     bill.register_dependency(own, components.values())
     return JsonV1Dot6(bill).output_as_string(indent=2) + "\n"
@@ -35,7 +35,7 @@ def bill_of_materials(wheels: Path) -> str:
 
 def _component(wheel: Path) -> Component:
     (info,) = [found for found in PathInZip(wheel).iterdir() if found.name.endswith(".dist-info")]
-    package = PathDistribution(info)  # it only reads, as from any other path
+    package = PathDistribution(info)  # it only reads, so a path inside a zip file works
     name = package.name.lower().replace("_", "-").replace(".", "-")
     return Component(
         name=name,
@@ -49,7 +49,7 @@ def _component(wheel: Path) -> Component:
 
 
 def _licences(package: PathDistribution) -> Iterator[str]:
-    """In SPDX's terms where the package uses them, else by its classifiers, else by what it says itself."""
+    """Yield the SPDX expression if the package has a valid one, else its classifiers, else its own text."""
     fields = package.metadata
     named = [fields[field] for field in ("License-Expression", "License") if field in fields]
     expression = next(iter(named), SILENT.get(package.name, ""))

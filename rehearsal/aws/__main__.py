@@ -1,10 +1,11 @@
-"""The AWS of tests: moto's server, with what its stand-ins lack put right.
+"""Mock AWS: moto's server, patched where it differs from AWS.
 
     python -m rehearsal.aws --port 5000 [--host 127.0.0.1] [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
 
-Listens on 127.0.0.1 alone, unless told of another address (hosts of tests reach the one of their bridge). Every patch
-(`rehearsal/aws/patches/`) names the AWS behaviour that it restores. `--record` notes each call as one JSON line:
-{"service", "operation", "caller", "writes"}. While it runs, it may be told to throttle (`rehearsal/aws/throttling.py`).
+The server listens on 127.0.0.1 unless `--host` names another address; test hosts reach it at their bridge's address.
+Each patch (`rehearsal/aws/patches/`) names the AWS behaviour that it restores. `--record` writes each call as one JSON
+line: {"service", "operation", "caller", "parameters", "writes"}. The server throttles on request
+(`rehearsal/aws/throttling.py`).
 """
 
 import argparse
@@ -30,12 +31,12 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws", description="The AWS of tests.")
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws", description="Mock AWS: moto, patched.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--unpatched", action="store_true", help="moto as it comes")
-    parser.add_argument("--record", type=Path, help="note every call in this file, as JSON lines")
-    parser.add_argument("--pid-file", type=Path, help="where to note the process id")
+    parser.add_argument("--unpatched", action="store_true", help="run moto without the patches")
+    parser.add_argument("--record", type=Path, help="append every call to this file, as JSON lines")
+    parser.add_argument("--pid-file", type=Path, help="write the process ID to this file")
     return parser.parse_args()
 
 

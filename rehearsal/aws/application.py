@@ -1,10 +1,10 @@
-"""moto's application as tests want it. Whoever serves it imports this before anything else of moto."""
+"""moto's WSGI application, configured and patched. Import this module before any module of moto."""
 
 import os
 from pathlib import Path
 from typing import Any
 
-# Before moto is imported: it reads them then.
+# moto reads these variables when it is imported.
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 os.environ.setdefault("MOTO_AMIS_PATH", str(Path(__file__).parent / "machine_images.json"))
 
@@ -18,11 +18,11 @@ RequestHandler = MotoRequestHandler
 
 
 def build(record: Path | None, *, patched: bool = True) -> Any:
-    """A WSGI application.
+    """Return the WSGI application.
 
     Args:
-        record: where each call is noted; None for nowhere.
-        patched: with what moto lacks put right.
+        record: the file that each call is appended to; None to record nothing.
+        patched: whether to apply the patches.
     """
     if patched:
         patches.apply()

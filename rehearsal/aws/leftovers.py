@@ -1,4 +1,4 @@
-"""What still bears an environment's tags."""
+"""Find the resources that still have an environment's tags."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import boto3
 
 
 class Kind(NamedTuple):
-    """One kind of thing in EC2: how to ask for all of it, and where its id stands in the answer."""
+    """A type of EC2 resource: the operation that lists it, the key of the list, and the key of the ID."""
 
     operation: str
     answer: str
@@ -33,10 +33,10 @@ KINDS_OF_EC2 = (
 
 
 def leftovers(environment: str) -> list[str]:
-    """The ARNs or ids, in order, of all that AWS holds under the tag Environment=`environment`.
+    """Return the sorted ARNs or IDs of all resources with the tag Environment=`environment`.
 
-    EC2 is asked kind by kind: its tags outlive what they were given to. All others are asked of the tagging API. What
-    AWS shows for a while after its end (terminated instances, deleted NAT gateways) is not counted.
+    EC2 resources are listed type by type, because in EC2 tags outlive their resources. All others come from the tagging
+    API. Resources that AWS still lists after their deletion (terminated instances, deleted NAT gateways) do not count.
     """
     return sorted([*_in_ec2(environment), *_elsewhere(environment)])
 
@@ -45,15 +45,15 @@ def _in_ec2(environment: str) -> Iterator[str]:
     ec2: Any = boto3.client("ec2")
     for kind in KINDS_OF_EC2:
         for found in getattr(ec2, kind.operation)()[kind.answer]:
-            if found.get("State") != "deleted" and _bears(found, environment):
+            if found.get("State") != "deleted" and _has_tag(found, environment):
                 yield found[kind.id]
     for reservation in ec2.describe_instances()["Reservations"]:
         for instance in reservation["Instances"]:
-            if instance["State"]["Name"] != "terminated" and _bears(instance, environment):
+            if instance["State"]["Name"] != "terminated" and _has_tag(instance, environment):
                 yield instance["InstanceId"]
 
 
-def _bears(found: dict[str, Any], environment: str) -> bool:
+def _has_tag(found: dict[str, Any], environment: str) -> bool:
     tags = found.get("Tags") or found.get("TagSet") or []
     return {"Key": "Environment", "Value": environment} in tags
 

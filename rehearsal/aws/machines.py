@@ -1,13 +1,13 @@
-"""What machines report, for an AWS of tests that records machines and runs none.
+"""Report as machines do, for a mock AWS that records instances and runs none.
 
     python -m rehearsal.aws.machines --endpoint http://127.0.0.1:5000 [--pid-file F] [--fail KIND=TEXT]
 
-Moto calls an instance running, and nothing runs. This stands in for one thing that a real machine does, and for nothing
-else: half a second after it is first seen running, each instance has the tag BootStatus=ready, and one whose tag Role
-is builder is stopped eight seconds after, as a builder powers itself off. With `--fail builder="no disk"` machines of
-that kind report "failed: no disk" instead. What a machine does in truth, the rehearsal shows.
+moto sets an instance's state to running, but no machine runs. This process does only what a machine reports: half a
+second after it first sees an instance running, it sets the tag BootStatus=ready. An instance whose tag Role is builder
+it stops after eight seconds, as a builder powers itself off. With `--fail builder="no disk"`, machines of that role
+report "failed: no disk" instead. The rehearsal shows what real machines do.
 
-Ends on SIGTERM, or with the AWS of tests: two seconds after its port was closed.
+The process ends on SIGTERM, or two seconds after the mock AWS closed its port.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 POLL_SECONDS = 0.3
 BOOT_SECONDS = 0.5
 BUILD_SECONDS = 8.0
-"""A builder that stops before `ec2_instance` has seen it run is waited for until the module's time-out (10 minutes)."""
+"""If a builder stops before `ec2_instance` has seen it running, the module waits until its time-out (10 minutes)."""
 
 START_SECONDS = 30
 CLOSED_SECONDS = 2
 
 
 def main() -> None:
-    """Report until told to stop, or until nobody listens."""
+    """Report until SIGTERM, or until the endpoint has refused connections for `CLOSED_SECONDS`."""
     arguments = parse()
     if arguments.pid_file:
         arguments.pid_file.write_text(str(os.getpid()))
@@ -49,12 +49,12 @@ def main() -> None:
                 machines.look()
             until = time.monotonic() + CLOSED_SECONDS
         except BotoCoreError:
-            pass  # nobody listens: not yet, or no longer
+            pass  # the mock AWS has not started yet, or has ended
         time.sleep(POLL_SECONDS)
 
 
 class Machines:
-    """Which instances run, since when, and which of them have reported or been stopped."""
+    """The instances that run, when each was first seen, and which have reported."""
 
     def __init__(self, ec2: Any, failures: dict[str, str]) -> None:
         self._ec2 = ec2
@@ -63,7 +63,7 @@ class Machines:
         self._reported: set[str] = set()
 
     def look(self) -> None:
-        """Let each instance report that has booted by now, and stop each builder that has built."""
+        """Report for each instance that has booted by now, and stop each builder that has finished."""
         for machine in self._running():
             name, kind = machine["InstanceId"], kind_of(machine)
             seconds = time.monotonic() - self._seen.setdefault(name, time.monotonic())
@@ -85,14 +85,14 @@ class Machines:
 
 
 def kind_of(machine: dict[str, Any]) -> str:
-    """web, worker, builder, or nothing."""
+    """Return the instance's tag Role: web, worker or builder; empty without one."""
     return next((str(tag["Value"]) for tag in machine.get("Tags", []) if tag["Key"] == "Role"), "")
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws.machines", description="What machines report.")
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws.machines", description="Report as machines do.")
     parser.add_argument("--endpoint", required=True)
-    parser.add_argument("--pid-file", type=Path, help="where to note the process id")
+    parser.add_argument("--pid-file", type=Path, help="write the process ID to this file")
     parser.add_argument("--fail", action="append", default=[], type=failure, metavar="KIND=TEXT")
     return parser.parse_args()
 

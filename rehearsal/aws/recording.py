@@ -1,4 +1,4 @@
-"""What was asked of AWS, call by call."""
+"""Record every call to mock AWS."""
 
 import html
 import io
@@ -21,9 +21,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Call(NamedTuple):
-    """One request: the service as its signature names it, and the API's own name of the operation.
+    """A request: the service as its signature names it, and the API's name of the operation.
 
-    REST services (S3, Route 53) have no such name in the request: theirs is the method and the path.
+    Requests to REST services (S3, Route 53) do not name the operation: for them, it is the method and the path.
     """
 
     service: str
@@ -31,19 +31,19 @@ class Call(NamedTuple):
     caller: str = ""
     """The access key that signed it."""
     parameters: Mapping[str, str] = NOTHING
-    """What it asks for, lists and structures spelled out (`Tags.1.Key`), without secrets. Of requests to REST services,
-    only the keys of objects that S3 is to delete at once (`Key.1`).
+    """The request's parameters without secrets; lists and structures are flattened (`Tags.1.Key`). For REST services,
+    only the keys of S3's DeleteObjects (`Key.1`).
     """
 
     @property
     def writes(self) -> bool:
-        """Whether it may change something, going by AWS' rules for naming operations."""
+        """Whether the call may change something, judged by AWS' naming of operations."""
         verb = self.operation.split(" ")[0]
         return verb in {"PUT", "POST", "DELETE"} if verb.isupper() else not READS.match(self.operation)
 
 
 class Recorder:
-    """A WSGI application around another that writes each call down before it is answered."""
+    """WSGI middleware that records each call before the application answers it."""
 
     def __init__(self, application: Application, record: Path) -> None:
         self._application = application
@@ -60,7 +60,7 @@ class Recorder:
 
 
 def read_call(environ: Environ) -> Call | None:
-    """The call that a request makes; None for moto's own pages and what bears no signature."""
+    """Return the call that a request makes; None for an unsigned request and for moto's own pages."""
     signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
     if signed is None:
         return None
@@ -84,7 +84,7 @@ def _parameters(environ: Environ) -> dict[str, str]:
     if "x-www-form-urlencoded" in kind:
         return dict(parse_qsl(_body(environ).decode(errors="replace")))
     if "x-amz-json" in kind:
-        return dict(_spelled_out(json.loads(_body(environ) or b"{}"), ""))
+        return dict(_flattened(json.loads(_body(environ) or b"{}"), ""))
     if environ.get("QUERY_STRING") == "delete":
         keys = re.findall("<Key>([^<]*)</Key>", _body(environ).decode())
         return {f"Key.{number}": html.unescape(key) for number, key in enumerate(keys, start=1)}
@@ -92,17 +92,17 @@ def _parameters(environ: Environ) -> dict[str, str]:
 
 
 def _body(environ: Environ) -> bytes:
-    """Read, and left to be read again."""
+    """Read the body, and leave it readable for the application."""
     body = bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
     environ["wsgi.input"] = io.BytesIO(body)
     return body
 
 
-def _spelled_out(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    """As the services that take forms spell it: positions count from one."""
+def _flattened(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Yield flattened names and values in the notation of the Query APIs: list positions count from one."""
     if isinstance(value, dict | list):
         inner = value.items() if isinstance(value, dict) else enumerate(value, start=1)
         for key, part in inner:
-            yield from _spelled_out(part, f"{name}.{key}" if name else str(key))
+            yield from _flattened(part, f"{name}.{key}" if name else str(key))
     else:
         yield name, str(value)

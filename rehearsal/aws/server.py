@@ -1,4 +1,4 @@
-"""The mock AWS as a process of its own, on a free port, with an operator's environment that leads there."""
+"""Mock AWS as a separate process on a free port, and the operator's environment variables for it."""
 
 import json
 import os
@@ -25,17 +25,17 @@ KEY = "testing"
 
 @dataclass(frozen=True)
 class MockAws:
-    """A running mock AWS, empty at first."""
+    """A running mock AWS, initially empty."""
 
     endpoint: str
     record: Path
-    """Each request to it, one JSON line each."""
+    """The file of recorded requests, one JSON line each."""
     key: str = KEY
-    """The operator's access key, and its secret."""
+    """The operator's access key; its secret is the same text."""
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables that lead boto3, Ansible and the platform to it, as the operator."""
+        """The environment variables with which boto3, Ansible and the platform call it as the operator."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
@@ -45,51 +45,51 @@ class MockAws:
         }
 
     def client(self, service: str, *, region: str = REGION, **credentials: str) -> Any:
-        """A client of boto3; the operator's unless other credentials are given."""
+        """Return a boto3 client, with the operator's credentials unless others are given."""
         own = {"aws_access_key_id": self.key, "aws_secret_access_key": self.key}
         known: dict[str, Any] = credentials or own
         session: Any = boto3.session.Session(region_name=region, **known)
         return session.client(service, endpoint_url=self.endpoint, config=Config(proxies={}))
 
     def calls(self) -> list[Call]:
-        """All requests so far, in order."""
+        """Return all requests so far, in order."""
         lines = self.record.read_text().splitlines() if self.record.exists() else []
         return [Call(*(line[name] for name in Call._fields)) for line in map(json.loads, lines)]
 
     def operations(self) -> list[str]:
-        """The operations of all requests so far, in order."""
+        """Return the operations of all requests so far, in order."""
         return [call.operation for call in self.calls()]
 
     def throttle(self, *, after: int, refusals: int | None) -> None:
-        """Refuse the operator's calls, as rehearsal/aws/throttling.py says."""
+        """Throttle the operator's calls, as rehearsal/aws/throttling.py describes."""
         order = Order(self.key, after, refusals)
         httpx.post(f"{self.endpoint}{ORDERS}", json=asdict(order), trust_env=False).raise_for_status()
 
     def throttled(self) -> list[Order]:
-        """What came of the orders to throttle, in their order."""
+        """Return the throttling orders with their counts, oldest first."""
         answer = httpx.get(f"{self.endpoint}{ORDERS}", trust_env=False).raise_for_status()
         return [Order(**order) for order in answer.json()]
 
     def serve_all(self) -> None:
-        """Throttle no more."""
+        """Stop throttling."""
         httpx.delete(f"{self.endpoint}{ORDERS}", trust_env=False).raise_for_status()
 
     def judge_calls(self, *, after: int = 0) -> None:
-        """Check signatures and judge each call by IAM's policies, once `after` more calls were served."""
+        """Enforce signatures and IAM policies after `after` more calls."""
         url = f"{self.endpoint}/moto-api/reset-auth"
         httpx.post(url, content=str(after).encode(), trust_env=False).raise_for_status()
 
 
 @contextmanager
 def running_mock_aws(folder: Path, *, host: str = "127.0.0.1") -> Iterator[MockAws]:
-    """Start it, with its record and its log in `folder`, and stop it afterwards."""
+    """Run a mock AWS until the end of `with`; its record and its log are in `folder`."""
     port = free_port()
     aws = MockAws(f"http://{host}:{port}", folder / "calls.jsonl")
     command = [sys.executable, "-m", "rehearsal.aws", "--host", host, "--port", str(port), "--record", str(aws.record)]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     server = Subprocess(command, log=folder / "moto.log", environment=environment)
     try:
-        server.wait_until(lambda: _answers(aws), what="the start of the mock AWS")
+        server.wait_until(lambda: _answers(aws), what="the start of mock AWS")
         yield aws
     finally:
         server.stop()

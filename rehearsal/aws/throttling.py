@@ -1,9 +1,9 @@
-"""AWS that is asked too often: on order, one service refuses what it is asked, in its protocol's own words.
+"""Throttling on request: one service refuses a caller's requests with its own protocol's error.
 
-The order is a POST of JSON to `/tests-aws/throttling`: {"caller", "after", "refusals"}. When that caller has made
-`after` more calls, the service that it asks next is throttled: its next calls are refused, as many as `refusals` says,
-or all until the order is lifted (DELETE) when that is null. GET tells the orders, each with the service that it struck
-and how often it refused. Other callers are served meanwhile.
+An order is a POST of JSON to `/tests-aws/throttling`: {"caller", "after", "refusals"}. After `after` more calls of that
+caller, the service that it calls next is throttled: `refusals` calls to it are refused, or, if that is null, all until
+a DELETE lifts the orders. GET returns the orders, each with its service and its number of refused calls. Other callers
+are not throttled.
 """
 
 import json
@@ -21,7 +21,7 @@ MESSAGE = "Rate exceeded"
 
 @dataclass
 class Order:
-    """Whom to refuse, when, and how often; what came of it so far."""
+    """Which caller to throttle, after how many calls and how often; the service, and the refusals so far."""
 
     caller: str
     after: int
@@ -30,7 +30,7 @@ class Order:
     refused: int = 0
 
     def refuses(self, call: Call) -> bool:
-        """Whether this call is one to refuse. Asked once for each call."""
+        """Count a call, and return whether to refuse it. Must be called once for each call."""
         if call.caller != self.caller:
             return False
         if self.after > 0:
@@ -44,7 +44,7 @@ class Order:
 
 
 class Refusal(NamedTuple):
-    """An answer: its status, its body, its headers."""
+    """An HTTP response: status, body and headers."""
 
     status: HTTPStatus
     body: str
@@ -52,7 +52,7 @@ class Refusal(NamedTuple):
 
 
 class Throttle:
-    """A WSGI application around another, which refuses in its stead what it is ordered to."""
+    """WSGI middleware that refuses the calls that its orders name."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -61,7 +61,7 @@ class Throttle:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == ORDERS:
-            return answer(self._take(environ), environ, start_response)
+            return answer(self._handle_order(environ), environ, start_response)
         call = read_call(environ)
         if call is not None and self._refuses(call):
             return answer(refusal(call.service, environ), environ, start_response)
@@ -72,20 +72,20 @@ class Throttle:
             refusals = [order.refuses(call) for order in self._orders]  # each order counts the call
         return any(refusals)
 
-    def _take(self, environ: Environ) -> Refusal:
+    def _handle_order(self, environ: Environ) -> Refusal:
         with self._lock:
             match environ["REQUEST_METHOD"]:
                 case "POST":
-                    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-                    self._orders.append(Order(**json.loads(body)))
+                    content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                    self._orders.append(Order(**json.loads(content)))
                 case "DELETE":
                     self._orders.clear()
-            told = json.dumps([asdict(order) for order in self._orders])
-        return Refusal(HTTPStatus.OK, told, {"Content-Type": "application/json"})
+            body = json.dumps([asdict(order) for order in self._orders])
+        return Refusal(HTTPStatus.OK, body, {"Content-Type": "application/json"})
 
 
 def refusal(service: str, environ: Environ) -> Refusal:
-    """As the service words it: EC2, S3, those that speak JSON, and all others."""
+    """Return the service's own throttling error: of EC2, of S3, of the JSON protocols, or of the Query protocol."""
     if service == "ec2":
         error = f"<Errors><Error><Code>RequestLimitExceeded</Code><Message>{MESSAGE}</Message></Error></Errors>"
         return _xml(HTTPStatus.SERVICE_UNAVAILABLE, f"<Response>{error}<RequestID>0</RequestID></Response>")
@@ -93,7 +93,7 @@ def refusal(service: str, environ: Environ) -> Refusal:
         return _xml(HTTPStatus.SERVICE_UNAVAILABLE, f"<Error><Code>SlowDown</Code><Message>{MESSAGE}</Message></Error>")
     if "HTTP_X_AMZ_TARGET" in environ:
         body = json.dumps({"__type": "ThrottlingException", "message": MESSAGE})
-        # CloudWatch spoke XML once, and keeps the codes of that time beside the new ones.
+        # CloudWatch formerly used the Query protocol, and still sends that protocol's codes in this header.
         old = {"x-amzn-query-error": "Throttling;Sender"} if service == "monitoring" else {}
         return Refusal(HTTPStatus.BAD_REQUEST, body, {"Content-Type": "application/x-amz-json-1.1", **old})
     error = f"<Error><Type>Sender</Type><Code>Throttling</Code><Message>{MESSAGE}</Message></Error>"
@@ -105,7 +105,7 @@ def _xml(status: HTTPStatus, body: str) -> Refusal:
 
 
 def answer(given: Refusal, environ: Environ, start_response: Any) -> Iterable[bytes]:
-    """Give it to the caller; to HEAD, without its body."""
+    """Send the response; without a body if the method is HEAD."""
     body = given.body.encode()
     headers = {**given.headers, "Content-Length": str(len(body))}
     start_response(f"{given.status.value} {given.status.phrase}", list(headers.items()))

@@ -1,1 +1,1 @@
-"""Containers with systemd that stand in for EC2 instances, and what such a host depends on."""
+"""Test hosts: containers with systemd in place of EC2 instances, and the services that they depend on."""

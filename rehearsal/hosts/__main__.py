@@ -1,8 +1,8 @@
-"""Hosts by hand, and for molecule, whose steps are processes of their own.
+"""The command line of test hosts, for use by hand and by molecule.
 
-python -m rehearsal.hosts start NAME    a host on Podman's ordinary network, kept until it is removed
+python -m rehearsal.hosts start NAME    boot a host on Podman's default network; it runs until it is removed
 python -m rehearsal.hosts remove NAME
-python -m rehearsal.hosts image         build the image when it is not there, and print its name
+python -m rehearsal.hosts image         build the image if it does not exist, and print its name
 """
 
 import typer
@@ -11,12 +11,12 @@ from rehearsal.hosts.host import Host
 from rehearsal.hosts.image import host_image
 from rehearsal.hosts.podman import KEPT, VAR, podman, remove_leftovers
 
-commands = typer.Typer(help="Hosts of tests.", no_args_is_help=True)
+commands = typer.Typer(help="Test hosts: Debian 12 with systemd in Podman containers.", no_args_is_help=True)
 
 
 @commands.command()
 def start(name: str) -> None:
-    """Boot a host and return when it is up. `var/hosts/bundles` is its /srv/bundles."""
+    """Boot a host and return when it is up. `var/hosts/bundles` is mounted as its /srv/bundles."""
     remove_leftovers()
     bundles = VAR / "bundles"
     bundles.mkdir(parents=True, exist_ok=True)
@@ -28,13 +28,13 @@ def start(name: str) -> None:
 
 @commands.command()
 def remove(name: str) -> None:
-    """Take a host away, if it is there."""
+    """Remove a host if it exists."""
     podman("rm", "--force", "--time", "0", "--volumes", "--ignore", name)
 
 
 @commands.command()
 def image() -> None:
-    """Build the image when it is not there."""
+    """Build the image if it does not exist, and print its name."""
     typer.echo(host_image())
 
 

@@ -1,4 +1,4 @@
-"""Machines that boot from nothing but their user data, as the playbooks render it, and where it leads."""
+"""Machines that boot from their user data, as the playbooks render it, and the site that they join."""
 
 import hashlib
 import time
@@ -9,34 +9,34 @@ from typing import Any, Self
 
 from rehearsal.aws.server import MockAws
 from rehearsal.hosts.bundles import Bundle
-from rehearsal.hosts.furnishing import (
-    BUCKET,
-    PARAMETERS,
-    REGION,
-    SECRET_PREFIX,
-    SECRETS,
-    keep_secret,
-    publish_settings,
-)
 from rehearsal.hosts.host import Host
 from rehearsal.hosts.metadata import Identity, MetadataService
 from rehearsal.hosts.network import Network
 from rehearsal.hosts.podman import podman
 from rehearsal.hosts.services import Database
+from rehearsal.hosts.site_settings import (
+    BUCKET,
+    PARAMETERS,
+    REGION,
+    SECRET_PREFIX,
+    SECRETS,
+    create_secret,
+    publish_settings,
+)
 from rehearsal.hosts.user_data import render_user_data
 from testing.processes import wait_until
 
 QUEUE_HOST = 10
-"""The number, in its network, of the machine that runs the queue: its address is fixed, as in AWS."""
+"""The number in the network of the machine that runs the queue: its address is fixed, as in AWS."""
 
 FIRST_HOST = 11
-"""The number of the first other machine that is launched in a network."""
+"""The number of the first other machine in the network."""
 
 
-def user_data_of(
+def site_user_data(
     *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
 ) -> str:
-    """The user data of a machine of that kind, with this bundle in this AWS."""
+    """Return the user data of a machine of that kind, for a bundle in the mock AWS at `endpoint_url`."""
     release = {
         "version": bundle.version,
         "bundle_key": bundle.key,
@@ -58,38 +58,38 @@ def user_data_of(
 
 @dataclass
 class Site:
-    """A network with an AWS in which machines can be launched, and the database that they are led to."""
+    """A network with mock AWS, in which machines can be launched, and the database that they use."""
 
     network: Network
     metadata: MetadataService
     cloud: MockAws
     database: Database
     ca_bundle: str = field(default="", init=False)
-    """What machines verify the database's certificate by."""
+    """The CA certificate that machines verify the database's certificate with."""
     database_name: str = field(default="", init=False)
     _launched: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Make the bucket, with the certificates in it, and keep in AWS what hosts ask for."""
+        """Create the bucket with the CA certificate, the database, and the hosts' parameters and secrets."""
         self.cloud.client("s3").create_bucket(Bucket=BUCKET)
         self.trust(self.database.authority.certificate)
         self.database_name = self.database.server.create_database()
         publish_settings(self.cloud, self.database, self.database_name, queue_host=self.queue_address)
         for name in SECRETS:
-            keep_secret(self.cloud, self.database, name)
+            create_secret(self.cloud, self.database, name)
 
     @property
     def queue_address(self) -> str:
-        """Where settings say that the queue is."""
+        """The queue's address in the site's settings."""
         return self.network.address(QUEUE_HOST)
 
     def trust(self, certificate: str) -> None:
-        """Machines that are launched from now on believe in nobody else."""
+        """Make `certificate` the only CA certificate of machines that are launched from now on."""
         self.ca_bundle = certificate
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=certificate.encode())
 
     def publish(self, bundle: Bundle, content: bytes | None = None) -> Bundle:
-        """Put it where machines fetch it from; `content` is what lies there in its stead."""
+        """Upload a bundle to the place from which machines fetch it; `content` replaces its bytes."""
         body = bundle.path.read_bytes() if content is None else content
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=bundle.key, Body=body)
         return bundle
@@ -104,23 +104,23 @@ class Site:
         address: str | None = None,
         options: Sequence[str] = (),
     ) -> "Machine":
-        """An instance that AWS knows of, and its host; not booted yet.
+        """Create an instance in mock AWS, and return it with its host, which is not booted yet.
 
         Args:
-            kind: as in the user data.
-            bundle: what the user data names.
-            image: a baked one; without, Debian's.
-            sha256: what the user data says that the bundle's is, if not that.
-            address: `queue_address` for the machine that runs the queue; without, the next one.
-            options: Podman's.
+            kind: the machine's kind, as in the user data.
+            bundle: the bundle that the user data names.
+            image: a baked image; Debian's by default.
+            sha256: the bundle's SHA-256 in the user data; the true one by default.
+            address: `queue_address` for the machine that runs the queue; the next free one by default.
+            options: options of `podman run`.
         """
         ec2 = self.cloud.client("ec2")
         (image_of_aws, *_) = ec2.describe_images()["Images"]
         answer = ec2.run_instances(ImageId=image_of_aws["ImageId"], MinCount=1, MaxCount=1, InstanceType="t3.small")
         (instance,) = answer["Instances"]
         address = address or self.network.address(FIRST_HOST + self._launched)
-        identity = self.metadata.introduce(Identity(instance["InstanceId"], address, "testing", "testing"))
-        user_data = user_data_of(
+        identity = self.metadata.register(Identity(instance["InstanceId"], address, "testing", "testing"))
+        user_data = site_user_data(
             kind=kind, bundle=bundle, endpoint_url=self.cloud.endpoint, ca_bundle=self.ca_bundle, sha256=sha256
         )
         host = Host(
@@ -137,22 +137,22 @@ class Site:
 
     @contextmanager
     def without_secret(self, name: str) -> Iterator[str]:
-        """Somebody has deleted it; its full name."""
-        keeper = self.cloud.client("secretsmanager")
-        keeper.delete_secret(SecretId=f"{SECRET_PREFIX}/{name}", ForceDeleteWithoutRecovery=True)
+        """Delete a secret until the end of `with`; yield its full name."""
+        client = self.cloud.client("secretsmanager")
+        client.delete_secret(SecretId=f"{SECRET_PREFIX}/{name}", ForceDeleteWithoutRecovery=True)
         try:
             yield f"{SECRET_PREFIX}/{name}"
         finally:
-            keep_secret(self.cloud, self.database, name)
+            create_secret(self.cloud, self.database, name)
 
 
 @dataclass
 class Machine:
-    """An instance and the host that it is."""
+    """An instance and its host."""
 
     host: Host
     identity: Identity
-    """What the metadata service tells it of itself; may be changed while it runs."""
+    """What the metadata service returns to it; may be changed while it runs."""
     _ec2: Any
 
     @property
@@ -161,7 +161,7 @@ class Machine:
 
     @property
     def url(self) -> str:
-        """Where its Nginx answers, for machines in the network and for this one."""
+        """The URL of its Nginx, for machines in the network and for this one."""
         return f"http://{self.host.address}"
 
     def __enter__(self) -> Self:
@@ -172,12 +172,12 @@ class Machine:
         self.host.remove()
 
     def tags(self) -> dict[str, str]:
-        """What the instance is tagged with."""
+        """Return the instance's tags."""
         filters = [{"Name": "resource-id", "Values": [self.instance_id]}]
         return {tag["Key"]: tag["Value"] for tag in self._ec2.describe_tags(Filters=filters)["Tags"]}
 
     def wait_for_report(self, *, seconds: float = 600) -> str:
-        """How the boot went, once it says so."""
+        """Wait for the tag BootStatus, and return it."""
         deadline = time.monotonic() + seconds
         while "BootStatus" not in (tags := self.tags()):
             if time.monotonic() > deadline:
@@ -186,13 +186,13 @@ class Machine:
         return tags["BootStatus"]
 
     def log(self) -> str:
-        """What the user data and the platform's units said."""
+        """Return the logs of the user data and of the platform's units."""
         return self.host.run("cat /var/log/cloud-init-output.log; journalctl --no-pager --unit 'rising-stars-*'").output
 
 
 @contextmanager
 def baked_image(site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
-    """A builder that has done its work, and the image that is made of it."""
+    """Boot a builder to its end, and yield it with the image created from it."""
     with site.launch("builder", site.publish(bundle)) as builder:
         assert builder.wait_for_report() == "ready", builder.log()
         wait_until(lambda: not builder.host.running(), what="the builder's end", seconds=120)

@@ -1,4 +1,4 @@
-"""Release bundles on this machine: of the working tree, of what differs from it, and spoilt ones."""
+"""Build release bundles for tests: of the working tree, of changed copies of it, and damaged ones."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NOBODY = {"GIT_AUTHOR_NAME": "Rehearsal", "GIT_AUTHOR_EMAIL": "rehearsal@example.com"}
+AUTHOR = {"GIT_AUTHOR_NAME": "Rehearsal", "GIT_AUTHOR_EMAIL": "rehearsal@example.com"}
 COMMITTER = {"GIT_COMMITTER_NAME": "Rehearsal", "GIT_COMMITTER_EMAIL": "rehearsal@example.com"}
 
 
@@ -32,18 +32,18 @@ class Bundle:
 
 
 def bundle_of_working_tree() -> Bundle:
-    """What is being written, as a bundle; built when something has changed."""
+    """Return the working tree's bundle, built if something has changed."""
     command = [sys.executable, "-m", "release", "--working-tree"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return _named(ROOT / done.stdout.split()[0])
 
 
-def spoilt(bundle: Bundle, folder: Path) -> Bundle:
-    """The same bundle with one file other than its manifest says."""
+def damaged_copy(bundle: Bundle, folder: Path) -> Bundle:
+    """Return a copy of the bundle in which one file does not match the manifest."""
     with tarfile.open(bundle.path) as files:
         files.extractall(folder / "content", filter="data")
     playbook = folder / "content" / "playbooks" / "host.yml"
-    playbook.write_text(playbook.read_text() + "# Somebody was here.\n")
+    playbook.write_text(playbook.read_text() + "# Changed.\n")
     path = folder / bundle.path.name
     with tarfile.open(path, "w:gz", compresslevel=1) as files:
         files.add(folder / "content", arcname=".")
@@ -51,7 +51,7 @@ def spoilt(bundle: Bundle, folder: Path) -> Bundle:
 
 
 def release_with(change: Callable[[Path], None], folder: Path) -> Bundle:
-    """The bundle of a copy of the working tree, after `change` was at it. `folder` is made for it."""
+    """Copy the working tree to `folder`, apply `change` to the copy, and return its bundle."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -61,12 +61,12 @@ def release_with(change: Callable[[Path], None], folder: Path) -> Bundle:
             shutil.copy2(ROOT / name, folder / name)
     change(folder)
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "A release to rehearse"]):
-        subprocess.run(["git", *command], cwd=folder, check=True, env={**os.environ, **NOBODY, **COMMITTER})
+        subprocess.run(["git", *command], cwd=folder, check=True, env={**os.environ, **AUTHOR, **COMMITTER})
     return build_release(folder)
 
 
 def build_release(source: Path, *, umask: int = -1) -> Bundle:
-    """`make release` in a clone or copy of this repository, with the wheels that have been downloaded for this one."""
+    """Run `make release` in a clone or copy of this repository, with the wheels that this one has downloaded."""
     wheels = ROOT / "var" / "wheelhouse"
     if wheels.exists():
         (source / "var").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A certificate authority of our own, for servers whose clients verify them fully."""
+"""A certificate authority for test servers whose clients verify certificates fully."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ LIFETIME = timedelta(days=2)
 
 @dataclass(frozen=True)
 class Certificate:
-    """A server's, in PEM."""
+    """A server's certificate and its private key, in PEM."""
 
     certificate: str
     key: str
 
 
 class Authority:
-    """Issues certificates; whoever has `certificate` can verify them."""
+    """Issues certificates that clients verify with `certificate`."""
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         self._certificate = certificate
@@ -30,7 +30,7 @@ class Authority:
 
     @classmethod
     def create(cls, name: str = "Rising Stars tests") -> Self:
-        """A new one; of two with one name, clients cannot tell whose certificate is wrong."""
+        """Return a new authority. Give each its own name: clients cannot tell two of the same name apart."""
         key, subject = ec.generate_private_key(ec.SECP256R1()), _named(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         draft = _draft(subject, subject, key).add_extension(constraints, critical=True)
@@ -38,11 +38,11 @@ class Authority:
 
     @property
     def certificate(self) -> str:
-        """In PEM: what clients are given."""
+        """The CA certificate, in PEM."""
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def issue(self, *names: str) -> Certificate:
-        """A certificate for a server that is reached by these names or addresses."""
+        """Return a certificate for a server with these names or addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
         draft = _draft(_named(names[0]), self._certificate.subject, key).add_extension(alternatives, critical=False)

@@ -1,4 +1,4 @@
-"""A way from the hosts' network to a server of this machine that listens on 127.0.0.1 alone."""
+"""A TCP proxy from the hosts' network to a server that listens on 127.0.0.1 only."""
 
 import contextlib
 import socket
@@ -7,10 +7,10 @@ from typing import Self
 
 
 class Doorway:
-    """Passes on what comes to `address`. A test may shut it, and open it again.
+    """Forwards connections to `address`. A test can shut it, and open it again.
 
     Args:
-        behind: the port at 127.0.0.1 that it leads to; without, the same one.
+        behind: the server's port at 127.0.0.1; `port` by default.
     """
 
     def __init__(self, address: str, port: int, *, behind: int | None = None) -> None:
@@ -28,12 +28,12 @@ class Doorway:
         self.shut()
 
     def open(self) -> None:
-        """Let everybody through."""
+        """Accept connections."""
         self._listener = socket.create_server((self.address, self.port), backlog=256)
         threading.Thread(target=self._admit, args=(self._listener,), daemon=True).start()
 
     def shut(self) -> None:
-        """Refuse everybody, and break off what is open."""
+        """Refuse new connections, and close the open ones."""
         if self._listener is not None:
             _end(self._listener)
             self._listener = None

@@ -1,4 +1,4 @@
-"""A host: Debian 12 with systemd, in a container. Like a machine it boots, has an address, takes user data."""
+"""A test host: Debian 12 with systemd in a container. Like a machine it boots, has an address and runs user data."""
 
 import json
 import secrets
@@ -20,23 +20,23 @@ BOOT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command on a host ended."""
+    """The result of a command on a host."""
 
     exit_code: int
     output: str
-    """What it wrote, both ways."""
+    """Its standard output and standard error."""
 
 
 @dataclass
 class Host:
-    """One host; `start()` boots it, `remove()` (or the end of `with`) takes it away whatever its state.
+    """A test host: `start()` boots it, `remove()` (or the end of `with`) removes it in any state.
 
     Attributes:
-        network: where it is; None for a host without any network.
-        address: its fixed address in there.
-        user_data: what cloud-init runs at the first boot; without it, cloud-init has nothing to do.
-        mounts: folders or files of this machine, by their path in the host; read-only.
-        image: another image than the stock one: a baked one.
+        network: the network that it is attached to; None for a host without one.
+        address: its fixed address in the network.
+        user_data: what cloud-init runs at the first boot; without it, cloud-init is disabled.
+        mounts: paths in the host → folders or files of this machine, mounted read-only.
+        image: a baked image; the stock image by default.
     """
 
     name: str = field(default_factory=lambda: f"rising-stars-host-{secrets.token_hex(3)}")
@@ -59,7 +59,7 @@ class Host:
         self.remove()
 
     def start(self) -> None:
-        """Boot it for the first time, and return when systemd answers. cloud-init may still be at work."""
+        """Boot it for the first time, and return when systemd answers. cloud-init may still be running."""
         where = self.network.name if self.network else self.network_name or "none"
         names = ["--name", self.name, "--hostname", self.name, "--label", f"{LABEL}={self.owned_by}"]
         network = ["--network", where, *(["--ip", self.address] if self.address else [])]
@@ -72,7 +72,7 @@ class Host:
         self.wait_for("systemctl is-system-running 2>&1 | grep -qE 'starting|running|degraded'", seconds=BOOT_SECONDS)
 
     def run(self, command: str | Sequence[str]) -> Ran:
-        """Run a command (text: by the shell) as root, and say how it ended."""
+        """Run a command as root, text by the shell, and return its result."""
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         done = subprocess.run(
             ["podman", "exec", self.name, *words],
@@ -85,40 +85,40 @@ class Host:
         return Ran(done.returncode, done.stdout)
 
     def output(self, command: str | Sequence[str]) -> str:
-        """What a command printed that must succeed."""
+        """Run a command that must succeed, and return its output."""
         ran = self.run(command)
         assert ran.exit_code == 0, f"{command} on {self.name}: exit code {ran.exit_code}\n{ran.output}"
         return ran.output.strip()
 
     def wait_for(self, command: str, *, seconds: float = 30) -> None:
-        """Run a shell command until it succeeds; PodmanError when it does not in time."""
+        """Repeat a shell command until it succeeds; raise PodmanError when it does not in time."""
         wait_for(command, name=self.name, seconds=seconds)
 
     def wait_for_cloud_init(self, *, seconds: float = 300) -> None:
-        """Until the user data has run to its end, whatever came of it."""
+        """Wait until cloud-init has ended, with success or failure."""
         self.wait_for("cloud-init status | grep -qE 'done|error|disabled'", seconds=seconds)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
-        """Put a file there."""
+        """Write a file on the host."""
         quoted = shlex.quote(path)
         order = f"mkdir -p $(dirname {quoted}) && install -m {mode:o} /dev/stdin {quoted}"
         podman("exec", "--interactive", self.name, "sh", "-c", order, given=text.encode())
 
     def logs(self, unit: str | None = None) -> str:
-        """The journal, of one unit or of all."""
+        """Return the journal of one unit or of all."""
         of = ["--unit", unit] if unit else []
         return self.run(["journalctl", "--no-pager", "--output", "short-monotonic", *of]).output
 
     def kill(self) -> None:
-        """As when somebody pulls the plug."""
+        """Kill the host, as a power failure does."""
         podman("kill", "--signal", "KILL", self.name)
 
     def stop(self, *, seconds: int = 60) -> None:
-        """An orderly shutdown."""
+        """Shut the host down."""
         podman("stop", "--time", str(seconds), self.name)
 
     def boot(self) -> None:
-        """Start it again after `kill` or `stop`, or after it powered itself off."""
+        """Boot it again after `kill` or `stop`, or after it powered itself off."""
         podman("start", self.name)
         self.wait_for("systemctl is-system-running 2>&1 | grep -qE 'starting|running|degraded'", seconds=BOOT_SECONDS)
 
@@ -127,12 +127,12 @@ class Host:
         return podman("inspect", "--format", "{{.State.Running}}", self.name) == "true"
 
     def commit(self, image: str) -> str:
-        """Make a machine image of it: what lies on its disk."""
+        """Create a machine image from its disk, and return the image's name."""
         podman("commit", "--quiet", self.name, image)
         return image
 
     def remove(self) -> None:
-        """Whatever its state; also when it was never there."""
+        """Remove the host in any state; do nothing if it does not exist."""
         podman("rm", "--force", "--time", "0", "--volumes", "--ignore", self.name)
         if self._seed is not None:
             self._seed.cleanup()

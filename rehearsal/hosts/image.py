@@ -1,4 +1,4 @@
-"""The Debian 12 that hosts of tests are: what a stock cloud image holds of what matters here, built once and kept."""
+"""The image of test hosts: Debian 12 with those packages of the stock cloud image that matter here, built once."""
 
 import fcntl
 import hashlib
@@ -14,7 +14,7 @@ PACKAGES = (
     *("ca-certificates", "cloud-init", "dbus", "gpgv", "iproute2", "locales", "procps", "python3", "python3-apt"),
     *("systemd", "systemd-sysv", "systemd-timesyncd", "tzdata", "unattended-upgrades"),
 )
-"""Neither python3-venv nor pip: Debian's cloud image has none."""
+"""Neither python3-venv nor pip, because Debian's cloud image has neither."""
 
 SOURCES = "".join(
     f"deb http://deb.debian.org/{archive} {suite} main\n"
@@ -26,7 +26,7 @@ SOURCES = "".join(
 )
 
 CLOUD_INIT = """\
-# Podman sets the network up; the seed lies in /var/lib/cloud/seed/nocloud.
+# Podman configures the network; the seed is in /var/lib/cloud/seed/nocloud.
 network: {config: disabled}
 datasource_list: [NoCloud, None]
 # There is neither SSH nor a locale to set up.
@@ -39,10 +39,10 @@ NO_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "getty.target", "e2scrub_reap.service"),
     *("systemd-udevd.service", "systemd-udev-trigger.service", "systemd-sysctl.service"),
 )
-"""What a container cannot or must not do: devices, consoles, this machine's kernel, updates in the middle of a test."""
+"""Units that a container cannot or must not run: devices, consoles, kernel settings, and updates during a test."""
 
 CHRONY = """\
-# The clock is this machine's: watched, not set.
+# A container shares this machine's clock: chronyd observes it and does not set it.
 [Service]
 ExecStart=
 ExecStart=!/usr/sbin/chronyd -F 1 -x
@@ -55,7 +55,7 @@ FILES = {
 
 
 def host_image() -> str:
-    """The image's name; it is built first (a minute) when its recipe has changed or it is not there."""
+    """Return the image's name. Build the image first, in about a minute, if its recipe changed or it does not exist."""
     name = f"{REPOSITORY}:{recipe_digest()}"
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "image.lock").open("w") as lock:
@@ -66,7 +66,7 @@ def host_image() -> str:
 
 
 def recipe_digest() -> str:
-    """What the image is made of, in twelve characters."""
+    """Return a digest of the image's recipe, of twelve characters."""
     recipe = "\n".join([*PACKAGES, SOURCES, *FILES, *FILES.values(), *NO_UNITS])
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
@@ -92,7 +92,7 @@ def _build(name: str) -> None:
             *("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
             f"--customize-hook=sync-in {files} /",
             f'--customize-hook=for unit in{masked}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done',
-            # The lists are kept: a role's first `apt` needs no update.
+            # Keep the package lists, so that a role's first `apt` needs no update.
             *("--skip=cleanup/apt", "bookworm", str(root), str(sources)),
         ]
         done = subprocess.run(build, capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
-"""The instance metadata service, as EC2 has it at 169.254.169.254: version 2 alone, so nothing without a token.
+"""The instance metadata service at 169.254.169.254, as in EC2: version 2 only, so every request needs a token.
 
-Who asks is told by his address: `identities` holds what each machine is. Credentials are what the caller says they are;
-nothing is checked here, the services they are for do that.
+The service identifies a machine by its address: `identities` maps each address to the machine's data. It returns the
+credentials that it was given, and does not check them.
 """
 
 import json
@@ -23,7 +23,7 @@ CREDENTIALS_LIFETIME = timedelta(hours=6)
 
 @dataclass
 class Identity:
-    """What a machine is told about itself. Everything may be changed while it runs."""
+    """The metadata of one machine. Every field may be changed while the machine runs."""
 
     instance_id: str
     address: str
@@ -36,12 +36,12 @@ class Identity:
     user_data: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     spot_action: Mapping[str, str] | None = None
-    """As {"action": "terminate", "time": "2026-11-24T08:22:00Z"}, once AWS wants the machine back."""
+    """For example {"action": "terminate", "time": "2026-11-24T08:22:00Z"}: a Spot interruption notice."""
     target_lifecycle_state: str | None = None
-    """As "InService" or "Terminated"; None for a machine outside any group."""
+    """For example "InService" or "Terminated"; None for a machine outside any Auto Scaling group."""
 
     def answers(self) -> dict[str, Callable[[], str | None]]:
-        """What is told under which path."""
+        """Return a function for each path, which returns the path's content."""
         role = f"meta-data/iam/security-credentials/{self.role}"
         return {
             "meta-data/instance-id": lambda: self.instance_id,
@@ -83,11 +83,11 @@ class Identity:
 
 
 class MetadataService:
-    """Answers the hosts of one network."""
+    """Serves the hosts of one network."""
 
     def __init__(self, network: Network) -> None:
         self.identities: dict[str, Identity] = {}
-        """By address."""
+        """Address → the machine's metadata."""
         self._network = network
         self._server: _Server | None = None
 
@@ -98,20 +98,20 @@ class MetadataService:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def introduce(self, identity: Identity) -> Identity:
-        """From now on, the machine at `identity.address` is told this."""
+    def register(self, identity: Identity) -> Identity:
+        """Serve this metadata to the machine at `identity.address`."""
         self.identities[identity.address] = identity
         return identity
 
     def start(self) -> None:
-        """Take the address on the network's bridge, and answer."""
+        """Add the service's address to the network's bridge, and start serving."""
         interface = self._network.interface
         subprocess.run(["ip", "address", "replace", f"{METADATA_ADDRESS}/32", "dev", interface], check=True)
         self._server = _Server(self.identities, interface)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """Answer no more. The address goes with the bridge."""
+        """Stop serving. The address disappears with the bridge."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -119,7 +119,7 @@ class MetadataService:
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens on one bridge alone: several networks may each have such a service."""
+    """Listens on one bridge only, so that each of several networks may have such a service."""
 
     daemon_threads = True
 
@@ -133,7 +133,7 @@ class _Server(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._interface.encode() + b"\0")
         super().server_bind()
 
-    def who(self, address: str) -> Identity | None:
+    def identify(self, address: str) -> Identity | None:
         return self.identities.get(address)
 
 
@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_PUT(self) -> None:
-        """A token, for whoever says how long it is to live (and, as AWS has it, comes through no proxy)."""
+        """Return a token. As in AWS, the request must state a lifetime, and must not come through a proxy."""
         if self.path != "/latest/api/token" or self.headers.get("X-Forwarded-For"):
             return self._answer(HTTPStatus.FORBIDDEN, "")
         if not self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "").isdigit():
@@ -151,10 +151,10 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(HTTPStatus.OK, token)
 
     def do_GET(self) -> None:
-        """What the path names, of the machine that asks."""
+        """Return the path's content for the machine that sent the request."""
         if self.headers.get("X-aws-ec2-metadata-token") not in self.server.tokens:
             return self._answer(HTTPStatus.UNAUTHORIZED, "")
-        identity = self.server.who(self.client_address[0])
+        identity = self.server.identify(self.client_address[0])
         path = self.path.removeprefix("/latest/")
         found = _answer_of(identity, path) if identity else None
         return self._answer(HTTPStatus.NOT_FOUND, "") if found is None else self._answer(HTTPStatus.OK, found)
@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _answer_of(identity: Identity, path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A network of our own for hosts: they reach each other and the services on the bridge; this machine reaches them."""
+"""A Podman network for test hosts, which reach each other and the services on the bridge; this machine reaches them."""
 
 import ipaddress
 import secrets
@@ -10,15 +10,15 @@ from rehearsal.hosts.image import host_image
 from rehearsal.hosts.podman import LABEL, PodmanError, owner, podman
 
 METADATA_ADDRESS = "169.254.169.254"
-"""Where a machine in EC2 asks about itself."""
+"""The address of EC2's instance metadata service."""
 
 
 class Network:
     """A Podman network; `bridge` is this machine's address in it.
 
     Args:
-        subnet: its addresses, where no resolver listens: the caller brings one. Without, a free one of 10.90.0.0/16,
-            where hosts are found by their names.
+        subnet: its address range, without a DNS resolver: the caller runs one. By default a free range of
+            10.90.0.0/16, in which Podman resolves the hosts' names.
     """
 
     def __init__(self, name: str | None = None, *, owned_by: str | None = None, subnet: str | None = None) -> None:
@@ -36,20 +36,20 @@ class Network:
 
     @property
     def bridge(self) -> str:
-        """Where services listen that hosts are to reach."""
+        """The address on which services for the hosts listen."""
         return self.address(1)
 
     @property
     def interface(self) -> str:
-        """The bridge's name on this machine."""
+        """The name of the bridge's network interface."""
         return podman("network", "inspect", "--format", "{{.NetworkInterface}}", self.name)
 
     def address(self, host: int) -> str:
-        """The address of the host with that number (3..254; 2 is the anchor's)."""
+        """Return the address of the host with that number (3..254; 2 is the anchor's)."""
         return str(ipaddress.ip_network(self.subnet)[host])
 
     def remove(self) -> None:
-        """With all containers in it."""
+        """Remove the network and all containers in it."""
         podman("network", "rm", "--force", "--time", "0", self.name)
 
     def _create_anywhere(self) -> str:
@@ -73,16 +73,16 @@ class Network:
         podman("network", "create", *options, "--label", f"{LABEL}={self._owner}", self.name)
 
     def _attach_anchor(self) -> None:
-        """The bridge is there while somebody is attached."""
+        """Attach a container, because the bridge exists only while one is attached."""
         anchor = ["--name", f"{self.name}-anchor", "--network", self.name, "--ip", self.address(2)]
         labels = ["--label", f"{LABEL}={self._owner}"]
         podman("run", "--detach", *anchor, *labels, host_image(), "sleep", "infinity")
 
     def _keep_hardware_address(self) -> None:
-        """Give the bridge the hardware address it has.
+        """Fix the bridge's current hardware address.
 
-        By itself it takes the lowest of all that are attached. After a newcomer with a lower one, the other machines
-        send to the former address for half a minute.
+        By default a bridge takes the lowest address of its ports. When a host with a lower one is attached, the others
+        would send to the former address for half a minute.
         """
         address = Path("/sys/class/net", self.interface, "address").read_text().strip()
         subprocess.run(["ip", "link", "set", "dev", self.interface, "address", address], check=True)

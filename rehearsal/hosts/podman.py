@@ -1,4 +1,4 @@
-"""Podman, as hosts of tests need it: as root, with runc, and with limits that this machine can grant."""
+"""Podman for test hosts: as root, with runc, and with limits that this machine can grant."""
 
 import contextlib
 import functools
@@ -14,37 +14,37 @@ from pathlib import Path
 from testing.processes import NotInstalled
 
 VAR = Path(__file__).parents[2] / "var" / "hosts"
-"""What is kept between runs: the image's recipe, bundles, Podman's settings."""
+"""The folder that is kept between runs: the image's lock, bundles, and Podman's settings."""
 
 LABEL = "rising-stars-owner"
-"""Of containers and networks of tests: whose they are, as `owner()` says it."""
+"""The label of test containers and networks; its value is their owner, as `owner()` returns it."""
 
 KEPT = "kept"
-"""The owner of what stays until somebody removes it by name (molecule between its steps)."""
+"""The owner of hosts that stay until they are removed by name (molecule's, between its steps)."""
 
 PROGRAMS = ("podman", "runc", "mmdebstrap")
 TRIAL = ("run", "--rm", "--privileged", "--systemd=always", "--network=bridge", "--volume=/usr:/usr:ro")
 
 
 class PodmanError(Exception):
-    """What Podman said."""
+    """A Podman command failed; the message has its output."""
 
 
 def require_podman() -> None:
-    """Refuse, in a sentence, where hosts cannot run.
+    """Raise an error if hosts cannot run here.
 
     Raises:
-        NotInstalled: something that they need is missing.
+        NotInstalled: a program or a privilege is missing.
     """
-    if missing := what_is_missing():
+    if missing := find_obstacle():
         raise NotInstalled(missing)
 
 
-def what_is_missing() -> str | None:
-    """Why hosts cannot run here, in a sentence; None when they can."""
+def find_obstacle() -> str | None:
+    """Return why hosts cannot run here, as a sentence; None when they can."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if os.geteuid() != 0:
-        return "Hosts run as Podman containers with systemd, which takes root: use sudo"
+        return "Hosts are Podman containers with systemd, which require root: use sudo"
     if missing:
         return f"Hosts need {', '.join(missing)}: run tests/services/install-packages as root"
     return _why_no_container_runs()
@@ -52,7 +52,7 @@ def what_is_missing() -> str | None:
 
 @functools.cache
 def _why_no_container_runs() -> str | None:
-    """Ask Podman itself to run what hosts are: the root of an ordinary container lacks the privileges."""
+    """Try to run a privileged container with systemd: root inside an ordinary container lacks the privileges."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-trial-") as root:
         for name in ("bin", "lib", "lib64", "sbin"):
             Path(root, name).symlink_to(f"usr/{name}")
@@ -60,15 +60,15 @@ def _why_no_container_runs() -> str | None:
             podman(*TRIAL, "--rootfs", root, "/bin/true")
         except PodmanError as error:
             reason = str(error).splitlines()[-1].removeprefix("Error: ")
-            return f"Hosts run as privileged Podman containers, and Podman cannot start one here ({reason})"
+            return f"Hosts are privileged Podman containers, and Podman cannot start one here ({reason})"
     return None
 
 
 def podman(*arguments: str, given: bytes | None = None) -> str:
-    """Run a Podman command and hand back what it printed.
+    """Run a Podman command and return its output.
 
     Raises:
-        PodmanError: it failed.
+        PodmanError: the command failed.
     """
     done = subprocess.run(["podman", *arguments], input=given, env=environment(), capture_output=True, check=False)
     if done.returncode != 0:
@@ -77,13 +77,16 @@ def podman(*arguments: str, given: bytes | None = None) -> str:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, and the settings that lead Podman to runc."""
+    """Return this process's environment with the settings that make Podman use runc."""
     return {**os.environ, "CONTAINERS_CONF": str(settings_file())}
 
 
 @functools.cache
 def settings_file() -> Path:
-    """Where cgroups are hybrid, Podman's own choice (crun) refuses; and limits above the machine's own are refused."""
+    """Write Podman's settings, and return the file.
+
+    Podman's default runtime (crun) fails where cgroups are hybrid, and containers fail with limits above the machine's.
+    """
     files, processes = _at_most(resource.RLIMIT_NOFILE, 65_536), _at_most(resource.RLIMIT_NPROC, 10_000)
     quoted = f'"nofile={files}:{files}", "nproc={processes}:{processes}"'
     VAR.mkdir(parents=True, exist_ok=True)
@@ -100,18 +103,18 @@ def _at_most(limit: int, wanted: int) -> int:
 
 
 def owner() -> str:
-    """This process, by its number and when it started."""
+    """Return this process's ID and start time, which together identify it."""
     return f"{os.getpid()}-{_started(os.getpid())}"
 
 
 def remove_leftovers() -> None:
-    """Remove the containers and networks whose owner was killed before it could."""
+    """Remove the containers and networks whose owner was killed before it could remove them."""
     for name, of in _labelled("ps", "--all"):
         if not _alive(of):
             podman("rm", "--force", "--time", "0", "--volumes", "--ignore", name)
     for name, of in _labelled("network", "ls"):
         if not _alive(of):
-            # Another run may have been quicker.
+            # Another run may have removed it already.
             with contextlib.suppress(PodmanError):
                 podman("network", "rm", "--force", name)
 
@@ -129,7 +132,7 @@ def _alive(of: str) -> bool:
 
 
 def _started(number: int) -> str:
-    """When the process started, in ticks since the machine did; empty when there is none."""
+    """Return the process's start time in ticks since the machine's boot; empty when it does not exist."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
     except FileNotFoundError:
@@ -137,10 +140,10 @@ def _started(number: int) -> str:
 
 
 def wait_for(done: str, *, name: str, seconds: float) -> None:
-    """Run a shell command in the container until it succeeds.
+    """Repeat a shell command in the container until it succeeds.
 
     Raises:
-        PodmanError: it did not within that time.
+        PodmanError: the command did not succeed in time.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -148,7 +151,7 @@ def wait_for(done: str, *, name: str, seconds: float) -> None:
             podman("exec", name, "sh", "-c", done)
         except PodmanError as error:
             if time.monotonic() > deadline:
-                raise PodmanError(f"Not within {seconds:g} s: {error}") from error
+                raise PodmanError(f"The command did not succeed within {seconds:g} s: {error}") from error
             time.sleep(0.2)
         else:
             return

@@ -1,4 +1,4 @@
-"""A push, as an operator makes one: configure_hosts.yml, with an inventory of machines of tests."""
+"""Push a release as an operator does: run configure_hosts.yml with an inventory of test hosts."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from typing import Any
 
 from rehearsal.hosts.boots import Machine, Site
 from rehearsal.hosts.bundles import ROOT, Bundle
-from rehearsal.hosts.furnishing import BUCKET, REGION
 from rehearsal.hosts.podman import environment
+from rehearsal.hosts.site_settings import BUCKET, REGION
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 PLAIN = {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
@@ -23,7 +23,7 @@ RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +faile
 
 @dataclass(frozen=True)
 class Pushed:
-    """How a push ended."""
+    """The result of a push."""
 
     exit_code: int
     output: str
@@ -31,13 +31,13 @@ class Pushed:
 
     @property
     def changed(self) -> dict[str, int]:
-        """By machine, how many tasks changed something."""
+        """Machine → the number of its changed tasks."""
         return {host: int(changed) for host, _, changed, _, _ in RECAP.findall(self.output)}
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Whoever pushes: an inventory, and a release."""
+    """An operator who pushes, with an inventory of the site's machines."""
 
     inventory: Path
     site: Site
@@ -46,7 +46,7 @@ class Operator:
     def with_inventory(
         cls, folder: Path, site: Site, bundle: Bundle, machines: Mapping[str, list[Machine]]
     ) -> "Operator":
-        """An inventory as the real ones have it, but for the connection; `machines` by their kind."""
+        """Write an inventory for `machines` (by kind). Unlike a real one, it connects through Podman."""
         ca_bundle = folder / "database-ca.pem"
         ca_bundle.write_text(site.ca_bundle)
         settings: dict[str, Any] = {
@@ -58,7 +58,7 @@ class Operator:
             "aws_release_version": bundle.version,
             "aws_release_bundle": str(bundle.path),
             "aws_release_ca_bundle": str(ca_bundle),
-            # What stands: no need to recall it.
+            # The infrastructure's results, which recall_infrastructure.yml would look up.
             "aws_network_result": {},
             "aws_storage_result": {"media_bucket": BUCKET, "release_prefix": "releases/"},
         }

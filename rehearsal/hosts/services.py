@@ -1,4 +1,4 @@
-"""What hosts depend on, on this machine, at the bridge's address: PostgreSQL with TLS, and S3."""
+"""The services that hosts depend on, on this machine at the bridge's address: PostgreSQL with TLS, and S3."""
 
 import shutil
 import tempfile
@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Database:
-    """PostgreSQL, as hosts see it. `doorway` can be shut: the database is then unreachable for them."""
+    """PostgreSQL as hosts reach it. Shutting `doorway` makes it unreachable for them."""
 
     server: Postgres
     address: str
     authority: Authority
-    """Who verifies by its certificate can connect with sslmode=verify-full."""
+    """With this authority's certificate, clients can connect with sslmode=verify-full."""
     doorway: Doorway
 
     @property
@@ -33,16 +33,16 @@ class Database:
 
 @contextmanager
 def running_database(network: Network, *names: str) -> Iterator[Database]:
-    """A server that hosts reach by the bridge's address, and under `names`, which its certificate holds as well."""
+    """Run a server that hosts reach at the bridge's address; its certificate is valid for that and for `names`."""
     with running_postgres() as server, tempfile.TemporaryDirectory(prefix="rising-stars-tls-") as folder:
         authority = Authority.create()
-        speak_tls(server, Path(folder), authority, network.bridge, *names)
+        enable_tls(server, Path(folder), authority, network.bridge, *names)
         with Doorway(network.bridge, server.port) as doorway:
             yield Database(server, network.bridge, authority, doorway)
 
 
-def speak_tls(server: Postgres, folder: Path, authority: Authority, *names: str) -> None:
-    """Let the server speak TLS from now on, with a certificate on these names; its files lie in `folder`."""
+def enable_tls(server: Postgres, folder: Path, authority: Authority, *names: str) -> None:
+    """Enable TLS on the server, with a certificate for `names`; its files are in `folder`."""
     issued = authority.issue(*names)
     user = next(filter(user_exists, UNPRIVILEGED_USERS))
     shutil.chown(folder, user)
@@ -60,7 +60,7 @@ def speak_tls(server: Postgres, folder: Path, authority: Authority, *names: str)
 
 @dataclass(frozen=True)
 class Store:
-    """S3, as hosts see it."""
+    """S3 as hosts reach it."""
 
     server: SeaweedFS
     endpoint: str
@@ -69,7 +69,7 @@ class Store:
 
 @contextmanager
 def running_store(network: Network) -> Iterator[Store]:
-    """An S3 that checks signatures, at the bridge's address."""
+    """Run an S3 server that checks signatures, at the bridge's address."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-s3-") as folder, SeaweedFS(Path(folder)) as server:
         port = server.ports["s3"]
         with Doorway(network.bridge, port) as doorway:

@@ -1,4 +1,4 @@
-"""What a machine is made of: files, packages, units, users. Runs on the machine itself, by its own Python; prints JSON.
+"""List a machine's files, packages, units and users as JSON. Runs on the machine, with its own Python.
 
 Standard library only.
 """
@@ -16,13 +16,13 @@ from pathlib import Path
 ROOTS = ("/etc", "/opt/rising-stars", "/usr/local", "/var/lib/rising-stars")
 
 
-def taken() -> dict[str, str]:
-    """What there is, by a name that says of what kind it is."""
+def take_snapshot() -> dict[str, str]:
+    """Return the description of each item, by a name that starts with its type."""
     found = {}
     for root in ROOTS:
         for folder, folders, files in os.walk(root):
             for path in (Path(folder, name) for name in (*folders, *files)):
-                found[str(path)] = described(path)
+                found[str(path)] = describe(path)
     found |= {f"package {line.split()[0]}": line for line in lines("dpkg-query", "--show", "--showformat", PACKAGE)}
     found |= {f"user {line.split(':')[0]}": line for line in lines("getent", "passwd")}
     found |= {f"group {line.split(':')[0]}": line for line in lines("getent", "group")}
@@ -38,22 +38,22 @@ PACKAGE = "${Package} ${Version} ${db:Status-Status}\n"
 PLAIN = ("--no-legend", "--plain", "--no-pager")
 
 
-def described(path: Path) -> str:
-    """Kind, mode, owner and content of a file; of what Python compiled, not the content."""
+def describe(path: Path) -> str:
+    """Return type, mode, owner and content of a file; of compiled Python files, not the content."""
     status = path.lstat()
     owner = f"{pwd.getpwuid(status.st_uid).pw_name}:{grp.getgrgid(status.st_gid).gr_name}"
     content = ""
     if stat.S_ISLNK(status.st_mode):
         content = str(path.readlink())
-    elif stat.S_ISREG(status.st_mode) and path.suffix != ".pyc":  # it holds the time of its source
+    elif stat.S_ISREG(status.st_mode) and path.suffix != ".pyc":  # it contains its source's modification time
         content = hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{stat.filemode(status.st_mode)} {owner} {content}"
 
 
 def lines(*command: str) -> list[str]:
-    """What a command prints."""
+    """Return the lines that a command prints."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(taken()))
+    sys.stdout.write(json.dumps(take_snapshot()))

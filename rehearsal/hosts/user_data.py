@@ -1,4 +1,4 @@
-"""User data as the playbooks render it (playbooks/vars/site.yml), for settings of a test's own."""
+"""Render user data as the playbooks do (playbooks/vars/site.yml), with a test's settings."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -21,6 +21,6 @@ def render_user_data(kind: str, settings: Mapping[str, Any]) -> str:
 
 @cache
 def file_loader() -> DataLoader:
-    """Return Ansible's loader of files. A process may set up the search for plugins once."""
+    """Return Ansible's file loader. A process may initialize Ansible's plugin loader only once."""
     init_plugin_loader()
     return DataLoader()

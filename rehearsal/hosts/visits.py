@@ -1,4 +1,4 @@
-"""Visitors of a site whose processes run on hosts: as they reach it, through Nginx."""
+"""Clients of a site whose processes run on hosts: they reach it through Nginx."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from testing.processes import wait_until
 
 
 class VisitedSite(sites.Site):
-    """Its home is not this machine: there are no processes, no folder and no settings to look into."""
+    """A site that does not run on this machine, so that its processes, folder and settings are not accessible."""
 
     def __init__(self, url: str, api: httpx.Client, database: peewee.Database) -> None:
         self.url = url
@@ -23,16 +23,16 @@ class VisitedSite(sites.Site):
 
 @contextmanager
 def visiting(web: Machine, site: Site) -> Iterator[VisitedSite]:
-    """The site, through that machine."""
+    """Yield the site, as clients reach it through that machine."""
     url = site.database.server.url(site.database_name)
     database = peewee.PostgresqlDatabase(site.database_name, dsn=url)
-    # trust_env=False: a machine's proxy settings are no part of these tests.
+    # trust_env=False: ignore this machine's proxy settings.
     with httpx.Client(base_url=web.url, timeout=60, trust_env=False) as api:
         yield VisitedSite(web.url, api, database)
 
 
-def answer_of(machine: Machine, path: str) -> int | None:
-    """The status that its Nginx answers with; None when nobody does."""
+def status_of(machine: Machine, path: str) -> int | None:
+    """Return the status code of the machine's Nginx; None without a response."""
     try:
         return httpx.get(f"{machine.url}{path}", timeout=10, trust_env=False).status_code
     except httpx.TransportError:
@@ -40,5 +40,5 @@ def answer_of(machine: Machine, path: str) -> int | None:
 
 
 def wait_until_ready(machine: Machine, *, seconds: float = 300) -> None:
-    """Until a balancer would send it requests."""
-    wait_until(lambda: answer_of(machine, "/ready") == 200, what="/ready", seconds=seconds)
+    """Wait until the machine's /ready returns 200, so that a load balancer would send it requests."""
+    wait_until(lambda: status_of(machine, "/ready") == 200, what="/ready", seconds=seconds)

@@ -14,14 +14,14 @@ ADMINISTRATOR = {"aws_access_key_id": "administrator", "aws_secret_access_key": 
 
 @contextmanager
 def running_account(folder: Path) -> Iterator[MockAws]:
-    """A mock AWS of its own: empty, but for the permissions boundary that an administrator makes."""
+    """Run a new mock AWS that contains only the permissions boundary, which an administrator creates."""
     with running_mock_aws(folder) as aws:
         create_boundary(aws.client("iam", **ADMINISTRATOR), "rehearsal")
         yield aws
 
 
 def release_in(folder: Path) -> dict[str, str]:
-    """Variables of a release whose files are random bytes: AWS stores them by checksum, and no machine reads them."""
+    """Return the variables of a release whose files are random bytes, because no machine reads them."""
     for name in ("bundle.tar.gz", "ca.pem"):
         (folder / name).write_bytes(secrets.token_bytes(4096))
     return {

@@ -1,4 +1,4 @@
-"""Playbooks as an operator runs them, on this machine and with this Python."""
+"""Run playbooks as an operator does, on this machine and with this Python."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ PROGRAM = Path(sys.executable).with_name("ansible-playbook")
 def run_playbook(
     playbook: Path, *options: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook against localhost, whatever comes of it; `env` is added to this process's own environment."""
+    """Run a playbook against localhost, and return its result; `env` is added to this process's environment."""
     interpreter = f"ansible_python_interpreter={sys.executable}"
     command = [str(PROGRAM), "-i", "localhost,", "-c", "local", "-e", interpreter, *options, str(playbook)]
     settings = {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **(env or {})}
@@ -23,7 +23,7 @@ def run_playbook(
 
 
 def play(playbook: Path, *options: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a playbook that must succeed, and hand back what it printed."""
+    """Run a playbook that must succeed, and return its output."""
     done = run_playbook(playbook, *options, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

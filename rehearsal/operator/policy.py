@@ -1,4 +1,4 @@
-"""What an operator is allowed (docs/operator-policy), against what runs of playbooks ask of AWS."""
+"""Compare the operator policies (docs/operator-policy) with the permissions that runs of playbooks need."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,32 +10,32 @@ from rehearsal.operator.playbooks import REPOSITORY
 
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
 BOUNDARY = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
-"""What no role of an environment may exceed. An administrator makes it; it is attached to no operator."""
+"""The permissions boundary of an environment's roles. An administrator creates it; no operator has it attached."""
 OCCASIONS = {"purge", "restore"}
-"""Those that one attaches for a day."""
+"""Policies that are attached only while they are needed."""
 EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
 PLACES = {"ACCOUNT": "123456789012", "REGION": "us-east-1", "DOMAIN": "example.com"}
 DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136693071363"}
-"""Images that others publish, in the AWS of tests."""
+"""Public images in mock AWS → the account that publishes them."""
 
 
 def policies_of(environment: str, files: Iterable[Path] = FILES) -> Policies:
-    """With the placeholders filled in, as docs/deploy.md says."""
+    """Return the policies with their placeholders replaced, as docs/deploy.md describes."""
     return Policies.read(files, {**PLACES, "ENVIRONMENT": environment})
 
 
 def attached(*occasions: str) -> list[Path]:
-    """Those of every day, and of these occasions."""
+    """Return the files of the permanent policies, and of those for these occasions."""
     return [file for file in FILES if file in EVERY_DAY or file.stem in occasions]
 
 
 def boundary_arn(environment: str) -> str:
-    """The policy that an administrator makes of `BOUNDARY`."""
+    """Return the ARN of the policy that an administrator creates from `BOUNDARY`."""
     return f"arn:aws:iam::{PLACES['ACCOUNT']}:policy/rising-stars-{environment}-boundary"
 
 
 def create_boundary(iam: Any, environment: str) -> str:
-    """Make the boundary as an administrator makes it, and return its ARN."""
+    """Create the boundary as an administrator does, and return its ARN."""
     text = BOUNDARY.read_text()
     for name, value in {**PLACES, "ENVIRONMENT": environment}.items():
         text = text.replace(name, value)
@@ -44,7 +44,7 @@ def create_boundary(iam: Any, environment: str) -> str:
 
 
 def asked_by(calls: Iterable[Call], environment: str, *, before: Iterable[Call] = ()) -> list[Asked]:
-    """Every permission that these calls need, in their order; `before` are the calls that made what they find."""
+    """Return every permission that these calls need, in order; `before` are the calls that preceded them."""
     tags = {"Project": "rising-stars", "Environment": environment}
     site, roles = Site(tags, DEBIAN), Roles(f"/rising-stars/{environment}/")
     for call in before:
@@ -59,19 +59,19 @@ def asked_by(calls: Iterable[Call], environment: str, *, before: Iterable[Call] 
 def refused(
     calls: Iterable[Call], environment: str, files: Iterable[Path] = EVERY_DAY, *, before: Iterable[Call] = ()
 ) -> list[str]:
-    """What the policies do not allow, of what these calls need."""
+    """Return the permissions that these calls need and the policies do not grant."""
     policies = policies_of(environment, files)
     denied = [asked for asked in asked_by(calls, environment, before=before) if not policies.granting(asked)]
     return list(dict.fromkeys(f"{asked.action} on {asked.resource}" for asked in denied))
 
 
 def unseen(calls: Iterable[Call], environment: str) -> set[str]:
-    """Actions that the policies allow, and that these calls do not need."""
+    """Return the actions that the policies allow and these calls do not need."""
     return policies_of(environment).actions() - {asked.action for asked in asked_by(calls, environment)}
 
 
 UNSEEN = {
-    "A module asks for it when a setting changes, or when somebody changed what is there": [
+    "A module needs it when a setting changes, or when a resource was changed by hand": [
         "autoscaling:AttachLoadBalancerTargetGroups",
         "autoscaling:CancelInstanceRefresh",
         "autoscaling:DeleteLifecycleHook",
@@ -125,8 +125,8 @@ UNSEEN = {
         "sns:UntagResource",
         "ssm:RemoveTagsFromResource",
     ],
-    "A module asks for it to keep or to delete snapshots": ["rds:CreateDBSnapshot", "rds:DeleteDBSnapshot"],
-    "Flow logs, off by default: CloudFormation makes them in the operator's name": [
+    "A module needs it to create or to delete snapshots": ["rds:CreateDBSnapshot", "rds:DeleteDBSnapshot"],
+    "Flow logs, off by default: CloudFormation creates them with the operator's permissions": [
         "cloudformation:CreateStack",
         "cloudformation:DeleteStack",
         "cloudformation:DescribeStackEvents",
@@ -147,11 +147,11 @@ UNSEEN = {
         "ssm:TerminateSession",
         "ssmmessages:OpenDataChannel",
     ],
-    "restore_site.yml, seen in the rehearsal (rehearsal/scenarios/restoring.py), and its part of the runbook": [
+    "restore_site.yml, which the rehearsal runs (rehearsal/scenarios/restoring.py), and its section of the runbook": [
         "rds:RestoreDBInstanceFromDBSnapshot",
         "rds:RestoreDBInstanceToPointInTime",
     ],
-    "Reading by hand: the runbook's commands, and the dashboard": [
+    "Reading by hand: the runbook's commands and the dashboard": [
         "autoscaling:DescribeScalingActivities",
         "cloudtrail:LookupEvents",
         "cloudwatch:GetMetricData",
@@ -160,10 +160,10 @@ UNSEEN = {
         "logs:FilterLogEvents",
         "rds:DescribeEvents",
     ],
-    "AWS asks for it on its own account, or for what a request says in a header": [
+    "AWS checks it implicitly, or because of a request's header": [
         "ec2:DescribeAvailabilityZones",
         "iam:CreateServiceLinkedRole",
         "s3:PutObjectTagging",
     ],
 }
-"""Why a run of the whole site on the AWS of tests does not show that these are needed."""
+"""Why a run of the whole site on mock AWS does not need these actions."""

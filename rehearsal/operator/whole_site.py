@@ -1,4 +1,4 @@
-"""The whole site's playbooks, run as an operator runs them, against the AWS of tests."""
+"""Run the whole site's playbooks as an operator does, against mock AWS."""
 
 import os
 import re
@@ -19,55 +19,55 @@ from rehearsal.operator.playbooks import PROGRAM, REPOSITORY
 
 ENVIRONMENT = "rehearsal"
 STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
-"""What site.yml builds, and in which order. What it then verifies wants machines that run."""
+"""The playbooks of site.yml, in order, without its verification, which needs machines that run."""
 MACHINES = "machines"
-"""The access key of the stand-in for machines: its calls are not the operator's."""
+"""The access key of the process that reports for machines: its calls are not the operator's."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a playbook, and what it told."""
+    """One run of a playbook, with its output and its calls."""
 
     code: int
     output: str
     seconds: float
     calls: list[Call] = field(repr=False)
-    """What the operator asked of AWS meanwhile."""
+    """The operator's calls to AWS during the run."""
 
     @property
     def changed(self) -> int:
-        """How many tasks changed something, by Ansible's own count."""
+        """The number of changed tasks in the recap."""
         return sum(map(int, re.findall(r"changed=(\d+)", self.output.partition("PLAY RECAP")[2])))
 
     @property
     def changes(self) -> list[str]:
-        """The tasks that changed something, by the run's summary."""
+        """The changed tasks in the run's summary."""
         return re.findall(r"^  changed: (.*)$", self.output, re.MULTILINE)
 
     @property
     def module_calls(self) -> int:
-        """How many calls of AWS modules it took, by the run's summary."""
+        """The number of calls of AWS modules in the run's summary."""
         (count,) = re.findall(r"^SUMMARY: .*?(\d+) calls of AWS modules", self.output, re.MULTILINE)
         return int(count)
 
     @property
     def writes(self) -> Counter[str]:
-        """What was asked that may change something."""
+        """The calls that may change something, with their counts."""
         return Counter(f"{call.service} {call.operation}" for call in self.calls if call.writes)
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody with credentials, an inventory, a release and a shell."""
+    """An operator with credentials, an inventory and a release."""
 
     aws: MockAws
     settings: dict[str, str]
     """Extra variables of every run."""
     runs: list[Run] = field(default_factory=list)
-    """Those that came to their end."""
+    """All runs that ended by themselves."""
 
     def run(self, playbook: str, *options: str, **settings: str) -> Run:
-        """Run a playbook to its end, whatever that is."""
+        """Run a playbook to its end, and return the run, whether it succeeded or not."""
         before, began = len(self._asked()), time.monotonic()
         done = subprocess.run(
             self._command(playbook, options, settings),
@@ -82,7 +82,7 @@ class Operator:
         return self.runs[-1]
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
-        """Run a playbook that must end well, and ask nothing that docs/operator-policy does not allow."""
+        """Run a playbook that must succeed, with only the permissions that docs/operator-policy grants."""
         before = self._asked()
         run = self.run(playbook, *options, **settings)
         assert run.code == 0, run.output[-8000:]
@@ -92,7 +92,7 @@ class Operator:
         return run
 
     def kill_after(self, calls: int, playbook: str) -> None:
-        """Start a playbook and kill it, with all that it started, once AWS was asked so many more times."""
+        """Start a playbook, and kill it with all its processes after `calls` calls to AWS."""
         before = len(self._asked())
         with subprocess.Popen(
             self._command(playbook, (), {}),
@@ -103,11 +103,11 @@ class Operator:
         ) as process:
             while process.poll() is None and len(self._asked()) - before < calls:
                 time.sleep(0.05)
-            assert process.poll() is None, f"the run was over before its call {calls}"
+            assert process.poll() is None, f"The run ended before its call {calls}"
             kill_family(process.pid)
 
     def _asked(self) -> list[Call]:
-        """What the operator asked of AWS."""
+        """Return the operator's calls to AWS."""
         own = self.aws.env["AWS_ACCESS_KEY_ID"]
         return [call for call in self.aws.calls() if call.caller == own]
 
@@ -121,7 +121,7 @@ class Operator:
 
 
 def kill_family(pid: int) -> None:
-    """Kill a process and all that descend from it. Ansible's workers have sessions of their own: no group holds all."""
+    """Kill a process and its descendants. Ansible's workers have their own sessions, so a group kill misses them."""
     parent = psutil.Process(pid)
     for member in (parent, *parent.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
@@ -130,7 +130,7 @@ def kill_family(pid: int) -> None:
 
 @contextmanager
 def machines(aws: MockAws, *options: str) -> Iterator[None]:
-    """The stand-in for what machines report."""
+    """Run the process that reports as machines do."""
     command = [sys.executable, "-m", "rehearsal.aws.machines", "--endpoint", aws.endpoint, *options]
     environment = {**os.environ, **aws.env, "AWS_ACCESS_KEY_ID": MACHINES}
     with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:

@@ -1,4 +1,4 @@
-"""Scenario 8: the backlog grows, extra workers come, the backlog shrinks, they go, and no render is interrupted."""
+"""Scenario 8: extra workers start when the backlog grows and stop when it shrinks; no render is interrupted."""
 
 import time
 from collections.abc import Callable
@@ -18,13 +18,13 @@ STARTED = "journalctl --no-pager --output cat --unit rising-stars-worker | grep 
 
 @dataclass
 class Renders:
-    """How many renders each worker has begun, as long as one could ask it."""
+    """The number of renders that each worker has started, as far as its journal could be read."""
 
     site: Rehearsal
     begun: dict[str, int] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Ask every worker; one that has just gone keeps its last answer."""
+        """Read every worker's count; a worker that has ended keeps its last one."""
         for role in ("worker", "extra_worker"):
             for each in self.site.instances(role):
                 try:
@@ -33,7 +33,7 @@ class Renders:
                     continue
 
     def until(self, done: Callable[[], bool], *, what: str, seconds: float) -> float:
-        """Look now and then, until it is so; seconds that this took."""
+        """Read the counts until `done` returns True, and return how many seconds that took."""
 
         def looked() -> bool:
             self.look()
@@ -44,13 +44,13 @@ class Renders:
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """More clips at once than one worker is meant to have. Each is begun once: nobody is made to leave one."""
+    """Upload more clips than one worker's backlog allows. Each render starts only once: none is interrupted."""
     site.operator.succeed("roll_release", aws_worker_extra_max="2")
     player, renders = Person.new(site), Renders(site)
     renders.look()
     before = sum(renders.begun.values())
     videos = [player.upload(clip(), f"Clip {number}") for number in range(1, CLIPS + 1)]
-    came = renders.until(lambda: bool(site.instances("extra_worker")), what="an extra worker", seconds=GROW_SECONDS)
+    started = renders.until(lambda: bool(site.instances("extra_worker")), what="an extra worker", seconds=GROW_SECONDS)
     done = renders.until(lambda: all(map(player.is_done, videos)), what="the renders", seconds=DONE_SECONDS)
     left = renders.until(lambda: not site.instances("extra_worker"), what="their end", seconds=SHRINK_SECONDS)
     assert sum(renders.begun.values()) - before == CLIPS, renders.begun
@@ -58,7 +58,7 @@ def play(site: Rehearsal) -> dict[str, object]:
     site.operator.succeed("roll_release")
     helped = sum(count for name, count in renders.begun.items() if name != site.instances("worker")[0].id)
     return {
-        "extra_worker_after_seconds": came,
+        "extra_worker_after_seconds": started,
         "all_done_after_seconds": done,
         "gone_after_seconds": left,
         "rendered_by_extra_workers": helped,

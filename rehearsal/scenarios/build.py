@@ -1,10 +1,10 @@
-"""Scenario 1: a first run builds and verifies the site, a second one changes nothing, a plan shows nothing."""
+"""Scenario 1: a first run builds and verifies the site, a second one changes nothing, a plan shows no change."""
 
 from rehearsal.site import Rehearsal
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Run site.yml twice, and once as a plan."""
+    """Run site.yml twice, and once in check mode."""
     figures = first_run(site)
     again = site.operator.succeed("site")
     assert again.changes == [], again.changes
@@ -15,7 +15,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def first_run(site: Rehearsal) -> dict[str, object]:
-    """Build from nothing; the run verifies what it built."""
+    """Run site.yml, which builds the site from nothing and verifies it."""
     run = site.operator.succeed("site")
     assert "verified: sign-up, upload, render, vote and ranking" in run.output
     return {"first_run_seconds": round(run.seconds)}

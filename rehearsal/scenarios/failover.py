@@ -1,4 +1,4 @@
-"""Scenario 7: the database is away for a minute. The API says so in JSON, no host is replaced, nothing is lost."""
+"""Scenario 7: the database is unreachable for a minute. The API returns 503, no host is replaced, no data is lost."""
 
 import time
 
@@ -13,15 +13,15 @@ RETURN_SECONDS = 120
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """A vote and a clip from before, both tried again during the failover."""
+    """Vote for a clip before, during and after the failover."""
     player, voter, late = Person.new(site), Person.new(site), Person.new(site)
     video_id = player.upload(clip(), "Before the failover")
     site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
     assert voter.vote(video_id).status_code == 200
     hosts = {each.id for each in site.instances("web")}
-    site.tell_plane("shut")
+    site.shut_database()
     refused = watch(site, late, video_id)
-    site.tell_plane("open")
+    site.open_database()
     returned = site.wait(lambda: late.vote(video_id).status_code == 200, what="the vote", seconds=RETURN_SECONDS)
     assert player.video(video_id)["votes"] == 2
     assert {each.id for each in site.instances("web")} == hosts
@@ -29,7 +29,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def watch(site: Rehearsal, voter: Person, video_id: str) -> int:
-    """For the whole failover, votes are refused with 503 in JSON, and the balancer is not told to give up the hosts."""
+    """Check for the whole failover that votes get 503 and /ready gets 200, and return the number of refused votes."""
     until, refused = time.monotonic() + AWAY_SECONDS, 0
     with site.client() as client:
         while time.monotonic() < until:
@@ -41,7 +41,7 @@ def watch(site: Rehearsal, voter: Person, video_id: str) -> int:
 
 
 def is_refusal(answer: httpx.Response) -> bool:
-    """In the house's shape."""
+    """Return True after checking that the response is a 503 in the API's error format."""
     assert answer.status_code == 503, answer.text
     assert set(answer.json()) == {"detail"}
     assert int(answer.headers["Retry-After"]) > 0

@@ -10,7 +10,7 @@ LARGEST = 3
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Three hosts' worth of readers, then few."""
+    """Send more requests than two hosts may have, then few."""
     with Traffic(site, reading(1, per_second=2)) as quiet:
         with Traffic(site, reading(4, per_second=30)) as crowd:
             grown = site.wait(lambda: healthy(site) == LARGEST, what="the group to grow", seconds=GROW_SECONDS)

@@ -1,4 +1,4 @@
-"""Scenario 4: a web host is killed while people read. It is replaced; nobody sees more fail than was under way."""
+"""Scenario 4: a web host is killed under load and replaced; at most the requests in flight fail."""
 
 from rehearsal.people import Traffic, reading
 from rehearsal.site import Rehearsal
@@ -9,17 +9,17 @@ READERS = 2
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """With two web hosts, one loses its power."""
+    """Kill one of two web hosts."""
     keep_members(site, 2)
     site.wait(lambda: healthy(site) == 2, what="a second web host", seconds=REPLACE_SECONDS)
     victim = site.instances("web")[0]
     with Traffic(site, reading(READERS, per_second=5)) as traffic:
         site.crash(victim)
-        site.wait(lambda: gone(site, victim.id), what="the group's notice", seconds=REPLACE_SECONDS)
-        seconds = site.wait(lambda: healthy(site) == 2, what="the group to be whole", seconds=REPLACE_SECONDS)
+        site.wait(lambda: gone(site, victim.id), what="the end of the killed host's instance", seconds=REPLACE_SECONDS)
+        seconds = site.wait(lambda: healthy(site) == 2, what="two healthy web hosts", seconds=REPLACE_SECONDS)
     assert sum(traffic.failures.values()) <= READERS, traffic.outcomes
     keep_members(site, 1)
-    site.wait(lambda: len(site.instances("web")) == 1, what="the group's old size", seconds=REPLACE_SECONDS)
+    site.wait(lambda: len(site.instances("web")) == 1, what="the group's former size", seconds=REPLACE_SECONDS)
     return {
         "requests": traffic.total,
         "failed": sum(traffic.failures.values()),
@@ -28,21 +28,21 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def keep_members(site: Rehearsal, count: int) -> None:
-    """So many web hosts, and no fewer: few readers would let the group shrink otherwise."""
+    """Set the group's minimum and desired size; otherwise it would shrink under this little load."""
     site.control.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=GROUP, MinSize=count, DesiredCapacity=count
     )
 
 
 def gone(site: Rehearsal, instance_id: str) -> bool:
-    """Whether the group no longer counts on it."""
+    """Whether the instance no longer runs."""
     return all(each.id != instance_id for each in site.instances("web"))
 
 
 def healthy(site: Rehearsal) -> int:
-    """How many targets the load balancer finds healthy."""
+    """Return the number of running instances that the load balancer reports as healthy."""
     client = site.control.client("elbv2")
     (group,) = client.describe_target_groups()["TargetGroups"]
-    told = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+    targets = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
     alive = {each.id for each in site.instances("web")}
-    return sum(each["TargetHealth"]["State"] == "healthy" and each["Target"]["Id"] in alive for each in told)
+    return sum(each["TargetHealth"]["State"] == "healthy" and each["Target"]["Id"] in alive for each in targets)

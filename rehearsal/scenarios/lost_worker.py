@@ -1,4 +1,4 @@
-"""Scenario 5: the worker crashes in the middle of a render, and is gone altogether. Uploads go on; no job is lost."""
+"""Scenario 5: the worker crashes during a render, then is terminated. Uploads still succeed; no job is lost."""
 
 from rehearsal.people import Person, clip
 from rehearsal.scenarios.whole_way import RENDER_SECONDS
@@ -8,7 +8,7 @@ REPAIR_SECONDS = 600
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """A crash and a reboot; then a termination, and a run of the operator's."""
+    """Crash and reboot the worker; then terminate it, and run site.yml."""
     player = Person.new(site)
     (worker,) = site.instances("worker")
     rebooted = crash(site, player)
@@ -20,7 +20,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def crash(site: Rehearsal, player: Person) -> float:
-    """It loses its power while it renders, and is switched on again; seconds until everything is done."""
+    """Kill the worker during a render and boot it again; return the seconds until all clips are processed."""
     (worker,) = site.instances("worker")
     first = player.upload(clip(), "Interrupted")
     site.wait(lambda: player.video(first)["status"] == "processing", what="a render", seconds=RENDER_SECONDS)
@@ -34,7 +34,7 @@ def crash(site: Rehearsal, player: Person) -> float:
 
 
 def terminate(site: Rehearsal, player: Person) -> dict[str, object]:
-    """It is gone, with its Redis. A run of site.yml makes it anew."""
+    """Terminate the worker with its Redis; site.yml creates it again, and all clips are processed."""
     (worker,) = site.instances("worker")
     waiting = player.upload(clip(), "Waiting")
     site.control.client("ec2").terminate_instances(InstanceIds=[worker.id])

@@ -1,11 +1,11 @@
-"""Scenario 9: the site is deleted, and its clips with it; a restore brings back the same users, votes and clips."""
+"""Scenario 9: the site and its clips are deleted; restore_site.yml restores the same users, votes and clips."""
 
 import time
 
 from rehearsal.operator.whole_site import ENVIRONMENT
 from rehearsal.people import Person, clip, expect
 from rehearsal.scenarios.destroy import machines
-from rehearsal.scenarios.whole_way import RENDER_SECONDS, look_at
+from rehearsal.scenarios.whole_way import RENDER_SECONDS, verify_clip
 from rehearsal.site import Rehearsal
 
 VOTERS = 2
@@ -13,7 +13,7 @@ END_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """A player, voters, an accident, and everything as it was."""
+    """Destroy the site, delete its clips, restore both, and check the player's and voters' data."""
     city = f"Restored {time.time_ns()}"
     player, voters = Person.new(site, city=city), [Person.new(site) for _ in range(VOTERS)]
     video_id = player.upload(clip(), "Before the accident")
@@ -24,7 +24,7 @@ def play(site: Rehearsal) -> dict[str, object]:
     deleted = delete_clips(site)
     restored = site.operator.succeed("restore_site")
     assert player.video(video_id)["votes"] == VOTERS
-    look_at(site, str(player.video(video_id)["processed_url"]))
+    verify_clip(site, str(player.video(video_id)["processed_url"]))
     assert [voter.vote(video_id).status_code for voter in voters] == [400] * VOTERS
     with site.client() as client:
         listed = expect(client.get("/api/public/rankings", params={"city": city}), 200)
@@ -40,11 +40,11 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def delete_clips(site: Rehearsal) -> int:
-    """As somebody does who tidies up in the console: every clip of the bucket; how many objects that were."""
+    """Delete every clip in the bucket, as by mistake in the console, and return the number of objects."""
     s3, count = site.control.client("s3"), 0
     for bucket in s3.list_buckets()["Buckets"]:
-        for told in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
-            if "videos/" in told["Key"] or told["Key"].startswith("posters/"):
-                s3.delete_object(Bucket=bucket["Name"], Key=told["Key"])
+        for item in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
+            if "videos/" in item["Key"] or item["Key"].startswith("posters/"):
+                s3.delete_object(Bucket=bucket["Name"], Key=item["Key"])
                 count += 1
     return count

@@ -1,6 +1,6 @@
-"""Scenario 6: a release rolls under traffic, a broken one is rolled back by itself, and the first is brought back.
+"""Scenario 6: a release rolls under traffic, a broken one is rolled back automatically, and the first is restored.
 
-Readers, a voter at a time and an uploader are there throughout, and not one of their requests fails.
+Readers, voters and an uploader send requests throughout, and none of their requests fails.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ SETTLE_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Forward, forward to something broken, back from it, and back to where it began."""
+    """Roll a good release and a broken one, then roll back to the good one and to the first."""
     (first,) = releases(site)
     with tempfile.TemporaryDirectory(prefix="rising-stars-release-") as folder:
         good = release_with(mark, Path(folder, "good"))
@@ -36,18 +36,18 @@ def play(site: Rehearsal) -> dict[str, object]:
         with busy(site) as traffic:
             run = site.operator.succeed("roll_back", version=earlier)
         assert traffic.failures == {}, traffic.outcomes
-        site.wait(partial(brought, site, earlier), what="the earlier release", seconds=SETTLE_SECONDS)
+        site.wait(partial(is_deployed, site, earlier), what="the earlier release", seconds=SETTLE_SECONDS)
     return {**rolled, **refused, "roll_back_seconds": round(run.seconds)}
 
 
 def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
-    """Bring a release to every machine; every vote of meanwhile counts."""
+    """Roll a release to every machine while voters vote; every vote counts."""
     player = Person.new(site)
     video_id = player.upload(clip(), "To vote for")
     site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
     voters = iter([Person.new(site) for _ in range(VOTERS)])
     with busy(site, Errand(lambda _client: next(voters).vote(video_id), VOTE_SECONDS)) as traffic:
-        run = bring(site, release)
+        run = deploy(site, release)
     assert run.code == 0, run.output[-6000:]
     assert traffic.failures == {}, traffic.outcomes
     votes, left = player.video(video_id)["votes"], len(list(voters))
@@ -56,10 +56,10 @@ def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
 
 
 def roll_broken(site: Rehearsal, broken: Bundle, in_service: Bundle) -> dict[str, object]:
-    """A release whose API does not start: the run fails and says so, the web machines are those of before."""
+    """Roll a release whose API does not start: the run fails, and the web machines are the same as before."""
     hosts = {each.id for each in site.instances("web")}
     with busy(site) as traffic:
-        run = bring(site, broken)
+        run = deploy(site, broken)
     assert run.code != 0
     assert "roll" in run.output.lower()
     assert traffic.failures == {}, traffic.outcomes
@@ -68,8 +68,8 @@ def roll_broken(site: Rehearsal, broken: Bundle, in_service: Bundle) -> dict[str
     return {"refused_after_seconds": round(run.seconds)}
 
 
-def bring(site: Rehearsal, release: Bundle) -> Run:
-    """What `site.yml` does to bring a release; the last run that was needed."""
+def deploy(site: Rehearsal, release: Bundle) -> Run:
+    """Deploy a release with site.yml's playbooks, and return the last run, with the seconds of all."""
     settings = {"aws_release_version": release.version, "aws_release_bundle": str(release.path)}
     seconds = 0.0
     for step in STEPS:
@@ -82,18 +82,18 @@ def bring(site: Rehearsal, release: Bundle) -> Run:
 
 @contextmanager
 def busy(site: Rehearsal, *errands: Errand) -> Iterator[Traffic]:
-    """Readers, an uploader, and whoever else."""
+    """Run readers, an uploader and `errands` until the end of `with`."""
     player = Person.new(site)
     sending = Errand(lambda _client: player.send(clip(), "During the roll"), UPLOAD_SECONDS)
     with Traffic(site, [*reading(2, per_second=5), sending, *errands]) as traffic:
         yield traffic
 
 
-def brought(site: Rehearsal, version: str) -> bool:
-    """Whether every machine runs that release."""
+def is_deployed(site: Rehearsal, version: str) -> bool:
+    """Whether every machine runs this release."""
     return releases(site) == {version}
 
 
 def releases(site: Rehearsal) -> set[str]:
-    """Which releases the machines of the site run."""
+    """Return the releases that the site's machines run."""
     return {each.tags.get("Release", "") for role in ("web", "worker") for each in site.instances(role)}

@@ -11,7 +11,7 @@ RENDER_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """One player, one voter."""
+    """Upload, render and vote for one clip."""
     began = time.monotonic()
     city = f"Rehearsal {time.time_ns()}"
     player, voter = Person.new(site, city=city), Person.new(site)
@@ -19,7 +19,7 @@ def play(site: Rehearsal) -> dict[str, object]:
     uploaded = time.monotonic() - began
     rendered = site.wait(lambda: player.is_done(video_id), what="the end of the render", seconds=RENDER_SECONDS)
     video = player.video(video_id)
-    look_at(site, str(video["processed_url"]))
+    verify_clip(site, str(video["processed_url"]))
     assert voter.vote(video_id).status_code == 200
     assert voter.vote(video_id).status_code == 400
     with site.client() as client:
@@ -30,8 +30,8 @@ def play(site: Rehearsal) -> dict[str, object]:
     return {"upload_seconds": round(uploaded, 1), "render_seconds": rendered}
 
 
-def look_at(site: Rehearsal, url: str) -> None:
-    """The clip that anybody can fetch is the uniform one."""
+def verify_clip(site: Rehearsal, url: str) -> None:
+    """Check that the rendered clip can be fetched without credentials, and is 16:9."""
     with site.client() as client:
         answer = client.get(url)
     assert answer.status_code == 200, answer.text

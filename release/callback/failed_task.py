@@ -1,4 +1,4 @@
-"""Notes which task failed, for whoever reads a machine's tag instead of its log."""
+"""Write the failed task to a file, from which the first boot reports it in the tag BootStatus."""
 
 import os
 from pathlib import Path
@@ -9,14 +9,14 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
     name: failed_task
     type: aggregate
-    short_description: Writes the name of the task that failed, and why, into the file $FAILED_TASK_FILE
-    description: The first failure that nobody ignored or rescued, as one line.
+    short_description: Write the name of the failed task and the reason to the file $FAILED_TASK_FILE
+    description: Writes the last failure that the task does not ignore, as one line.
     requirements: [enabled in configuration]
 """
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """One line: the task's name, and the first line of its message."""
+    """Writes one line: the task's name, and the last line of its stderr or message."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -24,15 +24,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_NEEDS_ENABLED = True
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: FBT001, FBT002 (Ansible's)
-        """Note it."""
+        """Write the failure, unless the task ignores errors."""
         if not ignore_errors:
-            self._note(result)
+            self._write(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Note it."""
-        self._note(result)
+        """Write the failure."""
+        self._write(result)
 
-    def _note(self, result: Any) -> None:
+    def _write(self, result: Any) -> None:
         message = str(result.result.get("stderr") or result.result.get("msg") or "").strip()
         reason = message.splitlines()[-1] if message else "no message"
         Path(os.environ["FAILED_TASK_FILE"]).write_text(f"{result.task.get_name()}: {reason}\n")

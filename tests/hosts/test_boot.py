@@ -9,9 +9,9 @@ import pytest
 
 from demo.seaweedfs import SeaweedFS
 from rehearsal.hosts.boots import Machine, Site
-from rehearsal.hosts.bundles import Bundle, spoilt
-from rehearsal.hosts.furnishing import BUCKET, PARAMETERS, REGION
+from rehearsal.hosts.bundles import Bundle, damaged_copy
 from rehearsal.hosts.host import Host
+from rehearsal.hosts.site_settings import BUCKET, PARAMETERS, REGION
 from release import first_boot
 from release.first_boot import Credentials
 
@@ -83,7 +83,7 @@ def test_a_bundle_with_another_checksum_starts_nothing_and_the_tag_says_so(aws_s
 def test_a_damaged_bundle_starts_nothing_and_the_tag_names_the_file(
     aws_site: Site, bundle: Bundle, tmp_path: Path
 ) -> None:
-    damaged = aws_site.publish(spoilt(bundle, tmp_path))
+    damaged = aws_site.publish(damaged_copy(bundle, tmp_path))
     with aws_site.launch("web", damaged) as machine:
         assert machine.wait_for_report() == (
             "failed: verify the bundle: playbooks/host.yml is not what the manifest says"

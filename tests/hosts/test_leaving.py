@@ -14,8 +14,8 @@ import pytest
 
 from rehearsal.hosts.boots import Machine, Site
 from rehearsal.hosts.bundles import Bundle
-from rehearsal.hosts.furnishing import BALANCER_SECONDS
-from rehearsal.hosts.visits import VisitedSite, answer_of, visiting
+from rehearsal.hosts.site_settings import BALANCER_SECONDS
+from rehearsal.hosts.visits import VisitedSite, status_of, visiting
 from testing.clips import pad_to_size
 from testing.people import Player
 from testing.processes import wait_until
@@ -81,7 +81,7 @@ class Reader:
 
         def read() -> None:
             while not over.wait(0.1):
-                self.answers.append(answer_of(self._machine, "/api/public/videos") or 0)
+                self.answers.append(status_of(self._machine, "/api/public/videos") or 0)
 
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
@@ -139,7 +139,7 @@ def test_it_leaves_in_order_and_loses_no_request(
         wait_until(lambda: 200 in reader.answers, what="an answer")
         noticed_at = time.monotonic()
         web.identity.target_lifecycle_state = "Terminated"
-        assert answer_of(web, "/ready") == 200
+        assert status_of(web, "/ready") == 200
         wait_until(lambda: reader.answers[-1] == 0, what="the end of Nginx", seconds=120)
         assert time.monotonic() - noticed_at >= BALANCER_SECONDS, "the balancer may still have sent requests"
         # What Nginx still has under way, the processes answer; they themselves say that they leave.

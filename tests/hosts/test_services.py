@@ -67,7 +67,7 @@ def test_a_machine_is_told_about_itself_once_it_has_a_token(network: Network, me
     address = network.address(200)
     me = Identity("i-0123456789abcdef0", address, "key", "secret", tags={"Role": "worker"})
     me.target_lifecycle_state = "InService"
-    metadata.introduce(me)
+    metadata.register(me)
     with Host(network=network, address=address) as host:
         assert host.output(ASK).split() == ["401", "i-0123456789abcdef0", "404", "InService", "worker"]
         me.spot_action = {"action": "terminate"}

@@ -14,9 +14,9 @@ import pytest
 from rehearsal.hosts import snapshot
 from rehearsal.hosts.boots import Machine, Site
 from rehearsal.hosts.bundles import Bundle, release_with
-from rehearsal.hosts.furnishing import BUCKET
 from rehearsal.hosts.host import Host
 from rehearsal.hosts.pushes import Operator, Pushed
+from rehearsal.hosts.site_settings import BUCKET
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 

@@ -8,7 +8,7 @@ import pytest
 from rehearsal.hosts.boots import Machine, Site
 from rehearsal.hosts.bundles import Bundle
 from rehearsal.hosts.certificates import Authority
-from rehearsal.hosts.visits import answer_of, wait_until_ready
+from rehearsal.hosts.visits import status_of, wait_until_ready
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 
@@ -33,7 +33,7 @@ def database_away(site: Site) -> Iterator[None]:
 
 def assert_out_of_service(machine: Machine) -> None:
     """Neither runs anything there, nor will it after a reboot."""
-    assert answer_of(machine, "/ready") is None
+    assert status_of(machine, "/ready") is None
     assert machine.host.run(RUNNING).output == ""
     assert machine.host.run("systemctl start rising-stars-api.target rising-stars-worker.service").exit_code != 0
     assert machine.host.run(RUNNING).output == ""
@@ -58,7 +58,7 @@ def test_a_database_that_comes_back_while_a_machine_boots_keeps_nobody_waiting(
         machine.host.start()
         told = "journalctl --unit rising-stars-migrate | grep -q 'The database cannot be used'"
         machine.host.wait_for(told, seconds=300)
-        assert answer_of(machine, "/ready") is None
+        assert status_of(machine, "/ready") is None
     try:
         wait_until_ready(machine)
         assert machine.wait_for_report() == "ready", machine.log()

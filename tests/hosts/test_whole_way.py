@@ -13,7 +13,7 @@ from pymediainfo import MediaInfo
 from app.db.models import Job, JobState
 from rehearsal.hosts.boots import Machine, Site
 from rehearsal.hosts.bundles import Bundle
-from rehearsal.hosts.visits import VisitedSite, answer_of, visiting, wait_until_ready
+from rehearsal.hosts.visits import VisitedSite, status_of, visiting, wait_until_ready
 from testing.answers import refusal
 from testing.clips import make_clip
 from testing.homes import unique
@@ -106,9 +106,9 @@ def test_a_web_machine_that_is_switched_off_and_on_serves_again_once_it_has_met_
     aws_site.database.doorway.shut()
     try:
         web.host.boot()
-        wait_until(lambda: answer_of(web, "/ready") is not None, what="Nginx's answer", seconds=300)
+        wait_until(lambda: status_of(web, "/ready") is not None, what="Nginx's answer", seconds=300)
         web.host.wait_for("journalctl --boot --unit rising-stars-migrate | grep -q 'cannot be used'", seconds=300)
-        assert answer_of(web, "/ready") == 503
+        assert status_of(web, "/ready") == 503
     finally:
         aws_site.database.doorway.open()
     wait_until_ready(web)

@@ -7,14 +7,14 @@ import pytest
 
 from rehearsal.hosts.podman import require_podman
 from rehearsal.scenarios import build, destroy
-from rehearsal.site import rehearsal, start_plane, take_down, wait_for
+from rehearsal.site import clean_up, rehearsal, start_plane, wait_for
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 
 def test_a_site_is_built_used_and_unbuilt_after_a_rehearsal_that_was_killed() -> None:
     require_podman()
-    take_down()
+    clean_up()
     left_behind = start_plane()
     wait_for(left_behind)
     with rehearsal() as site:

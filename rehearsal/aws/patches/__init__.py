@@ -1,6 +1,6 @@
-"""What moto lacks, put right: one module per service, one function per behaviour of AWS that it restores.
+"""Patches of moto: one module per service, one function per AWS behaviour that it restores.
 
-A module in here has functions marked `@restores("…")`, whose text says what AWS does and moto does not.
+The text of each `@restores("…")` says what AWS does and moto does not.
 """
 
 import importlib
@@ -10,11 +10,11 @@ from collections.abc import Callable
 Patch = Callable[[], None]
 
 restored: dict[str, Patch] = {}
-"""The AWS behaviour, in words → the function that brings it about."""
+"""The description of the AWS behaviour → the function that patches moto."""
 
 
 def restores(behaviour: str) -> Callable[[Patch], Patch]:
-    """Mark a function that changes moto so that it behaves as AWS does."""
+    """Register a function that patches moto to behave as AWS does."""
 
     def note(patch: Patch) -> Patch:
         restored[behaviour] = patch

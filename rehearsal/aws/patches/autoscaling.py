@@ -16,10 +16,10 @@ from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from rehearsal.aws.patches import restores
 
 VERSION_TAG = "aws:ec2launchtemplate:version"
-"""What AWS writes on a machine that it launched from a template."""
+"""The tag that AWS sets on an instance that it launched from a template."""
 
 
-@restores("A group's machines are launched from the template version that the group names, spread over its subnets")
+@restores("A group launches its instances from the template version that it names, and spreads them over its subnets")
 def launch_from_the_version_in_service() -> None:
     launch_otherwise = FakeAutoScalingGroup.replace_autoscaling_group_instances
 
@@ -35,11 +35,11 @@ def launch_from_the_version_in_service() -> None:
 
 
 def launch(group: FakeAutoScalingGroup, version: LaunchTemplateVersion) -> None:
-    """One machine, as the version's data say, in the subnet that has the fewest of the group."""
+    """Launch an instance from the version's data, in the subnet with the fewest of the group's instances."""
     ec2 = group.ec2_backend
     data = version.data
     (card,) = copy.deepcopy(data.get("NetworkInterfaces")) or [{"DeviceIndex": 0}]
-    card["SubnetId"] = emptiest_subnet(group)
+    card["SubnetId"] = least_used_subnet(group)
     specified = {each["ResourceType"]: each["Tags"] for each in data.get("TagSpecifications", [])}
     tags = {kind: {tag["Key"]: tag["Value"] for tag in listed} for kind, listed in specified.items()}
     tags["instance"] = {
@@ -70,14 +70,14 @@ def launch(group: FakeAutoScalingGroup, version: LaunchTemplateVersion) -> None:
     group.instance_states.append(InstanceState(instance, protected_from_scale_in=protected))
 
 
-def emptiest_subnet(group: FakeAutoScalingGroup) -> str:
-    """The subnet with the fewest of the group's machines; the first of equals."""
+def least_used_subnet(group: FakeAutoScalingGroup) -> str:
+    """Return the subnet with the fewest of the group's instances; the first of several."""
     homes = [state.instance.subnet_id for state in group.instance_states]
     return min((group.vpc_zone_identifier or "").split(","), key=homes.count)
 
 
-@restores("DescribeAutoScalingGroups tells of each machine the template version that it was launched from")
-def tell_each_machines_version() -> None:
+@restores("DescribeAutoScalingGroups reports the template version that each instance was launched from")
+def report_each_instances_version() -> None:
     def launch_template(self: InstanceState) -> dict[str, Any] | None:
         template = self.auto_scaling_group.ec2_launch_template
         if template is None:
@@ -92,11 +92,11 @@ def tell_each_machines_version() -> None:
 
 
 def version_of(state: InstanceState) -> str:
-    """The template version that the machine was launched from."""
+    """Return the template version that the instance was launched from."""
     return next((tag["value"] for tag in state.instance.get_tags() if tag["key"] == VERSION_TAG), "")
 
 
-@restores("UpdateAutoScalingGroup changes cooldown and termination policies, too")
+@restores("UpdateAutoScalingGroup also changes the cooldown and the termination policies")
 def update_all_settings() -> None:
     update = AutoScalingResponse.update_auto_scaling_group
 
@@ -111,16 +111,16 @@ def update_all_settings() -> None:
     AutoScalingResponse.update_auto_scaling_group = update_auto_scaling_group
 
 
-@restores("UpdateAutoScalingGroup refuses a desired capacity outside of the minimum and the maximum")
-def hold_the_bounds() -> None:
+@restores("UpdateAutoScalingGroup rejects a desired capacity below the minimum or above the maximum")
+def enforce_capacity_bounds() -> None:
     update = FakeAutoScalingGroup.update
 
     def update_within_bounds(self: FakeAutoScalingGroup, **changes: Any) -> None:
-        least, wanted, most = (changes["min_size"], changes["desired_capacity"], changes["max_size"])
+        least, desired, most = (changes["min_size"], changes["desired_capacity"], changes["max_size"])
         least = self.min_size if least is None else least
         most = self.max_size if most is None else most
-        if wanted is not None and not least <= wanted <= most:
-            raise ValidationError(f"Desired capacity:{wanted} must be between the specified min size and max size")
+        if desired is not None and not least <= desired <= most:
+            raise ValidationError(f"Desired capacity:{desired} must be between the specified min size and max size")
         update(self, **changes)
 
     FakeAutoScalingGroup.update = update_within_bounds
@@ -131,15 +131,15 @@ ACTIVE = ("Pending", "InProgress", "Cancelling", "RollbackInProgress")
 
 @dataclass
 class Refresh:
-    """An instance refresh. It goes one step on whenever somebody asks for it.
+    """An instance refresh. Each DescribeInstanceRefreshes advances it by one step.
 
-    Pending: new machines are launched beside the old → InProgress, until all of them are healthy → Successful: the old
-    are gone, and the group names the new version. A version whose image does not exist cannot be launched, and new
-    machines that are not healthy in time are given up: the refresh fails, and is rolled back when AutoRollback says so.
+    Pending: new instances are launched beside the old → InProgress until all of them are healthy → Successful: the old
+    are terminated, and the group has the new version. The refresh fails when the version's image does not exist or the
+    new instances do not become healthy in time; with AutoRollback it is rolled back.
     """
 
     patience_seconds: ClassVar[float] = 300
-    """How long new machines may take. AWS launches others in their place for an hour, at least."""
+    """How long new instances may take. AWS keeps replacing them for at least an hour."""
 
     group: FakeAutoScalingGroup
     version: LaunchTemplateVersion
@@ -153,11 +153,11 @@ class Refresh:
 
     @staticmethod
     def is_healthy(_instance_id: str) -> bool:
-        """Here nothing runs, so nothing is ill; where machines run, their plane knows better."""
+        """Return True, because moto runs no machines; the rehearsal's data plane replaces this (rehearsal/hooks.py)."""
         return True
 
-    def go_on(self) -> None:
-        """One step."""
+    def advance(self) -> None:
+        """Advance the refresh by one step."""
         match self.status:
             case "Pending":
                 self._launch_new()
@@ -179,13 +179,13 @@ class Refresh:
         self.group.autoscaling_backend.update_attached_target_groups(self.group.name)
 
     def _wait_for_health(self) -> None:
-        ill = [state.instance.id for state in self._new() if not self.is_healthy(state.instance.id)]
-        if not ill:
+        unhealthy = [state.instance.id for state in self._new() if not self.is_healthy(state.instance.id)]
+        if not unhealthy:
             self._retire(self._old())
             self.group._set_launch_configuration("", self.configuration["LaunchTemplate"], None)
             self._end("Successful")
         elif (utcnow() - self.started).total_seconds() > self.patience_seconds:
-            self._give_up(f"{', '.join(ill)} did not become healthy")
+            self._give_up(f"{', '.join(unhealthy)} did not become healthy")
 
     def _give_up(self, reason: str) -> None:
         self.reason = reason
@@ -201,7 +201,7 @@ class Refresh:
         return [each for each in self.group.instance_states if version_of(each) != str(self.version.number)]
 
     def _retire(self, states: list[InstanceState]) -> None:
-        # Out of the group first: it replaces a member that goes.
+        # Remove them from the group first: moto's group replaces a terminated member.
         self.group.instance_states = [each for each in self.group.instance_states if each not in states]
         if states:
             self.group.ec2_backend.terminate_instances([each.instance.id for each in states])
@@ -211,8 +211,8 @@ class Refresh:
         self.status = status
         self.ended = utcnow()
 
-    def told(self) -> dict[str, Any]:
-        """As DescribeInstanceRefreshes tells it."""
+    def describe(self) -> dict[str, Any]:
+        """Return the refresh as DescribeInstanceRefreshes describes it."""
         done = self.status == "Successful"
         return {
             "InstanceRefreshId": self.id,
@@ -230,7 +230,7 @@ class Refresh:
 
 
 def refreshes_of(group: Any) -> list[Refresh]:
-    """The group's refreshes, newest first; they are forgotten with the group."""
+    """Return the group's refreshes, newest first."""
     if not hasattr(group, "refreshes"):
         group.refreshes = []
     refreshes: list[Refresh] = group.refreshes
@@ -238,24 +238,24 @@ def refreshes_of(group: Any) -> list[Refresh]:
 
 
 def asked_group(response: AutoScalingResponse) -> FakeAutoScalingGroup:
-    """The group that the request names."""
+    """Return the group that the request names."""
     name = response._get_param("AutoScalingGroupName")
     if name not in response.autoscaling_backend.autoscaling_groups:
         raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
     return response.autoscaling_backend.autoscaling_groups[name]
 
 
-@restores("StartInstanceRefresh and its kin: machines are replaced, then the group takes the desired configuration")
+@restores("An instance refresh replaces the instances, then sets the group's desired configuration")
 def refresh_instances() -> None:
     answers: Any = AutoScalingResponse
     answers.start_instance_refresh = start
     answers.describe_instance_refreshes = describe
-    answers.cancel_instance_refresh = lambda self: turn_round(self, "Cancelling")
-    answers.rollback_instance_refresh = lambda self: turn_round(self, "RollbackInProgress")
+    answers.cancel_instance_refresh = lambda self: stop_refresh(self, "Cancelling")
+    answers.rollback_instance_refresh = lambda self: stop_refresh(self, "RollbackInProgress")
 
 
 def start(response: AutoScalingResponse) -> ActionResult:
-    """StartInstanceRefresh, with a launch template in the desired configuration."""
+    """Handle StartInstanceRefresh, with a launch template in the desired configuration."""
     group = asked_group(response)
     if any(refresh.status in ACTIVE for refresh in refreshes_of(group)):
         raise AutoscalingClientError(
@@ -274,16 +274,16 @@ def start(response: AutoScalingResponse) -> ActionResult:
 
 
 def describe(response: AutoScalingResponse) -> ActionResult:
-    """DescribeInstanceRefreshes; those in progress go a step on."""
+    """Handle DescribeInstanceRefreshes, and advance the active ones by one step."""
     asked = response._get_param("InstanceRefreshIds", [])
     found = [refresh for refresh in refreshes_of(asked_group(response)) if not asked or refresh.id in asked]
     for refresh in found:
-        refresh.go_on()
-    return ActionResult({"InstanceRefreshes": [refresh.told() for refresh in found]})
+        refresh.advance()
+    return ActionResult({"InstanceRefreshes": [refresh.describe() for refresh in found]})
 
 
-def turn_round(response: AutoScalingResponse, status: str) -> ActionResult:
-    """CancelInstanceRefresh and RollbackInstanceRefresh."""
+def stop_refresh(response: AutoScalingResponse, status: str) -> ActionResult:
+    """Handle CancelInstanceRefresh and RollbackInstanceRefresh."""
     active = [refresh for refresh in refreshes_of(asked_group(response)) if refresh.status in ACTIVE]
     if not active:
         raise AutoscalingClientError(
@@ -293,8 +293,8 @@ def turn_round(response: AutoScalingResponse, status: str) -> ActionResult:
     return ActionResult({"InstanceRefreshId": active[0].id})
 
 
-@restores("A group's scaling policies and hooks go with it")
-def forget_with_the_group() -> None:
+@restores("Deleting a group deletes its scaling policies and lifecycle hooks")
+def delete_policies_and_hooks_with_the_group() -> None:
     delete = AutoScalingBackend.delete_auto_scaling_group
 
     def delete_all(self: AutoScalingBackend, group_name: str) -> None:

@@ -10,7 +10,7 @@ from moto.ec2.models.flow_logs import FlowLogs
 from rehearsal.aws.patches import restores
 
 
-@restores("UpdateStack with the template and the parameters that it has is refused: No updates are to be performed")
+@restores("UpdateStack with unchanged template and parameters fails: No updates are to be performed")
 def refuse_empty_updates() -> None:
     def validate(_self: Any, asked: list[dict[str, Any]] | None, template: str, stack: Any) -> None:
         parameters = {item["ParameterKey"]: str(item.get("ParameterValue")) for item in asked or []}

@@ -8,16 +8,16 @@ from moto.ec2.models.vpcs import VPCBackend
 from rehearsal.aws.patches import restores
 
 
-@restores("DescribeTags calls a NAT gateway `natgateway`: filtered by that name, its tags are found")
+@restores("DescribeTags uses the resource type `natgateway`, so that a filter by it finds a NAT gateway's tags")
 def name_nat_gateways() -> None:
     utils.EC2_PREFIX_TO_RESOURCE[utils.EC2_RESOURCE_TO_PREFIX["nat-gateway"]] = "natgateway"
 
 
-@restores("DescribeVpcEndpoints tells nothing of an endpoint that was deleted")
-def forget_deleted_endpoints() -> None:
+@restores("DescribeVpcEndpoints omits deleted endpoints")
+def omit_deleted_endpoints() -> None:
     describe = VPCBackend.describe_vpc_endpoints
 
-    def tell(self: Any, vpc_end_point_ids: Any, filters: Any = None) -> Any:
+    def describe_existing(self: Any, vpc_end_point_ids: Any, filters: Any = None) -> Any:
         return [each for each in describe(self, vpc_end_point_ids, filters) if each.state != "deleted"]
 
-    VPCBackend.describe_vpc_endpoints = tell
+    VPCBackend.describe_vpc_endpoints = describe_existing

@@ -7,7 +7,7 @@ from moto.elbv2.exceptions import ELBClientError
 
 from rehearsal.aws.patches import restores
 
-ATTRIBUTES_AT_FIRST = {
+DEFAULT_ATTRIBUTES = {
     "access_logs.s3.enabled": "false",
     "client_keep_alive.seconds": "3600",
     "idle_timeout.timeout_seconds": "60",
@@ -21,22 +21,22 @@ ATTRIBUTES_AT_FIRST = {
     "routing.http2.enabled": "true",
     "waf.fail_open.enabled": "false",
 }
-"""What AWS tells of an application load balancer that nobody has configured."""
+"""The attributes of a newly created application load balancer."""
 
 
-@restores("DescribeLoadBalancerAttributes tells every attribute of an application load balancer, set or not")
-def tell_every_attribute() -> None:
+@restores("DescribeLoadBalancerAttributes returns every attribute, with its default if not set")
+def report_every_attribute() -> None:
     create = models.FakeLoadBalancer.__init__
 
     def create_with_attributes(self: Any, *args: Any, **kwargs: Any) -> None:
         create(self, *args, **kwargs)
-        self.attrs.update(ATTRIBUTES_AT_FIRST)
+        self.attrs.update(DEFAULT_ATTRIBUTES)
 
     models.FakeLoadBalancer.__init__ = create_with_attributes
 
 
-@restores("DeleteLoadBalancer refuses a load balancer whose deletion_protection.enabled is true")
-def keep_the_protected() -> None:
+@restores("DeleteLoadBalancer fails while deletion_protection.enabled is true")
+def enforce_deletion_protection() -> None:
     delete = models.ELBv2Backend.delete_load_balancer
 
     def delete_load_balancer(self: models.ELBv2Backend, arn: str) -> None:

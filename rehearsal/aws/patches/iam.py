@@ -1,4 +1,4 @@
-"""IAM: how policies are judged."""
+"""IAM: the evaluation of policies."""
 
 import inspect
 import re
@@ -18,7 +18,7 @@ from moto.iam.models import IAMBackend
 from rehearsal.aws.patches import restores
 
 
-@restores("In a policy's actions and resources * is any text, ? any character, and all else stands for itself")
+@restores("In a policy's actions and resources, * matches any text, ? any character, and all else is literal")
 def match_wildcards() -> None:
     def match(pattern: str, value: str) -> re.Match[str] | None:
         return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), value)
@@ -26,8 +26,8 @@ def match_wildcards() -> None:
     IAMPolicyStatement._match = staticmethod(match)
 
 
-@restores("A role with a permissions boundary may do only what its policies and the boundary both allow")
-def hold_to_boundaries() -> None:
+@restores("A role with a permissions boundary has only the permissions that both its policies and the boundary allow")
+def enforce_boundaries() -> None:
     by_policies = IAMRequestBase.check_action_permitted
 
     def check_action_permitted(self: Any, resource: str) -> None:
@@ -40,15 +40,15 @@ def hold_to_boundaries() -> None:
 
 
 def _boundary(key: Any) -> Any:
-    """The policy that limits the role behind a key; None without one."""
+    """Return the permissions boundary of the role behind a key; None without one."""
     if not isinstance(key, AssumedRoleAccessKey):
         return None
     arn = key.backend.get_role(key._owner_role_name).permissions_boundary_arn
     return key.backend.get_policy(arn) if arn else None
 
 
-@restores("A permissions boundary must exist before a role gets it: NoSuchEntity")
-def look_for_boundaries() -> None:
+@restores("A role's permissions boundary must exist: NoSuchEntity")
+def require_existing_boundaries() -> None:
     for name in ("create_role", "put_role_permissions_boundary"):
         setattr(IAMBackend, name, _with_boundary(getattr(IAMBackend, name)))
 
@@ -66,7 +66,7 @@ def _with_boundary(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def judge_by(responses: type[BaseResponse], resources: Callable[[Any], list[str]]) -> None:
-    """Have a service's requests judged by the ARNs they are about, each of which must be allowed."""
+    """Authorize a service's requests by the ARNs that they concern, each of which must be allowed."""
 
     def authorize(self: Any, _resource: str = "*") -> None:
         for arn in resources(self):

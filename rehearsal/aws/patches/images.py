@@ -10,7 +10,7 @@ from rehearsal.aws.patches import restores
 Tags = list[dict[str, Any]]
 
 
-@restores("CreateImage tags the snapshots, too, when its TagSpecifications say so")
+@restores("CreateImage applies its TagSpecifications to the snapshots as well")
 def tag_snapshots() -> None:
     create = AmiBackend.create_image
 
@@ -27,8 +27,8 @@ def tag_snapshots() -> None:
     AmiBackend.create_image = create_and_tag
 
 
-@restores("CreateImage keeps of the instance's volume its device, size, type, encryption and end in the image")
-def keep_what_the_volume_was() -> None:
+@restores("CreateImage copies the volume's device, size, type, encryption and DeleteOnTermination to the image")
+def keep_the_volumes_settings() -> None:
     create = AmiBackend.create_image
     kept: dict[str, dict[str, Any]] = {}
 
@@ -54,7 +54,7 @@ def keep_what_the_volume_was() -> None:
     Ami.block_device_mappings = property(block_device_mappings)
 
 
-@restores("CreateImage refuses a name that another image of the account has: InvalidAMIName.Duplicate")
+@restores("CreateImage rejects a name that another image of the account has: InvalidAMIName.Duplicate")
 def refuse_names_in_use() -> None:
     create = AmiBackend.create_image
 

@@ -12,7 +12,7 @@ from rehearsal.aws.patches import restores
 Data = dict[str, Any]
 
 
-@restores("A launch template's own tags are no part of its data: DescribeLaunchTemplateVersions does not tell them")
+@restores("DescribeLaunchTemplateVersions omits the launch template's own tags: they are not part of its data")
 def keep_own_tags_out() -> None:
     create_version = LaunchTemplate.create_version
 
@@ -24,7 +24,7 @@ def keep_own_tags_out() -> None:
     LaunchTemplate.create_version = without_own_tags
 
 
-@restores("Machines get the user data of whichever template version they are launched from, not of the first alone")
+@restores("Instances get the user data of their own template version, not always the first version's")
 def read_user_data_of_later_versions() -> None:
     create_version = LaunchTemplate.create_version
 
@@ -37,7 +37,7 @@ def read_user_data_of_later_versions() -> None:
     LaunchTemplate.create_version = with_readable_user_data
 
 
-@restores("DeleteLaunchTemplateVersions deletes the versions it is given; the others keep their numbers")
+@restores("DeleteLaunchTemplateVersions deletes the given versions; the others keep their numbers")
 def delete_versions() -> None:
     def get_version(self: LaunchTemplate, number: Any) -> LaunchTemplateVersion:
         found = {str(version.number): version for version in self.versions}
@@ -55,7 +55,7 @@ def delete_versions() -> None:
         asked = {str(number) for number in self._get_param("Versions", [])}
         deleted = [version for version in template.versions if str(version.number) in asked]
         template.versions = [version for version in template.versions if version not in deleted]
-        told = [
+        summary = [
             {
                 "LaunchTemplateId": template.id,
                 "LaunchTemplateName": template.name,
@@ -63,7 +63,7 @@ def delete_versions() -> None:
             }
             for version in deleted
         ]
-        return ActionResult({"SuccessfullyDeletedLaunchTemplateVersions": told})
+        return ActionResult({"SuccessfullyDeletedLaunchTemplateVersions": summary})
 
     LaunchTemplate.get_version = get_version
     LaunchTemplate.default_version = lambda self: get_version(self, "$Default")

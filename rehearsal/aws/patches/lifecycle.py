@@ -7,8 +7,8 @@ from moto.core.responses import ActionResult, EmptyResult
 from rehearsal.aws.patches import restores
 
 
-def see_action(asked: AutoScalingResponse) -> str:
-    """The machine whose hook is meant; refused as AWS does when nothing of that hook waits for that machine."""
+def active_instance(asked: AutoScalingResponse) -> str:
+    """Return the request's instance; raise AWS' error when no lifecycle action is active for it."""
     group_name, instance_id = asked._get_param("AutoScalingGroupName"), asked._get_param("InstanceId")
     hooks = asked.autoscaling_backend.describe_lifecycle_hooks(group_name, [asked._get_param("LifecycleHookName")])
     groups = asked.autoscaling_backend.describe_auto_scaling_groups([group_name])
@@ -18,19 +18,19 @@ def see_action(asked: AutoScalingResponse) -> str:
     return str(instance_id)
 
 
-@restores("RecordLifecycleActionHeartbeat keeps a hook waiting for a machine")
-def take_heartbeats() -> None:
+@restores("RecordLifecycleActionHeartbeat extends the wait of a lifecycle hook")
+def accept_heartbeats() -> None:
     def record_lifecycle_action_heartbeat(self: AutoScalingResponse) -> ActionResult:
-        see_action(self)
+        active_instance(self)
         return EmptyResult()
 
     AutoScalingResponse.record_lifecycle_action_heartbeat = record_lifecycle_action_heartbeat  # type: ignore[attr-defined] # moto lacks it
 
 
-@restores("CompleteLifecycleAction lets the machine go: it is terminated, and its group replaces it")
-def let_machines_go() -> None:
+@restores("CompleteLifecycleAction terminates the instance, and its group replaces it")
+def terminate_completed_instances() -> None:
     def complete_lifecycle_action(self: AutoScalingResponse) -> ActionResult:
-        self.autoscaling_backend.terminate_instance(see_action(self), False)
+        self.autoscaling_backend.terminate_instance(active_instance(self), False)
         return EmptyResult()
 
     AutoScalingResponse.complete_lifecycle_action = complete_lifecycle_action  # type: ignore[attr-defined] # moto lacks it

@@ -12,14 +12,14 @@ NEWEST_MINOR = {"13": "13.23", "14": "14.20", "15": "15.15", "16": "16.11", "17"
 GP3_IOPS = 3000
 GP3_THROUGHPUT = 125
 
-# A few of PostgreSQL's, in AWS' words.
+# Some of PostgreSQL's parameters, as AWS describes them.
 PARAMETERS = (
     {"ParameterName": "rds.force_ssl", "DataType": "boolean", "AllowedValues": "0,1", "ApplyType": "dynamic"},
     {"ParameterName": "log_connections", "DataType": "boolean", "AllowedValues": "0,1", "ApplyType": "dynamic"},
 )
 
 
-@restores("DescribeDBParameterGroups of a name that no group has is refused: DBParameterGroupNotFound")
+@restores("DescribeDBParameterGroups fails for an unknown name: DBParameterGroupNotFound")
 def refuse_unknown_parameter_groups() -> None:
     describe = models.RDSBackend.describe_db_parameter_groups
 
@@ -32,7 +32,7 @@ def refuse_unknown_parameter_groups() -> None:
     models.RDSBackend.describe_db_parameter_groups = refuse
 
 
-@restores("A parameter group holds all parameters of its family, with AWS' defaults")
+@restores("A parameter group contains all parameters of its family, with AWS' defaults")
 def fill_parameter_groups() -> None:
     make = models.DBParameterGroup.__init__
 
@@ -47,20 +47,20 @@ def fill_parameter_groups() -> None:
     models.DBParameterGroup.__init__ = fill
 
 
-@restores("gp3 storage has 3000 operations and 125 MiB per second when nothing else is asked for")
-def count_gp3() -> None:
+@restores("gp3 storage has 3000 IOPS and 125 MiB/s by default")
+def set_gp3_performance() -> None:
     make = models.DBInstance.__init__
 
-    def count(self: Any, *args: Any, **kwargs: Any) -> None:
+    def create_with_performance(self: Any, *args: Any, **kwargs: Any) -> None:
         make(self, *args, **kwargs)
         if getattr(self, "storage_type", "") == "gp3":
             self.iops = self.iops or GP3_IOPS
             self.storage_throughput = self.storage_throughput or GP3_THROUGHPUT
 
-    models.DBInstance.__init__ = count
+    models.DBInstance.__init__ = create_with_performance
 
 
-@restores("A database remembers whether Performance Insights are on, for how long and with which key")
+@restores("A database keeps its Performance Insights settings: enabled, retention period and key")
 def remember_performance_insights() -> None:
     make = models.DBInstance.__init__
 
@@ -74,7 +74,7 @@ def remember_performance_insights() -> None:
     models.DBInstance.__init__ = remember
 
 
-@restores("A major version of the engine stands for its newest minor version, and that one is told")
+@restores("A database created with a major engine version gets the newest minor version, and reports that")
 def resolve_engine_versions() -> None:
     create = models.RDSBackend.create_db_instance
 

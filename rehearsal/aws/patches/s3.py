@@ -11,10 +11,8 @@ from moto.s3.responses import S3Response
 from rehearsal.aws.patches import restores
 
 
-@restores(
-    "A statement of a bucket's policy has its say only when its conditions hold, the condition on TLS and headers too"
-)
-def heed_conditions() -> None:
+@restores("A bucket policy's statement applies only when its conditions hold, including those on TLS and on headers")
+def evaluate_conditions() -> None:
     def judge(self: Any, action: str, resource: str) -> PermissionResult:
         if self.policy is None:
             return PermissionResult.NEUTRAL
@@ -31,7 +29,7 @@ def heed_conditions() -> None:
     FakeBucket.get_permission = judge
 
 
-@restores("PutObject keeps a SHA-256 that comes in its own header alone, as boto3 sends one that it is given")
+@restores("PutObject stores a SHA-256 from the x-amz-checksum-sha256 header alone, as boto3 sends a given checksum")
 def keep_checksums() -> None:
     moto_gets_checksum = S3Response._get_checksum
 
@@ -46,9 +44,9 @@ def keep_checksums() -> None:
 
 
 def holds(conditions: dict[str, dict[str, str]]) -> bool:
-    """Whether all of them hold for the request in hand.
+    """Return whether all conditions hold for the current request.
 
-    The AWS of tests speaks plain HTTP, and stands for one that is spoken to over TLS.
+    Mock AWS is served over plain HTTP, but counts as reached over TLS.
     """
     context = {"aws:SecureTransport": "true"}
     if "If-None-Match" in request.headers:

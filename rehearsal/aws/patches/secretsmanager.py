@@ -10,12 +10,12 @@ from rehearsal.aws.patches import restores
 from rehearsal.aws.patches.iam import judge_by
 
 
-@restores("A call about a secret is judged by the secret's ARN")
+@restores("A call about a secret is authorized by the secret's ARN")
 def judge_by_secret() -> None:
     judge_by(SecretsManagerResponse, _resources)
 
 
-@restores("The version that UpdateSecretVersionStage gives AWSCURRENT is the one that PutSecretValue follows")
+@restores("PutSecretValue replaces the version that UpdateSecretVersionStage made AWSCURRENT")
 def follow_the_current_version() -> None:
     update = SecretsManagerBackend.update_secret_version_stage
 

@@ -7,11 +7,11 @@ from moto.servicequotas.models import ServiceQuotasBackend
 from rehearsal.aws.patches import restores
 
 QUOTAS_OF_EC2 = {"L-1216C47A": 64.0, "L-0263D0A3": 5.0}
-"""vCPUs of On-Demand Standard instances, as an account in use has them; Elastic IP addresses, as a new account."""
+"""vCPUs of On-Demand Standard instances (as in an established account), and Elastic IP addresses (as in a new one)."""
 
 
-@restores("GetServiceQuota knows EC2's quotas, not VPC's alone")
-def tell_quotas_of_ec2() -> None:
+@restores("GetServiceQuota returns EC2's quotas as well as VPC's")
+def add_quotas_of_ec2() -> None:
     original = ServiceQuotasBackend.get_service_quota
 
     def get(self: Any, service_code: str, quota_code: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rehearsal.aws.patches import restores
 from rehearsal.aws.patches.iam import judge_by
 
 
-@restores("A call about parameters is judged by each one's ARN")
+@restores("A call about parameters is authorized by the ARN of each")
 def judge_by_parameter() -> None:
     judge_by(SimpleSystemManagerResponse, _resources)
 

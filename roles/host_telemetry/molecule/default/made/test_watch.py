@@ -72,7 +72,7 @@ def machine(host: Host, network: Network, cloud: MockAws) -> Iterator[Machine]:
             for line in host.check_output("ip -4 -brief address").splitlines()
             if network.address(0).rpartition(".")[0] in line
         )
-        identity = metadata.introduce(Identity(instance, address, "testing", "testing"))
+        identity = metadata.register(Identity(instance, address, "testing", "testing"))
         host.check_output(f"echo AWS_ENDPOINT_URL={cloud.endpoint} >> /etc/rising-stars/host.env")
         host.check_output(f"systemctl start rising-stars-worker rising-stars-upkeep; systemctl restart {UNIT}")
         yield Machine(host, cloud, identity)

@@ -1,4 +1,4 @@
-"""What hosts ask AWS for, kept there as the cloud roles keep it: the site's settings and secrets."""
+"""Publish the site's settings and secrets in mock AWS, as the cloud roles publish them in AWS."""
 
 import json
 import secrets
@@ -11,21 +11,21 @@ REGION = "us-east-1"
 PARAMETERS = "/rising-stars/tests"
 SECRET_PREFIX = "rising-stars/tests"
 SECRETS = ("database", "jwt", "doorbell", "redis", "verification")
-BRISK = {
+FAST_SETTINGS = {
     "render_profile": "lite",
     "lease_seconds": 8,
     "heartbeat_seconds": 2,
     "upkeep_interval_seconds": 1,
     "redispatch_after_seconds": 5,
 }
-"""The platform's own settings where nobody wants to wait for a minute."""
+"""Settings of the platform with shorter times, so that tests do not wait for minutes."""
 
 BALANCER_SECONDS = 10
-"""Seconds, for which the site's settings say that its load balancer drains."""
+"""The load balancer's deregistration delay in the site's settings, in seconds."""
 
 
 def publish_settings(cloud: MockAws, database: Database, name: str, *, queue_host: str) -> None:
-    """The parameter `hosts`, with the database of that name on the server."""
+    """Set the parameter `hosts`; `name` is the database's name on the server."""
     settings = {
         "environment": "tests",
         "region": REGION,
@@ -39,16 +39,16 @@ def publish_settings(cloud: MockAws, database: Database, name: str, *, queue_hos
         "secret_prefix": SECRET_PREFIX,
         "log_group_prefix": PARAMETERS,
         "metric_namespace": "RisingStars/tests",
-        # Here, this machine is the balancer.
+        # This machine acts as the load balancer.
         "balancer_ranges": [f"{database.address}/32"],
         "balancer_seconds": BALANCER_SECONDS,
-        "settings": BRISK,
+        "settings": FAST_SETTINGS,
     }
     parameter = {"Name": f"{PARAMETERS}/hosts", "Value": json.dumps(settings), "Type": "String"}
     cloud.client("ssm").put_parameter(**parameter, Overwrite=True)
 
 
-def keep_secret(cloud: MockAws, database: Database, name: str) -> None:
-    """One of `SECRETS`."""
-    made = database.server.password if name == "database" else secrets.token_hex(24)
-    cloud.client("secretsmanager").create_secret(Name=f"{SECRET_PREFIX}/{name}", SecretString=made)
+def create_secret(cloud: MockAws, database: Database, name: str) -> None:
+    """Create one of `SECRETS`."""
+    value = database.server.password if name == "database" else secrets.token_hex(24)
+    cloud.client("secretsmanager").create_secret(Name=f"{SECRET_PREFIX}/{name}", SecretString=value)
