@@ -1,4 +1,4 @@
-"""`python -m faults --seed 1 --minutes 5`: one run, or several seeds one after the other."""
+"""`python -m faults --seed 1 --minutes 5`: run the faults harness with one seed, or with several in turn."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ FOLDER = ROOT / "var" / "faults"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run is to do."""
+    """The options of one run."""
 
     seed: int
     minutes: float
@@ -30,13 +30,13 @@ class Plan:
 
 def run(
     *,
-    seed: Annotated[list[int], typer.Option(help="Of the schedule; several make several runs.")],
-    minutes: Annotated[float, typer.Option(help="How long the nemesis rages, each time.")] = 5.0,
+    seed: Annotated[list[int], typer.Option(help="Seed of the schedule; repeat it for several runs.")],
+    minutes: Annotated[float, typer.Option(help="Length of the schedule of faults.")] = 5.0,
     only: Annotated[list[str] | None, typer.Option(help=f"Only these faults: {', '.join(FAULTS)}.")] = None,
-    calm: Annotated[bool, typer.Option("--calm", help="One fault at a time: measures how soon each is over.")] = False,
+    calm: Annotated[bool, typer.Option("--calm", help="Inject one fault at a time, to measure each recovery.")] = False,
     previous: Annotated[str, typer.Option(help="Git ref of the previous version's worker.")] = "HEAD",
 ) -> None:
-    """Break a real site by schedule, heal it, and check that nothing was lost."""
+    """Inject faults into a real site by a schedule, heal it, and check that nothing was lost."""
     raise_on_signals()
     try:
         verdicts = [_one(Plan(number, minutes, only or [], calm, previous)) for number in seed]

@@ -1,4 +1,4 @@
-"""After the work: sweep with no age, then look for what is still there; and judge every result in the store."""
+"""Check the site after the faults: sweep everything, look for leftovers, and verify every result in the store."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ import psutil
 from app.media.errors import MediaError
 from app.media.probe import probe
 from faults.evidence import Breach, Evidence
-from faults.ledger import DatabaseAway
+from faults.ledger import DatabaseUnavailable
 from faults.site import Site
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ MEMORY_SLACK_BYTES = 64 << 20
 FILES_SLACK = 24
 THREADS_SLACK = 4
 POOLED_CONNECTIONS = {"api": 10, "worker": 4, "upkeep": 3}
-"""What the pools of one process may keep open: its threads and one more."""
+"""Kind of process → the most connections that its pool may keep open: one more than its threads."""
 
 MOST_WAITING_RINGS = 64
-ILL = "✘ "
+FAILED = "✘ "
 BROKEN_IN_EVERY_RUN = (
     "workers are there",  # killed ones stay listed for a day
     "no crowd of new accounts votes together",  # all clients of a run sign up from one address, and vote at once
 )
-"""Claims of the doctor that a run breaks without any fault."""
+"""Checks of the doctor that fail in every run, without any fault."""
 
 CONNECTIONS = """
 SELECT count(*) AS connections, count(*) FILTER (WHERE state LIKE 'idle in transaction%%') AS hanging
@@ -45,7 +45,7 @@ FROM pg_stat_activity WHERE application_name = 'rising-stars'"""
 
 @dataclass(frozen=True)
 class Vitals:
-    """How large a process has become."""
+    """The resources that a process and its children use."""
 
     memory_bytes: int
     threads: int
@@ -54,7 +54,7 @@ class Vitals:
 
 @dataclass
 class Baseline:
-    """Vitals by kind of process, taken when the site had worked a little: the largest of each."""
+    """The largest vitals of each kind of process, taken after the warm-up."""
 
     vitals: dict[str, Vitals] = field(default_factory=dict)
 
@@ -65,7 +65,7 @@ class Baseline:
 
 
 def vitals(site: Site) -> dict[str, Vitals]:
-    """Of every process and its children, by the name of its unit; children are summed up."""
+    """Return the vitals of every unit, by its name: the sums over its process and that one's children."""
     found = {}
     for name, pid in site.keeper.pids().items():
         with contextlib.suppress(psutil.Error):
@@ -80,11 +80,14 @@ def _three(one: Vitals) -> tuple[int, int, int]:
 
 
 def sweep(site: Site) -> None:
-    """Let an upkeep without patience sweep each machine, twice: the store's times are whole seconds."""
+    """Run an upkeep process with age 0 on each machine until it has swept several times.
+
+    One sweep is not enough, because the store's times are whole seconds.
+    """
     names = [SWEEPER.format(machine) for machine in site.machines]
     for name in names:
-        impatient = {"SWEEP_AGE_SECONDS": "0", "SWEEP_INTERVAL_SECONDS": "0.5"}
-        site.keeper.keep(site.unit(name, program="upkeep", **impatient))
+        at_once = {"SWEEP_AGE_SECONDS": "0", "SWEEP_INTERVAL_SECONDS": "0.5"}
+        site.keeper.keep(site.unit(name, program="upkeep", **at_once))
     logs = [site.log_dir / f"{name}.log" for name in names]
     site.until(lambda: all(_count(log, "objects_swept") >= 3 for log in logs), SWEEP_SECONDS)
     for name in names:
@@ -96,16 +99,16 @@ def _count(log: Path, word: str) -> int:
 
 
 def ask_the_doctor(site: Site) -> list[str]:
-    """What `rising-stars doctor` finds untrue, but for what is so in every run."""
-    code, said = site.operate("doctor")
-    ill = [line.removeprefix(ILL) for line in said.splitlines() if line.startswith(ILL)]
+    """Return the checks of `rising-stars doctor` that fail, without those that fail in every run."""
+    code, output = site.operate("doctor")
+    failed = [line.removeprefix(FAILED) for line in output.splitlines() if line.startswith(FAILED)]
     if code not in {0, 1}:
-        return [f"it can look the site over: {said[-500:]}"]
-    return [claim for claim in ill if not claim.startswith(BROKEN_IN_EVERY_RUN)]
+        return [f"it can check the site: {output[-500:]}"]
+    return [claim for claim in failed if not claim.startswith(BROKEN_IN_EVERY_RUN)]
 
 
 def examine_store(site: Site, evidence: Evidence) -> None:
-    """Note what the store holds, and fetch, hash and probe each result that a video shows."""
+    """Record the sizes of all objects, and hash and probe each result that a video refers to."""
     jobs = {job["output_key"]: job for job in evidence.jobs.values() if job["output_key"]}
     with contextlib.closing(site.servers.seaweedfs.client()) as client, TemporaryDirectory() as folder:
         evidence.sizes = dict(_stored(client, site.bucket))
@@ -125,13 +128,13 @@ def _stored(client: "S3Client", bucket: str) -> Iterator[tuple[str, int]]:
 
 @dataclass
 class ResultJudge:
-    """Probes results, equal bytes once."""
+    """Hashes and probes results; equal bytes are probed once."""
 
     path: Path
     _faults: dict[str, str] = field(default_factory=dict)
 
     def fault_of(self, content: bytes, sha256: str) -> str:
-        """What is wrong with a result; nothing: the empty text."""
+        """Return what is wrong with a result; empty if nothing is."""
         if hashlib.sha256(content).hexdigest() != sha256:
             return f"has another checksum than the ledger's {sha256}"
         if sha256 not in self._faults:
@@ -150,7 +153,7 @@ def _probe(path: Path) -> str:
 
 
 def leftovers(site: Site, evidence: Evidence, baseline: Baseline) -> Iterator[Breach]:
-    """Everything that should be gone after the sweep."""
+    """Yield everything that should not exist after the sweep."""
     yield from _objects(site, evidence)
     yield from _files(site)
     yield from _orphans(site)
@@ -166,7 +169,7 @@ def _objects(site: Site, evidence: Evidence) -> Iterator[Breach]:
     with contextlib.closing(site.servers.seaweedfs.client()) as client:
         for key, _ in _stored(client, site.bucket):
             if key not in referenced:
-                yield Breach(key, "is an object nobody refers to, after the sweep")
+                yield Breach(key, "is an unreferenced object, after the sweep")
         for upload in client.list_multipart_uploads(Bucket=site.bucket).get("Uploads", []):
             yield Breach(upload["Key"], "is an unfinished multipart upload")
 
@@ -179,7 +182,7 @@ def _files(site: Site) -> Iterator[Breach]:
 
 
 def _orphans(site: Site) -> Iterator[Breach]:
-    """Renders that go on while no job is running."""
+    """Yield the render processes that still run while no job does."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             line = " ".join(process.cmdline())
@@ -191,12 +194,12 @@ def _orphans(site: Site) -> Iterator[Breach]:
 def _connections(site: Site) -> Iterator[Breach]:
     try:
         row = site.ledger.rows(CONNECTIONS)[0]
-    except DatabaseAway as error:
+    except DatabaseUnavailable as error:
         yield Breach("database", f"does not answer: {error}")
         return
     most = sum(POOLED_CONNECTIONS[name.partition("-")[0]] for name in site.keeper.names())
     if row["connections"] > most:
-        yield Breach("database", f"{row['connections']} connections, the pools have {most} at most")
+        yield Breach("database", f"{row['connections']} connections are open; the pools allow {most}")
     if row["hanging"]:
         yield Breach("database", f"{row['hanging']} connections hang in a transaction")
 
@@ -211,11 +214,11 @@ def _growth(site: Site, baseline: Baseline) -> Iterator[Breach]:
             ("bytes", "threads", "files"), _three(now), _three(then), slack, strict=True
         ):
             if after > before + most:
-                yield Breach(name, f"holds {after} {what}, at the beginning {before}")
+                yield Breach(name, f"uses {after} {what}; after the warm-up it used {before}")
 
 
 def _keys(site: Site) -> Iterator[Breach]:
-    """In Redis only the queue may live for ever, and it is short."""
+    """Yield the keys in Redis without expiry, except a short queue."""
     with site.servers.redis.client(0) as client:
         for key in client.scan_iter():
             if client.ttl(key) == -1:

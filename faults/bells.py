@@ -1,9 +1,9 @@
-"""Watches every ring of an API on its way to Redis: it must come after the commit it tells of."""
+"""Check each doorbell message of an API on its way to Redis: its job must be committed before."""
 
 import contextlib
 import threading
 
-from faults.ledger import DatabaseAway
+from faults.ledger import DatabaseUnavailable
 from faults.lines import Link, Watcher
 from faults.site import Site
 
@@ -11,10 +11,10 @@ RING = b"ZADD"
 
 
 class BellWatch:
-    """Counts the rings of the APIs and compares them with the jobs that are committed at that moment.
+    """Counts the doorbell messages of the APIs and compares them with the committed jobs.
 
-    Each ring stands for a job of its own, so there are never more rings than jobs. A ring waits in its line until
-    it has been compared.
+    An API rings once for each job, so there must never be more rings than jobs. A ring waits in its line until it has
+    been compared.
     """
 
     def __init__(self, site: Site) -> None:
@@ -32,7 +32,7 @@ class BellWatch:
         return look
 
     def _compare(self, api: str) -> None:
-        with self._lock, contextlib.suppress(*DatabaseAway):
+        with self._lock, contextlib.suppress(*DatabaseUnavailable):
             jobs = int(self._site.ledger.rows("SELECT count(*) AS n FROM jobs")[0]["n"])
             self._rings += 1
             if self._rings > jobs:

@@ -1,4 +1,4 @@
-"""The people: they sign up, upload, vote, withdraw, delete and read, and remember every answer they got."""
+"""The clients: they sign up, upload, vote, withdraw, delete and read, and record every response."""
 
 import itertools
 import threading
@@ -18,21 +18,21 @@ from faults.site import Site
 from testing.people import PASSWORD
 
 PATIENCE_SECONDS = 25.0
-"""For one answer; then there was none."""
+"""The timeout of a request."""
 
 TRIES = 60
 MOST_UNFINISHED = 6
-"""Uploads wait while that many jobs are not done: the harness measures healing, not a queue."""
+"""Players stop uploading at that many unfinished jobs: the harness measures recovery, not a queue."""
 
 NUMBERS = itertools.count(1)
-"""Of requests: what was sent and what became of it have the same."""
+"""Numbers of requests: the events of sending and of ending a request have the same."""
 
 CITIES = ("Bogotá", "Cali", "Medellín")
 
 
 @dataclass
 class Account:
-    """Somebody who signed up, and the token that proves it."""
+    """A user's account, with its token."""
 
     id: str
     email: str
@@ -45,7 +45,7 @@ class Account:
 
 
 class Person:
-    """One thread of requests. Each goes to one of the APIs, as a balancer would send it."""
+    """A client that sends one request at a time. Each goes to one of the APIs, as through a load balancer."""
 
     def __init__(self, name: str, site: Site, seed: object, stop: threading.Event) -> None:
         self.name = name
@@ -53,12 +53,12 @@ class Person:
         self.stop = stop
         self.site = site
         self.first_api: str | None = None
-        """Where the next request goes; the ones after it go anywhere again."""
+        """The API that the next request goes to; later ones go to a random API again."""
         self._history: History = site.history
         self._http = httpx.Client(timeout=PATIENCE_SECONDS, trust_env=False, follow_redirects=False)
 
     def ask(self, op: str, method: str, path: str, **request: Any) -> Event:
-        """One request; its event has `status`, None when no answer came, and `body`."""
+        """Send a request, and return its event with `body`; its `status` is None without a response."""
         facts = request.pop("facts", {})
         api, url = self._choose()
         sent = self._history.note(self.name, "sent", op=op, api=api, number=next(NUMBERS), **facts)
@@ -68,11 +68,11 @@ class Person:
             status, body, retry_after = answer.status_code, _parsed(answer), answer.headers.get("Retry-After")
         except httpx.HTTPError as failure:
             error = f"{type(failure).__name__}: {failure}"
-        told = {"status": status, "error": error, "retry_after": retry_after, **facts}
+        outcome = {"status": status, "error": error, "retry_after": retry_after, **facts}
         if status is None or status >= 400:
-            told["detail"] = str(body)[:200] if body is not None else None
-        told |= {"number": sent["number"], "began": sent["mono"]}
-        event = self._history.note(self.name, "request", op=op, api=api, **told)
+            outcome["detail"] = str(body)[:200] if body is not None else None
+        outcome |= {"number": sent["number"], "began": sent["mono"]}
+        event = self._history.note(self.name, "request", op=op, api=api, **outcome)
         return {**event, "body": body}
 
     def _choose(self) -> tuple[str, str]:
@@ -81,7 +81,7 @@ class Person:
         return chosen, apis[chosen]
 
     def persist(self, op: str, method: str, path: str, **request: Any) -> Event:
-        """The same request again and again while the answer is none, 5xx or 429."""
+        """Send a request, and repeat it while there is no response or it is 5xx or 429."""
         event = self.ask(op, method, path, **request)
         for attempt in range(TRIES):
             if event["status"] is not None and event["status"] < 500 and event["status"] != 429:
@@ -96,7 +96,7 @@ class Person:
         return self.ask("vote", "POST", f"/api/public/videos/{video}/vote", headers=account.headers, facts=facts)
 
     def sign_up(self) -> Account | None:
-        """A new account; the request has a key, so that it may be repeated."""
+        """Create an account, with an Idempotency-Key, so that the request may be repeated."""
         email = f"{self.name}-{self.chance.getrandbits(40):x}@example.com"
         form = {"first_name": "Ana", "last_name": self.name, "email": email, "city": self.chance.choice(CITIES)}
         form |= {"password1": PASSWORD, "password2": PASSWORD}
@@ -108,15 +108,15 @@ class Person:
             headers={"Idempotency-Key": str(uuid.uuid4())},
             facts={"email": email},
         )
-        made = event["body"] if event["status"] == 201 else None
-        return Account(made["id"], email, made["access_token"]) if made else None
+        created = event["body"] if event["status"] == 201 else None
+        return Account(created["id"], email, created["access_token"]) if created else None
 
     def close(self) -> None:
         self._http.close()
 
 
 class Player(Person):
-    """Uploads clips, looks after them, and takes one back now and then."""
+    """Uploads clips, lists them, and sometimes deletes one."""
 
     def live(self) -> None:
         accounts: list[Account] = []
@@ -142,7 +142,7 @@ class Player(Person):
         self.stop.wait(self.chance.uniform(0.1, 0.6))
 
     def upload(self, account: Account, clip: Path, key: str, *, poison: str | None = None) -> Event:
-        """Send a clip until there is an answer; its title is its key, so that the database can be asked for both."""
+        """Upload a clip, with retries. Its title is its Idempotency-Key, so that the database has that as well."""
         event = self.persist(
             "upload",
             "POST",
@@ -173,7 +173,7 @@ class Player(Person):
 
 
 class Voter(Person):
-    """Votes, sometimes twice at once, withdraws, and asks whether it counts."""
+    """Votes, sometimes twice at the same time, withdraws votes, and reads their status."""
 
     def live(self) -> None:
         accounts: list[Account] = []
@@ -206,7 +206,7 @@ class Voter(Person):
             event = self.ask("vote_status", "GET", f"{path}-status", **_copy(about))
             if event["status"] == 200:
                 facts = {"user": account.id, "video": video, "voted": event["body"]["has_voted"]}
-                self._history.note(self.name, "told_vote", began=event["began"], **facts)
+                self._history.note(self.name, "saw_vote", began=event["began"], **facts)
 
     def _twice(self, act: Callable[[], Event]) -> None:
         with ThreadPoolExecutor(2) as threads:
@@ -226,7 +226,7 @@ def _parsed(answer: httpx.Response) -> Any:
 
 
 class Crowd:
-    """All the people of a run, each a thread."""
+    """All clients of a run, each in its own thread."""
 
     def __init__(self, site: Site, seed: int, *, players: int = 2, voters: int = 2) -> None:
         self.stop = threading.Event()
@@ -235,7 +235,7 @@ class Crowd:
             *(Voter(f"voter-{number}", site, seed, self.stop) for number in range(1, voters + 1)),
         ]
         self.broken: list[str] = []
-        """People who stopped because of an error of ours."""
+        """Clients that stopped because of an error in the harness."""
         self._threads = [
             threading.Thread(target=self._live, args=(person,), name=person.name, daemon=True) for person in self.people
         ]
@@ -243,7 +243,7 @@ class Crowd:
     def _live(self, person: Player | Voter) -> None:
         try:
             person.live()
-        except Exception:  # noqa: BLE001 (told in the report)
+        except Exception:  # noqa: BLE001 (the report shows it)
             self.broken.append(f"{person.name}: {traceback.format_exc()}")
 
     def start(self) -> None:
@@ -251,7 +251,7 @@ class Crowd:
             thread.start()
 
     def send_home(self) -> None:
-        """Let everybody finish the request they are in."""
+        """Let each client finish its current request, then stop."""
         self.stop.set()
         for thread in self._threads:
             thread.join(2 * PATIENCE_SECONDS)

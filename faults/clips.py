@@ -1,4 +1,4 @@
-"""The cheapest clips the showcase takes, and the two that are poison."""
+"""The smallest clips that the showcase accepts, and two poison clips."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +10,19 @@ COLOURS = ("orange", "navy", "teal", "maroon")
 Kills = Literal["worker", "ffmpeg"]
 
 MARKS: dict[Kills, str] = {"worker": "POISON-FOR-THE-WORKER", "ffmpeg": "POISON-FOR-FFMPEG"}
-"""What a poisonous clip carries as its title; the FFmpeg of the harness obeys it."""
+"""The title tag of each poison clip; the harness's FFmpeg launcher obeys it."""
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Files to upload; a few kilobytes each."""
+    """Files to upload, of a few kilobytes each."""
 
     sound: tuple[Path, ...]
     poison: dict[Kills, Path]
 
 
 def make_clips(folder: Path) -> Clips:
-    """Twenty seconds of one colour, one picture a second, no sound."""
+    """Make clips of twenty seconds of one colour, at one frame per second, without sound."""
     folder.mkdir(parents=True, exist_ok=True)
     return Clips(
         sound=tuple(_flat(folder / f"{colour}.mp4", colour) for colour in COLOURS),

@@ -1,4 +1,4 @@
-"""What is known at the end: the database's rows, every transition, and what the clients were told."""
+"""The data that the invariants check: the database's rows, every transition, and the clients' records."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from faults.ledger import Ledger, Row
 EPOCH = "SELECT extract(epoch from transaction_timestamp())::float8 AS now"
 
 Pair = tuple[str, str]
-"""An account's and a video's id."""
+"""The IDs of an account and of a video."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """An invariant that does not hold: about what, and how it shows."""
+    """One breach of an invariant: its subject, and what is wrong with it."""
 
     subject: str
     text: str
@@ -23,26 +23,26 @@ class Breach:
 
 @dataclass
 class Evidence:
-    """Everything the invariants look at. Ids are texts."""
+    """All data that the invariants check. IDs are texts."""
 
     history: History
     now: float
     videos: dict[str, Row]
     jobs: dict[str, Row]
-    """By video."""
+    """Video → its job."""
     ballots: Counter[Pair]
     emails: set[str]
     seen_jobs: list[Row]
     seen_videos: list[Row]
     max_rescues: int = 3
     sizes: dict[str, int] = field(default_factory=dict)
-    """Of the objects in the store, by key."""
+    """Key of each object in the store → its size."""
     damaged: dict[str, str] = field(default_factory=dict)
-    """Results that are not what the ledger says, by key."""
+    """Key of each damaged result → what is wrong with it."""
     doctors_findings: list[str] = field(default_factory=list)
-    """What `rising-stars doctor` says does not hold."""
+    """The failed checks of `rising-stars doctor`."""
     leftovers: list[Breach] = field(default_factory=list)
-    """What is still there and should not be, from `aftermath`."""
+    """What was left after the sweep, from `aftermath`."""
 
     @cached_property
     def requests(self) -> list[Event]:
@@ -50,19 +50,19 @@ class Evidence:
 
     @cached_property
     def accepted(self) -> dict[str, Event]:
-        """Uploads that were answered 201, by video: of several answers the first, which is a promise already."""
+        """Video → the first 201 of its upload."""
         return {event["video"]: event for event in reversed(self.history.events("accepted"))}
 
     @cached_property
     def poison(self) -> dict[str, str]:
-        """What each poisonous clip kills, by video. The answer may be lost, so its title says which upload it is."""
+        """Video of each poison clip → what it kills. It is found by its title, because the response may be lost."""
         sent = [event for event in self.history.events("sent") if event["op"] == "upload" and event["poison"]]
         kills = {event["key"]: event["poison"] for event in sent}
         return {video: kills[row["title"]] for video, row in self.videos.items() if row["title"] in kills}
 
     @cached_property
     def deletions(self) -> dict[str, list[Event]]:
-        """Requests to delete, by video, also those that have not ended."""
+        """Video → the requests to delete it, including those without a response."""
         found = defaultdict(list)
         for event in (*self.requests, *never_ended(self.history.events())):
             if event["op"] == "delete":
@@ -71,12 +71,14 @@ class Evidence:
 
     @cached_property
     def deleted_at(self) -> dict[str, float]:
-        """When each deletion was answered 200, by video; seconds since the start."""
-        told = {video: [e["mono"] for e in events if e["status"] == 200] for video, events in self.deletions.items()}
-        return {video: min(times) for video, times in told.items() if times}
+        """Video → the time of its first successful deletion, in seconds since the start."""
+        answered = {
+            video: [e["mono"] for e in events if e["status"] == 200] for video, events in self.deletions.items()
+        }
+        return {video: min(times) for video, times in answered.items() if times}
 
     def may_be_deleted(self, video: str, by: float) -> bool:
-        """Whether a request to delete it had begun at that moment; seconds since the start."""
+        """Whether a request to delete the video had begun at the time `by`, in seconds since the start."""
         return any(event["began"] <= by for event in self.deletions.get(video, ()))
 
     @cached_property
@@ -88,7 +90,7 @@ class Evidence:
 
 
 def gather(ledger: Ledger, history: History) -> Evidence:
-    """Read the whole database as it is at one moment."""
+    """Read the whole database in one snapshot."""
     with ledger.snapshot() as ask:
         ballots = ask("SELECT user_id::text AS u, video_id::text AS v FROM votes")
         return Evidence(

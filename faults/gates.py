@@ -1,6 +1,6 @@
-"""The door to the S3: an HTTP proxy that knows what each request is about, and can spoil it.
+"""HTTP proxies to S3, which can see each request's method and key, and can make it fail.
 
-Host and signature headers pass unchanged, so SeaweedFS verifies what the platform signed.
+The Host and signature headers pass unchanged, so that SeaweedFS can verify the platform's signatures.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a process asks of the store."""
+    """A request of a process to the store."""
 
     process: str
     method: str
     key: str
-    """Without the bucket; empty for requests about the bucket itself."""
+    """The object's key, without the bucket; empty for requests about the bucket itself."""
 
     def about(self, method: str, prefix: str) -> bool:
         return self.method == method and self.key.startswith(prefix)
@@ -33,22 +33,22 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Answer this instead of the store."""
+    """Return this error, and do not forward the request."""
 
     status: int
     code: str
 
 
 class Hang:
-    """Answer nothing until the fault is over."""
+    """Send no response until the fault is over."""
 
 
 class Reset:
-    """Break the connection in the middle of the body."""
+    """Reset the connection in the middle of the body."""
 
 
 class Swallow:
-    """Acknowledge a PUT and keep nothing of it."""
+    """Acknowledge a PUT without storing anything."""
 
 
 Verdict = Error | Hang | Reset | Swallow | None
@@ -57,13 +57,13 @@ Judge = Callable[[Request], Verdict]
 
 @dataclass
 class Traffic:
-    """What all gates share: the fault in force, and who wants to know what passes."""
+    """The state that all gates share: the current fault, and the watchers of requests."""
 
     judge: Judge = lambda _: None
     watchers: list[Callable[[Request], None]] = field(default_factory=list)
-    """Called before a request is forwarded, which waits for them."""
+    """Functions that are called before a request is forwarded; it waits until they return."""
     over: threading.Event = field(default_factory=threading.Event)
-    """Set when the fault is over: what hangs is broken off."""
+    """Set when the fault is over: hanging connections are reset then."""
 
     def spoil(self, judge: Judge) -> None:
         self.over = threading.Event()
@@ -75,7 +75,7 @@ class Traffic:
 
 
 class Gate:
-    """One process's way to the S3."""
+    """The proxy of one process to S3."""
 
     def __init__(self, process: str, target_port: int, traffic: Traffic) -> None:
         handler = type("Handler", (Relay,), {"process": process, "target_port": target_port, "traffic": traffic})
@@ -89,12 +89,12 @@ class Gate:
 
 
 class QuietServer(ThreadingHTTPServer):
-    """Broken connections are what this is for."""
+    """A server that ignores the errors of connections that the faults break."""
 
     request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class Relay(BaseHTTPRequestHandler):
@@ -106,7 +106,7 @@ class Relay(BaseHTTPRequestHandler):
     traffic: Traffic
 
     def relay(self) -> None:
-        """Judge one request, then forward it and its answer."""
+        """Forward one request and its response, or apply the current fault."""
         request = Request(self.process, self.command, _key(self.path))
         for watcher in list(self.traffic.watchers):
             watcher(request)
@@ -183,7 +183,7 @@ class Relay(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, *_: object) -> None:
-        """The history tells what matters."""
+        """Log nothing: the history records the requests that matter."""
 
 
 def _key(path: str) -> str:

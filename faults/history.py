@@ -1,4 +1,4 @@
-"""What happened, in order: every request as it is sent and as it ends, every fault, every transition of the ledger."""
+"""The history of a run: every request when it is sent and when it ends, every fault, every transition of a job."""
 
 import json
 import threading
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
-"""`mono` (seconds since the run's start), `wall` (ISO), `who`, `what`, and facts of that kind of event."""
+"""`mono` (seconds since the run's start), `wall` (ISO), `who`, `what`, and further fields of that kind of event."""
 
 AROUND_SECONDS = 3.0
 SHOWN_EVENTS = 60
 
 
 class History:
-    """A file of JSON lines, also kept in memory. Threads may share it."""
+    """A file of JSON lines that is also kept in memory. It is thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,7 +25,7 @@ class History:
         self._lock = threading.Lock()
         self._epoch = time.monotonic()
         self.wall_epoch = time.time()
-        """The start by the wall clock, which is also the database's."""
+        """The wall-clock time of the start; the database has the same clock."""
 
     @property
     def now(self) -> float:
@@ -42,12 +42,12 @@ class History:
         return event
 
     def events(self, what: str | None = None) -> list[Event]:
-        """All events so far, or those of one kind."""
+        """Return all events so far, or those of one kind."""
         with self._lock:
             return [event for event in self._events if what is None or event["what"] == what]
 
     def around(self, subject: str) -> list[str]:
-        """The events that name `subject`, and what the nemesis and the processes did near them."""
+        """Return the events that name `subject`, and those of the nemesis and the keeper near them, as lines."""
         known = self.events()
         shown = [*(event for event in known if event["what"] != "sent"), *never_ended(known)]
         events = sorted(shown, key=lambda event: event["mono"])
@@ -56,12 +56,12 @@ class History:
         return [_line(event) for event in _ends(chosen)]
 
     def close(self) -> None:
-        """Close the file; the events stay readable here."""
+        """Close the file. The events stay readable in memory."""
         self._file.close()
 
 
 def never_ended(events: Sequence[Event]) -> list[Event]:
-    """Requests that were sent and have no end, as requests without an answer."""
+    """Return requests that were sent and never ended, as requests without a response."""
     ended = {event.get("number") for event in events if event["what"] == "request"}
     sent = (event for event in events if event["what"] == "sent" and event["number"] not in ended)
     return [{**event, "what": "request", "began": event["mono"], "status": None} for event in sent]
@@ -73,12 +73,12 @@ def _belongs(event: Event, subject: str, named: list[float]) -> bool:
 
 
 def _names(event: Event, subject: str) -> bool:
-    """Whether an event is about it; not every request that an API answered is about that API."""
+    """Whether an event is about `subject`. That an API answered a request does not make it about that API."""
     return event.get("api") != subject and subject in json.dumps(event, default=str)
 
 
 def _ends(events: list[Event]) -> Iterable[Event]:
-    """Not more than anybody would read."""
+    """Return the first and the last events if there are more than `SHOWN_EVENTS`."""
     half = SHOWN_EVENTS // 2
     return events if len(events) <= SHOWN_EVENTS else [*events[:half], *events[-half:]]
 

@@ -1,4 +1,4 @@
-"""What must hold after any faults. Each function's name is the claim; it yields what contradicts it."""
+"""The invariants that must hold after any faults. Each function's name is the claim; it yields the breaches."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,16 +13,16 @@ TERMINAL = {"succeeded", "failed", "cancelled"}
 NO_JOB = {"state": "missing", "error_code": None, "rescues": 0}
 NO_VIDEO = {"deleted_at": None}
 ACCEPTED_SECONDS = 1.0
-"""A request sent so long before SIGTERM has arrived."""
+"""A request that was sent at least that long before SIGTERM counts as accepted."""
 
 RESULT_KEY = re.compile(r"processed-videos/(?P<video>[^/]+)/(?P<token>[^/.]+)\.mp4")
 
 
-def every_accepted_upload_has_come_to_an_end(evidence: Evidence) -> Iterator[Breach]:
+def every_accepted_upload_has_ended(evidence: Evidence) -> Iterator[Breach]:
     for video in evidence.accepted:
         job = evidence.jobs.get(video)
         if job is None or job["state"] not in TERMINAL:
-            yield Breach(video, f"was answered 201, and its job is {job['state'] if job else 'missing'}")
+            yield Breach(video, f"was answered 201, but its job is {job['state'] if job else 'missing'}")
 
 
 def every_sound_clip_is_processed_unless_its_owner_deleted_it(evidence: Evidence) -> Iterator[Breach]:
@@ -58,10 +58,10 @@ def job_and_video_agree(evidence: Evidence) -> Iterator[Breach]:
         elif (row["status"] == "processed") != (job["state"] == "succeeded"):
             yield Breach(video, f"is {row['status']} and its job {job['state']}")
         elif row["processed_key"] != job["output_key"]:
-            yield Breach(video, f"shows {row['processed_key']}, the job made {job['output_key']}")
+            yield Breach(video, f"refers to {row['processed_key']}, but its job's result is {job['output_key']}")
 
 
-def a_video_has_one_result_for_good(evidence: Evidence) -> Iterator[Breach]:
+def a_video_keeps_its_only_result(evidence: Evidence) -> Iterator[Breach]:
     results = defaultdict(set)
     for row in evidence.seen_videos:
         if row["processed_key"]:
@@ -73,9 +73,9 @@ def a_video_has_one_result_for_good(evidence: Evidence) -> Iterator[Breach]:
 
 def only_the_holder_of_the_lease_ends_a_job(evidence: Evidence) -> Iterator[Breach]:
     for row in evidence.seen_jobs:
-        made = RESULT_KEY.fullmatch(row["output_key"] or "")
-        if row["state"] == "succeeded" and (made is None or made["token"] != str(row["held_token"])):
-            yield Breach(row["video"], f"lease {row['held_token']} was held, and {row['output_key']} was committed")
+        committed = RESULT_KEY.fullmatch(row["output_key"] or "")
+        if row["state"] == "succeeded" and (committed is None or committed["token"] != str(row["held_token"])):
+            yield Breach(row["video"], f"lease {row['held_token']} was held, but {row['output_key']} was committed")
 
 
 def a_job_that_ended_stays_ended(evidence: Evidence) -> Iterator[Breach]:
@@ -84,13 +84,13 @@ def a_job_that_ended_stays_ended(evidence: Evidence) -> Iterator[Breach]:
             yield Breach(row["video"], f"went from {row['was']} to {row['state']}")
 
 
-def votes_counted_are_the_rows_there_are(evidence: Evidence) -> Iterator[Breach]:
+def vote_counts_match_the_rows(evidence: Evidence) -> Iterator[Breach]:
     rows = Counter[str]()
     for (_, video), count in evidence.ballots.items():
         rows[video] += count
     for video, row in evidence.videos.items():
         if row["votes"] != rows[video]:
-            yield Breach(video, f"counts {row['votes']} votes and has {rows[video]} rows")
+            yield Breach(video, f"counts {row['votes']} votes, but has {rows[video]} rows")
 
 
 def an_account_votes_once_for_a_video(evidence: Evidence) -> Iterator[Breach]:
@@ -99,22 +99,24 @@ def an_account_votes_once_for_a_video(evidence: Evidence) -> Iterator[Breach]:
             yield Breach(video, f"has {count} votes of account {user}")
 
 
-def votes_are_what_clients_were_told(evidence: Evidence) -> Iterator[Breach]:
+def votes_match_the_responses(evidence: Evidence) -> Iterator[Breach]:
     events = evidence.history.events()
     for (user, video), text in contradictions(events):
         yield Breach(video, f"account {user}: {text}")
     for (user, video), possible in final_states(events).items():
         if (evidence.ballots[user, video] > 0) not in possible:
-            yield Breach(video, f"account {user} was told {possible}, there are {evidence.ballots[user, video]} rows")
+            yield Breach(
+                video, f"account {user} should have voted: {possible}; there are {evidence.ballots[user, video]} rows"
+            )
 
 
-def a_deleted_clip_never_comes_back(evidence: Evidence) -> Iterator[Breach]:
+def a_deleted_clip_stays_deleted(evidence: Evidence) -> Iterator[Breach]:
     for video in evidence.deleted_at:
         if evidence.videos.get(video, NO_VIDEO)["deleted_at"] is None:
-            yield Breach(video, "was deleted, and its row does not say so")
+            yield Breach(video, "was deleted, but its row is not marked so")
     for row in evidence.seen_videos:
         if row["was_deleted"] and not row["deleted"]:
-            yield Breach(row["video"], "was brought back")
+            yield Breach(row["video"], "was restored")
     for saw in evidence.history.events("saw"):
         for video in evidence.deleted_at.keys() & set(saw["ids"]):
             if saw["began"] > evidence.deleted_at[video]:
@@ -124,18 +126,18 @@ def a_deleted_clip_never_comes_back(evidence: Evidence) -> Iterator[Breach]:
 def nothing_answered_2xx_is_missing(evidence: Evidence) -> Iterator[Breach]:
     for event in evidence.requests:
         if event["op"] == "signup" and event["status"] == 201 and event["email"] not in evidence.emails:
-            yield Breach(event["email"], "was signed up and has no account")
+            yield Breach(event["email"], "signed up, but has no account")
     for video in evidence.accepted:
         row = evidence.videos.get(video)
         if row is None:
-            yield Breach(video, "was answered 201 and has no row")
+            yield Breach(video, "was answered 201, but has no row")
         elif row["deleted_at"] is None and row["original_key"] not in evidence.sizes:
             yield Breach(video, f"has lost its original, {row['original_key']}")
     yield from _vanished(evidence)
 
 
 def _vanished(evidence: Evidence) -> Iterator[Breach]:
-    """Clips that their owner did not see in a list that was asked for after the 201."""
+    """Yield clips that were not in their owner's list, although the list was requested after their upload's 201."""
     owners = {event["key"]: event["user"] for event in evidence.requests if event["op"] == "upload"}
     for saw in evidence.history.events("saw"):
         for video, event in evidence.accepted.items():
@@ -146,10 +148,10 @@ def _vanished(evidence: Evidence) -> Iterator[Breach]:
 
 
 def one_idempotency_key_makes_one_video(evidence: Evidence) -> Iterator[Breach]:
-    told = defaultdict(set)
+    accepted = defaultdict(set)
     for event in evidence.history.events("accepted"):
-        told[event["key"]].add(event["video"])
-    for key, videos in told.items():
+        accepted[event["key"]].add(event["video"])
+    for key, videos in accepted.items():
         if len(videos) > 1:
             yield Breach(key, f"was answered with {sorted(videos)}")
     for key, rows in evidence.by_title.items():
@@ -157,7 +159,7 @@ def one_idempotency_key_makes_one_video(evidence: Evidence) -> Iterator[Breach]:
             yield Breach(key, f"made {[row['id'] for row in rows]}")
 
 
-def every_processed_clip_is_whole(evidence: Evidence) -> Iterator[Breach]:
+def every_processed_clip_is_complete(evidence: Evidence) -> Iterator[Breach]:
     for video, row in evidence.videos.items():
         if row["status"] != "processed" or row["deleted_at"] is not None:
             continue
@@ -168,12 +170,12 @@ def every_processed_clip_is_whole(evidence: Evidence) -> Iterator[Breach]:
             yield Breach(video, evidence.damaged[row["processed_key"]])
 
 
-def a_bell_rings_only_for_a_job_that_is_there(evidence: Evidence) -> Iterator[Breach]:
+def a_doorbell_rings_only_for_a_committed_job(evidence: Evidence) -> Iterator[Breach]:
     for event in evidence.history.events("early_ring"):
         yield Breach(event["api"], f"rang {event['rings']} times when there were {event['jobs']} jobs")
 
 
-def a_failing_part_is_answered_503_with_retry_after(evidence: Evidence) -> Iterator[Breach]:
+def a_failing_dependency_gives_503_with_retry_after(evidence: Evidence) -> Iterator[Breach]:
     for event in evidence.requests:
         passing = event["status"] == 503 and event["retry_after"]
         if event["status"] is not None and event["status"] >= 500 and not passing:
@@ -193,19 +195,19 @@ def a_stopping_api_answers_what_it_accepted(evidence: Evidence) -> Iterator[Brea
                 yield Breach(event["op"], f"begun at {event['began']}, {stop['process']} was stopped: {event['error']}")
 
 
-def who_is_asked_to_stop_stops_in_time(evidence: Evidence) -> Iterator[Breach]:
+def a_stopping_worker_ends_in_time(evidence: Evidence) -> Iterator[Breach]:
     for event in evidence.history.events("overdue"):
         yield Breach(event["process"], f"had not ended {event['seconds']:g} s after SIGTERM")
 
 
-def a_worker_that_is_unwell_says_so(evidence: Evidence) -> Iterator[Breach]:
-    for event in evidence.history.events("kept_quiet"):
-        yield Breach(event["process"], f"did not say that its clock is wrong, by {event['mono']}")
+def an_unhealthy_worker_reports_its_problem(evidence: Evidence) -> Iterator[Breach]:
+    for event in evidence.history.events("problem_not_reported"):
+        yield Breach(event["process"], f"had not reported its wrong clock by {event['mono']}")
 
 
-def the_doctor_finds_what_the_invariants_find(evidence: Evidence) -> Iterator[Breach]:
+def the_doctor_finds_no_problem(evidence: Evidence) -> Iterator[Breach]:
     for claim in evidence.doctors_findings:
-        yield Breach("doctor", f"does not find that {claim}")
+        yield Breach("doctor", f"finds a problem: not true that {claim}")
 
 
 def nothing_is_left_over(evidence: Evidence) -> Iterator[Breach]:
@@ -218,33 +220,33 @@ def the_site_recovers_within_the_bound(evidence: Evidence) -> Iterator[Breach]:
 
 
 INVARIANTS: tuple[Invariant, ...] = (
-    every_accepted_upload_has_come_to_an_end,
+    every_accepted_upload_has_ended,
     every_sound_clip_is_processed_unless_its_owner_deleted_it,
     a_poison_clip_is_given_up_with_a_reason,
     no_running_job_has_an_expired_lease,
     job_and_video_agree,
-    a_video_has_one_result_for_good,
+    a_video_keeps_its_only_result,
     only_the_holder_of_the_lease_ends_a_job,
     a_job_that_ended_stays_ended,
-    votes_counted_are_the_rows_there_are,
+    vote_counts_match_the_rows,
     an_account_votes_once_for_a_video,
-    votes_are_what_clients_were_told,
-    a_deleted_clip_never_comes_back,
+    votes_match_the_responses,
+    a_deleted_clip_stays_deleted,
     nothing_answered_2xx_is_missing,
     one_idempotency_key_makes_one_video,
-    every_processed_clip_is_whole,
-    a_bell_rings_only_for_a_job_that_is_there,
-    a_failing_part_is_answered_503_with_retry_after,
+    every_processed_clip_is_complete,
+    a_doorbell_rings_only_for_a_committed_job,
+    a_failing_dependency_gives_503_with_retry_after,
     a_stopping_api_answers_what_it_accepted,
-    who_is_asked_to_stop_stops_in_time,
-    a_worker_that_is_unwell_says_so,
-    the_doctor_finds_what_the_invariants_find,
+    a_stopping_worker_ends_in_time,
+    an_unhealthy_worker_reports_its_problem,
+    the_doctor_finds_no_problem,
     nothing_is_left_over,
     the_site_recovers_within_the_bound,
 )
 
 
 def check(evidence: Evidence) -> dict[str, list[Breach]]:
-    """The breaches of every invariant that does not hold, by its claim."""
+    """Return the breaches of every broken invariant, by its claim."""
     found = {invariant.__name__.replace("_", " "): list(invariant(evidence)) for invariant in INVARIANTS}
     return {claim: breaches for claim, breaches in found.items() if breaches}

@@ -1,4 +1,4 @@
-"""Starts the site's processes and starts them again when they end, as systemd would."""
+"""Start the site's processes, and restart them when they end, as systemd does."""
 
 import contextlib
 import os
@@ -15,14 +15,14 @@ from testing.processes import Subprocess
 
 POLL_SECONDS = 0.1
 RESTART_SECONDS = 0.5
-"""RestartSec: between an end and the next start."""
+"""The time between the end of a process and its restart, as RestartSec."""
 
 STOP_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A program as it is to be started."""
+    """A program to run: name, command and environment."""
 
     name: str
     command: Sequence[str]
@@ -30,7 +30,7 @@ class Unit:
 
 
 class Keeper:
-    """What should run, and what does."""
+    """Keeps each unit running until it is dropped."""
 
     def __init__(self, log_dir: Path, starter: Starter, history: History) -> None:
         self._log_dir = log_dir
@@ -45,7 +45,7 @@ class Keeper:
         self._thread.start()
 
     def keep(self, unit: Unit) -> None:
-        """From now on this program runs; one of the same name that runs already is stopped and replaced."""
+        """Run a unit; a running one of the same name is stopped and replaced."""
         with self._lock:
             self._units[unit.name] = unit
         if unit.name in self._running:
@@ -54,7 +54,7 @@ class Keeper:
             self._start(unit)
 
     def drop(self, name: str) -> None:
-        """Stop a program for good."""
+        """Stop a unit without restarting it."""
         with self._lock:
             self._units.pop(name, None)
             process = self._running.pop(name, None)
@@ -62,7 +62,7 @@ class Keeper:
             process.stop(seconds=STOP_SECONDS)
 
     def signal(self, name: str, signum: signal.Signals) -> None:
-        """Signal a program's first process; when it ends, it is started again."""
+        """Signal a unit's main process; if that ends, it is restarted."""
         with self._lock:
             process = self._running.get(name)
             if process is not None and process.running:
@@ -70,7 +70,7 @@ class Keeper:
                 os.kill(process.pid, signum)
 
     def pids(self) -> dict[str, int]:
-        """Of the programs that run, by name."""
+        """Return the process IDs of the running units, by name."""
         with self._lock:
             return {name: process.pid for name, process in self._running.items() if process.running}
 
@@ -78,7 +78,7 @@ class Keeper:
         return list(self._units)
 
     def close(self) -> None:
-        """End everything, together."""
+        """Stop all units at the same time."""
         self._over.set()
         self._thread.join()
         for process in self._running.values():
@@ -102,7 +102,7 @@ class Keeper:
                     self._start(unit)
 
     def _is_due(self, name: str) -> bool:
-        """Whether a program has ended for long enough to be started again."""
+        """Whether a unit has ended and its restart is due."""
         process = self._running.get(name)
         if process is None or process.running:
             self._ended_at.pop(name, None)

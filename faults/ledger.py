@@ -1,4 +1,4 @@
-"""The harness's own eyes on the database: triggers note every transition, whoever makes it and however fast."""
+"""The harness's direct access to the database: triggers record every transition of a job or video."""
 
 import contextlib
 import json
@@ -15,8 +15,8 @@ from psycopg2.extras import RealDictCursor  # type: ignore[import-untyped]
 from faults.history import History
 
 Row = dict[str, Any]
-DatabaseAway: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
-"""What a query raises while the server is away, as opposed to one that is wrong."""
+DatabaseUnavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
+"""The errors of a query while the server is unavailable, unlike those of a wrong query."""
 
 TRIGGERS = """
 CREATE TABLE seen_jobs (
@@ -61,7 +61,7 @@ LISTEN_SECONDS = 0.5
 
 @dataclass
 class Ledger:
-    """Reads the site's database past every line, and tells who listens what the jobs do."""
+    """Reads the site's database without passing a line, and calls the listeners for each transition of a job."""
 
     url: str
     history: History
@@ -70,7 +70,7 @@ class Ledger:
     _thread: threading.Thread | None = None
 
     def watch(self) -> None:
-        """Install the triggers and begin to listen."""
+        """Install the triggers, and listen for their notifications."""
         with self._connected() as connection, connection.cursor() as cursor:
             cursor.execute(TRIGGERS)
         listening = threading.Event()
@@ -84,32 +84,32 @@ class Ledger:
             self._thread.join()
 
     def rows(self, query: str, *values: object) -> list[Row]:
-        """What a query finds; raises what psycopg2 raises."""
+        """Return the rows of a query. Raises psycopg2's errors."""
         with self._connected() as connection:
             return _rows(connection, query, *values)
 
     @contextmanager
     def snapshot(self) -> Iterator[Callable[[str], list[Row]]]:
-        """Queries that all see the database as it is at the first of them."""
+        """Yield a function that runs queries, which all see the snapshot of the first one."""
         with self._connected() as connection:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
             yield lambda query: _rows(connection, query)
 
     def unfinished(self, unknown: int = 0) -> int:
-        """How many jobs are queued or running; `unknown` while the database is away."""
-        with contextlib.suppress(*DatabaseAway):
+        """Return the number of queued or running jobs; `unknown` while the database is unavailable."""
+        with contextlib.suppress(*DatabaseUnavailable):
             return int(self.rows(UNFINISHED)[0]["n"])
         return unknown
 
     def holder(self, video: str) -> int | None:
-        """The process that holds the lease of a video's job."""
-        with contextlib.suppress(*DatabaseAway):
+        """Return the ID of the process that holds the lease of a video's job."""
+        with contextlib.suppress(*DatabaseUnavailable):
             return next((pid_of(row["lease_owner"]) for row in self.rows(HOLDER, video)), None)
         return None
 
     def held_by(self, pid: int) -> str | None:
-        """The video whose job a process holds."""
-        with contextlib.suppress(*DatabaseAway):
+        """Return the video whose job a process holds."""
+        with contextlib.suppress(*DatabaseUnavailable):
             return next((row["video"] for row in self.rows(HELD, str(pid))), None)
         return None
 
@@ -124,14 +124,14 @@ class Ledger:
 
     def _listen(self, listening: threading.Event) -> None:
         while not self._over.is_set():
-            with contextlib.suppress(*DatabaseAway), self._connected() as connection:
+            with contextlib.suppress(*DatabaseUnavailable), self._connected() as connection:
                 connection.cursor().execute("LISTEN seen_jobs")
                 listening.set()
                 while not self._over.is_set():
-                    self._hear(connection)
+                    self._poll(connection)
             self._over.wait(0.1)
 
-    def _hear(self, connection: "psycopg2.extensions.connection") -> None:
+    def _poll(self, connection: "psycopg2.extensions.connection") -> None:
         select.select([connection], [], [], LISTEN_SECONDS)
         connection.poll()
         while connection.notifies:
@@ -149,5 +149,5 @@ def _rows(connection: "psycopg2.extensions.connection", query: str, *values: obj
 
 
 def pid_of(lease_owner: str | None) -> int | None:
-    """`host:pid` is how a worker signs its lease."""
+    """Return the process ID of a lease's owner, which has the form `host:pid`."""
     return int(lease_owner.rpartition(":")[2]) if lease_owner else None

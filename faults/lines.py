@@ -1,4 +1,4 @@
-"""Where a fault sits between one process and one server: TCP that is refused, cut, slowed down or watched."""
+"""TCP proxies between one process and one server, which can refuse, cut, delay or watch connections."""
 
 import contextlib
 import socket
@@ -13,12 +13,12 @@ BACKLOG = 128
 
 
 class Cut(Exception):
-    """A watcher wants the connection gone before these bytes arrive."""
+    """Raised by a watcher to close the connection before these bytes are forwarded."""
 
 
 @dataclass(eq=False)
 class Link:
-    """One connection through a line; `marks` are a watcher's notes on it."""
+    """One connection through a line; `marks` is for watchers."""
 
     near: socket.socket
     far: socket.socket
@@ -30,10 +30,10 @@ class Link:
 
 
 Way = Literal["outgoing", "incoming"]
-"""From the process to the server, and back."""
+"""From the process to the server, or back."""
 
 Watcher = Callable[[Link, bytes], None]
-"""Sees bytes before they are forwarded: it may sleep, act, or raise `Cut`."""
+"""Called with bytes before they are forwarded; it may sleep, act, or raise `Cut`."""
 
 
 class Line:
@@ -53,13 +53,13 @@ class Line:
         threading.Thread(target=self._accept, args=(self._door,), name=f"line-{self.name}", daemon=True).start()
 
     def refuse(self) -> None:
-        """Cut what is connected and refuse new connections; the port stays ours, bound to a deaf socket."""
+        """Close all connections and refuse new ones. A socket that does not listen keeps the port reserved."""
         _close(self._door)
         self._door = _door(self.port)
         self.cut()
 
     def accept(self) -> None:
-        """Take connections again."""
+        """Accept connections again."""
         self._open()
 
     def watch(self, way: Way, watcher: Watcher) -> None:
@@ -69,7 +69,7 @@ class Line:
         self._watchers.remove((way, watcher))
 
     def cut(self) -> None:
-        """Close the connections there are."""
+        """Close the open connections."""
         for link in list(self._links):
             link.hang_up()
 
@@ -109,14 +109,14 @@ class Line:
             self._links.discard(link)
 
     def _show(self, way: Way, link: Link, data: bytes) -> None:
-        for wanted, watcher in list(self._watchers):
-            if wanted == way:
+        for watched_way, watcher in list(self._watchers):
+            if watched_way == way:
                 watcher(link, data)
 
 
 @contextmanager
 def watched(lines: list[Line], way: Way, watcher: Watcher) -> Iterator[None]:
-    """Put a watcher on lines for as long as the block runs."""
+    """Attach a watcher to lines until the end of `with`."""
     for line in lines:
         line.watch(way, watcher)
     try:

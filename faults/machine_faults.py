@@ -1,4 +1,4 @@
-"""What befalls the processes' surroundings: the API itself, disks, clocks, versions, colleagues."""
+"""Faults of the API processes, of disks and clocks, and of workers and upkeep processes that differ from the others."""
 
 import contextlib
 import signal
@@ -12,46 +12,46 @@ import psutil
 
 from app.storage.keys import ORIGINALS
 from faults.gates import Request
-from faults.ledger import DatabaseAway, pid_of
+from faults.ledger import DatabaseUnavailable, pid_of
 from faults.lines import Cut, Link, watched
 from faults.schedule import Step
 from faults.site import ROOT, Site
 from faults.visitors import send_clip_meanwhile
-from faults.worker_faults import NOBODY, kill_worker
+from faults.worker_faults import NO_JOB, kill_worker
 
 ARMED_SECONDS = 10.0
 WORK_SECONDS = 20.0
-"""How much longer than its time a worker of another version may take to finish its first clip."""
+"""The extra time that a worker of another version may take to finish its first clip."""
 
 SWAPPING = threading.Lock()
 LIBFAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-"""Debian's package faketime."""
+"""From Debian's package faketime; None if it is not installed."""
 
 
 def api_killed_before_ring(site: Site, step: Step) -> str:
-    """SIGKILL an API between the commit and the doorbell: its ring never reaches Redis."""
+    """SIGKILL an API between the commit and the doorbell, so that its ring never reaches Redis."""
     name = str(step.parameters["api"])
     noted, killed = threading.Event(), threading.Event()
 
-    def see_the_job(_link: Link, data: bytes) -> None:
+    def note_insert(_link: Link, data: bytes) -> None:
         if b'INSERT INTO "jobs"' in data:
             noted.set()
 
-    def kill_at_the_bell(_link: Link, data: bytes) -> None:
+    def kill_before_ring(_link: Link, data: bytes) -> None:
         if noted.is_set() and (b"ZCARD" in data or b"ZADD" in data) and not killed.is_set():
             killed.set()
             site.keeper.signal(name, signal.SIGKILL)
             raise Cut
 
     database, bell = [site.line(name, "postgres")], [site.line(name, "redis")]
-    with watched(database, "outgoing", see_the_job), watched(bell, "outgoing", kill_at_the_bell):
+    with watched(database, "outgoing", note_insert), watched(bell, "outgoing", kill_before_ring):
         send_clip_meanwhile(site, step, api=name)
         site.until(killed.is_set, ARMED_SECONDS)
-    return f"killed {name} before its ring" if killed.is_set() else NOBODY
+    return f"killed {name} before its ring" if killed.is_set() else NO_JOB
 
 
 def api_killed_in_upload(site: Site, step: Step) -> str:
-    """SIGKILL an API while it sends the original to the store."""
+    """SIGKILL an API while it uploads the original to the store."""
     name = str(step.parameters["api"])
     killed = threading.Event()
 
@@ -66,11 +66,11 @@ def api_killed_in_upload(site: Site, step: Step) -> str:
         site.until(killed.is_set, ARMED_SECONDS)
     finally:
         site.traffic.watchers.remove(kill)
-    return f"killed {name} in an upload" if killed.is_set() else NOBODY
+    return f"killed {name} in an upload" if killed.is_set() else NO_JOB
 
 
 def api_stopped(site: Site, step: Step) -> str:
-    """SIGTERM an API: it answers what it has accepted, ends, and is started again."""
+    """SIGTERM an API: it answers the requests that it has accepted, ends, and is restarted."""
     name = str(step.parameters["api"])
     pid = site.keeper.pids().get(name)
     site.history.note("nemesis", "sigterm", process=name)
@@ -80,13 +80,13 @@ def api_stopped(site: Site, step: Step) -> str:
 
 
 def disk_full(site: Site, step: Step) -> str:
-    """A machine's work directory has no room left (or, where we may not mount one, one FFmpeg's output has none)."""
+    """A machine's work directory is full (without root: the output of one FFmpeg)."""
     machine = site.machines[str(step.parameters["machine"])]
     if not machine.mounted:
-        prey = site.hunter.strike(
-            "claimed", lambda prey: site.shim.order(prey.pid, "full"), cost="attempt", seconds=ARMED_SECONDS
+        target = site.breakpoints.strike(
+            "claimed", lambda target: site.shim.order(target.pid, "full"), cost="attempt", seconds=ARMED_SECONDS
         )
-        return f"video {prey.video} wrote to /dev/full" if prey else NOBODY
+        return f"video {target.video} wrote to /dev/full" if target else NO_JOB
     ballast = machine.work_dir / "ballast"
     try:
         _fill(ballast)
@@ -104,39 +104,39 @@ def _fill(ballast: Path) -> None:
 
 
 def clock_wrong(site: Site, step: Step) -> str:
-    """A worker whose clock is an hour off; the S3 refuses its signatures."""
+    """A worker's clock is an hour off, so that S3 rejects its signatures."""
     if LIBFAKETIME is None:
         return "left out: Debian's faketime is not installed"
     name, offset = str(step.parameters["worker"]), str(step.parameters["offset"])
     wrong = {"LD_PRELOAD": str(LIBFAKETIME), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     with _running_as(site, name, wrong):
         site.sleep(step.seconds)
-        said = site.until(lambda: _says_that_its_clock_is_wrong(site), ARMED_SECONDS)
-    site.history.note("nemesis", "said_unwell" if said else "kept_quiet", process=name)
-    return f"{name} {'said' if said else 'did not say'} that it is unwell"
+        reported = site.until(lambda: _reports_its_clock(site), ARMED_SECONDS)
+    site.history.note("nemesis", "problem_reported" if reported else "problem_not_reported", process=name)
+    return f"{name} {'reported' if reported else 'did not report'} its wrong clock"
 
 
-def _says_that_its_clock_is_wrong(site: Site) -> bool:
-    with contextlib.suppress(*DatabaseAway):
+def _reports_its_clock(site: Site) -> bool:
+    with contextlib.suppress(*DatabaseUnavailable):
         return bool(site.ledger.rows("SELECT name FROM workers WHERE problem ILIKE '%%clock%%'"))
     return False
 
 
 def previous_version(site: Site, step: Step) -> str:
-    """One of the two workers is of another commit (PREVIOUS=ref)."""
+    """One of the two workers runs another commit (PREVIOUS=ref)."""
     with _running_as(site, "worker-2", {"PYTHONPATH": str(_checked_out(site.folder, site.previous))}):
         site.sleep(step.seconds)
         site.until(lambda: _finished_by(site, "worker-2") > 0, WORK_SECONDS)
         finished = _finished_by(site, "worker-2")
-    return f"worker-2 was of {site.previous} and finished {finished} clips"
+    return f"worker-2 ran {site.previous} and finished {finished} clips"
 
 
 def _finished_by(site: Site, name: str) -> int:
-    """How many jobs the present processes of a worker have committed."""
+    """Return the number of jobs that the current processes of a worker have committed."""
     pids: set[int | None] = set()
     with contextlib.suppress(psutil.Error):
         pids = {child.pid for child in psutil.Process(site.keeper.pids().get(name)).children()}
-    with contextlib.suppress(*DatabaseAway):
+    with contextlib.suppress(*DatabaseUnavailable):
         committed = site.ledger.rows("SELECT owner FROM seen_jobs WHERE state = 'succeeded'")
         return sum(pid_of(row["owner"]) in pids for row in committed)
     return 0
@@ -144,7 +144,7 @@ def _finished_by(site: Site, name: str) -> int:
 
 @contextmanager
 def _running_as(site: Site, name: str, environment: dict[str, str]) -> Iterator[None]:
-    """Run a process under another environment; one at a time, so that none becomes the ordinary one."""
+    """Run a process with another environment until the end of `with`; only one process at a time."""
     with SWAPPING:
         pid = site.keeper.pids().get(name)
         try:
@@ -156,7 +156,7 @@ def _running_as(site: Site, name: str, environment: dict[str, str]) -> Iterator[
 
 
 def _checked_out(folder: Path, ref: str) -> Path:
-    """The platform's packages as of a commit; the repository is not touched."""
+    """Extract the platform's packages of a commit, without changing the repository's working tree."""
     target = folder / "previous"
     if not target.exists():
         target.mkdir()
@@ -166,15 +166,15 @@ def _checked_out(folder: Path, ref: str) -> Path:
 
 
 def two_reapers(site: Site, step: Step) -> str:
-    """Two more upkeep processes that hardly rest, all after the job of one dead worker."""
+    """Two more upkeep processes, with hardly a pause, compete for the job of a dead worker."""
     restless = {"UPKEEP_INTERVAL_SECONDS": "0.02"}
     names = ("upkeep-1-restless", "upkeep-2-restless")
     try:
         for name in names:
             site.keeper.keep(site.unit(name, program="upkeep", **restless))
-        told = kill_worker(site, Step(step.at, step.fault, step.seconds, {"stage": "encode"}))
+        happened = kill_worker(site, Step(step.at, step.fault, step.seconds, {"stage": "encode"}))
         site.sleep(site.pace.lease)
     finally:
         for name in names:
             site.keeper.drop(name)
-    return told
+    return happened

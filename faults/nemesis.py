@@ -1,4 +1,4 @@
-"""Carries out a schedule, and writes down what each fault did."""
+"""Inject the faults of a schedule, and record what each one did."""
 
 import contextlib
 import threading
@@ -6,13 +6,13 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from faults import machine_faults, server_faults, store_faults, worker_faults
-from faults.ledger import DatabaseAway
+from faults.ledger import DatabaseUnavailable
 from faults.schedule import Step
 from faults.site import Site
 from faults.visitors import poison_clip
 
 Fault = Callable[[Site, Step], str]
-"""Injects, waits, heals whatever happens, and tells what happened."""
+"""Injects a fault, waits, heals it in any case, and returns what happened."""
 
 FAULTS: dict[str, Fault] = {
     "kill_worker": worker_faults.kill_worker,
@@ -53,20 +53,20 @@ SELECT video
 FROM (SELECT DISTINCT ON (video) video, state FROM seen_jobs WHERE at <= %s ORDER BY video, n DESC) AS healed
 WHERE state IN ('queued', 'running')
   AND NOT EXISTS (SELECT FROM seen_jobs AS later WHERE later.video = healed.video AND later.at > %s)"""
-"""Jobs that were unfinished at a moment and have done nothing since."""
+"""Jobs that were unfinished at a given time and have had no transition since."""
 
 
 class Nemesis:
-    """Each fault begins at its time, in a thread of its own: some outlast the beginning of the next."""
+    """Starts each fault at its time in its own thread, because faults may overlap."""
 
     def __init__(self, site: Site, steps: Sequence[Step]) -> None:
         self._site = site
         self._steps = steps
         self.broken: list[str] = []
-        """Faults that could not be injected: the harness's own failures."""
+        """Faults that could not be injected because of an error in the harness."""
 
     def rage(self) -> None:
-        """Go through the schedule; returns when the last fault is healed."""
+        """Inject all faults of the schedule, and return when the last one is healed."""
         began, threads = self._site.history.now, list[threading.Thread]()
         for step in self._steps:
             self._site.sleep(max(0.0, began + step.at - self._site.history.now))
@@ -78,18 +78,18 @@ class Nemesis:
             thread.join()
 
     def rage_calmly(self) -> None:
-        """One fault at a time, whatever the schedule's times: the next one waits until the site has recovered."""
+        """Inject one fault at a time, without the schedule's times: wait for the site's recovery after each."""
         for step in self._steps:
             if not self._site.over.is_set():
                 self._inject(step)
                 self._site.until(self._has_recovered(self._site.history.now), CALM_SECONDS)
 
     def _has_recovered(self, healed: float) -> Callable[[], bool]:
-        """Whether every job that was unfinished at the healing has taken its next step."""
+        """Return a function that says whether every job that was unfinished at `healed` has had a transition since."""
         wall = self._site.history.wall_epoch + healed
 
         def recovered() -> bool:
-            with contextlib.suppress(*DatabaseAway):
+            with contextlib.suppress(*DatabaseUnavailable):
                 return not self._site.ledger.rows(STANDING_STILL, wall, wall)
             return False
 
@@ -100,7 +100,7 @@ class Nemesis:
         began = note("nemesis", "begin", **about)["mono"]
         try:
             happened = FAULTS[step.fault](self._site, step)
-        except Exception:  # noqa: BLE001 (told in the report, and the run goes on)
+        except Exception:  # noqa: BLE001 (the report shows it, and the run continues)
             happened = "could not be injected"
             self.broken.append(f"{step.fault}: {traceback.format_exc()}")
         note("nemesis", "heal", happened=happened, began=began, **about)

@@ -1,4 +1,4 @@
-"""What each fault did: to the job it struck, to the requests and jobs meanwhile, and how soon things went on."""
+"""The outcome of each fault: of the job that it struck, of the requests and jobs during it, and the recovery times."""
 
 import re
 from collections import Counter
@@ -14,14 +14,14 @@ from faults.ledger import Row
 VIDEO = re.compile(r"video ([0-9a-f-]{36})")
 KNOWN = {"mono", "wall", "who", "what", "fault", "happened", "began"}
 ECHO_SECONDS = 3.0
-"""What happens so soon after a fault still belongs to it: many are over at once."""
+"""Events up to that long after a fault's end count as its effects: many faults last only an instant."""
 
 OPEN = {"queued", "running"}
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One transition of a job in a word; `at` in seconds since the run's start."""
+    """One transition of a job, as a word; `at` is in seconds since the run's start."""
 
     at: float
     video: str
@@ -31,7 +31,7 @@ class Turn:
 
 @dataclass
 class Outcomes:
-    """The faults of one run, each with what came of it."""
+    """The outcomes of a run's faults."""
 
     evidence: Evidence
 
@@ -49,12 +49,12 @@ class Outcomes:
             "requests": self._requests(began, healed + ECHO_SECONDS),
             "jobs": self._jobs(began, healed + ECHO_SECONDS),
             "next_success_seconds": self._next_success(healed),
-            "recovery_seconds": self._ended_after(struck[1], began) if struck else self.moved_on(healed),
+            "recovery_seconds": self._ended_after(struck[1], began) if struck else self.recovery_after(healed),
         }
 
     @cached_property
     def _turns(self) -> list[Turn]:
-        """Every transition but claims and new jobs has a word."""
+        """All transitions; those of new and of claimed jobs have an empty word."""
         epoch, before = self.evidence.history.wall_epoch, dict[str, Row]()
         turns = []
         for row in self.evidence.seen_jobs:
@@ -63,18 +63,18 @@ class Outcomes:
         return turns
 
     def _path(self, video: str, since: float) -> str:
-        """What became of a job: `rescued, succeeded`."""
+        """Return a job's transitions in words, for example `rescued, succeeded`."""
         return ", ".join(turn.word for turn in self._turns if turn.video == video and turn.at > since and turn.word)
 
     def _ended_after(self, video: str, began: float) -> float | None:
-        """From the strike (or the upload of a poisonous clip) to the end of its job; None: it has not ended."""
+        """Return the seconds from the strike, or from a poison clip's upload, to the job's end; None without an end."""
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
         ends = (turn.at - struck for turn in self._turns if turn.video == video and turn.state not in OPEN)
         return next((round(max(0.0, seconds), 2) for seconds in ends), None)
 
     def _requests(self, began: float, ended: float) -> dict[str, int]:
-        """How those that were under way then were answered."""
+        """Count the responses to the requests in flight during that time."""
         events = [event for event in self.evidence.requests if event["began"] < ended and event["mono"] > began]
         return dict(Counter(_answer(event["status"]) for event in events))
 
@@ -82,12 +82,15 @@ class Outcomes:
         return dict(Counter(turn.word for turn in self._turns if began < turn.at < ended and turn.word))
 
     def _next_success(self, healed: float) -> float | None:
-        """From the healing to the next job that succeeded."""
+        """Return the seconds from the healing to the next success."""
         later = (turn.at - healed for turn in self._turns if turn.state == "succeeded" and turn.at > healed)
         return next((round(seconds, 2) for seconds in later), None)
 
-    def moved_on(self, healed: float) -> float | None:
-        """From the healing until every job that was running or waiting then took its next step; None: one never did."""
+    def recovery_after(self, healed: float) -> float | None:
+        """Return the seconds from the healing until every job that was unfinished then has had a transition.
+
+        None if one of them has had none.
+        """
         states = {turn.video: turn.state for turn in self._turns if turn.at <= healed}
         waiting = {video for video, state in states.items() if state in OPEN}
         last = 0.0
@@ -111,11 +114,11 @@ def _word(row: Row, before: Row) -> str:
 
 
 def _backwards(row: Row, before: Row) -> Iterator[str]:
-    """Why a running job is queued again."""
+    """Yield why a running job is queued again."""
     if row["rescues"] > before["rescues"]:
         yield "rescued"
     if row["setbacks"] > before["setbacks"]:
-        yield "put off"
+        yield "deferred"
     if row["attempt"] < before["attempt"]:
         yield "given back"
     yield "tried again"

@@ -1,4 +1,4 @@
-"""The site's clockwork, shortened: what takes minutes in production takes seconds here."""
+"""The site's timing settings, shortened: what takes minutes in production takes seconds here."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from testing.homes import GENEROUS
 
 WORKERS = 2
-"""Consumers, of one render each."""
+"""The number of consumers, which render one clip at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The settings that say how soon a site heals; seconds."""
+    """The settings that determine how fast a site recovers, in seconds."""
 
     lease: float = 4.0
     heartbeat: float = 0.8
@@ -25,7 +25,7 @@ class Pace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The same as the platform's variables."""
+        """The settings as the platform's environment variables."""
         return {
             **GENEROUS,
             "LEASE_SECONDS": f"{self.lease}",
@@ -35,7 +35,7 @@ class Pace:
             "BACKOFF_BASE_SECONDS": f"{self.backoff_base}",
             "BACKOFF_MAX_SECONDS": f"{self.backoff_max}",
             "RENDER_TIMEOUT_SECONDS": f"{self.render_timeout}",
-            "MAX_TIMEOUTS": "5",  # a fault that hangs FFmpeg may hit the same clip twice, which is sound all the same
+            "MAX_TIMEOUTS": "5",  # hang_ffmpeg may strike the same sound clip twice
             "DRAIN_SECONDS": f"{self.drain}",
             "RENDER_PRESET": "ultrafast",
             "RENDER_PROFILE": "lite",
@@ -44,10 +44,10 @@ class Pace:
         }
 
     def bound(self, unfinished: int) -> float:
-        """How long after the healing that many unfinished jobs may take at most.
+        """Return the most seconds that `unfinished` jobs may take after the healing.
 
-        A lease that runs out, two passes of upkeep that may just have missed it, a ring that was lost, the longest
-        backoff with its jitter, and as many rounds of the longest render as the workers need.
+        The sum of: the expiry of a lease, two passes of upkeep that may just have missed it, the redispatch after a
+        lost ring, the longest backoff with its jitter, and the longest render, times the rounds that the workers need.
         """
         rounds = max(1, math.ceil(unfinished / WORKERS))
         waiting = self.lease + 2 * self.upkeep + self.redispatch + 1.25 * self.backoff_max

@@ -1,4 +1,4 @@
-"""What a run came to, in words and as JSON."""
+"""The report of a run, as text and as JSON."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ SHOWN_BREACHES = 3
 
 
 def explain(verdict: Verdict) -> Iterator[str]:
-    """For people: the seed, each broken invariant with the history around it, and where the logs lie."""
+    """Yield the lines of the report: the seed, each broken invariant with its history, and where the logs are."""
     state = "every invariant held" if verdict.held else "BROKEN"
     recovered = "never" if verdict.recovered_seconds is None else f"{verdict.recovered_seconds:.1f} s"
     yield f"seed {verdict.seed}: {state}; recovered in {recovered} (bound {verdict.bound_seconds:.1f} s)"
@@ -37,7 +37,7 @@ def _counts(verdict: Verdict) -> str:
 
 
 def summarize(verdict: Verdict, minutes: float, *, calm: bool) -> dict[str, Any]:
-    """For machines: figures of the run and of each fault."""
+    """Return the figures of the run and of each fault, for JSON."""
     evidence = verdict.evidence
     states: dict[str, int] = {}
     for job in evidence.jobs.values():
@@ -61,7 +61,7 @@ def summarize(verdict: Verdict, minutes: float, *, calm: bool) -> dict[str, Any]
 
 
 def write(verdict: Verdict, minutes: float, *, calm: bool) -> None:
-    """Keep the summary beside the history."""
+    """Write the summary and the report beside the history."""
     text = json.dumps(summarize(verdict, minutes, calm=calm), indent=2)
     (verdict.folder / "summary.json").write_text(text + "\n")
     (verdict.folder / "report.txt").write_text("\n".join(explain(verdict)) + "\n")

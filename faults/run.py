@@ -1,4 +1,4 @@
-"""One run: bring a site up, let people use it and the nemesis rage, heal, wait the bound, and judge."""
+"""One run: start a site with clients, inject faults, heal, wait for the recovery, and check the invariants."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,28 +23,28 @@ from faults.site import Site
 
 WARM_SECONDS = 60.0
 WARMERS = 16
-"""People at once before the memory is measured: every thread of both APIs has hashed a password then."""
+"""Concurrent clients before the memory is measured, so that every thread of both APIs has hashed a password."""
 
 WARM_UPLOADS = 4
 AFTERWARDS_SECONDS = 3.0
-"""People go on for so long after the healing: the site must not only finish, it must work."""
+"""The clients continue for that long after the healing, because the site must still accept work."""
 
 VISITORS_SECONDS = 2 * PATIENCE_SECONDS
-"""A request that a fault left without an answer, and one more after the healing."""
+"""The time for a request that a fault left without a response, and for one more after the healing."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run came to."""
+    """The result of a run."""
 
     seed: int
     folder: Path
     breaches: dict[str, list[Breach]]
     broken: list[str]
-    """The harness's own failures."""
+    """Errors in the harness."""
     bound_seconds: float
     recovered_seconds: float | None
-    """From the last healing until no job was unfinished; None: not within the bound."""
+    """From the last healing until no job was unfinished; None if that took longer than the bound."""
     evidence: Evidence
 
     @property
@@ -53,7 +53,7 @@ class Verdict:
 
 
 class Run:
-    """A site under one seed. Use `with`; then `rage` and `judge`, or the steps of a test's own."""
+    """A site under test with one seed. Inside `with`, call `rage` and `judge`, or a test's own steps."""
 
     def __init__(
         self, folder: Path, servers: Servers, *, seed: int, pace: Pace | None = None, sabotage: str | None = None
@@ -88,13 +88,13 @@ class Run:
         self._stack.close()
 
     def visitor(self, name: str) -> Player:
-        """Somebody who does only what a test asks; goes when the run ends."""
+        """Return a player that a test controls; it is closed when the run ends."""
         player = Player(name, self.site, self.seed, self.site.over)
         self._stack.callback(player.close)
         return player
 
     def warm_up(self) -> None:
-        """A clip through each worker; then the processes are as large as they ordinarily are."""
+        """Let clients use the site until the processes have their usual size, and take the baseline."""
         players = [Player(f"warmer-{number}", self.site, self.seed, self.site.over) for number in range(WARMERS)]
         with ThreadPoolExecutor(WARMERS) as threads:
             list(threads.map(_warm, players))
@@ -102,7 +102,7 @@ class Run:
         self.baseline.take(self.site)
 
     def rage(self, steps: Sequence[Step], *, calm: bool = False) -> None:
-        """People and faults, until the last one is healed; then people alone for a little."""
+        """Run clients and faults until the last fault is healed, then clients alone for a few seconds."""
         crowd, nemesis = Crowd(self.site, self.seed), Nemesis(self.site, steps)
         crowd.start()
         try:
@@ -114,7 +114,7 @@ class Run:
         self.broken += nemesis.broken + crowd.broken
 
     def _wait_for_visitors(self) -> None:
-        """What is judged must not change meanwhile; a visitor who has no answer by then has found a fault."""
+        """Wait for the visitors' uploads, because the evidence must not change; one that does not end is an error."""
         deadline = self.history.now + VISITORS_SECONDS
         for visitor in self.site.visitors:
             visitor.join(max(0.0, deadline - self.history.now))
@@ -122,7 +122,7 @@ class Run:
                 self.broken.append(f"a {visitor.name} was still sending a clip after {VISITORS_SECONDS:g} s")
 
     def wait_for_recovery(self) -> None:
-        """Until no job is unfinished, at most as long as the bound says."""
+        """Wait until no job is unfinished, at most for the bound."""
         began, unfinished = self.history.now, self.site.ledger.unfinished()
         self._bound = self.pace.bound(unfinished)
         self.history.note("harness", "waiting", unfinished=unfinished, bound=self._bound)
@@ -134,7 +134,7 @@ class Run:
             self.history.note("harness", "not_recovered", unfinished=left, seconds=self._bound)
 
     def judge(self, *, sweep: bool = True) -> Verdict:
-        """Wait the bound, sweep, and check every invariant."""
+        """Wait for the recovery, sweep, and check every invariant."""
         self.wait_for_recovery()
         evidence = gather(self.site.ledger, self.history)
         aftermath.examine_store(self.site, evidence)

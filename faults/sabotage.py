@@ -1,8 +1,8 @@
-"""Starts one of the platform's programs with one safety taken out, to see whether the harness notices.
+"""Start one of the platform's programs without one of its safeguards, to test that the harness notices.
 
     python -m faults.sabotage NAME api|worker|upkeep ARGUMENTS…
 
-The platform has no switch for this: its code is replaced in the process that starts it.
+The platform has no setting for this: its code is replaced in the process that runs it.
 """
 
 import sys
@@ -22,17 +22,17 @@ PROGRAMS = {"api": app.wsgi.main, "worker": tasks.worker.main, "upkeep": tasks.u
 
 
 def ignore_the_fencing_token() -> None:
-    """Whoever ever had the lease may go on and commit."""
+    """Let a worker commit after it has lost its lease."""
     _replace(leases, "_held", lambda lease: (Job.id == lease.job_id) & (Job.state == JobState.RUNNING))
 
 
 def switch_the_reaper_off() -> None:
-    """Nobody rescues the jobs of dead workers."""
+    """Leave the jobs of dead workers running."""
     _replace(tasks.upkeep.Upkeep, "_reap", lambda _upkeep: None)
 
 
 def ring_before_the_commit() -> None:
-    """The worker is rung for a job that it cannot see yet, and not again."""
+    """Ring the doorbell before the job is committed, and not after."""
     note = Uploads._note
     begin = Uploads.__init__
 
@@ -48,12 +48,12 @@ def ring_before_the_commit() -> None:
 
 
 def forget_the_vote() -> None:
-    """A vote is answered 200, and no row is kept."""
+    """Answer a vote with 200 without inserting its row."""
     _replace(voting, "vote", lambda _voter, _video, **_rules: None)
 
 
 class RungAlready:
-    """What rings after the commit, when the bell has rung before it."""
+    """A doorbell that does not ring, because it has rung before the commit."""
 
     def __init__(self, bell: Doorbell) -> None:
         self.bell = bell
@@ -63,9 +63,9 @@ class RungAlready:
 
 
 def _replace(owner: object, name: str, broken: object) -> None:
-    """Fails when the platform has no such part any more: the sabotage would break nothing."""
+    """Replace an attribute; raise AttributeError if the platform no longer has it."""
     if not hasattr(owner, name):
-        raise AttributeError(f"{owner} has no {name}; bring faults/sabotage.py up to date")
+        raise AttributeError(f"{owner} has no {name}: update faults/sabotage.py")
     setattr(owner, name, broken)
 
 

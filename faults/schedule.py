@@ -1,4 +1,4 @@
-"""Which fault comes when: a pure function of the seed."""
+"""The schedule of faults: a pure function of the seed."""
 
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from faults.chance import chance_of
 
 FIRST_SECONDS = 3.0
-"""The site gets some work before the first fault."""
+"""The time of the first fault: the site has some work by then."""
 
 GAP_SECONDS = (1.0, 3.0)
-"""Between the end of one fault and the next."""
+"""The range of the time between the end of one fault and the next."""
 
 LONG_OUTAGE_SECONDS = 60.0
 LONG_RUN_MINUTES = 5.0
-"""From this length on the database's long outage is really long; below, it takes a tenth of the run."""
+"""In shorter runs, no fault takes more than a tenth of the run."""
 
 Parameter = str | float
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A fault that can be drawn: how long it lasts (a range, seconds) and what its parameters may be."""
+    """A fault in the deck: the range of its length in seconds, and the choices for each parameter."""
 
     fault: str
     seconds: tuple[float, float]
@@ -30,7 +30,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A fault that was drawn; `at` and `seconds` count from the run's start."""
+    """A scheduled fault: `at` is its start in seconds since the run's start, `seconds` its length."""
 
     at: float
     fault: str
@@ -39,7 +39,7 @@ class Step:
 
 
 STAGES = ("download", "probe", "encode", "upload", "stored", "committed")
-"""Where a job can be when its worker dies; `stored` is between upload and commit, `committed` just after it."""
+"""The stages of a job at which its worker is killed: `stored` is after the upload, `committed` after the commit."""
 
 CONSUMERS = ("worker-1", "worker-2")
 APIS = ("api-1", "api-2")
@@ -78,18 +78,18 @@ DECK = (
     Card("two_reapers", (4, 5)),
     Card("previous_version", (6, 8)),
 )
-"""Every fault; a run goes through all of them before one comes again."""
+"""All faults; each is drawn once before any is drawn again."""
 
 FAULTS = tuple(dict.fromkeys(card.fault for card in DECK))
 
 
 def schedule(seed: int, minutes: float, *, only: Collection[str] = ()) -> list[Step]:
-    """What the nemesis does in a run of that length. The same arguments give the same steps.
+    """Return the steps of the nemesis. The same arguments give the same steps.
 
     Args:
-        seed: of the random choices.
-        minutes: the steps' length.
-        only: names of faults; without any, all take part.
+        seed: the seed of all random choices.
+        minutes: the length of the schedule.
+        only: the names of the faults to draw; all if empty.
     """
     chance = chance_of("faults", seed)
     steps, at, end = list[Step](), FIRST_SECONDS, minutes * 60
@@ -104,7 +104,7 @@ def schedule(seed: int, minutes: float, *, only: Collection[str] = ()) -> list[S
 
 
 def _draw(chance: random.Random, only: Collection[str]) -> Iterator[Card]:
-    """Shuffled deck after shuffled deck."""
+    """Yield the cards of the deck, shuffled anew each time."""
     deck = [card for card in DECK if not only or card.fault in only]
     while deck:
         chance.shuffle(deck)

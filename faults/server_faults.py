@@ -1,4 +1,4 @@
-"""What befalls PostgreSQL and Redis, and the ways to them."""
+"""Faults of PostgreSQL and Redis, and of the connections to them."""
 
 import contextlib
 import threading
@@ -7,26 +7,26 @@ from typing import Any
 
 from app.config import Settings
 from faults.chance import chance_of
-from faults.ledger import DatabaseAway
+from faults.ledger import DatabaseUnavailable
 from faults.lines import Cut, Link, watched
 from faults.schedule import Step
 from faults.site import Site
 from tasks.doorbell import HueyDoorbell
 
 ELSEWHERE = 7
-"""A database of Redis that no site uses."""
+"""The number of a Redis database that no site uses."""
 
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rising-stars'"
 
 
 def redis_kill(site: Site, step: Step) -> str:
-    """SIGKILL it; it comes back empty."""
+    """SIGKILL Redis; it restarts empty."""
     try:
         site.servers.redis.kill()
         site.sleep(step.seconds)
     finally:
         site.servers.redis.start()
-    return f"away for {step.seconds:g} s, came back empty"
+    return f"down for {step.seconds:g} s, restarted empty"
 
 
 def redis_flush(site: Site, _step: Step) -> str:
@@ -38,7 +38,7 @@ def redis_flush(site: Site, _step: Step) -> str:
 
 
 def redis_refuses_writes(site: Site, step: Step) -> str:
-    """Out of memory: reads go on, writes are errors."""
+    """Redis is out of memory: reads succeed, writes fail."""
     with site.servers.redis.client(0) as client:
         try:
             client.config_set("maxmemory", "1")
@@ -49,7 +49,7 @@ def redis_refuses_writes(site: Site, step: Step) -> str:
 
 
 def redis_slow(site: Site, step: Step) -> str:
-    """Everything said to it takes a while."""
+    """Every request to Redis is delayed."""
     delay = float(step.parameters["delay"])
     with watched(site.lines_to("redis"), "outgoing", lambda _link, _data: time.sleep(delay)):
         site.sleep(step.seconds)
@@ -57,7 +57,7 @@ def redis_slow(site: Site, step: Step) -> str:
 
 
 def doorbells(site: Site, step: Step) -> str:
-    """Rings when there is nothing to do, each twice, and in another order than they were rung."""
+    """Doorbell messages without a job, each twice, in random order."""
     chance = chance_of("doorbells", step.at)
     queue, messages = _rung(site, int(step.parameters["rings"]))
     with site.servers.redis.client(0) as client:
@@ -69,7 +69,7 @@ def doorbells(site: Site, step: Step) -> str:
 
 
 def _rung(site: Site, rings: int) -> tuple[Any, list[Any]]:
-    """The queue's key, and messages as the platform makes them, rung in another of the server's databases."""
+    """Return the queue's key and messages that the platform's doorbell enqueued in another Redis database."""
     fields = {name.lower(): value for name, value in site.environment("worker-1").items()}
     known = {name: value for name, value in fields.items() if name in Settings.model_fields}
     bell = HueyDoorbell(Settings.model_validate({**known, "queue_url": site.servers.redis.at.url(ELSEWHERE)}))
@@ -83,24 +83,24 @@ def _rung(site: Site, rings: int) -> tuple[Any, list[Any]]:
 
 
 def postgres_restart(site: Site, step: Step) -> str:
-    """Stopped at once, and started again after a while."""
+    """The server is stopped immediately, and restarted after a while."""
     try:
         site.servers.postgres.crash()
         site.sleep(step.seconds)
     finally:
         site.servers.postgres.start()
-    return f"away for {step.seconds:g} s"
+    return f"down for {step.seconds:g} s"
 
 
 def postgres_terminate(site: Site, _step: Step) -> str:
-    """Every connection of the platform is ended by the server."""
-    with contextlib.suppress(*DatabaseAway):
+    """The server closes every connection of the platform."""
+    with contextlib.suppress(*DatabaseUnavailable):
         return f"ended {len(site.ledger.rows(TERMINATE))} connections"
-    return "the database was away"
+    return "the database was unavailable"
 
 
 def postgres_slow_commits(site: Site, step: Step) -> str:
-    """COMMIT takes long to arrive."""
+    """COMMIT is delayed on its way to the server."""
     delay = float(step.parameters["delay"])
 
     def hold(_link: Link, data: bytes) -> None:
@@ -113,7 +113,7 @@ def postgres_slow_commits(site: Site, step: Step) -> str:
 
 
 def postgres_answer_lost(site: Site, step: Step) -> str:
-    """The server commits, and the connection breaks before it can say so."""
+    """The server commits, and the connection breaks before the response."""
     lost: list[str] = []
     chance, lock = chance_of("commits", step.at), threading.Lock()
 
@@ -134,7 +134,7 @@ def postgres_answer_lost(site: Site, step: Step) -> str:
 
 
 def postgres_refused(site: Site, step: Step) -> str:
-    """No connection for a long while."""
+    """Connections are refused for a long time."""
     lines = site.lines_to("postgres")
     try:
         for line in lines:

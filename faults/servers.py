@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis and SeaweedFS, real ones that can be killed and come back on the same port."""
+"""Real PostgreSQL, Redis and SeaweedFS servers, which can be killed and restarted on the same port."""
 
 import contextlib
 import os
@@ -32,17 +32,17 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %a ",
     "log_min_duration_statement": "2000",
 }
-"""Nothing that trades safety for speed: an acknowledged commit must survive the immediate stops."""
+"""No setting that trades durability for speed: an acknowledged commit must survive an immediate shutdown."""
 
 
 class Starter:
-    """The one thread that starts processes: the kernel ends them when the thread that started them ends."""
+    """A single thread that starts all processes: the kernel kills them when the thread that started them ends."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="starter")
 
     def do(self, act: Callable[[], T]) -> T:
-        """Run `act` there and return what it returns."""
+        """Run `act` in the thread, and return its result."""
         return self._thread.submit(act).result()
 
     def close(self) -> None:
@@ -50,14 +50,14 @@ class Starter:
 
 
 class PostgresServer:
-    """A database cluster of its own and its server."""
+    """A PostgreSQL server with a new database cluster."""
 
     def __init__(self, log: Path, starter: Starter) -> None:
         self.at = Postgres(free_port(), secrets.token_hex(16))
         self.log = log
         self._starter = starter
         self._programs = postgres_programs()
-        # PostgreSQL refuses to run as root, and its user may not enter the folder of the run.
+        # PostgreSQL refuses to run as root, and its user cannot enter the run's folder.
         self._user = next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
         self._home = Path(tempfile.mkdtemp(prefix="rising-stars-faults-"))
         self._server: Subprocess | None = None
@@ -69,8 +69,8 @@ class PostgresServer:
             for path in (self._home, password):
                 shutil.chown(path, self._user, user_group(self._user))
         options = ["--username=stars", f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
-        made = self._run("initdb", f"--pgdata={self._home / 'data'}", "--locale=C.UTF-8", *options)
-        wait_until(lambda: not made.running, what="initdb's end")
+        initdb = self._run("initdb", f"--pgdata={self._home / 'data'}", "--locale=C.UTF-8", *options)
+        wait_until(lambda: not initdb.running, what="initdb's end")
 
     def start(self) -> None:
         settings = {**POSTGRES_SETTINGS, "port": str(self.at.port)}
@@ -79,7 +79,7 @@ class PostgresServer:
         self._server.wait_until(self.answers, what="PostgreSQL's start")
 
     def crash(self) -> None:
-        """Stop at once, as after a power cut: what was committed is in the log, the rest is gone."""
+        """Stop immediately, as in a power failure: only what is in the write-ahead log survives."""
         if self._server is not None:
             os.kill(self._server.pid, signal.SIGQUIT)
             self._server.stop()
@@ -100,7 +100,7 @@ class PostgresServer:
 
 
 class RedisServer:
-    """A Redis with a password that keeps nothing: a killed one comes back empty."""
+    """A Redis with a password and without persistence: it restarts empty."""
 
     def __init__(self, log: Path, starter: Starter) -> None:
         self.at = Redis(free_port(), secrets.token_hex(16))
@@ -140,7 +140,7 @@ class RedisServer:
 
 @dataclass(frozen=True)
 class Servers:
-    """What a site stands on."""
+    """The servers that a site depends on."""
 
     starter: Starter
     postgres: PostgresServer
@@ -150,7 +150,7 @@ class Servers:
 
 @contextmanager
 def running_servers(folder: Path) -> Iterator[Servers]:
-    """Start all three, and end them whatever happens. Call it from the main thread."""
+    """Run all three servers until the end of `with`. Call it from the main thread."""
     with ExitStack() as stack:
         starter = Starter()
         stack.callback(starter.close)
@@ -163,7 +163,7 @@ def running_servers(folder: Path) -> Iterator[Servers]:
         stack.callback(redis_server.close)
         redis_server.start()
         seaweedfs = SeaweedFS(folder / "objects", log=folder / "seaweedfs.log")
-        # A bucket takes seven of its hundred volumes at once otherwise.
+        # By default a bucket takes seven of SeaweedFS's hundred volumes at once.
         with mock.patch.dict(os.environ, {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
             stack.enter_context(seaweedfs)
         yield Servers(starter, postgres, redis_server, seaweedfs)

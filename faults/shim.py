@@ -1,6 +1,6 @@
-"""A launcher of FFmpeg that obeys the nemesis and the marks in poisonous clips, and is the real one otherwise.
+"""An FFmpeg launcher that obeys the nemesis and the marks in poison clips, and otherwise only runs FFmpeg.
 
-It stands in front of the platform's launcher: behind it, FFmpeg may neither read orders nor kill its worker.
+It precedes the platform's launcher: inside that one's sandbox, FFmpeg can neither read orders nor kill its worker.
 """
 
 import os
@@ -36,16 +36,16 @@ done
 exec "$@"
 """
 SHIM = "FAULTS_SHIM"
-"""The environment variable that names the program."""
+"""The environment variable with the launcher's path."""
 
 
 def install_shim() -> None:
-    """Put the shim in front of the launcher, in the worker that calls this."""
+    """Make this process start FFmpeg through the shim."""
     sandbox.LAUNCHER = (os.environ[SHIM], *sandbox.LAUNCHER)
 
 
 class Shim:
-    """The program, and the orders it finds by its worker's process id."""
+    """The launcher, and its orders, which are files named by the worker's process ID."""
 
     def __init__(self, folder: Path) -> None:
         self._orders = folder / "orders"
@@ -55,7 +55,7 @@ class Shim:
         self.program.chmod(0o755)
 
     def order(self, worker_pid: int, order: Order) -> None:
-        """What the next FFmpeg of that worker does."""
+        """Set what the worker's next FFmpeg does."""
         written = self._orders / f"{worker_pid}.new"
         written.write_text(order)
         written.rename(self._orders / str(worker_pid))

@@ -1,4 +1,4 @@
-"""Two machines with an API, a worker and upkeep each, and a door for faults on every way between parts."""
+"""A site of two machines with an API, a worker and upkeep each, and a proxy for faults on every connection."""
 
 import contextlib
 import os
@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 
 from demo.ports import free_port
+from faults.breakpoints import Breakpoints
 from faults.clips import Clips
 from faults.gates import Gate, Traffic
 from faults.history import History
-from faults.hunter import Hunter
 from faults.keeper import Keeper, Unit
 from faults.ledger import Ledger
 from faults.lines import Line
@@ -29,12 +29,12 @@ from testing.processes import Subprocess, wait_until
 ROOT = Path(__file__).parents[1]
 MACHINES = ("1", "2")
 DISK_BYTES = 64 << 20
-"""Of each machine's work directory, where we may mount one."""
+"""The size of each machine's work directory, where the harness may mount a file system."""
 
 
 @dataclass
 class Machine:
-    """A host: its processes share a work directory, which may be a small disk of its own."""
+    """A simulated host: its processes share a work directory, which is a small tmpfs if the harness runs as root."""
 
     name: str
     folder: Path
@@ -61,22 +61,22 @@ class Machine:
 
 
 class Site:
-    """Everything that runs, and everything that can be done to it."""
+    """The running site, and everything that faults act on."""
 
     def __init__(
         self, folder: Path, servers: Servers, history: History, clips: Clips, *, pace: Pace, sabotage: str | None = None
     ) -> None:
         self.previous = "HEAD"
-        """The git ref whose worker stands for the previous version."""
+        """The git ref of the previous version's worker."""
         self.folder = folder
         self.servers = servers
         self.history = history
         self.clips = clips
         self.pace = pace
         self.over = threading.Event()
-        """Set when the run ends: nothing waits any longer."""
+        """Set when the run ends, which ends all waiting."""
         self.visitors: list[threading.Thread] = []
-        """They send a clip each, beside a fault, and may need longer than it lasts."""
+        """Threads that each upload one clip during a fault, and may outlast it."""
         self.traffic = Traffic()
         self.lines: dict[tuple[str, str], Line] = {}
         self.machines = {name: Machine(name, folder / f"machine-{name}") for name in MACHINES}
@@ -90,12 +90,12 @@ class Site:
         self.log_dir = folder / "log"
         self.log_dir.mkdir()
         self.ledger = Ledger(servers.postgres.at.url(self.database), history)
-        self.hunter = Hunter(self.ledger, history)
-        self.traffic.watchers.append(self.hunter.see)
+        self.breakpoints = Breakpoints(self.ledger, history)
+        self.traffic.watchers.append(self.breakpoints.on_request)
         self.keeper = Keeper(self.log_dir, servers.starter, history)
 
     def start(self) -> None:
-        """Bring everything up and return when both APIs take requests."""
+        """Start everything, and return when both APIs are ready."""
         for machine in self.machines.values():
             machine.prepare()
         with contextlib.closing(self.servers.seaweedfs.client()) as client:
@@ -121,7 +121,7 @@ class Site:
             machine.close()
 
     def unit(self, name: str, *, program: str | None = None, **environment: str) -> Unit:
-        """A process of the platform as this site runs it; the digit in its name says on which machine."""
+        """Return the unit of a process; the digit in its name is its machine."""
         kind = name.partition("-")[0]
         listen = ["--listen", self.api_urls[name].removeprefix("http://")] if kind == "api" else []
         return Unit(name, [*self._command(program or kind), *listen], {**self.environment(name), **environment})
@@ -134,7 +134,7 @@ class Site:
         return [str(PROGRAMS / f"rising-stars-{kind}")]
 
     def environment(self, name: str) -> dict[str, str]:
-        """Every setting of one process; its ways to the servers are its own."""
+        """Return the environment of a process, with its own lines and gate to the servers."""
         machine = self.machines[name.partition("-")[2][:1]]
         postgres, redis = self.line(name, "postgres"), self.line(name, "redis")
         return {
@@ -162,7 +162,7 @@ class Site:
         }
 
     def line(self, process: str, server: str) -> Line:
-        """A process's connection to `postgres` or `redis`."""
+        """Return the line between a process and `postgres` or `redis`."""
         ports = {"postgres": self.servers.postgres.at.port, "redis": self.servers.redis.at.port}
         if (process, server) not in self.lines:
             self.lines[process, server] = Line(f"{process}-{server}", ports[server])
@@ -177,7 +177,7 @@ class Site:
         return self._gates[process]
 
     def operate(self, name: str) -> tuple[int, str]:
-        """Run an operator's command; its exit code and what it said."""
+        """Run a `rising-stars` command, and return its exit code and output."""
         environment = self._plain(self.machines["1"])
         program = [str(PROGRAMS / "rising-stars"), name]
         log = self.log_dir / f"{name}.log"
@@ -186,16 +186,16 @@ class Site:
         return command.stop(), log.read_text()
 
     def _migrate(self) -> None:
-        code, said = self.operate("migrate")
+        code, output = self.operate("migrate")
         if code != 0:
-            raise RuntimeError(said)
+            raise RuntimeError(output)
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless the run ends meanwhile."""
+        """Wait for that time, or until the run ends."""
         self.over.wait(seconds)
 
     def until(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Poll until `done` or the time is over; whether it was done."""
+        """Poll until `done` returns True or the time is over; return whether it did."""
         deadline = self.history.now + seconds
         while not done():
             if self.history.now > deadline or self.over.wait(0.05):

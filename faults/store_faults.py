@@ -1,4 +1,4 @@
-"""What befalls the S3."""
+"""Faults of S3."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,30 +10,30 @@ from faults.site import Site
 from faults.visitors import send_clip_meanwhile
 
 ARMED_SECONDS = 10.0
-"""How much longer than its time a fault waits for the first request."""
+"""The extra time that a fault waits for a first request."""
 
 CODES = {500: "InternalError", 503: "SlowDown"}
 OBJECTS = ("unprocessed-videos/", "processed-videos/", "posters/")
 
 
 def s3_errors(site: Site, step: Step) -> str:
-    """500 InternalError or 503 SlowDown, to all requests or to some."""
+    """500 InternalError or 503 SlowDown, for all requests or for some."""
     status = int(step.parameters["status"])
     return _some(site, step, lambda: Error(status, CODES[status]))
 
 
 def s3_hangs(site: Site, step: Step) -> str:
-    """No answer; what hangs is reset at the end."""
+    """Requests hang without a response, and are reset at the end."""
     return _some(site, step, Hang)
 
 
 def s3_resets(site: Site, step: Step) -> str:
-    """The connection breaks in the middle of a body."""
+    """The connection is reset in the middle of a body."""
     return _some(site, step, Reset)
 
 
 def s3_loses_puts(site: Site, step: Step) -> str:
-    """200, and nothing is kept."""
+    """PUT returns 200, but stores nothing."""
     prefix = str(step.parameters["prefix"])
     send_clip_meanwhile(site, step)
     return _spoil(site, step, lambda request: Swallow() if request.about("PUT", prefix) else None)
@@ -45,7 +45,7 @@ def _some(site: Site, step: Step, verdict: Callable[[], Verdict]) -> str:
 
 
 def _spoil(site: Site, step: Step, judge: Callable[[Request], Verdict]) -> str:
-    """Judge all requests for a while; tells what was spoiled."""
+    """Apply `judge` to all requests for the fault's time, and return the counts of those that failed."""
     spoiled: Counter[str] = Counter()
 
     def judge_and_count(request: Request) -> Verdict:

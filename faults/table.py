@@ -1,4 +1,4 @@
-"""`python -m faults.table RUN…`: the table in docs/faults.md, from the summaries of real runs."""
+"""`python -m faults.table RUN…`: write the table in docs/faults.md from the summaries of runs."""
 
 import json
 from collections import Counter, defaultdict
@@ -18,11 +18,11 @@ BEGIN, END = "<!-- table: make faults -->", "<!-- end of table -->"
 HEAD = ("fault", "how injected", "how often", "what happened", "next success, s", "recovery, s")
 
 IN_VAIN = ("no job came by", "no request came by", "could not", "left out")
-"""What a fault tells that met nothing."""
+"""How the result of a fault without effect begins."""
 
 
 def write(runs: Annotated[list[Path], typer.Argument(help="Folders with a summary.json.")]) -> None:
-    """Bring the docs and the figures up to date."""
+    """Update docs/faults.md and benchmarks/results/faults.json."""
     summaries = [json.loads((run / "summary.json").read_text()) for run in runs]
     rows = [[fault, *_row(fault, outcomes)] for fault, outcomes in _by_fault(summaries).items()]
     FIGURES.write_text(json.dumps(_figures(summaries), indent=2) + "\n")
@@ -40,7 +40,7 @@ def _by_fault(summaries: list[Any]) -> dict[str, list[Any]]:
 
 
 def _row(fault: str, outcomes: list[Any]) -> Iterator[str]:
-    """The cells behind the fault's name. Recovery is only told from calm runs: elsewhere the next fault is in it."""
+    """Yield the cells after the fault's name. Recovery times are from calm runs, where no other fault interferes."""
     met = [outcome for outcome in outcomes if not outcome["happened"].startswith(IN_VAIN)]
     yield (FAULTS[fault].__doc__ or "").partition("\n")[0].rstrip(".")
     yield f"{len(met)}" + (f" (and {len(outcomes) - len(met)} met nothing)" if len(met) < len(outcomes) else "")
@@ -51,7 +51,7 @@ def _row(fault: str, outcomes: list[Any]) -> Iterator[str]:
 
 
 def _happened(outcomes: list[Any]) -> str:
-    """What became of the jobs that were struck; else how the requests and jobs meanwhile went."""
+    """Return the transitions of the struck jobs; without any, the outcomes of requests and jobs during the fault."""
     paths = Counter(outcome["struck_job"] or "still open" for outcome in outcomes if outcome["struck_job"] is not None)
     if paths:
         return "the job was: " + "; ".join(f"{count} x {path}" for path, count in paths.most_common())
@@ -74,7 +74,7 @@ def _markdown(rows: Iterable[list[str]]) -> Iterator[str]:
 
 
 def _runs(summaries: list[Any]) -> str:
-    """One line a run."""
+    """Return one line for each run."""
     lines = [
         f"- seed {run['seed']}, {_length(run)}: {len(run['faults'])} faults, {run['requests']} requests, "
         f"{run['clips']} clips, {run['rescues']} rescues; "
@@ -90,7 +90,7 @@ def _length(run: Any) -> str:
 
 
 def _figures(summaries: list[Any]) -> dict[str, object]:
-    """Each run without what became of each fault, which stands in its own folder; how often each came instead."""
+    """Return the runs' figures with the count of each fault; the outcomes are in the runs' folders."""
     runs = [{**summary, "faults": Counter(fault["fault"] for fault in summary["faults"])} for summary in summaries]
     return {"command": "make faults SEED=n MINUTES=m", "runs": runs}
 

@@ -1,4 +1,4 @@
-"""Uploads by the nemesis's own hand, for faults that need one to come by."""
+"""Uploads by the nemesis, for faults that need one."""
 
 import threading
 import uuid
@@ -14,7 +14,7 @@ from faults.site import Site
 def send_clip(
     site: Site, step: Step, *, clip: Path | None = None, api: str | None = None, poison: str | None = None
 ) -> Event | None:
-    """Sign up and upload a clip, at first to `api`, until there is an answer; None when signing up was impossible."""
+    """Sign up and upload a clip, with retries, the first time to `api`. Return None if the sign-up failed."""
     seed = f"{step.fault} {step.at}"
     visitor = Player(f"visitor-{step.at:g}", site, seed, site.over)
     try:
@@ -29,19 +29,19 @@ def send_clip(
 
 
 def send_clip_meanwhile(site: Site, step: Step, *, api: str | None = None) -> None:
-    """The same beside the fault, which may be what keeps the answer away."""
+    """Upload a clip in another thread, because the fault may delay the response."""
     visitor = threading.Thread(target=send_clip, args=(site, step), kwargs={"api": api}, name="visitor", daemon=True)
     site.visitors.append(visitor)
     visitor.start()
 
 
 def poison_clip(site: Site, step: Step) -> str:
-    """Somebody uploads a clip that kills its worker, or its FFmpeg, each time."""
+    """A client uploads a clip that kills its worker, or its FFmpeg, at each attempt."""
     kills = str(step.parameters["kills"])
     clip = site.clips.poison["worker" if kills == "worker" else "ffmpeg"]
     event = send_clip(site, step, clip=clip, poison=kills)
     if event is None or event["status"] != 201:
         return "could not be uploaded"
     video = str(event["body"]["task_id"])
-    site.hunter.spared.add(video)
+    site.breakpoints.spared.add(video)
     return f"uploaded as video {video}"

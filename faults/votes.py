@@ -1,8 +1,8 @@
-"""What an account may believe about its vote, from the answers it got and from those it did not get.
+"""The possible states of each vote, from the responses that its account got.
 
-The history of one account and video is read as a register that is True or False: the vote's row. Requests that overlap
-may have taken effect in either order. A request without an answer, or answered 5xx, may have taken effect at any time
-from its beginning on, also after the answer, or never: its COMMIT may still be on its way.
+The vote of an account for a video is a Boolean register: whether its row exists. Overlapping requests may have taken
+effect in any order. A request without a response, or with a 5xx, may have taken effect at any time after its beginning,
+even after the response, or never, because its COMMIT may still be in flight.
 """
 
 from collections import defaultdict
@@ -17,39 +17,39 @@ Possible = frozenset[bool]
 YES, NO, EITHER = frozenset({True}), frozenset({False}), frozenset({True, False})
 ALREADY, NEVER = "Ya has votado", "no has votado"
 SETS = {"vote": True, "withdraw": False}
-"""What a request leaves the register at."""
+"""Operation → the value that it sets the register to."""
 
 
 def final_states(events: Sequence[Event]) -> dict[Pair, Possible]:
-    """What the rows may say, by account and video."""
+    """Return the possible values of the register, by account and video."""
     return {pair: search(operations).possible for pair, operations in _operations(events).items()}
 
 
 def contradictions(events: Sequence[Event]) -> Iterator[tuple[Pair, str]]:
-    """Answers that no order of the account's overlapping requests explains."""
+    """Yield the responses that no order of the account's overlapping requests explains."""
     for pair, operations in _operations(events).items():
         for operation in search(operations).unexplained:
-            yield pair, f"{operation.text}, and no order of the requests that overlap explains it"
+            yield pair, f"{operation.text}, and no order of the overlapping requests explains it"
 
 
 def _operations(events: Sequence[Event]) -> dict[Pair, list[Operation]]:
-    """By account and video; answers that say nothing about the vote are left out."""
+    """Return the operations by account and video, without responses that say nothing about the vote."""
     found = defaultdict[Pair, list[Operation]](list)
     for event in (*events, *never_ended(events)):
-        if event["what"] == "told_vote" or event.get("op") in SETS:
+        if event["what"] == "saw_vote" or event.get("op") in SETS:
             found[event["user"], event["video"]] += _operation(event)
     return dict(found)
 
 
 def _operation(event: Event) -> Iterator[Operation]:
-    if event["what"] == "told_vote":
+    if event["what"] == "saw_vote":
         yield _answered(event, event["voted"], event["voted"], f"the status was {event['voted']}")
     elif event["what"] == "request":
         yield from _change(event)
 
 
 def _change(event: Event) -> Iterator[Operation]:
-    """A vote or a withdrawal; one refused for another reason than the register's value has no effect."""
+    """Yield the operation of a vote or a withdrawal; none if it was rejected for another reason than the register."""
     op, status, detail = event["op"], event["status"], event.get("detail") or ""
     text, after = f"{op} was answered {status}", SETS[op]
     if status is None or status >= 500:

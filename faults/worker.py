@@ -1,4 +1,4 @@
-"""The platform's worker, with the nemesis' shim in front of its launcher of FFmpeg."""
+"""The platform's worker, which starts FFmpeg through the nemesis's shim."""
 
 from faults.shim import install_shim
 from tasks.worker import main

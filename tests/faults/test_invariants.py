@@ -10,12 +10,12 @@ import pytest
 from faults.evidence import Evidence
 from faults.history import History
 from faults.invariants import (
-    a_deleted_clip_never_comes_back,
+    a_deleted_clip_stays_deleted,
     a_poison_clip_is_given_up_with_a_reason,
     check,
     every_sound_clip_is_processed_unless_its_owner_deleted_it,
     nothing_answered_2xx_is_missing,
-    votes_are_what_clients_were_told,
+    votes_match_the_responses,
 )
 from faults.ledger import Ledger, Row
 from faults.run import AFTERWARDS_SECONDS
@@ -125,14 +125,14 @@ def test_a_list_that_overlaps_a_deletion_may_still_show_the_clip(story: Story) -
     story.row("clip", deleted_at=1.0)
     story.request("delete", 2, 4, 200, video="clip")
     story.saw(3, 5, "clip")
-    assert list(a_deleted_clip_never_comes_back(story.evidence)) == []
+    assert list(a_deleted_clip_stays_deleted(story.evidence)) == []
 
 
 def test_a_list_that_begins_after_a_deletions_answer_must_not_show_the_clip(story: Story) -> None:
     story.row("clip", deleted_at=1.0)
     story.request("delete", 2, 4, 200, video="clip")
     story.saw(5, 6, "clip")
-    assert len(list(a_deleted_clip_never_comes_back(story.evidence))) == 1
+    assert len(list(a_deleted_clip_stays_deleted(story.evidence))) == 1
 
 
 def test_rows_that_are_lost_are_reported_and_do_not_end_the_judging(story: Story) -> None:
@@ -153,7 +153,7 @@ def test_of_two_votes_at_once_the_one_without_an_answer_may_be_the_one_that_coun
     story.request("vote", 1.0, 1.5, 400, detail=ALREADY, **about)
     story.request("vote", 1.1, 1.6, 503, **about)
     story.ballots["voter", "clip"] = rows
-    assert (list(votes_are_what_clients_were_told(story.evidence)) == []) is held
+    assert (list(votes_match_the_responses(story.evidence)) == []) is held
 
 
 def test_a_snapshot_does_not_see_what_is_committed_meanwhile(servers: Servers, tmp_path: Path) -> None:

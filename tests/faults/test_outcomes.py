@@ -47,7 +47,7 @@ def test_a_struck_jobs_path_is_told_in_words(tmp_path: Path) -> None:
         {"state": "succeeded"},
     )
     (told,) = outcomes.of_all()
-    assert told["struck_job"] == "rescued, put off, given back, tried again, succeeded"
+    assert told["struck_job"] == "rescued, deferred, given back, tried again, succeeded"
 
 
 def test_a_job_that_was_given_up_tells_its_reason(tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_a_job_that_was_given_up_tells_its_reason(tmp_path: Path) -> None:
 
 def test_recovery_counts_from_the_healing(tmp_path: Path) -> None:
     outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "succeeded"})
-    assert outcomes.moved_on(1.5) == 0.5
-    assert outcomes.moved_on(0.5) == 0.5
+    assert outcomes.recovery_after(1.5) == 0.5
+    assert outcomes.recovery_after(0.5) == 0.5
     assert outcomes.of_all()[0]["recovery_seconds"] == 0.5
 
 
 def test_a_job_that_stands_still_has_not_moved_on(tmp_path: Path) -> None:
-    assert outcomes_of(tmp_path, {"state": "running"}).moved_on(1.5) is None
+    assert outcomes_of(tmp_path, {"state": "running"}).recovery_after(1.5) is None

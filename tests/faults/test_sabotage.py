@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from faults.breakpoints import Target
 from faults.clients import Account, Player
-from faults.hunter import Prey
 from faults.pace import Pace
 from faults.run import Run
 from tests.faults.conftest import RunMaker
@@ -41,13 +41,13 @@ def state_of(run: Run, video: str) -> str:
 
 def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
     run = begin_run(pace=BRISK, sabotage="ignore_the_fencing_token")
-    strike, shim = run.site.hunter.strike, run.site.shim
+    strike, shim = run.site.breakpoints.strike, run.site.shim
     uploading = threading.Thread(target=lambda: upload(run, *a_player(run)))
     uploading.start()
-    zombie = strike("encode", lambda prey: os.kill(prey.pid, signal.SIGSTOP), cost="worker", seconds=CATCH_SECONDS)
+    zombie = strike("encode", lambda target: os.kill(target.pid, signal.SIGSTOP), cost="worker", seconds=CATCH_SECONDS)
     assert zombie is not None
     # The next worker is still at it when the first one wakes up.
-    heir = strike("claimed", lambda prey: shim.order(prey.pid, "slow"), cost="attempt", seconds=CATCH_SECONDS)
+    heir = strike("claimed", lambda target: shim.order(target.pid, "slow"), cost="attempt", seconds=CATCH_SECONDS)
     os.kill(zombie.pid, signal.SIGCONT)
     uploading.join()
     assert heir is not None
@@ -58,11 +58,11 @@ def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
 def test_a_reaper_that_is_off_is_caught(begin_run: RunMaker) -> None:
     # Nothing is to end well here, so the bound need not leave time for a render.
     run = begin_run(pace=replace(BRISK, render_timeout=3), sabotage="switch_the_reaper_off")
-    killed: list[Prey | None] = []
+    killed: list[Target | None] = []
     hunting = threading.Thread(
         target=lambda: killed.append(
-            run.site.hunter.strike(
-                "encode", lambda prey: os.kill(prey.pid, signal.SIGKILL), cost="worker", seconds=CATCH_SECONDS
+            run.site.breakpoints.strike(
+                "encode", lambda target: os.kill(target.pid, signal.SIGKILL), cost="worker", seconds=CATCH_SECONDS
             )
         )
     )
@@ -72,14 +72,14 @@ def test_a_reaper_that_is_off_is_caught(begin_run: RunMaker) -> None:
     assert killed[0] is not None
     verdict = run.judge(sweep=False)
     assert {breach.subject for breach in verdict.breaches["no running job has an expired lease"]} == {video}
-    assert "every accepted upload has come to an end" in verdict.breaches
+    assert "every accepted upload has ended" in verdict.breaches
     assert "the site recovers within the bound" in verdict.breaches
 
 
 def test_a_doorbell_that_rings_before_the_commit_is_caught(begin_run: RunMaker) -> None:
     run = begin_run(pace=BRISK, sabotage="ring_before_the_commit")
     upload(run, *a_player(run))
-    assert "a bell rings only for a job that is there" in run.judge(sweep=False).breaches
+    assert "a doorbell rings only for a committed job" in run.judge(sweep=False).breaches
 
 
 def a_processed_clip(run: Run) -> tuple[Player, Account, str]:
@@ -102,7 +102,7 @@ def test_votes_without_their_unique_constraint_are_caught(begin_run: RunMaker) -
         list(threads.map(player.vote, [at_once] * 2, [video] * 2))
     breaches = run.judge(sweep=False).breaches
     assert len(breaches["an account votes once for a video"]) == 2
-    told = [breach.text for breach in breaches["votes are what clients were told"]]
+    told = [breach.text for breach in breaches["votes match the responses"]]
     assert all(any(account.id in text for text in told) for account in (in_turn, at_once))
 
 
@@ -110,4 +110,4 @@ def test_a_vote_that_is_lost_is_caught(begin_run: RunMaker) -> None:
     run = begin_run(pace=BRISK, sabotage="forget_the_vote")
     player, account, video = a_processed_clip(run)
     assert player.vote(account, video)["status"] == 200
-    assert "votes are what clients were told" in run.judge(sweep=False).breaches
+    assert "votes match the responses" in run.judge(sweep=False).breaches

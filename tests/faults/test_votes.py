@@ -24,7 +24,7 @@ def at(act: Act, began: float, ended: float) -> Event:
     op, status, detail = act
     facts: dict[str, Any] = {"what": "request", "op": op, "status": status, "detail": detail}
     if op == "told":
-        facts = {"what": "told_vote", "voted": bool(status)}
+        facts = {"what": "saw_vote", "voted": bool(status)}
     return {"who": "voter", "began": began, "mono": ended, **facts, **ABOUT}
 
 

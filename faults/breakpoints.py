@@ -1,0 +1,153 @@
+"""Strike a job at an exact stage, but no job so often that its sound clip would be given up."""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import psutil
+
+from app.storage.keys import ORIGINALS, RESULTS
+from faults.gates import Request
+from faults.history import History
+from faults.ledger import Ledger, Row, pid_of
+
+Cost = Literal["worker", "attempt"]
+
+MOST_KILLS = 2
+"""The most kills of one job's worker: a third rescue would make it a poison job."""
+
+MOST_ATTEMPTS = 2
+"""The most attempts of one job that the nemesis makes fail; a job has five."""
+
+WATCH_SECONDS = 8.0
+GLANCE_SECONDS = 0.004
+REQUESTS = {"download": ("GET", ORIGINALS), "upload": ("PUT", RESULTS), "stored": ("HEAD", RESULTS)}
+"""Stage → the request to the store by which a worker has reached it."""
+
+SIGNS = {"probe": "mediainfo_process", "encode": "libx264"}
+"""Stage → the text in the command line of a worker's child by which it has reached it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A job at a stage: its video, and the process that holds its lease."""
+
+    video: str
+    pid: int
+
+    def children(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid).children(recursive=True)
+        return []
+
+
+@dataclass
+class Breakpoint:
+    """The action on the next job that reaches a stage."""
+
+    stage: str
+    cost: Cost
+    act: Callable[[Target], None]
+    struck: threading.Event = field(default_factory=threading.Event)
+    target: Target | None = None
+
+
+class Breakpoints:
+    """Follows the stages of all jobs, and runs the breakpoints' actions."""
+
+    def __init__(self, ledger: Ledger, history: History) -> None:
+        self._ledger = ledger
+        self._history = history
+        self._breakpoints: list[Breakpoint] = []
+        self._spent: dict[str, Counter[str]] = {"worker": Counter(), "attempt": Counter()}
+        self._lock = threading.Lock()
+        self.spared: set[str] = set()
+        """Videos of poison clips, which are never struck: their jobs must fail only because of the clip."""
+        ledger.listeners.append(self.on_transition)
+
+    def strike(self, stage: str, act: Callable[[Target], None], *, cost: Cost, seconds: float) -> Target | None:
+        """Wait for a job to reach `stage`, run `act` on it and return it; None if none did within `seconds`."""
+        point = Breakpoint(stage, cost, act)
+        with self._lock:
+            self._breakpoints.append(point)
+        point.struck.wait(seconds)
+        with self._lock:
+            with contextlib.suppress(ValueError):
+                self._breakpoints.remove(point)
+            return point.target
+
+    def on_request(self, request: Request) -> None:
+        """Handle a request to the store, which waits until this returns."""
+        if not request.process.startswith("worker"):
+            return
+        for stage, (method, prefix) in REQUESTS.items():
+            if request.about(method, prefix) and self._is_set(stage):
+                video = request.key.removeprefix(prefix).partition("/")[0].removesuffix(".mp4")
+                self._trigger(stage, video, self._ledger.holder(video))
+
+    def on_transition(self, row: Row) -> None:
+        """Handle a transition of a job."""
+        pid = pid_of(row["owner"])
+        if row["state"] == "running":
+            self._trigger("claimed", row["video"], pid)
+            if any(self._is_set(stage) for stage in SIGNS):
+                threading.Thread(target=self._follow, args=(pid,), daemon=True).start()
+        elif row["state"] == "succeeded":
+            self._trigger("committed", row["video"], pid)
+
+    def _follow(self, pid: int | None) -> None:
+        """Poll a worker's children until they reach the stage of a breakpoint."""
+        deadline = time.monotonic() + WATCH_SECONDS
+        while pid and time.monotonic() < deadline and any(self._is_set(stage) for stage in SIGNS):
+            for stage, sign in SIGNS.items():
+                if self._is_set(stage) and any(sign in line for line in _command_lines(pid)):
+                    # Look the job up now: the worker may have claimed another one since.
+                    self._trigger(stage, self._ledger.held_by(pid), pid)
+                    return
+            time.sleep(GLANCE_SECONDS)
+
+    def _is_set(self, stage: str) -> bool:
+        return any(point.stage == stage for point in self._breakpoints)
+
+    def _trigger(self, stage: str, video: str | None, pid: int | None) -> None:
+        """Run the action of a breakpoint for this stage, if there is one and the job may still be struck."""
+        point = self._take(stage, video) if video and pid else None
+        if point is None or video is None or pid is None:
+            return
+        point.target = Target(video, pid)
+        self._history.note("nemesis", "strike", stage=stage, video=video, pid=pid, cost=point.cost)
+        point.act(point.target)
+        self._charge_bystander(point, video, pid)
+        point.struck.set()
+
+    def _take(self, stage: str, video: str) -> Breakpoint | None:
+        with self._lock:
+            point = next((point for point in self._breakpoints if point.stage == stage), None)
+            if point is None or video in self.spared or not self._may_strike(video, point.cost):
+                return None
+            self._breakpoints.remove(point)
+            self._spent[point.cost][video] += 1
+            return point
+
+    def _charge_bystander(self, point: Breakpoint, video: str, pid: int) -> None:
+        """Count the strike for the next job as well, if the worker has already claimed one since its commit."""
+        held = self._ledger.held_by(pid)
+        if held is not None and held != video:
+            with self._lock:
+                self._spent[point.cost][held] += 1
+
+    def _may_strike(self, video: str, cost: Cost) -> bool:
+        return self._spent[cost][video] < {"worker": MOST_KILLS, "attempt": MOST_ATTEMPTS}[cost]
+
+
+def _command_lines(pid: int) -> list[str]:
+    lines = []
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                lines.append(" ".join(child.cmdline()))
+    return lines
