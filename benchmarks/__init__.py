@@ -1,1 +1,1 @@
-"""What README's figures come from: `make bench`. Results go to benchmarks/results/<name>.json."""
+"""The benchmarks of `make bench`, which README's figures come from. Results go to benchmarks/results/<name>.json."""

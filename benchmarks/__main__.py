@@ -1,4 +1,4 @@
-"""`python -m benchmarks [render|upload|latency|boot|site]`: one of them, or all, one after the other."""
+"""`python -m benchmarks [render|upload|latency|boot|site]`: run the named benchmarks, or all."""
 
 import sys
 
@@ -8,10 +8,10 @@ ALL = {"render": render.main, "upload": upload.main, "latency": latency.main, "b
 
 
 def main(names: list[str]) -> int:
-    """Run the named benchmarks (all when none is named)."""
+    """Run the named benchmarks; all if none is named."""
     unknown = [name for name in names if name not in ALL]
     if unknown:
-        sys.stderr.write(f"There is no benchmark {unknown[0]!r}; choose from {', '.join(ALL)}.\n")
+        sys.stderr.write(f"Benchmark {unknown[0]!r} does not exist; choose from {', '.join(ALL)}.\n")
         return 2
     for name in names or ALL:
         ALL[name]()

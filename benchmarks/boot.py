@@ -1,9 +1,9 @@
-"""How long a machine takes from its start until a balancer would send it requests: baked, and from Debian's own image.
+"""Measure the time from a machine's start until its /ready is 200, for a baked image and for Debian's stock image.
 
-And how long its play takes again, on the machine itself, where there is nothing to do.
+Also measure a second run of the play on the machine, which changes nothing.
 
-Machines are those of the tests: Debian 12 with systemd in containers, booted by cloud-init from their user data alone,
-against a PostgreSQL with TLS and an AWS of tests, all on this machine. Needs root and Podman.
+The machines are test hosts: containers with Debian 12 and systemd, which cloud-init boots from their user data, with
+PostgreSQL over TLS and mock AWS on this machine. The benchmark needs root and Podman.
 """
 
 import re
@@ -34,9 +34,9 @@ MB = 1_000_000
 
 
 def main() -> None:
-    """Boot, measure, and keep the figures; where machines cannot run, say why."""
-    if missing := find_obstacle():
-        sys.stderr.write(f"boot is not measured. {missing}\n")
+    """Boot machines, measure, and write the figures; if hosts cannot run here, print why."""
+    if obstacle := find_obstacle():
+        sys.stderr.write(f"boot is not measured. {obstacle}\n")
         return
     bundle = bundle_of_working_tree()
     with _site() as site:
@@ -57,7 +57,7 @@ def main() -> None:
 
 @contextmanager
 def _site() -> Iterator[Site]:
-    """All that machines ask for when they boot."""
+    """Run the services that machines depend on when they boot."""
     remove_leftovers()
     with ExitStack() as running:
         network = running.enter_context(Network())
@@ -69,7 +69,7 @@ def _site() -> Iterator[Site]:
 
 @contextmanager
 def _ready(machine: Machine) -> Iterator[float]:
-    """Switch it on; seconds until /ready was 200 through its Nginx. It is gone afterwards."""
+    """Boot a machine until the end of `with`; yield the seconds until /ready was 200 through its Nginx."""
     began = time.perf_counter()
     with machine:
         wait_until_ready(machine.url, seconds=600)
@@ -77,9 +77,9 @@ def _ready(machine: Machine) -> Iterator[float]:
 
 
 def _seconds_of_second_run(machine: Machine, kind: str, bundle: Bundle, site: Site) -> float:
-    """What the user data runs, once more, as soon as it is through: the whole of host.yml, which changes nothing."""
+    """Run the user data's command again after the boot: the whole of host.yml, which must change nothing."""
     if (status := machine.wait_for_report()) != "ready":
-        raise RuntimeError(f"The {kind} did not come up: {status}")
+        raise RuntimeError(f"The {kind} did not boot: {status}")
     words = f"release/become {kind} --parameters {PARAMETERS} --region {REGION} --endpoint-url {site.cloud.endpoint}"
     began = time.perf_counter()
     output = machine.host.output(f"cd /opt/rising-stars/bundles/{bundle.sha256[:12]} && {words}")

@@ -1,6 +1,6 @@
-"""From the commit of a job to the start of work on it by an idle worker, on both queues.
+"""Measure the time from a job's commit until an idle worker starts it, on both queues.
 
-The jobs' originals do not exist, so each attempt ends at once and the worker is idle again for the next.
+The jobs' originals do not exist, so each attempt ends immediately, and the worker is idle again.
 """
 
 import os
@@ -24,7 +24,7 @@ from app.db.database import database, db_now, open_database, transaction
 from app.db.models import Job, JobState, User, Video
 from app.operations import jobs
 from app.showcase.ledger import outbox
-from benchmarks.parts import ground
+from benchmarks.parts import running_bench
 from demo.ports import free_port
 from tasks.doorbell import HueyDoorbell
 from testing.figures import keep
@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 30
 
 
 def main() -> None:
-    """Measure each queue and keep the figures."""
+    """Measure each queue and write the figures."""
     figures: dict[str, object] = {"rings": RINGS, "median_bound_ms": BOUND_MS}
     figures |= _measure("sqlite", None)
     if shutil.which("redis-server"):
@@ -45,9 +45,9 @@ def main() -> None:
 
 
 def _measure(name: str, queue_url: str | None) -> dict[str, object]:
-    with ground(queue_url) as parts, mock.patch.dict(os.environ, parts.environment, clear=True):
+    with running_bench(queue_url) as bench, mock.patch.dict(os.environ, bench.environment, clear=True):
         settings = load_settings(Settings)
-        parts.start("rising-stars-worker")
+        bench.start("rising-stars-worker")
         pool = open_database(settings.database_url, max_connections=2)
         doorbell = HueyDoorbell(settings)
         owner = _add_owner()
@@ -69,7 +69,7 @@ def _add_owner() -> uuid.UUID:
 
 
 def _ring(owner: uuid.UUID, doorbell: HueyDoorbell) -> float:
-    """Queue one job as an upload does; seconds by the database's clock until work on it began."""
+    """Queue a job as an upload does; return the seconds until its start, by the database's clock."""
     settings = load_settings(Settings)
     video = uuid.uuid4()
     with transaction():
@@ -89,16 +89,16 @@ def _attempted(video: uuid.UUID) -> Job:
     while time.monotonic() < deadline:
         job = jobs.find_job(video)
         if job.started_at is not None and job.state is not JobState.RUNNING:
-            # The worker looks for one more job before it is idle.
+            # The worker looks for another job before it is idle.
             time.sleep(0.2)
             return job
         time.sleep(0.02)
-    raise TimeoutError(f"no worker took up video {video} within {PATIENCE_SECONDS} s")
+    raise TimeoutError(f"No worker started video {video} within {PATIENCE_SECONDS} s")
 
 
 @contextmanager
 def _redis() -> Iterator[str]:
-    """A Redis of our own, gone after."""
+    """Run a new Redis server until the end of `with`."""
     port, password = free_port(), secrets.token_hex(16)
     folder = Path(tempfile.mkdtemp(prefix="rising-stars-bench-redis-"))
     configuration = folder / "redis.conf"

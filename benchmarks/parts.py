@@ -1,4 +1,4 @@
-"""The platform's own processes, started for a measurement and stopped after it."""
+"""Run the platform's processes for a measurement."""
 
 import os
 import secrets
@@ -22,8 +22,8 @@ START_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Ground:
-    """A folder, a store and the settings of one measurement."""
+class Bench:
+    """The folder, the settings and the processes of one measurement."""
 
     folder: Path
     environment: dict[str, str]
@@ -34,7 +34,7 @@ class Ground:
         self.supervisor.start(name, [program(name), *arguments], environment=self.environment)
 
     def start_api(self, *, threads: int) -> tuple[str, psutil.Process]:
-        """Start an API; its URL and its process, once it is ready."""
+        """Start an API, and return its URL and its process when it is ready."""
         url = f"http://127.0.0.1:{(port := free_port())}"
         before = {child.pid for child in psutil.Process().children(recursive=True)}
         environment = self.environment | {"API_THREADS": str(threads)}
@@ -47,7 +47,7 @@ class Ground:
 
 
 def program(name: str) -> str:
-    """A console script of this environment."""
+    """Return the path of a console script of this environment."""
     return str(Path(sysconfig.get_path("scripts"), name))
 
 
@@ -65,8 +65,8 @@ def wait_until_ready(url: str, *, seconds: float = START_SECONDS) -> None:
 
 
 @contextmanager
-def ground(queue_url: str | None = None) -> Iterator[Ground]:
-    """A migrated SQLite database, a real S3, and a queue (SQLite's unless `queue_url` says otherwise)."""
+def running_bench(queue_url: str | None = None) -> Iterator[Bench]:
+    """Run a real S3 server, with a migrated SQLite database and a queue (SQLite's unless `queue_url` is given)."""
     folder = Path(tempfile.mkdtemp(prefix="rising-stars-bench-"))
     supervisor = Supervisor(folder / "log")
     try:
@@ -85,7 +85,7 @@ def ground(queue_url: str | None = None) -> Iterator[Ground]:
                 "DRAIN_SECONDS": "0",
             }
             supervisor.run("migrate", [program("rising-stars"), "migrate"], environment=environment, seconds=60)
-            yield Ground(folder, environment, supervisor)
+            yield Bench(folder, environment, supervisor)
     finally:
         supervisor.stop()
         shutil.rmtree(folder, ignore_errors=True)

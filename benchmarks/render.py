@@ -1,8 +1,8 @@
-"""What our whole render job costs next to a bare encode of the same clip, and next to the usual two encodes.
+"""Compare the whole render job with a bare encode of the same clip, and with the usual two encodes.
 
 Run `python -m benchmarks.render`. Environment: CLIP (a clip of at least 30 s; generated without one), REPEATS (3).
-The three ways alternate within one run, so that a slow minute of the machine hits all of them. On a machine that
-does other work besides, the clock says nothing (`machine_was_busy`), and only the processor time counts.
+The three variants alternate within one run, so that a slow phase of the machine affects all of them. On a busy machine
+(`machine_was_busy`) compare only the processor times.
 """
 
 import json
@@ -35,14 +35,14 @@ BARE, JOB, TWO = "bare encode", "our render job", "two encodes"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one render took: by the clock, and of all processors."""
+    """The wall-clock time and the processor time of one render."""
 
     wall_seconds: float
     cpu_seconds: float
 
 
 def main() -> None:
-    """Measure, print a table, write the results."""
+    """Measure, print a table, and write the results."""
     ffmpeg, load = find_ffmpeg(None), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="rising-stars-bench-") as name:
         directory = Path(name)
@@ -78,7 +78,7 @@ def _cost(render: Callable[[Path], None], out: Path) -> Cost:
 
 
 def _bare_encode(ffmpeg: Path, clip: Path, out: Path) -> None:
-    """No filter but what the target needs anyway: size, rate and codec."""
+    """Encode with only the filters that the target needs: size and frame rate."""
     picture = f"fps={PROFILE.frames_per_second},scale={PROFILE.width}:{PROFILE.height}"
     encode = [*x264_arguments(PROFILE), *AAC, "-movflags", "+faststart"]
     _run(ffmpeg, ["-t", SECONDS, "-i", str(clip), "-vf", picture, *encode, str(out / "video.mp4")])
@@ -90,7 +90,7 @@ def _render_job(ffmpeg: Path, clip: Path, out: Path) -> None:
 
 
 def _two_encodes(ffmpeg: Path, clip: Path, out: Path) -> None:
-    """Encode once to make the clip uniform, then decode and encode that to join intro and outro to it."""
+    """Encode the clip to the uniform format, then decode and encode that again with intro and outro."""
     width, height, rate = PROFILE.width, PROFILE.height, PROFILE.frames_per_second
     uniform = (
         f"fps={rate},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1,setsar=1"
@@ -115,7 +115,7 @@ def _two_encodes(ffmpeg: Path, clip: Path, out: Path) -> None:
 
 
 def _source(ffmpeg: Path, directory: Path) -> Path:
-    """Real footage when CLIP names some; else moving, grainy pictures with pink noise."""
+    """Return the clip that CLIP names; without it, generate moving, grainy pictures with pink noise."""
     if given := os.environ.get("CLIP"):
         return Path(given).resolve()
     clip = directory / "source.mp4"
@@ -159,7 +159,7 @@ def _report(ffmpeg: Path, clip: Path, costs: dict[str, list[Cost]], load: float)
 
 
 def _spread(costs: dict[str, list[Cost]]) -> float:
-    """The slowest repeat of a way by its fastest: 1 on a machine of one's own."""
+    """Return the largest ratio of a variant's slowest repeat to its fastest, which is near 1 on an idle machine."""
     walls = [[cost.wall_seconds for cost in found] for found in costs.values()]
     return max(max(wall) / min(wall) for wall in walls)
 

@@ -1,7 +1,7 @@
-"""What the whole site costs an operator: built from nothing, run again, unbuilt, on an AWS of tests.
+"""Measure an operator's runs of the whole site on mock AWS: build it from nothing, run again, and destroy it.
 
-Seconds, calls of AWS modules (as the run's summary counts them) and calls of AWS. Moto makes things at once: AWS itself
-takes its time over a database, a load balancer and a machine image, and that comes on top.
+The figures are seconds, calls of AWS modules (from the run's summary) and calls to AWS. moto creates resources
+immediately; with AWS, the time to create a database, a load balancer and a machine image is added.
 """
 
 import secrets
@@ -11,26 +11,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.parts import ground
+from benchmarks.parts import running_bench
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.account import release_in, running_account
 from rehearsal.operator.whole_site import ENVIRONMENT, Operator, Run, machines
 from testing.figures import keep
 
 MODULE_CALLS_BOUND = 70
-"""Of a second run."""
+"""The most calls of AWS modules in a second run."""
 FASTEST = {"RENDER_PRESET": "ultrafast", "RENDER_PROFILE": "lite"}
-"""The verification's clip is rendered, but how fast is another benchmark's matter."""
+"""The fastest settings for the verification's clip: another benchmark measures rendering."""
 
 
 def main() -> None:
-    """Measure the three runs and keep the figures."""
+    """Measure the three runs and write the figures."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-bench-") as folder, _operator(Path(folder)) as operator:
         first = _succeed(operator, "site")
         second = _succeed(operator, "site")
         destroy = _succeed(operator, "destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
     if second.changes:
-        raise RuntimeError(f"the second run changed something: {second.changes}")
+        raise RuntimeError(f"The second run changed something: {second.changes}")
     keep(
         "site",
         {
@@ -59,18 +59,18 @@ def _figures(name: str, run: Run) -> dict[str, object]:
 
 @contextmanager
 def _operator(folder: Path) -> Iterator[Operator]:
-    """Somebody with an empty account, a release, and a platform that stands in for the machines when it is verified."""
+    """Yield an operator with an empty account and a release; a local platform serves the site's verification."""
     with running_account(folder) as aws, machines(aws), _platform(aws) as url:
         yield Operator(aws, {**release_in(folder), "verify_site_url": url})
 
 
 @contextmanager
 def _platform(aws: MockAws) -> Iterator[str]:
-    """Its API and a worker, which know the site's verification secret; the API's address."""
+    """Run an API and a worker with the site's verification secret, and yield the API's URL."""
     secret = secrets.token_hex(24)
     aws.client("secretsmanager").create_secret(Name=f"rising-stars/{ENVIRONMENT}/verification", SecretString=secret)
-    with ground() as parts:
-        knowing = replace(parts, environment={**parts.environment, **FASTEST, "VERIFICATION_SECRET": secret})
-        knowing.start("rising-stars-worker")
-        url, _ = knowing.start_api(threads=4)
+    with running_bench() as bench:
+        configured = replace(bench, environment={**bench.environment, **FASTEST, "VERIFICATION_SECRET": secret})
+        configured.start("rising-stars-worker")
+        url, _ = configured.start_api(threads=4)
         yield url

@@ -1,6 +1,6 @@
-"""What 20 uploads of 17 MB at once cost the API process: memory first, then time.
+"""Measure memory and time of the API process for 20 concurrent uploads of 17 MB.
 
-Side by side in one run: the platform's API, and the usual way (Bottle's own form parser, boto3's defaults).
+One run compares the platform's API with the usual implementation (Bottle's form parser, boto3's defaults).
 """
 
 import statistics
@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.parts import Ground, ground, wait_until_ready
+from benchmarks.parts import Bench, running_bench, wait_until_ready
 from demo.clip import make_basketball_clip
 from demo.ports import free_port
 from testing.figures import keep
@@ -29,11 +29,11 @@ SAMPLE_SECONDS = 0.01
 
 
 def main() -> None:
-    """Measure both and keep the figures."""
-    with ground() as parts:
-        clip = _clip_of(parts.folder / "clip.mp4", CLIP_BYTES)
-        usual = _measure_usual(parts, clip)
-        ours = _measure_ours(parts, clip)
+    """Measure both and write the figures."""
+    with running_bench() as bench:
+        clip = _clip_of(bench.folder / "clip.mp4", CLIP_BYTES)
+        usual = _measure_usual(bench, clip)
+        ours = _measure_ours(bench, clip)
     keep(
         "upload",
         {
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _clip_of(path: Path, size_bytes: int) -> Path:
-    """A valid clip of exactly that size: an MP4 may end in a box that is free."""
+    """Return a valid clip of exactly that size: an MP4 may end with a `free` box."""
     make_basketball_clip(path)
     padding = size_bytes - path.stat().st_size
     with path.open("ab") as file:
@@ -58,8 +58,8 @@ def _clip_of(path: Path, size_bytes: int) -> Path:
     return path
 
 
-def _measure_ours(parts: Ground, clip: Path) -> dict[str, float]:
-    url, process = parts.start_api(threads=16)
+def _measure_ours(bench: Bench, clip: Path) -> dict[str, float]:
+    url, process = bench.start_api(threads=16)
     with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
         account = {"first_name": "B", "last_name": "M", "email": "bench@example.com"}
         signed_up = client.post("/api/auth/signup", json={**account, "password1": "p" * 12, "password2": "p" * 12})
@@ -67,10 +67,10 @@ def _measure_ours(parts: Ground, clip: Path) -> dict[str, float]:
         return _load(client, process, "/api/videos/upload", clip, headers)
 
 
-def _measure_usual(parts: Ground, clip: Path) -> dict[str, float]:
+def _measure_usual(bench: Bench, clip: Path) -> dict[str, float]:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.usual_upload", str(port)]
-    process = subprocess.Popen(command, env=parts.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300, trust_env=False) as client:
@@ -91,7 +91,7 @@ def _load(
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return time.perf_counter() - began
 
-    upload(0)  # what is loaded once (clients, libraries) is no growth
+    upload(0)  # clients and libraries are loaded once, which does not count as growth
     with _peak(process) as peak, ThreadPoolExecutor(UPLOADS) as pool:
         resting = process.memory_info().rss
         began = time.perf_counter()
@@ -106,7 +106,7 @@ def _load(
 
 @contextmanager
 def _peak(process: psutil.Process) -> Iterator[list[int]]:
-    """Samples of the process's resident memory, in bytes, while the block runs."""
+    """Yield a list that gets samples of the process's resident memory, in bytes, until the end of `with`."""
     samples = [process.memory_info().rss]
     over = threading.Event()
 

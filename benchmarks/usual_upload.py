@@ -1,4 +1,4 @@
-"""The usual way of taking an upload, to compare with: Bottle's form parser, a temporary file, boto3's defaults."""
+"""The usual implementation of an upload, for comparison: Bottle's form parser, a temporary file, boto3's defaults."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ import waitress
 
 
 def create_application() -> bottle.Bottle:
-    """One route that stores one file, and one that says that it is there."""
+    """Return an application with a route that stores a file, and a readiness route."""
     application = bottle.Bottle()
     s3 = boto3.client("s3")
 

@@ -1,1 +1,1 @@
-"""The platform on one machine: a whole site from PyPI packages, and the story that shows it."""
+"""The platform on one machine: a whole site from PyPI packages, and a story that demonstrates it."""

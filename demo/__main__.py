@@ -1,4 +1,4 @@
-"""`python -m demo run` or `serve`. The exit code is 0, 1 after a sentence on stderr, or 128 + the signal."""
+"""`python -m demo run` or `serve`. The exit code is 0, 1 after an error message on stderr, or 128 + the signal."""
 
 import sys
 
@@ -7,24 +7,24 @@ from demo.interruption import Interrupted, raise_on_signals
 
 
 def main() -> int:
-    """Run a command line; a signal is answered calmly from the first moment on, while libraries load too."""
+    """Run the command line. Signal handlers are installed first, so that they work while libraries load."""
     raise_on_signals()
     if sys.platform != "linux":
-        return _complain("The embedded site runs on Linux: it relies on its kernel to leave no process behind.")
+        return _report_error("The embedded site runs only on Linux, whose kernel ends all of its processes.")
     try:
-        from demo.commands import cli  # noqa: PLC0415 - see above
+        from demo.commands import cli  # noqa: PLC0415 - after the signal handlers
 
         cli()
     except (DemoError, OSError) as error:
-        return _complain(str(error))
+        return _report_error(str(error))
     except Interrupted as interrupted:
         sys.stderr.write(f"\nStopped by {interrupted}. Nothing is left running.\n")
         return interrupted.exit_code
     return 0
 
 
-def _complain(sentence: str) -> int:
-    sys.stderr.write(f"\n✘ {sentence}\n")
+def _report_error(message: str) -> int:
+    sys.stderr.write(f"\n✘ {message}\n")
     return 1
 
 

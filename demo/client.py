@@ -1,4 +1,4 @@
-"""The REST API as the story uses it: an HTTP client that turns surprises into sentences."""
+"""A client of the REST API for the story; it raises `DemoError` for unexpected responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ PASSWORD = "tiro-de-tres"  # noqa: S105 - of accounts that live as long as the d
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and the object or list that came with it."""
+    """A response: its status and its parsed JSON."""
 
     status: int
     body: Any
 
     @property
     def message(self) -> str:
-        """What the API says to the person who asked."""
+        """The API's text for the user."""
         return str(self.body.get("message") or self.body.get("detail"))
 
 
 @dataclass(frozen=True)
 class Player:
-    """An account that is signed in."""
+    """A signed-in account."""
 
     first_name: str
     last_name: str
@@ -38,17 +38,17 @@ class Player:
 
     @property
     def name(self) -> str:
-        """As the platform shows it."""
+        """The name that the platform shows."""
         return f"{self.first_name} {self.last_name}"
 
     @property
     def authorization(self) -> dict[str, str]:
-        """The header that proves it."""
+        """The Authorization header."""
         return {"Authorization": f"Bearer {self.token}"}
 
 
 class Client:
-    """One connection to one site; no proxy stands between, whatever the environment says."""
+    """An HTTP client of one site. It ignores the environment's proxy settings."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=True)
@@ -60,7 +60,7 @@ class Client:
         self._http.close()
 
     def sign_up(self, first_name: str, last_name: str, city: str) -> tuple[Player, Answer]:
-        """A new account."""
+        """Create an account."""
         email = f"{first_name}.{last_name}@example.com"
         body = {"first_name": first_name, "last_name": last_name, "email": email, "city": city}
         body |= {"country": "Colombia", "password1": PASSWORD, "password2": PASSWORD}
@@ -68,7 +68,7 @@ class Client:
         return Player(first_name, last_name, city, answer.body["access_token"]), answer
 
     def upload(self, player: Player, title: str, clip: Path) -> Answer:
-        """Send a clip; the answer may be a refusal."""
+        """Upload a clip; the response may be an error."""
         with clip.open("rb") as file:
             return self._ask(
                 "POST",
@@ -81,30 +81,30 @@ class Client:
             )
 
     def video(self, player: Player, video_id: str) -> dict[str, Any]:
-        """One's own video, with its status and progress."""
+        """Return a player's own video, with its status and progress."""
         answer = self._ask("GET", f"/api/videos/{video_id}", HTTPStatus.OK, headers=player.authorization)
         return dict(answer.body)
 
     def vote(self, player: Player, video_id: str) -> Answer:
-        """Vote for a video; the answer may be a refusal."""
+        """Vote for a video; the response may be an error."""
         path = f"/api/public/videos/{video_id}/vote"
         return self._ask("POST", path, HTTPStatus.OK, HTTPStatus.BAD_REQUEST, headers=player.authorization)
 
     def ranking(self, city: str | None = None) -> list[dict[str, Any]]:
-        """Who leads, everywhere or in a city."""
+        """Return the ranking of all cities or of one."""
         parameters: Mapping[str, str] = {"city": city} if city else {}
         return list(self._ask("GET", "/api/public/rankings", HTTPStatus.OK, params=parameters).body)
 
     def save(self, url: str, path: Path) -> None:
-        """Fetch what a presigned URL leads to."""
+        """Download a presigned URL."""
         with self._http.stream("GET", url) as response, path.open("wb") as file:
             if response.status_code != HTTPStatus.OK:
-                raise DemoError(f"The store answered {response.status_code} to a presigned URL.")
+                raise DemoError(f"The store returned {response.status_code} for a presigned URL.")
             for block in response.iter_bytes():
                 file.write(block)
 
     def _ask(self, method: str, path: str, *expected: int, **request: Any) -> Answer:
         response = self._http.request(method, path, **request)
         if response.status_code not in expected:
-            raise DemoError(f"{method} {path} was answered {response.status_code}: {response.text[:500]}")
+            raise DemoError(f"{method} {path} returned {response.status_code}: {response.text[:500]}")
         return Answer(response.status_code, response.json())

@@ -1,6 +1,6 @@
-"""A generated clip for the demo: a ball is dribbled, shot, and drops through the hoop, with sound.
+"""Generate a clip for the demo: a ball is dribbled and shot, and drops through the hoop, with sound.
 
-Drawn by FFmpeg's own filters alone, so that it works with any FFmpeg and without a font or a download.
+Only FFmpeg's own filters draw it, so that it needs no font and no download.
 """
 
 import subprocess
@@ -10,23 +10,23 @@ from app.media.ffmpeg import find_ffmpeg
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 30
 PLAY_SECONDS = 6
-"""One play: five dribbles, the shot at 2.7 s, through the hoop at 4.0 s, off to the right. Then again."""
+"""The length of one play, which repeats: dribbles, a shot at 2.7 s, the hoop at 4.0 s, then off to the right."""
 
 BALL = 116
 FLOOR_TOP = 905 - BALL
-"""Where the ball's upper edge is while it touches the floor."""
+"""The y of the ball's upper edge while it touches the floor."""
 HOOP_X, HOOP_Y = 1490, 396
-"""The ball's upper left corner in the hoop."""
+"""The position of the ball's upper left corner in the hoop."""
 
 _U = f"mod(t,{PLAY_SECONDS})"
 
 
 def make_basketball_clip(path: Path, seconds: int = 22) -> None:
-    """Write a 1920x1080 MP4 with sound. Takes a few seconds.
+    """Write a 1920x1080 MP4 with sound. This takes a few seconds.
 
     Raises:
-        FfmpegMissing: there is no FFmpeg.
-        subprocess.CalledProcessError: FFmpeg failed; it has said why on standard error.
+        FfmpegMissing: FFmpeg is not installed.
+        subprocess.CalledProcessError: FFmpeg failed; the reason is on standard error.
     """
     command = [
         *(str(find_ffmpeg(None)), "-nostdin", "-v", "error", "-y"),
@@ -39,7 +39,7 @@ def make_basketball_clip(path: Path, seconds: int = 22) -> None:
 
 
 def _picture() -> str:
-    """Everything that stands still is drawn once and looped; per frame only three small overlays are left."""
+    """Return the filter graph of the picture. Static parts are drawn once and looped; each frame has three overlays."""
     return ";".join(
         [
             f"{_canvas(WIDTH, HEIGHT)},{_arena()},{_hoop()},format=yuv420p,{_looped()}[arena]",
@@ -62,7 +62,7 @@ def _looped() -> str:
 
 
 def _arena() -> str:
-    """Stands with a crowd and two floodlights over a floor of planks."""
+    """Draw stands with a crowd and two floodlights, and a floor of planks."""
     light = "exp(-hypot(X-{x},Y+60)/300)"
     crowd = "between(Y,190,560)*(between(mod(Y,38),8,28))*between(mod(X+19*mod(floor(Y/38),2),44),8,34)"
     tint = "(0.4+0.6*mod(floor(X/44)*7+floor(Y/38)*13,10)/10)"
@@ -81,7 +81,7 @@ def _arena() -> str:
 
 
 def _hoop() -> str:
-    """Post, backboard seen from the side, rim."""
+    """Draw the post, the backboard from the side, and the rim."""
     boxes = [
         (1740, 300, 34, 640, "0x30384f"),
         (1650, 380, 110, 22, "0x30384f"),
@@ -94,7 +94,7 @@ def _hoop() -> str:
 
 
 def _ball() -> str:
-    """A shaded orange disc with four seams."""
+    """Draw a shaded orange disc with four seams."""
     middle, radius = BALL / 2, BALL / 2 - 2
     distance = f"hypot(X-{middle},Y-{middle})"
     shade = f"(1.12-0.62*hypot(X-{middle * 0.72:g},Y-{middle * 0.66:g})/{BALL})"
@@ -116,7 +116,7 @@ def _shadow() -> str:
 
 
 def _net() -> str:
-    """White mesh between two sides that come closer towards the floor."""
+    """Draw a white mesh that narrows towards the floor."""
     inside = "between(X,4+Y*0.22,132-Y*0.22)"
     mesh = "max(lt(mod(X+Y*0.8+400,24),3),lt(mod(X-Y*0.8+400,24),3))"
     return f"geq=r=245:g=245:b=245:a='225*{inside}*{mesh}'"
@@ -139,7 +139,7 @@ def _ball_y() -> str:
 
 
 def _sound() -> str:
-    """A thud per bounce, the net's swish, a murmuring crowd that cheers when the ball is in."""
+    """Return the filter graph of the sound: a thud for each bounce, the net's swish, and a crowd that cheers."""
     since_bounce = f"if(lt({_U},2.7),mod({_U},0.6),if(lt({_U},4.7),9,mod({_U}-4.7,0.65)))"
     thud = f"0.7*sin(2*PI*92*({since_bounce}))*exp(-17*({since_bounce}))"
     slap = f"0.25*(random(0)-0.5)*exp(-60*({since_bounce}))"

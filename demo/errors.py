@@ -1,5 +1,5 @@
-"""What can go wrong, for a person."""
+"""The demo's error."""
 
 
 class DemoError(Exception):
-    """It cannot go on; the text is a sentence that says why and what to do."""
+    """The demo cannot continue; the message says why, and what to do."""

@@ -1,4 +1,4 @@
-"""What MediaInfo says of a file, in a few lines."""
+"""A short description of a media file, by MediaInfo."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ MEGABYTE = 1_000_000
 
 
 def describe(path: Path) -> Iterator[tuple[str, str]]:
-    """A name and a description: of the file, then of each of a film's tracks."""
+    """Yield a name and a description of the file, then of each of its video and audio tracks."""
     parsed = MediaInfo.parse(path)
     for picture in parsed.image_tracks:
         yield path.name, f"{picture.format}, {picture.width}x{picture.height}, {_megabytes(path)}"

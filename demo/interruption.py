@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP as one exception: raised once, and not where it would lose a process."""
+"""Raise one exception for SIGINT, SIGTERM and SIGHUP: only once, and not where a process would be lost."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Somebody wants us to stop. Not an `Exception`, so that no library's handler swallows it."""
+    """A signal asked this process to stop. It is no `Exception`, so that libraries do not catch it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -17,7 +17,7 @@ class Interrupted(BaseException):
 
 
 class _Interruption:
-    """What the handlers know: whether they may raise, and what came when they may not."""
+    """The state of the handlers: whether they may raise, and the signal that is pending."""
 
     def __init__(self) -> None:
         self.shielded = 0
@@ -40,14 +40,14 @@ _state = _Interruption()
 
 
 def raise_on_signals() -> None:
-    """From now on the first signal raises `Interrupted` in the main thread; later ones do nothing."""
+    """Install handlers: the first signal raises `Interrupted` in the main thread, later ones do nothing."""
     for signum in SIGNALS:
         signal.signal(signum, _state.handle)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold a signal back until the block is over."""
+    """Defer signals until the end of `with`."""
     _state.shielded += 1
     try:
         yield

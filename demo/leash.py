@@ -1,10 +1,10 @@
-"""Run one command and let nothing of it survive: neither its own end, nor the end of whoever started it.
+"""Run a command, and end all its processes when it ends or when the process that started this program ends.
 
     python -I -S leash.py PARENT_PID GRACE_SECONDS COMMAND…
 
-The command's orphans become children of this process (Linux' subreaper), which ends them all before it ends
-itself. It stops when it is asked to (SIGTERM) and when its parent dies of anything, SIGKILL included. Should
-it be killed itself, the kernel kills the command.
+The command's orphans become children of this process (it is a subreaper), which kills them before it ends. It stops on
+SIGTERM, and when its parent ends for any reason, including SIGKILL. If this process is killed, the kernel kills the
+command.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Return the command's exit code (128 + signal when a signal ended it)."""
+    """Run the command and return its exit code (128 + signal if a signal ended it)."""
     parent, grace_seconds, command = int(arguments[0]), float(arguments[1]), arguments[2:]
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     if os.getppid() != parent:
         return 128 + signal.SIGTERM
     try:
-        child = subprocess.Popen(command, preexec_fn=_tie_to_parent)  # noqa: PLW1509 - there is one thread only
+        child = subprocess.Popen(command, preexec_fn=_tie_to_parent)  # noqa: PLW1509 - this process has one thread
     except OSError as error:
         sys.stderr.write(f"cannot start {command[0]}: {error.strerror}\n")
         return EXIT_NOT_FOUND
@@ -62,7 +62,7 @@ def _sigtimedwait(seconds: float) -> int | None:
 
 
 def _reap(child: "subprocess.Popen[bytes]") -> int | None:
-    """Collect every child that has ended, adopted ones too; the command's exit code once it is among them."""
+    """Reap every ended child, including adopted ones. Return the command's exit code; None while it runs."""
     while child.returncode is None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
@@ -73,7 +73,7 @@ def _reap(child: "subprocess.Popen[bytes]") -> int | None:
 
 
 def end_children() -> None:
-    """Kill and reap until nothing is left; what they leave behind is adopted and comes next."""
+    """Kill and reap all children until none is left, including the orphans that they leave."""
     while True:
         for pid in _children():
             os.kill(pid, signal.SIGKILL)
@@ -89,7 +89,7 @@ def _children() -> list[int]:
 
 
 def _processes() -> list[tuple[int, str]]:
-    """Every process's id and its parent's. The name, in parentheses, may hold anything."""
+    """Return the ID of every process and of its parent. The name in parentheses may contain any character."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

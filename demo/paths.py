@@ -1,9 +1,9 @@
-"""Paths as a person at a terminal would type them."""
+"""Paths for display at a terminal."""
 
 from pathlib import Path
 
 
 def shown(path: Path) -> str:
-    """Relative to where one is, if it lies below."""
+    """Return the path, relative to the working directory if it is below that."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

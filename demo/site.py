@@ -1,6 +1,6 @@
 """The embedded site: SeaweedFS, API, worker and upkeep over SQLite, on free ports of 127.0.0.1.
 
-Everything it keeps lies in one folder: the database and the queue, the objects, its secrets, its logs.
+All its data are in one folder: the database and the queue, the objects, its secrets, its logs.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from demo.interruption import uninterrupted
 from demo.paths import shown
 from demo.ports import free_port, is_free
 from demo.seaweedfs import SeaweedFS
-from demo.secret_files import kept_secrets
+from demo.secret_files import load_secrets
 from demo.supervisor import Supervisor
 
 BUCKET = "rising-stars"
@@ -30,7 +30,7 @@ LOOPBACK = "127.0.0.1,localhost"
 
 
 class Site:
-    """One site in one folder. Whoever starts it stops it in a `finally`."""
+    """One site in one folder. The caller must call `stop` in a `finally`."""
 
     def __init__(self, root: Path, *, port: int | None = None, fresh: bool = False) -> None:
         self.root = root.absolute()
@@ -44,39 +44,39 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Where the API is."""
+        """The URL of the API."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def storage_url(self) -> str:
-        """Where the S3 API is."""
+        """The URL of the S3 API."""
         return self._seaweedfs.endpoint if self._seaweedfs else ""
 
-    def start(self, tell: Callable[[str], None]) -> None:
-        """Start everything and return when every part answers; `tell` hears what comes up.
+    def start(self, report: Callable[[str], None]) -> None:
+        """Start everything and return when every part answers; `report` is called with a line for each part.
 
         Raises:
-            DemoError: with the reason; nothing is left running then.
+            DemoError: a part did not start; no process is left running.
         """
         try:
             self._prepare()
-            self._start(tell)
+            self._start(report)
         except BaseException:
             self.stop()
             raise
 
     def check(self) -> None:
-        """Raise `DemoError` when a process has ended by itself."""
+        """Raise `DemoError` if a process has ended by itself."""
         self._supervisor.check()
         if self._seaweedfs is not None:
             self._seaweedfs.check()
 
     def run(self, name: str, command: Sequence[str], *, seconds: float) -> None:
-        """Run a command beside the site, to its end."""
+        """Run a command to its end; it is killed if the site stops."""
         self._supervisor.run(name, command, environment=os.environ, seconds=seconds)
 
     def stop(self) -> None:
-        """End every process, the store last; the data stay."""
+        """Stop every process, the store last, and keep the data."""
         with uninterrupted():
             self._supervisor.stop()
             if self._seaweedfs is not None:
@@ -87,23 +87,23 @@ class Site:
 
     def _prepare(self) -> None:
         if {"#", "?"} & set(str(self.root)):
-            raise DemoError(f"{self.root}: the database's address cannot hold a path with # or ?. Move the checkout.")
+            raise DemoError(f"{self.root}: SQLite's URL cannot contain a path with # or ?. Move the checkout.")
         self._port = self._chosen_port or free_port()
         if not is_free(self._port):
             raise DemoError(
-                f"Port {self._port} is taken by another program. Choose another one, for example PORT=8081."
+                f"Port {self._port} is in use by another program. Choose another one, for example PORT=8081."
             )
         lock_path = self.root.with_name(f"{self.root.name}.lock")
         if self._fresh and self.root.exists() and not lock_path.exists() and any(self.root.iterdir()):
-            raise DemoError(f"{shown(self.root)} holds something else than a site, so it is left alone.")
-        self._take_lock(lock_path)
+            raise DemoError(f"{shown(self.root)} contains other files, so it is left alone. Choose another DATA.")
+        self._acquire_lock(lock_path)
         if self._fresh and self.root.exists():
             shutil.rmtree(self.root)
         self.root.mkdir(mode=0o700, exist_ok=True)
         self.log_dir.mkdir(exist_ok=True)
 
-    def _take_lock(self, path: Path) -> None:
-        """One site a folder: two would share a database without knowing of each other."""
+    def _acquire_lock(self, path: Path) -> None:
+        """Lock the folder, so that two sites cannot use the same database."""
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+")
         try:
@@ -113,8 +113,8 @@ class Site:
             raise DemoError(f"Another process is using {shown(self.root)} already. Stop it first.") from None
         self._lock = lock
 
-    def _start(self, tell: Callable[[str], None]) -> None:
-        secrets = kept_secrets(self.root / "secrets.json", SECRETS)
+    def _start(self, report: Callable[[str], None]) -> None:
+        secrets = load_secrets(self.root / "secrets.json", SECRETS)
         self._seaweedfs = SeaweedFS(
             self.root / "objects",
             bucket=BUCKET,
@@ -123,27 +123,27 @@ class Site:
             log=self.log_dir / "seaweedfs.log",
         )
         self._seaweedfs.start()
-        tell(f"storage   SeaweedFS, an S3, at {self.storage_url}")
+        report(f"storage   SeaweedFS, an S3, at {self.storage_url}")
         environment = self._environment(secrets) | self._seaweedfs.environment
         environment_of_api = environment | {"JWT_SECRET": secrets["JWT_SECRET"]}
         self._supervisor.run(
             "migrate", [_program("rising-stars"), "migrate"], environment=environment, seconds=MIGRATE_SECONDS
         )
-        tell("database  SQLite, migrated")
+        report("database  SQLite, migrated")
         api = [_program("rising-stars-api"), "--listen", f"127.0.0.1:{self._port}"]
         self._supervisor.start("api", api, environment=environment_of_api)
         for name in ("worker", "upkeep"):
             self._supervisor.start(name, [_program(f"rising-stars-{name}")], environment=environment)
         self._wait_until_ready()
-        tell(f"API       waitress, at {self.url}")
-        tell("worker    Huey and FFmpeg, idle; upkeep beside it")
+        report(f"API       waitress, at {self.url}")
+        report("worker    Huey and FFmpeg, idle; upkeep beside it")
 
     def _environment(self, secrets: dict[str, str]) -> dict[str, str]:
-        """What the caller has set (RENDER_PRESET and the like), and over it where this site's parts are."""
+        """Return the caller's environment (RENDER_PRESET, for example), overridden by this site's settings."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        friendly = {"LOG_FORMAT": "console", "DRAIN_SECONDS": "1", "HEARTBEAT_SECONDS": "1"}
+        defaults = {"LOG_FORMAT": "console", "DRAIN_SECONDS": "1", "HEARTBEAT_SECONDS": "1"}
         return (
-            friendly
+            defaults
             | inherited
             | {
                 "DATABASE_URL": f"sqlite:///{self.root / 'site.db'}",
@@ -165,13 +165,13 @@ class Site:
             if time.monotonic() > deadline:
                 raise DemoError(
                     f"The site did not become ready within {READY_SECONDS} s: {answer}. "
-                    f"Its logs, {shown(self.log_dir)}, say why."
+                    f"See its logs in {shown(self.log_dir)}."
                 )
             time.sleep(0.1)
 
 
 def _readiness(url: str) -> str:
-    """Empty when every part answers, else what is the matter."""
+    """Return an empty text if every part answers, else the problem."""
     try:
         response = httpx.get(f"{url}/ready", params={"deep": "1"}, timeout=5, trust_env=False)
     except httpx.TransportError as error:
@@ -180,7 +180,7 @@ def _readiness(url: str) -> str:
 
 
 def _program(name: str) -> str:
-    """A console script of this project, beside this Python."""
+    """Return the path of one of this project's console scripts, beside this Python."""
     path = Path(sysconfig.get_path("scripts"), name)
     if not path.exists():
         raise DemoError(f"{name} is not installed beside {path.parent}/python. Run `make setup` first.")

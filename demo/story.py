@@ -1,4 +1,4 @@
-"""What `make demo` tells: from sign-up to ranking, every step through the REST API of a site of its own."""
+"""The story of `make demo`: every step from sign-up to ranking, through the REST API of a new site."""
 
 import sys
 import time
@@ -26,21 +26,21 @@ CAST = (
     ("Sofía", "Gómez", "Bogotá"),
 )
 TITLES = ("Tiro de tres", "Contraataque")
-"""The first of the cast upload a clip each, with these titles."""
+"""The titles of the clips that the first members of the cast upload."""
 VOTERS = ((1, 2, 3), (0,))
-"""Who of the cast votes for each clip; the last vote of all is cast a second time."""
+"""Clip → the members of the cast who vote for it; the last vote is repeated."""
 PLAIN_CITY = "bogota"
-"""The ranking takes a city's name without its accents, too."""
+"""The ranking also accepts a city's name without accents."""
 CLIP_SECONDS = 22
 FILM = (
     "import sys; from pathlib import Path; from demo.clip import make_basketball_clip; "
     "make_basketball_clip(Path(sys.argv[1]), int(sys.argv[2]))"
 )
-"""In a process of its own, which ends with everything else."""
+"""A Python program that generates the clip, run as a separate process, which ends with the site."""
 FILM_SECONDS = 120
 POLL_SECONDS = 0.3
 RENDER_SECONDS = 900
-"""Longer than any render may take: the platform's own time-out speaks first."""
+"""Longer than the platform's own time-out of a render."""
 CLIP_FILE = "clip.mp4"
 POSTER_FILE = "poster.jpg"
 OPEN_STATES = {"uploaded", "processing"}
@@ -55,7 +55,7 @@ class Entry:
 
 
 class Story:
-    """The steps, in the order they are told. Each prints what it did as the API answered it."""
+    """The steps of the story, in order. Each prints the API's responses."""
 
     def __init__(self, site: Site, client: Client, console: Console) -> None:
         self._site = site
@@ -63,31 +63,31 @@ class Story:
         self._console = console
 
     def sign_up(self) -> list[Player]:
-        """The cast get their accounts."""
-        self._head("Players sign up")
+        """Sign up the cast."""
+        self._print_heading("Players sign up")
         players = []
         for first_name, last_name, city in CAST:
             player, answer = self._client.sign_up(first_name, last_name, city)
-            self._tell(answer, f"{player.name}, {city}")
+            self._print_answer(answer, f"{player.name}, {city}")
             players.append(player)
         return players
 
     def upload(self, players: list[Player], own_clip: Path | None) -> list[Entry]:
-        """The first of them upload a generated clip; or the very first uploads the caller's own."""
-        self._head(f"One uploads {own_clip}" if own_clip else "Two upload a clip each")
+        """Let the first players upload a generated clip, or the first one the caller's clip."""
+        self._print_heading(f"One uploads {own_clip}" if own_clip else "Two upload a clip each")
         clip, titles = (own_clip, TITLES[:1]) if own_clip else (self._generated(), TITLES)
         entries = []
         for player, title in zip(players, titles, strict=False):
             answer = self._client.upload(player, title, clip)
             if "task_id" not in answer.body:
-                raise DemoError(f"The API refuses {clip}: {answer.message}")
-            self._tell(answer, player.name)
+                raise DemoError(f"The API rejected {clip}: {answer.message}")
+            self._print_answer(answer, player.name)
             entries.append(Entry(player, answer.body["task_id"]))
         return entries
 
     def follow(self, entries: list[Entry]) -> list[dict[str, Any]]:
-        """Show how far each render is until all are over; the videos as the API then describes them."""
-        self._head("The worker brands them: watermark, intro, outro and loudness in one encode")
+        """Show the progress of each render until all have ended, and return the videos."""
+        self._print_heading("The worker brands them: watermark, intro, outro and loudness in one encode")
         if not self._console.is_terminal:
             self._console.print("  rendering…")
         columns = (
@@ -102,8 +102,8 @@ class Story:
             return self._until_over(entries, bars, tasks)
 
     def vote(self, players: list[Player], entries: list[Entry]) -> None:
-        """The public votes; nobody twice for the same clip."""
-        self._head("The public votes")
+        """Cast the votes, and repeat the last one, which the API rejects."""
+        self._print_heading("The public votes")
         pairs = zip(entries, VOTERS, strict=False)
         ballots = [(players[voter], entry) for entry, voters in pairs for voter in voters]
         for voter, entry in ballots:
@@ -111,8 +111,8 @@ class Story:
         self._vote(*ballots[-1], again=True)
 
     def rank(self) -> None:
-        """Who leads."""
-        self._head("The ranking")
+        """Print the ranking of all cities, and of one."""
+        self._print_heading("The ranking")
         table = Table("", "Player", "City", "Votes", box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
         table.columns[3].justify = "right"
         for row in self._client.ranking():
@@ -122,8 +122,8 @@ class Story:
         self._console.print(f"  [dim]asked with city={PLAIN_CITY}:[/] {', '.join(local)}")
 
     def keep(self, video: dict[str, Any], folder: Path) -> None:
-        """Save the result and its poster, and say what they are."""
-        self._head("The result, as MediaInfo sees it")
+        """Save the result and its poster, and describe them."""
+        self._print_heading("The result, as MediaInfo sees it")
         clip, poster = folder / CLIP_FILE, folder / POSTER_FILE
         self._client.save(video["processed_url"], clip)
         self._client.save(video["poster_url"], poster)
@@ -147,38 +147,38 @@ class Story:
             if not any(video["status"] in OPEN_STATES for video in videos):
                 return [_processed(video) for video in videos]
             if time.monotonic() > deadline:
-                raise DemoError(f"No result after {RENDER_SECONDS} s. {shown(self._site.log_dir)}/worker.log says why.")
+                raise DemoError(f"No result after {RENDER_SECONDS} s. See {shown(self._site.log_dir)}/worker.log.")
             time.sleep(POLL_SECONDS)
 
     def _vote(self, voter: Player, entry: Entry, *, again: bool = False) -> None:
         answer = self._client.vote(voter, entry.video_id)
-        self._tell(answer, f"{voter.first_name} → {entry.player.first_name}" + (", once more" if again else ""))
+        self._print_answer(answer, f"{voter.first_name} → {entry.player.first_name}" + (", once more" if again else ""))
 
-    def _head(self, text: str) -> None:
+    def _print_heading(self, text: str) -> None:
         self._console.print(f"\n[bold]{text}[/bold]")
 
-    def _tell(self, answer: Answer, what: str) -> None:
+    def _print_answer(self, answer: Answer, what: str) -> None:
         colour = "green" if answer.status < httpx.codes.BAD_REQUEST else "yellow"
         self._console.print(f"  [{colour}]{answer.status}[/] {escape(answer.message)}  [dim]{escape(what)}[/]")
 
 
-def tell_story(site: Site, *, clip: Path | None, console: Console) -> None:
-    """Start the site, tell the story, stop the site.
+def run_story(site: Site, *, clip: Path | None, console: Console) -> None:
+    """Start the site, run the story, and stop the site.
 
     Raises:
-        DemoError: something is missing, failed, or was refused.
+        DemoError: a file is missing, a part failed, or the API rejected a request.
     """
     if clip is not None and not clip.is_file():
-        raise DemoError(f"CLIP={clip}: there is no such file.")
+        raise DemoError(f"CLIP={clip}: the file does not exist.")
     began = time.monotonic()
     console.print("[bold]Rising Stars[/bold]: the whole platform on this machine, from sign-up to ranking")
     try:
         site.start(lambda line: console.print(f"  {line}"))
         with Client(site.url) as client:
-            _tell(Story(site, client, console), site, clip)
+            _play(Story(site, client, console), site, clip)
     except httpx.HTTPError as error:
         site.check()
-        raise DemoError(f"The API stopped answering ({error!r}). Its log is {shown(site.log_dir)}/api.log.") from error
+        raise DemoError(f"The API stopped answering ({error!r}). See {shown(site.log_dir)}/api.log.") from error
     finally:
         site.stop()
     took = time.monotonic() - began
@@ -186,7 +186,7 @@ def tell_story(site: Site, *, clip: Path | None, console: Console) -> None:
     console.print("  Next: `make serve` leaves it running, `make test` puts it to the test.")
 
 
-def _tell(story: Story, site: Site, clip: Path | None) -> None:
+def _play(story: Story, site: Site, clip: Path | None) -> None:
     players = story.sign_up()
     entries = story.upload(players, clip)
     videos = story.follow(entries)

@@ -1,7 +1,7 @@
-"""A handful of processes that live and die together, each on a leash and with a log of its own.
+"""Supervise a few processes that run and end together, each on a leash and with its own log.
 
-honcho, the obvious choice, runs each command through a helper process of its own: a SIGKILL of the supervisor
-leaves both running, and a signal during the start breaks its shutdown.
+Honcho is not used because it runs each command through a helper process: a SIGKILL of the supervisor leaves both
+running, and a signal during the start breaks its shutdown.
 """
 
 import os
@@ -20,15 +20,15 @@ from demo.interruption import uninterrupted
 from demo.paths import shown
 
 GRACE_SECONDS = 5.0
-"""How long a process has between SIGTERM and SIGKILL."""
+"""The time between SIGTERM and SIGKILL."""
 LEASH_SECONDS = 3.0
-"""What its leash may take beyond that to end what the process left behind."""
+"""The extra time for the leash to kill what the process left behind."""
 TAIL_LINES = 12
 
 
 @dataclass(frozen=True)
 class Leashed:
-    """A command on its leash: the leash's process, and where the command's output goes."""
+    """A command on a leash: the leash's process, and the command's log."""
 
     name: str
     process: "subprocess.Popen[bytes]"
@@ -45,9 +45,9 @@ class Leashed:
         cwd: Path | None = None,
         grace_seconds: float = GRACE_SECONDS,
     ) -> "Leashed":
-        """Start `command` in a session of its own: a terminal's Ctrl-C reaches us, and we stop it in order.
+        """Start `command` in a new session, so that a terminal's Ctrl-C reaches only this process.
 
-        Call it from the main thread: the kernel counts the end of the starting thread as our end.
+        Call it from the main thread: when the starting thread ends, the kernel ends the leash.
         """
         held = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(grace_seconds), *command]
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -65,15 +65,15 @@ class Leashed:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while the command runs."""
         return self.process.poll()
 
     def ask_to_stop(self) -> None:
-        """SIGTERM now, SIGKILL by the leash after its grace."""
+        """Send SIGTERM; the leash sends SIGKILL after its grace period."""
         self.process.terminate()
 
     def wait(self, seconds: float) -> int:
-        """Wait for the end; after `seconds`, kill the whole session."""
+        """Wait for the end and return the exit code; after `seconds`, kill the whole session."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -81,24 +81,24 @@ class Leashed:
             return self.process.wait()
 
     def tail(self, lines: int = TAIL_LINES) -> str:
-        """The last lines of its log."""
+        """Return the last lines of the log."""
         with self.log.open(errors="replace") as text:
             return "".join(deque(text, lines)).rstrip()
 
     def failure(self, what: str) -> DemoError:
-        """`what` happened, with the end of the log and where to read the rest."""
+        """Return an error that says `what` happened, with the end of the log and its path."""
         return DemoError(f"{self.name} {what}. The end of its log, {shown(self.log)}:\n{self.tail()}")
 
 
 class Supervisor:
-    """Processes that end together: one that ends by itself is a failure of them all."""
+    """Processes that end together. If one ends by itself, that is an error."""
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
         self._running: list[Leashed] = []
 
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
-        """Start a process that stays until `stop`."""
+        """Start a process that runs until `stop`."""
         with uninterrupted():
             self._running.append(self._leashed(name, command, environment))
 
@@ -106,7 +106,7 @@ class Supervisor:
         """Run a command to its end.
 
         Raises:
-            DemoError: it took longer than `seconds` or returned anything but 0.
+            DemoError: the command took longer than `seconds`, or its exit code is not 0.
         """
         with uninterrupted():
             started = self._leashed(name, command, environment)
@@ -121,13 +121,13 @@ class Supervisor:
             raise started.failure(f"failed with exit code {started.exit_code}")
 
     def check(self) -> None:
-        """Raise `DemoError` when a process has ended."""
+        """Raise `DemoError` if a process has ended."""
         for leashed in self._running:
             if leashed.exit_code is not None:
                 raise leashed.failure(f"ended unexpectedly (exit code {leashed.exit_code})")
 
     def stop(self) -> None:
-        """End all processes, together, and return when none is left."""
+        """Stop all processes at the same time, and return when none is left."""
         with uninterrupted():
             for leashed in self._running:
                 leashed.ask_to_stop()

@@ -106,7 +106,7 @@ def votes_match_the_responses(evidence: Evidence) -> Iterator[Breach]:
     for (user, video), possible in final_states(events).items():
         if (evidence.ballots[user, video] > 0) not in possible:
             yield Breach(
-                video, f"account {user} should have voted: {possible}; there are {evidence.ballots[user, video]} rows"
+                video, f"account {user} may have voted: {set(possible)}, but has {evidence.ballots[user, video]} rows"
             )
 
 

@@ -1,1 +1,1 @@
-"""Hostile requests and mutated clips, made from a seed, and what became of them."""
+"""Fuzzing with hostile requests and mutated clips, generated from a seed."""

@@ -1,14 +1,14 @@
-"""What can be done to a good request. Each changes one thing; several may come together."""
+"""Disturbances of valid requests. Each one changes one thing; they can be combined."""
 
 import random
 import re
 from collections.abc import Callable
 
 from fuzz import hostile
-from fuzz.asking import BOUNDARY, Ask, multipart
+from fuzz.raw_requests import BOUNDARY, RawRequest, multipart
 
 UUID = re.compile(rb"[0-9a-f-]{36}")
-SEEN_HEADERS = (
+HEADERS = (
     b"X-Request-Id",
     b"X-Forwarded-For",
     b"X-Forwarded-Proto",
@@ -54,106 +54,108 @@ HEADER_VALUES = {
 }
 
 
-def disturb(chance: random.Random, ask: Ask) -> None:
-    """Change one to three things."""
+def disturb(chance: random.Random, request: RawRequest) -> None:
+    """Apply one to three disturbances."""
     for name in chance.sample(tuple(DISTURBANCES), chance.choice((1, 1, 1, 2, 3))):
-        DISTURBANCES[name](chance, ask)
-        ask.disturbed.append(name)
+        DISTURBANCES[name](chance, request)
+        request.disturbed.append(name)
 
 
-def _method(chance: random.Random, ask: Ask) -> None:
-    ask.method = chance.choice(hostile.METHODS)
+def _method(chance: random.Random, request: RawRequest) -> None:
+    request.method = chance.choice(hostile.METHODS)
 
 
-def _id(chance: random.Random, ask: Ask) -> None:
-    ask.path = UUID.sub(lambda _: chance.choice(hostile.IDS), ask.path)
+def _id(chance: random.Random, request: RawRequest) -> None:
+    request.path = UUID.sub(lambda _: chance.choice(hostile.IDS), request.path)
 
 
-def _target(chance: random.Random, ask: Ask) -> None:
-    ask.target = chance.choice(
-        (*hostile.TARGETS, ask.path + b"/", ask.path + chance.choice(hostile.PERCENTED), ask.path.upper())
+def _target(chance: random.Random, request: RawRequest) -> None:
+    request.target = chance.choice(
+        (*hostile.TARGETS, request.path + b"/", request.path + chance.choice(hostile.PERCENTED), request.path.upper())
     )
 
 
-def _query(chance: random.Random, ask: Ask) -> None:
-    names = [name for name, _ in ask.query] or [b"deep", b"limit"]
+def _query(chance: random.Random, request: RawRequest) -> None:
+    names = [name for name, _ in request.query] or [b"deep", b"limit"]
     for _ in range(chance.choice((1, 1, 2, 120))):
         name = chance.choice((*names, b"cursor", b"", b"a[]", b"%00", b"\xff"))
-        ask.query.insert(chance.randrange(len(ask.query) + 1), (name, hostile.query_value(chance)))
+        request.query.insert(chance.randrange(len(request.query) + 1), (name, hostile.query_value(chance)))
 
 
-def _query_replaced(chance: random.Random, ask: Ask) -> None:
-    ask.query = [(name, hostile.query_value(chance) if chance.random() < 0.5 else value) for name, value in ask.query]
+def _query_replaced(chance: random.Random, request: RawRequest) -> None:
+    request.query = [
+        (name, hostile.query_value(chance) if chance.random() < 0.5 else value) for name, value in request.query
+    ]
 
 
-def _token(chance: random.Random, ask: Ask) -> None:
-    if ask.token is not None:
-        ask.headers.append((b"Authorization", hostile.token(chance, ask.token)))
+def _token(chance: random.Random, request: RawRequest) -> None:
+    if request.token is not None:
+        request.headers.append((b"Authorization", hostile.token(chance, request.token)))
 
 
-def _header(chance: random.Random, ask: Ask) -> None:
+def _header(chance: random.Random, request: RawRequest) -> None:
     for _ in range(chance.choice((1, 1, 2, 60))):
-        name = chance.choice(SEEN_HEADERS)
+        name = chance.choice(HEADERS)
         known = HEADER_VALUES.get(name, ())
         value = chance.choice(known) if known and chance.random() < 0.6 else hostile.header_value(chance)
-        ask.headers.append((name, value.replace(b"\r", b"").replace(b"\n", b"")))
+        request.headers.append((name, value.replace(b"\r", b"").replace(b"\n", b"")))
 
 
-def _odd_header_line(chance: random.Random, ask: Ask) -> None:
+def _odd_header_line(chance: random.Random, request: RawRequest) -> None:
     name = chance.choice((b"", b" ", b"X Y", b"\xff", b"X" * 5_000, b"Content-Length ", b"X\x00Y", b":"))
-    ask.headers.append((name, hostile.header_value(chance)))
+    request.headers.append((name, hostile.header_value(chance)))
 
 
-def _field(chance: random.Random, ask: Ask) -> None:
-    if ask.fields:
-        at = chance.randrange(len(ask.fields))
-        ask.fields[at] = (ask.fields[at][0], hostile.json_value(chance))
+def _field(chance: random.Random, request: RawRequest) -> None:
+    if request.fields:
+        at = chance.randrange(len(request.fields))
+        request.fields[at] = (request.fields[at][0], hostile.json_value(chance))
 
 
-def _email(chance: random.Random, ask: Ask) -> None:
-    for at, (name, _) in enumerate(ask.fields or []):
-        if name == b"email" and ask.fields:
-            ask.fields[at] = (
+def _email(chance: random.Random, request: RawRequest) -> None:
+    for at, (name, _) in enumerate(request.fields or []):
+        if name == b"email" and request.fields:
+            request.fields[at] = (
                 name,
                 b'"%s"' % chance.choice(hostile.EMAILS).replace("\\", "").replace('"', '\\"').encode(),
             )
 
 
-def _fields(chance: random.Random, ask: Ask) -> None:
-    """One more, one less, or one twice."""
-    if ask.fields:
-        at = chance.randrange(len(ask.fields))
-        odd_name = chance.choice((b"__proto__", b"", b"\xff", b"\\ud800", b"\x00", b"a" * 5_000, ask.fields[at][0]))
-        ask.fields[at : at + chance.randrange(2)] = [(odd_name, hostile.json_value(chance))] * chance.choice(
+def _fields(chance: random.Random, request: RawRequest) -> None:
+    """Add, remove or repeat a field."""
+    if request.fields:
+        at = chance.randrange(len(request.fields))
+        odd_name = chance.choice((b"__proto__", b"", b"\xff", b"\\ud800", b"\x00", b"a" * 5_000, request.fields[at][0]))
+        request.fields[at : at + chance.randrange(2)] = [(odd_name, hostile.json_value(chance))] * chance.choice(
             (0, 1, 2, 500)
         )
 
 
-def _json(chance: random.Random, ask: Ask) -> None:
-    if ask.fields is not None:
-        ask.body = hostile.json_value(chance)
+def _json(chance: random.Random, request: RawRequest) -> None:
+    if request.fields is not None:
+        request.body = hostile.json_value(chance)
 
 
-def _body_bytes(chance: random.Random, ask: Ask) -> None:
-    """Bytes of the body changed, cut off, or added, wherever the route expects none, too."""
-    body = bytearray(ask.freeze() or b"{}")
+def _body_bytes(chance: random.Random, request: RawRequest) -> None:
+    """Change, cut off or append bytes of the body, even on routes without one."""
+    body = bytearray(request.freeze() or b"{}")
     for _ in range(chance.choice((1, 3, 30))):
         body[chance.randrange(len(body))] = chance.getrandbits(8)
-    ask.body = bytes(body[: chance.choice((len(body), chance.randrange(len(body) + 1)))]) + chance.choice(
+    request.body = bytes(body[: chance.choice((len(body), chance.randrange(len(body) + 1)))]) + chance.choice(
         (b"", b"\0" * 9, b"}" * 9)
     )
 
 
-def _parts(chance: random.Random, ask: Ask) -> None:
-    """The form's parts: swapped, doubled, gone, nested, with heads of garbage."""
-    if ask.parts is None:
+def _parts(chance: random.Random, request: RawRequest) -> None:
+    """Swap, repeat, remove or nest the form's parts, or give them malformed heads."""
+    if request.parts is None:
         return
-    title, clip = ask.parts[0], ask.parts[-1]
+    title, clip = request.parts[0], request.parts[-1]
     nested = (
         b'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: multipart/mixed; boundary=in',
-        multipart(ask.parts, b"in"),
+        multipart(request.parts, b"in"),
     )
-    ask.parts = chance.choice(
+    request.parts = chance.choice(
         (
             [clip, title],
             [title],
@@ -199,9 +201,9 @@ PART_HEADS = (
 )
 
 
-def _boundary(chance: random.Random, ask: Ask) -> None:
-    """The boundary in the header and that in the body: odd, long, alike or not."""
-    if ask.parts is None:
+def _boundary(chance: random.Random, request: RawRequest) -> None:
+    """Use odd boundaries in the header and in the body, equal or different."""
+    if request.parts is None:
         return
     odd = (
         b"",
@@ -221,22 +223,22 @@ def _boundary(chance: random.Random, ask: Ask) -> None:
         BOUNDARY + b"x",
     )
     named, used = chance.choice(odd), chance.choice((BOUNDARY, *odd))
-    ask.headers.append((b"Content-Type", b"multipart/form-data; boundary=" + named))
-    ask.body = multipart(ask.parts, chance.choice((used, named)))
+    request.headers.append((b"Content-Type", b"multipart/form-data; boundary=" + named))
+    request.body = multipart(request.parts, chance.choice((used, named)))
 
 
-def _length(chance: random.Random, ask: Ask) -> None:
-    """A Content-Length that lies, and chunks that do."""
-    length = len(ask.freeze())
+def _length(chance: random.Random, request: RawRequest) -> None:
+    """Send a wrong Content-Length, or malformed chunks."""
+    length = len(request.freeze())
     lies = (length + 1, length + 100_000, max(0, length - 1), 0, -1, 130 << 20, 1 << 31, 1 << 63, 1 << 70)
     if chance.random() < 0.6:
-        ask.headers.append((b"Content-Length", b"%d" % chance.choice(lies)))
+        request.headers.append((b"Content-Length", b"%d" % chance.choice(lies)))
         return
-    ask.headers.append(
+    request.headers.append(
         (b"Transfer-Encoding", chance.choice((b"chunked", b"chunked", b"gzip, chunked", b"identity", b"x")))
     )
-    chunk = ask.freeze()
-    ask.body = chance.choice(
+    chunk = request.freeze()
+    request.body = chance.choice(
         (
             b"%x\r\n%s\r\n0\r\n\r\n" % (length, chunk),
             b"%x\r\n%s" % (length + 9, chunk),
@@ -248,7 +250,7 @@ def _length(chance: random.Random, ask: Ask) -> None:
     )
 
 
-DISTURBANCES: dict[str, Callable[[random.Random, Ask], None]] = {
+DISTURBANCES: dict[str, Callable[[random.Random, RawRequest], None]] = {
     "method": _method,
     "id": _id,
     "target": _target,

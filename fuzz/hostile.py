@@ -1,4 +1,4 @@
-"""Values that have broken programs before, and a chance to make more of them."""
+"""Values that often break programs, and generators of more."""
 
 import base64
 import json
@@ -197,7 +197,7 @@ TARGETS = (
 
 
 def text(chance: random.Random) -> str:
-    """A text nobody types."""
+    """Return an unusual text."""
     if chance.random() < 0.7:
         return chance.choice(TEXTS)
     points = (
@@ -208,7 +208,7 @@ def text(chance: random.Random) -> str:
 
 
 def json_value(chance: random.Random) -> bytes:
-    """A value as JSON, or as something that looks like it."""
+    """Return a JSON value, or malformed JSON."""
     kind = chance.randrange(4)
     if kind == 0:
         return json.dumps(text(chance), ensure_ascii=chance.random() < 0.5).encode()
@@ -229,20 +229,22 @@ def query_value(chance: random.Random) -> bytes:
 
 
 def cursor(chance: random.Random) -> bytes:
-    """What leads to the next page, and to nowhere."""
+    """Return a pagination cursor, mostly an invalid one."""
     order = chance.choice(("newest", "oldest", "votes", 1, None))
     value: object = chance.choice(
         (0, -1, 1 << 62, 1 << 63, 1 << 70, 10**300, 1e308, float("nan"), float("inf"), "1", None, [], True)
     )
     video_id: object = chance.choice(("6f1c5a52-0000-4000-8000-000000000000", "a", 7, None, {}, "\0"))
-    said = json.dumps(chance.choice(([order, value, video_id], [order], {}, {"a": 1, "b": 2, "c": 3}, "abc", [[[[]]]])))
-    return base64.urlsafe_b64encode(chance.choice((said, said, "[" * 380)).encode())
+    content = json.dumps(
+        chance.choice(([order, value, video_id], [order], {}, {"a": 1, "b": 2, "c": 3}, "abc", [[[[]]]]))
+    )
+    return base64.urlsafe_b64encode(chance.choice((content, content, "[" * 380)).encode())
 
 
 def token(chance: random.Random, true_token: str) -> bytes:
-    """An Authorization header's value."""
+    """Return the value of an Authorization header with a forged or malformed token."""
     head, claims, signature = true_token.split(".")
-    said = chance.choice(
+    content = chance.choice(
         (
             b'{"alg":"none"}',
             b'{"alg":[]}',
@@ -264,7 +266,7 @@ def token(chance: random.Random, true_token: str) -> bytes:
             b'"\\ud800"',
         )
     )
-    forged = base64.urlsafe_b64encode(said).rstrip(b"=").decode()
+    forged = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
     tokens = (
         f"{forged}.{claims}.{signature}",
         f"{head}.{forged}.{signature}",

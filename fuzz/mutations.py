@@ -1,16 +1,16 @@
-"""MP4s that lie: a good clip changed in one way, chosen by a seed. Pure: the same seed gives the same bytes.
+"""Mutate a valid MP4 in one way, chosen by a seed. Pure functions: the same seed gives the same bytes.
 
-The boxes are those of ISO/IEC 14496-12; the offsets are into a box's body, behind its 8-byte header.
+The boxes are those of ISO/IEC 14496-12. Offsets count from the start of a box's body, after its 8-byte header.
 """
 
 import random
 from collections.abc import Callable
 
 from fuzz import odd_clips
-from fuzz.boxes import CONTAINERS, HEADER_BYTES, Box, put_together, taken_apart
+from fuzz.boxes import CONTAINERS, HEADER_BYTES, Box, encode_boxes, parse_boxes
 
 HOSTILE = (0, 1, 2, 7, 8, 9, 0x7F, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
-"""Numbers at which 8, 16, 31 and 32 bits end, and sizes no box can have."""
+"""Limits of 8, 16, 31 and 32 bits, and sizes that no box can have."""
 
 HOSTILE_LONG = (0, 1, 15, 16, 17, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 
@@ -38,7 +38,7 @@ FORMATS = (
 
 
 def box_places(content: bytes) -> list[int]:
-    """Where each box of a good file begins, inner ones too."""
+    """Return where each box of a valid file begins, including inner ones."""
     places: list[int] = []
 
     def walk(at: int, end: int) -> None:
@@ -53,8 +53,8 @@ def box_places(content: bytes) -> list[int]:
     return places
 
 
-def mutated(seed: int, clip: bytes) -> tuple[str, bytes]:
-    """The kind of lie and the clip that tells it. Neighbouring seeds give different kinds."""
+def mutate(seed: int, clip: bytes) -> tuple[str, bytes]:
+    """Return the kind of mutation and the mutated clip. Consecutive seeds give different kinds."""
     kind = tuple(KINDS)[seed % len(KINDS)]
     return kind, KINDS[kind](random.Random(f"clip {seed}"), clip)  # noqa: S311 - a schedule, no secret
 
@@ -70,7 +70,7 @@ def _bit_flips(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _index_bit_flips(chance: random.Random, clip: bytes) -> bytes:
-    """In the index alone, where each bit means something."""
+    """Flip bits in the index only, where each bit has a meaning."""
     changed = bytearray(clip)
     start = clip.index(b"moov") - 4
     size = int.from_bytes(clip[start : start + 4], "big")
@@ -93,7 +93,7 @@ def _truncated(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _cut_out(chance: random.Random, clip: bytes) -> bytes:
-    """Some bytes from the middle are missing: all that follows has moved."""
+    """Remove some bytes from the middle, which shifts all that follows."""
     start = chance.randrange(len(clip))
     return clip[:start] + clip[start + chance.choice((1, 2, 3, 4, 8, 100)) :]
 
@@ -120,7 +120,7 @@ def _zero_size(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _long_size(chance: random.Random, clip: bytes) -> bytes:
-    """A 64-bit size: now true, now a lie, and with or without room for it."""
+    """Write a 64-bit size, correct or wrong, with or without making room for it."""
     at = chance.choice(box_places(clip))
     true_size = int.from_bytes(clip[at : at + 4], "big")
     size = chance.choice((true_size, true_size + 8, *HOSTILE_LONG)).to_bytes(8, "big")
@@ -129,80 +129,80 @@ def _long_size(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _rows(boxes: list[Box]) -> list[list[Box]]:
-    """The top row and the children of each container."""
-    return [boxes, *(box.children for top in boxes for box in top.within() if box.children)]
+    """Return the top-level boxes, and the children of each container."""
+    return [boxes, *(box.children for top in boxes for box in top.walk() if box.children)]
 
 
 def _swapped_boxes(chance: random.Random, clip: bytes) -> bytes:
-    boxes = taken_apart(clip)
+    boxes = parse_boxes(clip)
     row = chance.choice([row for row in _rows(boxes) if len(row) > 1])
     one, other = chance.sample(range(len(row)), 2)
     row[one], row[other] = row[other], row[one]
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _duplicated_box(chance: random.Random, clip: bytes) -> bytes:
-    boxes = taken_apart(clip)
+    boxes = parse_boxes(clip)
     row = chance.choice(_rows(boxes))
     at = chance.randrange(len(row))
     row[at:at] = [row[at].copy() for _ in range(chance.choice((1, 1, 2, 50)))]
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _removed_box(chance: random.Random, clip: bytes) -> bytes:
-    boxes = taken_apart(clip)
+    boxes = parse_boxes(clip)
     row = chance.choice(_rows(boxes))
     del row[chance.randrange(len(row))]
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _nested_box(chance: random.Random, clip: bytes) -> bytes:
-    """A box inside boxes of its own kind, or inside itself behind its children."""
-    boxes = taken_apart(clip)
+    """Nest a box in boxes of its own kind, or append a copy of it to its children."""
+    boxes = parse_boxes(clip)
     row = chance.choice(_rows(boxes))
     at = chance.randrange(len(row))
     if row[at].children and chance.random() < 0.5:
         row[at].children.append(row[at].copy())
-        return put_together(boxes)
-    content = row[at].written()
+        return encode_boxes(boxes)
+    content = row[at].encode()
     for _ in range(chance.choice((1, 2, 30, 1500))):
         content = (len(content) + HEADER_BYTES).to_bytes(4, "big") + row[at].kind + content
     row[at] = Box(row[at].kind, content[HEADER_BYTES:])
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _moved_box(chance: random.Random, clip: bytes) -> bytes:
-    """A box where it does not belong."""
-    boxes = taken_apart(clip)
+    """Move a box into another container."""
+    boxes = parse_boxes(clip)
     rows = _rows(boxes)
     row = chance.choice(rows)
     moved = row.pop(chance.randrange(len(row)))
-    strangers = [target for target in rows if not any(target is box.children for box in moved.within())]
-    target = chance.choice(strangers)
+    others = [target for target in rows if not any(target is box.children for box in moved.walk())]
+    target = chance.choice(others)
     target.insert(chance.randrange(len(target) + 1), moved)
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _renamed_box(chance: random.Random, clip: bytes) -> bytes:
-    boxes = taken_apart(clip)
-    every = [box for top in boxes for box in top.within()]
+    boxes = parse_boxes(clip)
+    every = [box for top in boxes for box in top.walk()]
     chance.choice(every).kind = chance.choice(
         (chance.choice(every).kind, b"free", b"skip", b"uuid", b"cmov", b"moof", b"\0\0\0\0")
     )
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 # Headers
 
 
 def _lie(chance: random.Random, clip: bytes, places: dict[bytes, int], *, times: int = 1) -> bytes:
-    """Write hostile numbers at the named places of the boxes' bodies."""
-    boxes = taken_apart(clip)
-    liars = [box for top in boxes for box in top.within() if box.kind in places]
+    """Write hostile numbers at the given offsets of boxes' bodies."""
+    boxes = parse_boxes(clip)
+    liars = [box for top in boxes for box in top.walk() if box.kind in places]
     for box in chance.sample(liars, min(times, len(liars))):
         at = places[box.kind]
         _write(box, at, _hostile_for(chance, int.from_bytes(box.body[at : at + 4], "big")))
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _hostile_for(chance: random.Random, true_number: int) -> int:
@@ -229,81 +229,81 @@ def _lying_count(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _lying_entry(chance: random.Random, clip: bytes) -> bytes:
-    """A wrong row in a table of samples: its times, sizes, chunks or places."""
-    boxes = taken_apart(clip)
-    tables = [box for top in boxes for box in top.within() if len(box.body) >= ENTRIES.get(box.kind, 1 << 30) + 4]
+    """Write wrong entries in the sample tables: times, sizes, chunks or offsets."""
+    boxes = parse_boxes(clip)
+    tables = [box for top in boxes for box in top.walk() if len(box.body) >= ENTRIES.get(box.kind, 1 << 30) + 4]
     for table in chance.choices(tables, k=chance.choice((1, 3, 10))):
         first = ENTRIES[table.kind]
         at = first + 4 * chance.randrange((len(table.body) - first) // 4)
         _write(table, at, _hostile_for(chance, int.from_bytes(table.body[at : at + 4], "big")))
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _lying_dimensions(chance: random.Random, clip: bytes) -> bytes:
-    boxes = taken_apart(clip)
-    every = [box for top in boxes for box in top.within()]
+    boxes = parse_boxes(clip)
+    every = [box for top in boxes for box in top.walk()]
     side = chance.randrange(2)
     for box in every:
         if box.kind == b"tkhd" and chance.random() < 0.7:
             _write(box, _TKHD_WIDTH + 4 * side, _hostile_for(chance, 1080 << 16))
         if box.kind == b"stsd" and box.body[_STSD_FORMAT : _STSD_FORMAT + 4] == b"avc1":
             _write(box, _STSD_WIDTH + 2 * side, _hostile_for(chance, 1080), width=2)
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _lying_format(chance: random.Random, clip: bytes) -> bytes:
-    """The samples are said to be of another codec."""
-    boxes = taken_apart(clip)
-    box = chance.choice([box for top in boxes for box in top.within() if box.kind == b"stsd"])
+    """Declare another codec for the samples."""
+    boxes = parse_boxes(clip)
+    box = chance.choice([box for top in boxes for box in top.walk() if box.kind == b"stsd"])
     _write(box, _STSD_FORMAT, int.from_bytes(chance.choice(FORMATS), "big"))
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _lying_decoder(chance: random.Random, clip: bytes) -> bytes:
-    """Wrong bytes in what the decoder is set up by: avcC, esds and the sample entry around them."""
-    boxes = taken_apart(clip)
-    box = chance.choice([box for top in boxes for box in top.within() if box.kind == b"stsd"])
+    """Change bytes of the decoder's configuration: avcC, esds and the sample entry around them."""
+    boxes = parse_boxes(clip)
+    box = chance.choice([box for top in boxes for box in top.walk() if box.kind == b"stsd"])
     for _ in range(chance.choice((1, 2, 8))):
         _write(box, chance.randrange(_STSD_FORMAT + 4, len(box.body)), chance.getrandbits(8), width=1)
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _lying_matrix(chance: random.Random, clip: bytes) -> bytes:
-    boxes = taken_apart(clip)
-    for box in (box for top in boxes for box in top.within() if box.kind == b"tkhd"):
+    boxes = parse_boxes(clip)
+    for box in (box for top in boxes for box in top.walk() if box.kind == b"tkhd"):
         _write(box, 40 + 4 * chance.randrange(9), _hostile_for(chance, 1 << 16))
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _lying_version(chance: random.Random, clip: bytes) -> bytes:
-    """A table in a version with other widths, or with flags of its own."""
-    boxes = taken_apart(clip)
-    box = chance.choice([box for top in boxes for box in top.within() if box.kind in TABLES])
+    """Declare another version of a table, which has other field widths, or other flags."""
+    boxes = parse_boxes(clip)
+    box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     _write(box, 0, chance.choice((1 << 24, 2 << 24, 255 << 24, 0xFFFFFF, chance.getrandbits(32))))
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _shortened_table(chance: random.Random, clip: bytes) -> bytes:
-    """A table that ends before its entries do; the boxes around it are true."""
-    boxes = taken_apart(clip)
-    box = chance.choice([box for top in boxes for box in top.within() if box.kind in TABLES])
+    """Cut a table off before its last entry; the sizes of the boxes around it are correct."""
+    boxes = parse_boxes(clip)
+    box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     box.body = box.body[: chance.randrange(len(box.body))]
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _broken_media(chance: random.Random, clip: bytes) -> bytes:
-    """The index is true, the pictures and sounds behind it are not."""
-    boxes = taken_apart(clip)
+    """Damage the media data, and leave the index correct."""
+    boxes = parse_boxes(clip)
     for box in boxes:
         if box.kind == b"mdat" and box.body:
             start = chance.randrange(len(box.body))
             end = min(len(box.body), start + chance.choice((4, 100, len(box.body))))
             box.body = box.body[:start] + chance.randbytes(end - start) + box.body[end:]
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _chimera(chance: random.Random, clip: bytes) -> bytes:
-    """Several lies at once."""
+    """Apply several mutations."""
     for _ in range(chance.randrange(2, 5)):
         lie = chance.choice((_lying_duration, _lying_timescale, _lying_count, _lying_entry, _lying_dimensions))
         clip = lie(chance, clip)

@@ -1,17 +1,18 @@
-"""What real recorders, editors and attackers do to an MP4, at random: a good clip changed in one way. Pure.
+"""Change a valid MP4 as real recorders, editors and attackers do, at random. Pure functions.
 
-Unlike the lies of `mutations`, most of these are legal. The offsets are into a box's body (ISO/IEC 14496-12).
+Unlike those of `mutations`, most of these changes are legal. Offsets count from the start of a box's body
+(ISO/IEC 14496-12).
 """
 
 import random
 from collections.abc import Callable
 
-from fuzz.boxes import HEADER_BYTES, Box, put_together, taken_apart
+from fuzz.boxes import HEADER_BYTES, Box, encode_boxes, parse_boxes
 
 SMALL_PICTURE = bytes.fromhex(
     "000000166742c00ada11ec044000000300400000030083c489a80000000468ce0fc8000000106588843a26280c9c9c9d75d75d75d75e"
 )
-"""One H.264 picture of 64x48 with its parameter sets in front, as a sample of an MP4 (made with x264, all grey)."""
+"""One grey H.264 picture of 64x48 with its parameter sets, as a sample of an MP4 (made with x264)."""
 
 _TRACK_ID, _WIDTH_IN_STSD = 12, 40
 _SOUND_FORMATS = (b"apac", b"mha1", b"mp4a", b"Opus", b"ac-3", b"sowt", b"QDM2", b"samr")
@@ -23,7 +24,7 @@ def _tracks(boxes: list[Box]) -> list[Box]:
 
 
 def _inside(box: Box, kind: bytes) -> Box:
-    return next(found for found in box.within() if found.kind == kind)
+    return next(found for found in box.walk() if found.kind == kind)
 
 
 def _numbers(*numbers: int) -> bytes:
@@ -35,32 +36,32 @@ def _set(box: Box, at: int, content: bytes) -> None:
 
 
 def _offsets(chance: random.Random, clip: bytes) -> bytes:
-    """Empty edits in front of some tracks or all: delays of the sound, of the picture, or shared by both."""
-    boxes = taken_apart(clip)
+    """Insert empty edits that delay the sound, the picture, or both."""
+    boxes = parse_boxes(clip)
     shared = chance.choice((0, 0, 1_000, 5_000, 3_600_000))
     for track in _tracks(boxes):
         delay = shared + chance.choice((0, 0, 40, 500, 2_000))
         track.children = [box for box in track.children if box.kind != b"edts"]
         edits = _numbers(0, 2, delay, -1, 1 << 16, chance.choice((1_000, 20_000, 30_000)), 0, 1 << 16)
         track.children.insert(1, Box(b"edts", children=[Box(b"elst", edits)]))
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _odd_tags(chance: random.Random, clip: bytes) -> bytes:
-    """Colours as the container may state them: right, in part, reserved, or nonsense."""
-    boxes = taken_apart(clip)
+    """Insert colour tags: valid, incomplete, reserved, or invalid."""
+    boxes = parse_boxes(clip)
     codes = (0, 1, 2, 3, 4, 5, 6, 9, 12, 14, 16, 18, 22, 255, 65535)
     tags = b"".join(chance.choice(codes).to_bytes(2, "big") for _ in range(3)) + chance.choice((b"\0", b"\x80"))
-    colr = Box(b"colr", chance.choice((b"nclx", b"nclc")) + tags).written()
+    colr = Box(b"colr", chance.choice((b"nclx", b"nclc")) + tags).encode()
     table = _inside(_tracks(boxes)[0], b"stsd")
     entry_bytes = int.from_bytes(table.body[8:12], "big") + len(colr)
     table.body = table.body[:8] + _numbers(entry_bytes) + table.body[12:] + colr
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _several_tracks(chance: random.Random, clip: bytes) -> bytes:
-    """More tracks of both kinds, in any order, some in formats that nothing decodes, some empty."""
-    boxes = taken_apart(clip)
+    """Add audio and video tracks in any order, some in formats without a decoder, some empty."""
+    boxes = parse_boxes(clip)
     moov = next(box for box in boxes if box.kind == b"moov")
     for number in range(chance.choice((1, 2, 4, 20))):
         track = chance.choice(_tracks(boxes)).copy()
@@ -70,11 +71,11 @@ def _several_tracks(chance: random.Random, clip: bytes) -> bytes:
         if chance.random() < 0.3:
             _set(_inside(track, b"stsz"), 8, _numbers(0))
         moov.children.insert(chance.randrange(1, len(moov.children) + 1), track)
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _app_trailer(chance: random.Random, clip: bytes) -> bytes:
-    """Tags that apps append: text that reads as a box, boxes behind each other, one with a size beyond the file."""
+    """Append what apps append: text that parses as a box, a row of boxes, or a box that exceeds the file."""
     return clip + chance.choice(
         (
             b"Edited with SomeApp 7.1\n" * chance.randrange(1, 50),
@@ -89,8 +90,8 @@ def _app_trailer(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _index_lies(chance: random.Random, clip: bytes) -> bytes:
-    """Many entries that point at one packet, at many pictures a second."""
-    boxes = taken_apart(clip)
+    """Point many index entries at one packet, at a high frame rate."""
+    boxes = parse_boxes(clip)
     table = _inside(_tracks(boxes)[0], b"stbl")
     count, ticks = chance.choice((300, 3_000, 30_000, 300_000)), chance.choice((1, 5, 10, 40, 512))
     size, place = (_inside(table, kind).body[at : at + 4] for kind, at in ((b"stsz", 12), (b"stco", 8)))
@@ -105,12 +106,12 @@ def _index_lies(chance: random.Random, clip: bytes) -> bytes:
     ]
     side = chance.choice((1920, 8192)).to_bytes(2, "big")
     _set(_inside(table, b"stsd"), _WIDTH_IN_STSD, side * 2)
-    return put_together(boxes)
+    return encode_boxes(boxes)
 
 
 def _mid_stream_change(chance: random.Random, clip: bytes) -> bytes:
-    """From some packet on, for good or in turns, the picture is another one of 64x48."""
-    boxes = taken_apart(clip)
+    """Replace all packets from some point on, or every second or third one, by a picture of 64x48."""
+    boxes = parse_boxes(clip)
     table = _inside(_tracks(boxes)[0], b"stbl")
     sizes = _sample_sizes(_inside(table, b"stsz"))
     places = _sample_places(table, sizes)
@@ -123,9 +124,9 @@ def _mid_stream_change(chance: random.Random, clip: bytes) -> bytes:
         Box(b"stsz", _numbers(0, 0, len(sizes), *sizes)),
         Box(b"stco", _numbers(0, len(places), *places)),
     ]
-    # All that the tables point at stays where it is: the old index becomes free space, the new one comes last.
+    # Nothing that the tables point at may move: the old index becomes free space, and the new one is appended.
     moov = next(box for box in boxes if box.kind == b"moov")
-    return clip.replace(b"moov", b"free", 1) + Box(b"mdat", SMALL_PICTURE).written() + moov.written()
+    return clip.replace(b"moov", b"free", 1) + Box(b"mdat", SMALL_PICTURE).encode() + moov.encode()
 
 
 def _sample_sizes(stsz: Box) -> list[int]:
@@ -134,7 +135,7 @@ def _sample_sizes(stsz: Box) -> list[int]:
 
 
 def _sample_places(table: Box, sizes: list[int]) -> list[int]:
-    """Where in the file each packet begins: chunks hold as many packets as `stsc` says."""
+    """Return the offset of each packet in the file; `stsc` has the number of packets in each chunk."""
     per_chunk, chunks = _inside(table, b"stsc").body, _inside(table, b"stco").body
     runs = {_number(per_chunk, at): _number(per_chunk, at + 4) for at in range(8, len(per_chunk), 12)}
     places: list[int] = []

@@ -1,4 +1,4 @@
-"""How much is tried, and from which seed: little in `make test`, much in `make fuzz SEED=n COUNT=m`."""
+"""Number of cases and seed of a fuzzing run: few in `make test`, many in `make fuzz SEED=n COUNT=m`."""
 
 import os
 
@@ -7,11 +7,11 @@ SEED = int(os.environ.get("FUZZ_SEED", "1"))
 
 
 def how_many(short: int) -> int:
-    """The count asked for, or `short` when nobody asked."""
+    """Return FUZZ_COUNT, or `short` if that is not set."""
     return int(os.environ.get("FUZZ_COUNT", short))
 
 
 def seeds(short: int) -> range:
-    """The seeds of one run. Runs from neighbouring seeds share none."""
+    """Return the seeds of one run. Runs with different FUZZ_SEEDs share none."""
     first = (SEED - 1) * 1_000_000
     return range(first, first + how_many(short))

@@ -1,4 +1,4 @@
-"""A mutated clip through the renderer: a clear refusal or a correct result, within its limits."""
+"""Render a mutated clip: the renderer must refuse it clearly or render it correctly, within its limits."""
 
 import subprocess
 import threading
@@ -13,24 +13,24 @@ from app.media.errors import MediaError, RenderKilled, RenderTimedOut, Unreadabl
 from app.media.ffmpeg import find_ffmpeg
 from app.media.probe import WALL_SECONDS, probe
 from app.media.profiles import PROFILES
-from fuzz.mutations import mutated
+from fuzz.mutations import mutate
 from fuzz.tally import Verdict
 
 LITE = PROFILES[ProfileName.LITE]
 TIMEOUT_SECONDS = 60.0
 LIMIT_SECONDS = TIMEOUT_SECONDS + 2 * WALL_SECONDS
-"""FFmpeg's own limit, and that of the probes before and after it."""
+"""The limits of FFmpeg and of the probes before and after it."""
 
 MEMORY_BYTES = 2 << 30
 DURATION_TOLERANCE_SECONDS = 1.0 + 2 / LITE.frames_per_second
-"""The renderer's own tolerance, and the frames that rounding may cost."""
+"""The renderer's tolerance, and the frames that rounding may add or remove."""
 
 RESULTS = {"video.mp4", "poster.jpg"}
 
 
 def render_mutant(seed: int, clip: bytes, folder: Path) -> Verdict:
-    """Mutate, render, judge. `folder` is this mutant's own, and is left empty but for what is at fault."""
-    kind, content = mutated(seed, clip)
+    """Mutate a clip, render it in `folder`, which must be empty, and return the verdict."""
+    kind, content = mutate(seed, clip)
     source, directory = folder / "source.mp4", folder / "work"
     source.write_bytes(content)
     directory.mkdir()
@@ -50,14 +50,14 @@ def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
             source, directory, ProfileName.LITE, on_progress=lambda _: None, stop=threading.Event()
         )
     except UnreadableClip as error:
-        return "refused", None if str(error) else "a refusal without a word"
+        return "refused", None if str(error) else "a refusal without a message"
     except RenderTimedOut:
         return "stopped: time", None
     except RenderKilled as error:
-        # An index that asks for more memory than there is, is a lie of the clip: no retry will help.
+        # If FFmpeg runs out of memory while reading the index, the clip is at fault: a retry would not help.
         bombed = "Cannot allocate memory" in str(error) and "error reading header" not in str(error)
         return "stopped: memory", None if bombed else f"RenderKilled: {error}"
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+    except Exception as error:  # noqa: BLE001 - any other exception is a finding
         return "broken", f"{type(error).__name__}: {error}"
     try:
         return "rendered", _wrong(rendering, source, directory)
@@ -66,16 +66,16 @@ def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
 
 
 def _wrong(rendering: Rendering, source: Path, directory: Path) -> str | None:
-    """What is wrong with a result, seen by MediaInfo and by a demuxer that counts its pictures."""
-    found, wanted_seconds = probe(rendering.video), LITE.result_seconds(probe(source).duration_seconds)
+    """Return what is wrong with a result, by MediaInfo and by a count of its frames; None if nothing is."""
+    found, expected_seconds = probe(rendering.video), LITE.result_seconds(probe(source).duration_seconds)
     counted_seconds = _count_pictures(rendering.video) / LITE.frames_per_second
     if {path.name for path in directory.iterdir()} != RESULTS:
         return f"left {sorted(path.name for path in directory.iterdir())}"
     if (found.width, found.height, found.video_codec) != (LITE.width, LITE.height, "AVC"):
         return f"is {found}"
     for seconds in (found.duration_seconds, counted_seconds, rendering.duration_seconds):
-        if abs(seconds - wanted_seconds) > DURATION_TOLERANCE_SECONDS:
-            return f"lasts {seconds:.2f} s instead of {wanted_seconds:.2f} s"
+        if abs(seconds - expected_seconds) > DURATION_TOLERANCE_SECONDS:
+            return f"lasts {seconds:.2f} s instead of {expected_seconds:.2f} s"
     return None
 
 
@@ -88,10 +88,10 @@ def _count_pictures(video: Path) -> int:
 
 
 def _left_over(folder: Path, directory: Path) -> str | None:
-    """A process that still works there, or a file beside the private directory."""
-    strangers = {path.name for path in folder.iterdir()} - {"source.mp4", "work"}
-    if strangers:
-        return f"left {sorted(strangers)} outside its directory"
+    """Return a process that still runs there, or the files outside the work directory; None if there are none."""
+    unexpected = {path.name for path in folder.iterdir()} - {"source.mp4", "work"}
+    if unexpected:
+        return f"left {sorted(unexpected)} outside its directory"
     for child in psutil.Process().children(recursive=True):
         try:
             if child.cwd() == str(directory) and child.status() != psutil.STATUS_ZOMBIE:

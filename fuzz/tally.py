@@ -1,4 +1,4 @@
-"""What came of each mutated clip: told as a table, kept as JSON."""
+"""The outcomes of the mutated clips, as a table and as JSON."""
 
 import json
 import os
@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "fuzz.json"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One mutated clip. `fault` says which claim it broke; None when it broke none."""
+    """The outcome of one mutated clip. `fault` is the claim that it violates; None if it violates none."""
 
     seed: int
     kind: str
@@ -27,12 +27,12 @@ class Verdict:
 
 
 def faults(verdicts: Sequence[Verdict]) -> list[str]:
-    """A line for each broken claim."""
+    """Return a line for each violated claim."""
     return [str(verdict) for verdict in verdicts if verdict.fault]
 
 
 def table(verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
-    """Kind of mutation → outcome → how often, in the order of the kinds' names."""
+    """Return kind of mutation → outcome → count, sorted by kind."""
     kinds = sorted({verdict.kind for verdict in verdicts})
     return {
         kind: dict(sorted(Counter(verdict.outcome for verdict in verdicts if verdict.kind == kind).items()))
@@ -41,7 +41,7 @@ def table(verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
 
 
 def lines(verdicts: Sequence[Verdict]) -> list[str]:
-    """The table as text, with a sum below it."""
+    """Return the table as text, with the totals in the last line."""
     outcomes = sorted({verdict.outcome for verdict in verdicts})
     rows = {**table(verdicts), "all": dict(Counter(verdict.outcome for verdict in verdicts))}
     head = f"{'mutation':<24}" + "".join(f"{outcome:>24}" for outcome in outcomes)
@@ -52,7 +52,7 @@ def lines(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def keep(way: str, verdicts: Sequence[Verdict], *, seed: int, count: int) -> None:
-    """Write this way's table into benchmarks/results/fuzz.json, beside that of the other way."""
+    """Write the table of `way` (uploads or renders) to benchmarks/results/fuzz.json; the other's stays."""
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     figures = {
         "seed": seed,
@@ -67,5 +67,5 @@ def keep(way: str, verdicts: Sequence[Verdict], *, seed: int, count: int) -> Non
         "python": platform.python_version(),
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
     }
-    told = {**known, "command": f"make fuzz SEED={seed} COUNT={count}", way: figures, "machine": machine}
-    RESULTS.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    document = {**known, "command": f"make fuzz SEED={seed} COUNT={count}", way: figures, "machine": machine}
+    RESULTS.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")

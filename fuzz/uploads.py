@@ -1,4 +1,4 @@
-"""A mutated clip through a real upload: a clear refusal that leaves nothing, or a clip that is kept whole."""
+"""Upload a mutated clip: the API must refuse it clearly and leave nothing, or store it unchanged."""
 
 import hashlib
 import time
@@ -12,7 +12,7 @@ from app.media.bounds import MAX_SIDE, is_too_much_work
 from app.media.errors import MediaError
 from app.media.probe import WALL_SECONDS, probe
 from app.showcase.requirements import MAX_SECONDS, MIN_LONG_SIDE, MIN_SECONDS, MIN_SHORT_SIDE
-from fuzz.mutations import mutated
+from fuzz.mutations import mutate
 from fuzz.tally import Verdict
 from testing.people import Player
 from testing.sites import Site
@@ -22,8 +22,8 @@ WORDS = {"tipo de archivo": "refused: type", "duración": "refused: duration", "
 
 
 def upload_mutant(seed: int, clip: bytes, player: Player, folder: Path) -> Verdict:
-    """Mutate, upload, judge the answer."""
-    kind, content = mutated(seed, clip)
+    """Mutate a clip, upload it, and return the verdict on the response."""
+    kind, content = mutate(seed, clip)
     began = time.monotonic()
     try:
         answer = player.request(
@@ -44,18 +44,18 @@ def upload_mutant(seed: int, clip: bytes, player: Player, folder: Path) -> Verdi
 
 
 def _refused(answer: httpx.Response, seconds: float) -> tuple[str, float, str | None]:
-    told = f"{answer.status_code}: {answer.text[:300]}"
+    shown = f"{answer.status_code}: {answer.text[:300]}"
     if answer.status_code != httpx.codes.BAD_REQUEST or not answer.headers["content-type"].startswith(
         "application/json"
     ):
-        return "broken", seconds, told
+        return "broken", seconds, shown
     detail = str(answer.json().get("detail"))
     outcome = next((name for words, name in WORDS.items() if words in detail.lower()), None)
-    return (outcome, seconds, None) if outcome else ("broken", seconds, told)
+    return (outcome, seconds, None) if outcome else ("broken", seconds, shown)
 
 
 def _wrongly_accepted(answer: httpx.Response, content: bytes, player: Player, copy: Path) -> str | None:
-    """What is wrong with a clip that was taken: it is none the showcase takes, or it is not the one that was sent."""
+    """Return why a clip should not have been accepted, or what is wrong with the stored one; None if nothing is."""
     copy.write_bytes(content)
     try:
         clip = probe(copy)
@@ -80,12 +80,12 @@ def _wrongly_accepted(answer: httpx.Response, content: bytes, player: Player, co
 
 
 def left_behind(site: Site, verdicts: Sequence[Verdict], keys_before: set[str]) -> list[str]:
-    """What uploads left that should not be there: files, objects, begun uploads, processes."""
+    """Return what the uploads left behind: files, processes, unfinished multipart uploads, surplus objects."""
     accepted = sum(verdict.outcome == "accepted" for verdict in verdicts)
     new_keys = site.bucket.stored_keys() - keys_before
     return [
         *(f"file {path}" for folder in (site.work_dir, site.temporary_dir) for path in folder.iterdir()),
         *(f"process {child.cmdline()}" for child in psutil.Process(site.processes["api"].pid).children(recursive=True)),
-        *(f"begun upload {key}" for key in site.bucket.unfinished_uploads()),
+        *(f"unfinished upload {key}" for key in site.bucket.unfinished_uploads()),
         *([f"{len(new_keys)} objects for {accepted} accepted clips"] if len(new_keys) != accepted else []),
     ]

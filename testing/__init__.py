@@ -1,1 +1,1 @@
-"""What tests, fault runs, rehearsals and benchmarks share: real servers, running sites, made clips. No pytest."""
+"""Shared by tests, fault runs, rehearsals and benchmarks: real servers, running sites, generated clips. No pytest."""

@@ -1,4 +1,4 @@
-"""The API's answers, as tests judge them."""
+"""Assertions about the API's responses."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,18 +8,18 @@ from typing import Any
 import httpx
 
 Json = Any
-"""A parsed JSON document: tests look into it, so it stays untyped."""
+"""A parsed JSON document, untyped, because tests index into it."""
 
 UNKNOWN_ID = "6f1c5a52-0000-4000-8000-000000000000"
 NUMBERS = ("0", "123", "99999999999999999999")
-"""Ids as the platform's predecessor had them."""
+"""IDs in the format of the platform's predecessor."""
 
 MALFORMED_IDS = ("abc", "1.5", "a b", "' OR 1=1 --", "é", "f" * 300, UNKNOWN_ID[:-1], UNKNOWN_ID + "0")
 """Neither a number nor a UUID."""
 
 
 def refusal(answer: httpx.Response, status: int) -> Json:
-    """Assert that `answer` refuses with `status` in the house's shape; the detail."""
+    """Assert that `answer` is an error with `status` in the API's format, and return its detail."""
     assert answer.status_code == status, f"{answer.status_code}: {answer.text[:500]}"
     assert answer.headers["content-type"].split(";")[0] == "application/json"
     body = answer.json()
@@ -30,19 +30,19 @@ def refusal(answer: httpx.Response, status: int) -> Json:
 
 
 def shape_refusal(answer: httpx.Response, *location: str) -> str:
-    """Assert a 422 in pydantic's shape that names the field at `location`'s end; its message."""
+    """Assert that `answer` is a 422 in pydantic's format about the field at `location`, and return its message."""
     detail = refusal(answer, 422)
     assert isinstance(detail, list), detail
     for item in detail:
         assert {"loc", "msg", "type"} <= set(item), item
         assert isinstance(item["loc"], list)
     messages = [item["msg"] for item in detail if tuple(item["loc"][-len(location) :]) == location]
-    assert messages, f"nothing about {location} in {detail}"
+    assert messages, f"no item about {location} in {detail}"
     return str(messages[0])
 
 
 def all_at_once(*acts: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """Start every act at the same moment, each in a thread of its own."""
+    """Start all requests at the same moment, each in its own thread."""
     start = Barrier(len(acts))
 
     def wait_and_act(act: Callable[[], httpx.Response]) -> httpx.Response:

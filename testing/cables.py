@@ -1,4 +1,4 @@
-"""Connections that a test cuts."""
+"""TCP proxies whose connections a test can cut."""
 
 import contextlib
 import socket
@@ -8,9 +8,9 @@ from demo.ports import free_port
 
 
 class Cable:
-    """A connection to a server that a test can cut, and plug in again.
+    """A TCP proxy to a server that a test can cut, and plug in again.
 
-    Cut: open connections are closed, new ones refused. Muffled: new ones are accepted, and nobody answers.
+    Cut: open connections are closed, new ones refused. Muffled: new ones are accepted, but nothing is forwarded.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -22,19 +22,19 @@ class Cable:
         self.plug_in()
 
     def plug_in(self) -> None:
-        """Forward again."""
+        """Forward connections again."""
         self.cut()
         self._muffled = False
         self._listen()
 
     def muffle(self) -> None:
-        """Accept, and answer nothing: a host that hangs, or a firewall that drops."""
+        """Accept connections without forwarding them, as a hanging host does."""
         self.cut()
         self._muffled = True
         self._listen()
 
     def cut(self) -> None:
-        """Close all connections and the door."""
+        """Close all connections and the listening socket."""
         if self._listener is not None:
             # close() alone does not wake a thread inside accept().
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Makes clips for tests with FFmpeg: cheap ones, odd ones, damaged ones. Callers cache them."""
+"""Generate clips for tests with FFmpeg: small ones, odd ones, damaged ones. Callers cache them."""
 
 import subprocess
 from pathlib import Path
@@ -13,10 +13,12 @@ QUARTER_TURNS = {
     180: (-1, 0, 0, -1),
     270: (0, -1, 1, 0),
 }
-"""Degrees clockwise to show the picture upright → the a, b, c, d of a track's matrix (ISO/IEC 14496-12, 8.3.2)."""
+"""Clockwise rotation in degrees that shows the picture upright → a, b, c, d of a track's matrix
+(ISO/IEC 14496-12, 8.3.2).
+"""
 
 LOCATION = "+40.4168-003.7038/"
-"""Where a phone's owner stood, as phones write it (ISO 6709)."""
+"""A location as phones write it (ISO 6709)."""
 
 _MATRIX_AFTER_TKHD = 44
 _BOX_HEADER_BYTES = 8
@@ -45,23 +47,23 @@ def make_clip(
     """Write a clip and return its path.
 
     Args:
-        path: where; its folder exists.
-        seconds: of the video track.
-        width: coded pixels. Odd sizes need a full-chroma `pix_fmt` (yuv444p).
-        height: coded pixels.
+        path: the file to write; its folder must exist.
+        seconds: length of the video track.
+        width: in coded pixels. Odd sizes need a full-chroma `pix_fmt` (yuv444p).
+        height: in coded pixels.
         fps: frames per second, as a number or a fraction ("30000/1001"); 1 makes huge and long clips cheap.
-        picture: name of a source filter, with options: `testsrc2`, `color=c=orange`.
-        drawing: filters over that picture.
-        video_codec: FFmpeg's encoder.
-        pix_fmt: FFmpeg's pixel format; the source draws in it, or an odd size would be rounded.
+        picture: a source filter with its options: `testsrc2`, `color=c=orange`.
+        drawing: filters that draw on the picture.
+        video_codec: the name of FFmpeg's encoder.
+        pix_fmt: FFmpeg's pixel format. The source uses it as well, because an odd size would be rounded otherwise.
         colour: encoder options that tag the colours.
-        audio: a sound source filter, None for no audio track.
-        audio_seconds: when it differs from `seconds`.
-        rotation: degrees clockwise a player must turn the picture.
-        variable_frame_rate: leave out frames at irregular distances.
-        faststart: moov in front of mdat.
+        audio: a sound source filter; None for no audio track.
+        audio_seconds: length of the audio track, if it differs from `seconds`.
+        rotation: the degrees by which a player must turn the picture clockwise.
+        variable_frame_rate: drop frames at irregular intervals.
+        faststart: write moov before mdat.
         container: FFmpeg's muxer; `mov` makes a QuickTime file.
-        metadata: global tags, written under their own names, as phones do.
+        metadata: global tags, written under the given names, as phones do.
     """
     drawn = f"{picture}{':' if '=' in picture else '='}size={width}x{height}:rate={fps}:duration={seconds}"
     source = f"{drawn},{drawing},format={pix_fmt}"
@@ -96,19 +98,19 @@ def make_sound_alone(path: Path, *, seconds: float = 3.0) -> Path:
 
 
 def make_jpeg(path: Path) -> Path:
-    """Write a picture, whatever the path is called."""
+    """Write a JPEG, whatever the path's suffix is."""
     source = "testsrc2=size=1920x1080:duration=1"
     run_ffmpeg("-f", "lavfi", "-i", source, "-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(path))
     return path
 
 
 def pad_to_size(path: Path, size_bytes: int) -> Path:
-    """Append a `free` box, so that the MP4 stays valid and is exactly that large. Takes no room on the disk."""
+    """Append a `free` box, so that the MP4 stays valid and has exactly that size. The file is sparse."""
     missing = size_bytes - path.stat().st_size
     if missing == 0:
         return path
     if missing < _BOX_HEADER_BYTES:
-        raise ValueError(f"{path} cannot be padded by {missing} bytes: a box has {_BOX_HEADER_BYTES} at least.")
+        raise ValueError(f"{path} cannot be padded by {missing} bytes: a box has at least {_BOX_HEADER_BYTES}.")
     with path.open("ab") as file:
         file.write(missing.to_bytes(4, "big") + b"free")
         file.truncate(size_bytes)
@@ -123,7 +125,7 @@ def cut_short(path: Path, share: float = 0.5) -> Path:
 
 
 def remove_moov(path: Path) -> Path:
-    """Take the index out of an MP4, as a phone whose battery died leaves it."""
+    """Remove the index from an MP4, as in a recording that a dying battery cut off."""
     content = path.read_bytes()
     start, end = box_span(content, b"moov")
     path.write_bytes(content[:start] + content[end:])
@@ -131,7 +133,7 @@ def remove_moov(path: Path) -> Path:
 
 
 def turn(path: Path, degrees: int) -> None:
-    """Write a rotation into the first track's header, the way phones say how they were held."""
+    """Write a rotation to the first track's header, as phones do."""
     content = bytearray(path.read_bytes())
     at = content.index(b"tkhd") + _MATRIX_AFTER_TKHD
     a, b, c, d = (value << 16 for value in QUARTER_TURNS[degrees])
@@ -141,13 +143,13 @@ def turn(path: Path, degrees: int) -> None:
 
 
 def box_span(content: bytes, kind: bytes) -> tuple[int, int]:
-    """Where the last top-level-looking box of that kind begins and ends."""
+    """Return where the last box of that kind begins and ends."""
     start = content.rindex(kind) - 4
     return start, start + int.from_bytes(content[start : start + 4], "big")
 
 
 def run_ffmpeg(*arguments: str) -> None:
-    """Run the FFmpeg that the platform would use."""
+    """Run the FFmpeg that the platform uses."""
     command = [str(find_ffmpeg(None)), "-nostdin", "-v", "error", "-y", *arguments]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 

@@ -1,4 +1,4 @@
-"""Figures of a measurement: printed, and written to benchmarks/results."""
+"""Print the figures of a measurement, and write them to benchmarks/results."""
 
 import json
 import os
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks" / "results"
 
 
 def keep(name: str, figures: dict[str, object]) -> None:
-    """Print the figures of a benchmark, and write them down."""
+    """Print the figures of a benchmark, and write them to benchmarks/results."""
     write(name, figures, command=f"make bench ONLY={name}")
     lines = [name, *(f"  {key:<38} {value}" for key, value in figures.items())]
     sys.stdout.writelines(f"{line}\n" for line in lines)
@@ -26,5 +26,5 @@ def write(name: str, figures: dict[str, object], *, command: str) -> None:
     }
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
-    told = {"command": command, **figures, "machine": machine}
-    path.write_text(json.dumps(told, indent=2) + "\n")
+    document = {"command": command, **figures, "machine": machine}
+    path.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""The places a site lives in: a folder, a bucket, a migrated database, a queue, and the settings that lead to them."""
+"""Homes of test sites: a folder, a bucket, a migrated database, a queue, and the settings that refer to them."""
 
 import contextlib
 import itertools
@@ -34,7 +34,7 @@ GENEROUS = {
         ("UPLOAD", "ADDRESS"),
     )
 }
-"""Rate limits an ordinary test never meets."""
+"""Rate limits that an ordinary test never reaches."""
 
 BRISK = {
     "RENDER_PRESET": "ultrafast",
@@ -48,13 +48,13 @@ _numbers = itertools.count(1)
 
 
 def unique(word: str) -> str:
-    """`word` with something behind it that no other test and no other test process has."""
+    """Return `word` with a suffix that is unique among all tests and test processes."""
     return f"{word}{os.getpid()}x{next(_numbers)}"
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket of its own on the real S3."""
+    """A bucket on a real S3 server."""
 
     name: str
     server: SeaweedFS
@@ -65,30 +65,30 @@ class Bucket:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead the platform here."""
+        """The platform's environment variables for this bucket."""
         return {**self.server.environment, "S3_BUCKET": self.name}
 
     @contextmanager
     def client(self) -> Iterator["S3Client"]:
-        """The tests' own eyes."""
+        """Yield a client for direct checks."""
         with contextlib.closing(self.server.client()) as client:
             yield client
 
     def stored_keys(self, prefix: str = "") -> set[str]:
-        """The keys of all objects below `prefix`."""
+        """Return the keys of all objects below `prefix`."""
         with self.client() as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
             return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
     def unfinished_uploads(self) -> list[str]:
-        """The keys of multipart uploads that were begun and neither completed nor given up."""
+        """Return the keys of multipart uploads that were neither completed nor aborted."""
         with self.client() as client:
             return [item["Key"] for item in client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])]
 
 
 @dataclass(frozen=True)
 class Home:
-    """The places a site lives in, and the settings that lead to them."""
+    """The folder, bucket, database and queue of a site, and the settings that refer to them."""
 
     backend: Backend
     folder: Path
@@ -96,12 +96,12 @@ class Home:
     environment: dict[str, str]
 
     def with_settings(self, **settings: str) -> "Home":
-        """The same places, under other settings."""
+        """Return the same home with other settings."""
         return Home(self.backend, self.folder, self.bucket, {**self.environment, **settings})
 
 
 def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a site: nothing comes from the machine but PATH."""
+    """Return the whole environment of a site; only PATH comes from the machine."""
     for name in ("work", "temporary"):
         (home / name).mkdir()
     embedded = {
@@ -126,7 +126,7 @@ def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str
 
 
 def migrate(home: Home) -> None:
-    """Give the site its tables, by the command an operator would use."""
+    """Create the site's tables, with the operator's command."""
     program = [str(PROGRAMS / "rising-stars"), "migrate"]
     command = Subprocess(program, log=home.folder / "migrate.log", environment=home.environment)
     wait_until(lambda: not command.running, what="the migration's end")

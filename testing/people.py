@@ -1,4 +1,4 @@
-"""The people who use a site: players and voters, through the API."""
+"""Players and voters, who use a site through its API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Player:
         return {"Authorization": f"Bearer {self.access_token}"}
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Any request, with this account's token."""
+        """Send a request with this account's token."""
         headers = {**self.headers, **options.pop("headers", {})}
         return self.site.api.request(method, path, headers=headers, **options)
 
@@ -54,7 +54,7 @@ class Player:
         part: str = "video_file",
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Send `clip` as a browser's form would."""
+        """Upload `clip` as a browser's form does."""
         with clip.open("rb") as video:
             return self.request(
                 "POST",
@@ -68,14 +68,14 @@ class Player:
         return self.request("POST", f"/api/public/videos/{video_id}/vote")
 
     def log_in(self) -> Json:
-        """A second session of this account: its token answer."""
+        """Start another session of this account, and return the response with its tokens."""
         answer = self.site.api.post("/api/auth/login", json={"email": self.email, "password": self.password})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
 
 def sign_up_form(**fields: object) -> dict[str, Any]:
-    """A complete, valid body for POST /api/auth/signup with an address nobody else uses."""
+    """Return a complete, valid body for POST /api/auth/signup with a unique address."""
     return {
         "first_name": "Ana",
         "last_name": unique("Rojas"),

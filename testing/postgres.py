@@ -1,4 +1,4 @@
-"""A real PostgreSQL on a free port of 127.0.0.1, stopped by process id."""
+"""A real PostgreSQL server on a free port of 127.0.0.1."""
 
 import os
 import pwd
@@ -29,18 +29,18 @@ class Postgres:
     password: str
 
     def url(self, database: str, *, port: int | None = None) -> str:
-        """Where `database` is; `port` when something stands between us and the server."""
+        """Return the URL of `database`; `port` is that of a proxy, if there is one."""
         return f"postgresql://stars:{self.password}@127.0.0.1:{port or self.port}/{database}"
 
     @contextmanager
     def connected(self, database: str) -> Iterator[Any]:
-        """A connection that commits each statement."""
+        """Yield a connection that commits each statement."""
         opened = peewee.PostgresqlDatabase(database, dsn=self.url(database), connect_timeout=2)
         with opened.connection_context():
             yield opened
 
     def create_database(self) -> str:
-        """Create a database nobody else uses and return its name."""
+        """Create a new database, and return its name."""
         name = f"stars_{secrets.token_hex(6)}"
         with self.connected("postgres") as database:
             database.execute_sql(f'CREATE DATABASE "{name}"')
@@ -49,10 +49,10 @@ class Postgres:
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server of our own. It refuses to run as root, so as root it runs as somebody else."""
+    """Run a new PostgreSQL server. It refuses to run as root, so a test run as root starts it as another user."""
     programs = postgres_programs()
     user = next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
-    # Not below pytest's temporary directory: that one is closed to the other user.
+    # Not below pytest's temporary directory, which the other user may not enter.
     home = Path(tempfile.mkdtemp(prefix="rising-stars-postgres-"))
     try:
         postgres = Postgres(free_port(), secrets.token_hex(16))

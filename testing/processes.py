@@ -1,4 +1,4 @@
-"""Processes of a test run: they die with it, and write what they print into a file."""
+"""Processes of a test run, which the kernel kills when the run ends; their output goes to a file."""
 
 import grp
 import pwd
@@ -13,14 +13,14 @@ START_SECONDS = 60
 
 
 class NotInstalled(Exception):
-    """A program that this machine lacks; the message says how to install it."""
+    """A program is missing on this machine; the message says how to install it."""
 
 
 def wait_until(done: Callable[[], bool], *, what: str, seconds: float = START_SECONDS) -> None:
     """Poll `done` until it is true.
 
     Raises:
-        AssertionError: it did not become true within that time.
+        AssertionError: `done` did not become true in time.
     """
     deadline = time.monotonic() + seconds
     while not done():
@@ -30,7 +30,7 @@ def wait_until(done: Callable[[], bool], *, what: str, seconds: float = START_SE
 
 
 class Subprocess:
-    """A child that dies with the test run, and writes what it says into a file."""
+    """A child process that dies with the test run; its output goes to a file."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Subprocess:
         return self._process.poll() is None
 
     def stop(self, *, seconds: float = 15) -> int:
-        """Ask it to end, kill it when it does not; its exit code."""
+        """Ask the process to end, kill it if it does not, and return its exit code."""
         if self.running:
             self._process.send_signal(self._stop_signal)
             try:
@@ -80,9 +80,9 @@ class Subprocess:
 
         wait_until(done_or_dead, what=what)
         if not self.running:
-            raise AssertionError(f"{self.command[0]} ended at once:\n{self.log.read_text(errors='replace')[-4000:]}")
+            raise AssertionError(f"{self.command[0]} ended early:\n{self.log.read_text(errors='replace')[-4000:]}")
 
 
 def user_group(user: str) -> str:
-    """The name of the user's own group (nobody's is nogroup)."""
+    """Return the name of the user's primary group, which may differ from the user's name (nobody, nogroup)."""
     return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name

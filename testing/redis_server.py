@@ -1,4 +1,4 @@
-"""A real Redis on a free port of 127.0.0.1, stopped by process id."""
+"""A real Redis server on a free port of 127.0.0.1."""
 
 import secrets
 from collections.abc import Iterator
@@ -21,23 +21,23 @@ class Redis:
     password: str
 
     def url(self, database: int, *, port: int | None = None) -> str:
-        """Where the numbered database is; `port` when something stands between us and the server."""
+        """Return the URL of the numbered database; `port` is that of a proxy, if there is one."""
         return f"redis://:{self.password}@127.0.0.1:{port or self.port}/{database}"
 
 
 @contextmanager
 def running_redis(home: Path) -> Iterator[Redis]:
-    """A Redis server of our own, with a password, that keeps nothing."""
-    server_at = Redis(free_port(), secrets.token_hex(16))
+    """Run a new Redis server with a password and without persistence."""
+    redis_at = Redis(free_port(), secrets.token_hex(16))
     configuration = home / "redis.conf"
     configuration.write_text(
-        f"port {server_at.port}\nbind 127.0.0.1\nrequirepass {server_at.password}\n"
+        f"port {redis_at.port}\nbind 127.0.0.1\nrequirepass {redis_at.password}\n"
         f'databases 1000\nsave ""\nappendonly no\ndir {home}\n'
     )
     server = Subprocess([str(redis_server()), str(configuration)], log=home / "redis.log")
     try:
-        server.wait_until(lambda: _redis_answers(server_at), what="Redis's start")
-        yield server_at
+        server.wait_until(lambda: _redis_answers(redis_at), what="Redis's start")
+        yield redis_at
     finally:
         server.stop()
 

@@ -1,4 +1,4 @@
-"""A whole site as real processes: what the behavioural tests talk to."""
+"""A whole site as real processes, for tests of its behaviour."""
 
 import time
 import uuid
@@ -23,13 +23,13 @@ from testing.processes import Subprocess, wait_until
 
 @dataclass
 class Site:
-    """An API process (and, for those who asked, a worker and upkeep) with everything behind it."""
+    """An API process (and, on request, a worker and upkeep) with its database, queue and store."""
 
     home: Home
     url: str
     api: httpx.Client
     database: Any
-    """Peewee's; untyped, as its `execute_sql` is."""
+    """A Peewee database; untyped, as its `execute_sql` is."""
     processes: dict[str, Subprocess] = field(default_factory=dict)
 
     @property
@@ -58,24 +58,24 @@ class Site:
 
     @property
     def log(self) -> str:
-        """All that this site's processes have said."""
+        """The logs of all processes of this site."""
         return "".join(process.log.read_text(errors="replace") for process in self.processes.values())
 
     def sign_up(self, *, city: str | None = None, **fields: str | None) -> Player:
-        """A new account with an access token, through the API."""
+        """Create an account through the API, and return it with its access token."""
         body = {**sign_up_form(), **({"city": city} if city else {}), **fields}
         answer = self.api.post("/api/auth/signup", json=body)
         assert answer.status_code == 201, answer.text
-        made = answer.json()
+        created = answer.json()
         return Player(
             self,
-            made["id"],
-            made["email"],
+            created["id"],
+            created["email"],
             str(body["password1"]),
-            made["first_name"],
-            made["last_name"],
-            made["city"],
-            made["access_token"],
+            created["first_name"],
+            created["last_name"],
+            created["city"],
+            created["access_token"],
         )
 
     def publish_video(
@@ -89,10 +89,10 @@ class Site:
         deleted: bool = False,
         age: float = 0,
     ) -> str:
-        """Put a clip straight into the database, as if it had been rendered `age` seconds ago; its id."""
+        """Insert a clip into the database as if it had been rendered `age` seconds ago, and return its ID."""
         video_id = uuid.uuid4()
         rendered = status is VideoStatus.PROCESSED
-        # The database's clock is this machine's.
+        # The database uses this machine's clock.
         now = time.time() - age
         with self.tables():
             Video.insert(
@@ -127,17 +127,17 @@ class Site:
             yield
 
     def video_count(self, owner: Player) -> int:
-        """How many rows of videos the account has, deleted ones too."""
+        """Return the number of the account's videos, including deleted ones."""
         with self.tables():
             return int(Video.select().where(Video.user == uuid.UUID(owner.id)).count())
 
     def account_count(self, email: str) -> int:
-        """How many accounts have that address, in any case."""
+        """Return the number of accounts with that address, ignoring case."""
         with self.tables():
             return int(User.select().where(peewee.fn.LOWER(User.email) == email.lower()).count())
 
     def wait_until(self, owner: Player, video_id: str, status: str, *, seconds: float = 120) -> Json:
-        """Poll the owner's view of the clip until it has `status`; that view."""
+        """Poll the owner's view of the clip until it has `status`, and return that view."""
         seen: list[Json] = []
 
         def reached() -> bool:
@@ -149,7 +149,7 @@ class Site:
         return seen[0]
 
     def token(self, player: Player, **claims: object) -> str:
-        """The player's token with other claims (None takes one out), signed with the site's secret."""
+        """Return the player's token with changed claims (None removes one), signed with the site's secret."""
         mine = {**jwt.decode(player.access_token, options={"verify_signature": False}), **claims}
         return jwt.encode(
             {name: value for name, value in mine.items() if value is not None},
@@ -160,12 +160,12 @@ class Site:
 
 @contextmanager
 def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -> Iterator[Site]:
-    """Start the processes, wait until the API is `ready` (or at least answers), and stop them again."""
+    """Run a site until the end of `with`; wait until its API is `ready`, or only until it answers."""
     port = free_port()
     commands = {"api": ["rising-stars-api", "--listen", f"127.0.0.1:{port}"]}
     if with_worker:
         commands |= {"worker": ["rising-stars-worker"], "upkeep": ["rising-stars-upkeep"]}
-    # trust_env=False: a machine's proxy settings are no part of these tests.
+    # trust_env=False: ignore this machine's proxy settings.
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as api:
         site = Site(home, f"http://127.0.0.1:{port}", api, _database(home.environment["DATABASE_URL"]))
         try:
@@ -200,7 +200,7 @@ def _database(url: str) -> peewee.Database:
 
 
 class SiteMaker:
-    """Starts APIs with other settings; all end with the test."""
+    """Starts APIs with other settings, which end with the test."""
 
     def __init__(self, stack: ExitStack, home: Home) -> None:
         self._stack = stack
@@ -208,12 +208,12 @@ class SiteMaker:
         self.made: list[Site] = []
 
     def __call__(self, settings: Mapping[str, str] | None = None, /, *, ready: bool = True, **more: str) -> Site:
-        """An API on the shared site's database with some settings changed.
+        """Start an API on the shared site's database, with some settings changed.
 
         Args:
             settings: environment variables.
-            ready: wait until /ready says so; False: until the process answers at all.
-            more: environment variables as well.
+            ready: wait until /ready is 200; if False, only until the process answers.
+            more: further environment variables.
         """
         home = self._home.with_settings(**(settings or {}), **more)
         site = self._stack.enter_context(running_site(home, ready=ready))

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.request_schemas import LoginBody, RefreshBody, SignUpBody
 from fuzz import plan
-from fuzz.asking import Answer, Ask, broken_claim, quoted, send
 from fuzz.disturbances import DISTURBANCES, disturb
-from fuzz.good_asks import GOOD, World, every_route, good_ask
+from fuzz.raw_requests import Answer, RawRequest, find_violation, quoted, send
+from fuzz.valid_requests import VALID, World, every_route, valid_request
 from testing.sites import Site
 
 ASKS, EXAMPLES, BODIES = 160, 20, 100
@@ -32,7 +32,7 @@ JSON_FIELDS: dict[str, type[BaseModel]] = {
     "/api/auth/login": LoginBody,
     "/api/auth/refresh": RefreshBody,
 }
-ID_ROUTES = sorted(route for route in GOOD if "<video_id>" in route[1])
+ID_ROUTES = sorted(route for route in VALID if "<video_id>" in route[1])
 QUERY_NAMES = ["limit", "offset", "city", "order", "cursor", "from", "to", "deep"]
 
 # Lone surrogates cannot be sent as UTF-8; the generator sends them as JSON's escapes.
@@ -67,42 +67,42 @@ def world(site: Site, small_clip: Path) -> World:
     return World.of(site, small_clip)
 
 
-def ask_and_judge(site: Site, ask: Ask) -> Answer | None:
-    answer = send(site.port, ask)
-    broken = broken_claim(ask, answer)
-    assert broken is None, f"{ask.route} {ask.disturbed}: {broken}\n{ask.written()[:3_000]!r}"
+def send_and_check(site: Site, request: RawRequest) -> Answer | None:
+    answer = send(site.port, request)
+    broken = find_violation(request, answer)
+    assert broken is None, f"{request.route} {request.disturbed}: {broken}\n{request.encode()[:3_000]!r}"
     return answer
 
 
 def test_every_route_is_sought() -> None:
-    assert set(GOOD) == every_route()
+    assert set(VALID) == every_route()
 
 
 def test_every_route_answers_a_good_request_well(site: Site, world: World) -> None:
-    for method, path in GOOD:
-        answer = ask_and_judge(site, good_ask(world, method, path))
+    for method, path in VALID:
+        answer = send_and_check(site, valid_request(world, method, path))
         assert answer is not None, path
         assert answer.succeeded, f"{method} {path}: {answer}"
 
 
 def test_whatever_is_asked_is_answered_or_refused_in_json(site: Site, world: World) -> None:
     said_before = len(site.log)
-    routes = tuple(GOOD)
+    routes = tuple(VALID)
     broken: list[str] = []
     answers: list[Answer | None] = []
     for number in plan.seeds(ASKS):
         chance = random.Random(f"ask {number}")  # noqa: S311 - a schedule, no secret
-        ask = good_ask(world, *routes[number % len(routes)])
+        request = valid_request(world, *routes[number % len(routes)])
         if chance.random() >= GOOD_SHARE:
-            disturb(chance, ask)
+            disturb(chance, request)
         try:
-            answers.append(send(site.port, ask))
+            answers.append(send(site.port, request))
         except TimeoutError:
-            broken.append(f"seed {number}: {ask.route} {ask.disturbed} hangs: {ask.written()[:1_000]!r}")
+            broken.append(f"seed {number}: {request.route} {request.disturbed} hangs: {request.encode()[:1_000]!r}")
             continue
-        claim = broken_claim(ask, answers[-1])
+        claim = find_violation(request, answers[-1])
         if claim:
-            broken.append(f"seed {number}: {ask.route} {ask.disturbed}: {claim}: {ask.written()[:1_500]!r}")
+            broken.append(f"seed {number}: {request.route} {request.disturbed}: {claim}: {request.encode()[:1_500]!r}")
     assert not broken, "\n".join(broken)
     assert not [word for word in ("Traceback", "uncaptured", "request_failed") if word in site.log[said_before:]]
     # A generator whose requests all fail at the door seeks nothing behind it.
@@ -118,9 +118,9 @@ def test_whatever_is_asked_is_answered_or_refused_in_json(site: Site, world: Wor
 def test_any_json_is_answered_or_refused(site: Site, path: str, data: st.DataObject) -> None:
     names = st.sampled_from(sorted(JSON_FIELDS[path].model_fields))
     fields = data.draw(st.dictionaries(names, values) | st.dictionaries(texts, values, max_size=2))
-    ask = Ask(f"POST {path}", b"POST", path.encode(), disturbed=["hypothesis"])
-    ask.fields = [(quoted(name)[1:-1], _json(value)) for name, value in fields.items()]
-    ask_and_judge(site, ask)
+    request = RawRequest(f"POST {path}", b"POST", path.encode(), disturbed=["hypothesis"])
+    request.fields = [(quoted(name)[1:-1], _json(value)) for name, value in fields.items()]
+    send_and_check(site, request)
 
 
 @pytest.mark.parametrize("shape", JSON_FIELDS.values(), ids=lambda shape: shape.__name__)
@@ -139,34 +139,36 @@ def test_a_body_that_does_not_fit_is_a_validation_error_and_nothing_else(
 @given(pairs=st.lists(st.tuples(st.sampled_from(QUERY_NAMES) | texts, texts | numbers.map(str)), max_size=5))
 def test_any_query_is_answered_or_refused(site: Site, path: str, pairs: list[tuple[str, str]]) -> None:
     query = [(quote(name).encode(), quote(value).encode()) for name, value in pairs]
-    ask_and_judge(site, Ask(f"GET {path}", b"GET", path.encode(), query=query, disturbed=["hypothesis"]))
+    send_and_check(site, RawRequest(f"GET {path}", b"GET", path.encode(), query=query, disturbed=["hypothesis"]))
 
 
 @disciplined(2 * EXAMPLES)
 @given(route=st.sampled_from(ID_ROUTES), video_id=texts | st.uuids().map(str) | st.binary(max_size=60))
 def test_any_id_is_answered_or_refused(site: Site, world: World, route: tuple[str, str], video_id: str | bytes) -> None:
     method, path = route
-    ask = Ask(" ".join(route), method.encode(), path.replace("<video_id>", quote(video_id, safe="")).encode())
-    ask.token, ask.disturbed = world.player.access_token, ["hypothesis"]
-    ask_and_judge(site, ask)
+    request = RawRequest(
+        " ".join(route), method.encode(), path.replace("<video_id>", quote(video_id, safe="")).encode()
+    )
+    request.token, request.disturbed = world.player.access_token, ["hypothesis"]
+    send_and_check(site, request)
 
 
 @disciplined(2 * EXAMPLES)
 @given(title=texts | st.binary(max_size=300), name=texts, clip=st.binary(max_size=300))
 def test_any_form_is_refused(site: Site, world: World, title: str | bytes, name: str, clip: bytes) -> None:
-    ask = good_ask(world, "POST", "/api/videos/upload")
-    head, file_head = (head for head, _ in ask.parts or [])
+    request = valid_request(world, "POST", "/api/videos/upload")
+    head, file_head = (head for head, _ in request.parts or [])
     content = title if isinstance(title, bytes) else title.encode()
-    ask.parts = [(head, content), (file_head.replace(b"clip.mp4", name.encode()), clip)]
-    ask.disturbed = ["hypothesis"]
-    answer = ask_and_judge(site, ask)
+    request.parts = [(head, content), (file_head.replace(b"clip.mp4", name.encode()), clip)]
+    request.disturbed = ["hypothesis"]
+    answer = send_and_check(site, request)
     assert answer is not None
     assert answer.status in {400, 422}
 
 
 @disciplined(2 * EXAMPLES)
 @given(
-    route=st.sampled_from(sorted(GOOD)),
+    route=st.sampled_from(sorted(VALID)),
     name=st.sampled_from(["X-Request-Id", "Idempotency-Key", "Authorization", "Content-Type", "X-Forwarded-For"]),
     value=st.binary(max_size=200).map(lambda value: value.translate(None, b"\r\n")),
 )
@@ -174,17 +176,17 @@ def test_any_header_is_answered_or_refused(
     site: Site, world: World, route: tuple[str, str], name: str, value: bytes
 ) -> None:
     method, path = route
-    ask = Ask(" ".join(route), method.encode(), path.replace("<video_id>", world.public).encode())
-    ask.headers, ask.disturbed = [(name.encode(), value)], ["hypothesis"]
-    ask_and_judge(site, ask)
+    request = RawRequest(" ".join(route), method.encode(), path.replace("<video_id>", world.public).encode())
+    request.headers, request.disturbed = [(name.encode(), value)], ["hypothesis"]
+    send_and_check(site, request)
 
 
 def test_each_disturbance_is_used() -> None:
     used = set()
     for number in range(200):
-        ask = Ask("GET /", b"GET", b"/")
-        disturb(random.Random(number), ask)  # noqa: S311 - a schedule, no secret
-        used.update(ask.disturbed)
+        request = RawRequest("GET /", b"GET", b"/")
+        disturb(random.Random(number), request)  # noqa: S311 - a schedule, no secret
+        used.update(request.disturbed)
     assert used == set(DISTURBANCES)
 
 

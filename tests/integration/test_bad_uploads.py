@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.config import MAX_CLIP_BYTES
-from fuzz.boxes import Box, put_together, taken_apart
+from fuzz.boxes import Box, encode_boxes, parse_boxes
 from testing.answers import refusal, shape_refusal
 from testing.clips import cut_short, make_clip, make_jpeg, make_sound_alone, pad_to_size, remove_moov
 from testing.people import Player
@@ -110,8 +110,8 @@ def many_entries_for_one_picture(path: Path, *, side: int, pictures: int, ticks:
     grey = make_clip(
         path.with_name("one.mp4"), width=side, height=side, seconds=1, fps=1, picture="color=c=gray", audio=None
     )
-    boxes = taken_apart(grey.read_bytes())
-    every = {box.kind: box for top in boxes for box in top.within()}
+    boxes = parse_boxes(grey.read_bytes())
+    every = {box.kind: box for top in boxes for box in top.walk()}
     bytes_of_picture, place = int.from_bytes(every[b"stsz"].body[4:8], "big"), every[b"stco"].body[8:12]
     every[b"stbl"].children = [
         every[b"stsd"],
@@ -125,7 +125,7 @@ def many_entries_for_one_picture(path: Path, *, side: int, pictures: int, ticks:
         every[kind].body = every[kind].body[:at] + numbers(90_000, pictures * ticks) + every[kind].body[at + 8 :]
     tkhd = every[b"tkhd"]
     tkhd.body = tkhd.body[:20] + numbers(pictures * ticks) + tkhd.body[24:]
-    path.write_bytes(put_together(boxes))
+    path.write_bytes(encode_boxes(boxes))
 
 
 def numbers(*values: int) -> bytes:

@@ -19,7 +19,7 @@ from app.media.orientation import Orientation
 from app.media.probe import probe
 from app.media.profiles import PROFILES
 from app.media.sound import decode_arguments
-from fuzz.boxes import put_together, taken_apart
+from fuzz.boxes import encode_boxes, parse_boxes
 from testing.clips import SILENCE, TONE, make_clip, run_ffmpeg
 from tests.looking import ENGINES, FFMPEG, colour_at, loudness, sound_seconds
 
@@ -172,13 +172,13 @@ def test_a_profile_without_sound_misses_none(tmp_path: Path, render: Render) -> 
 
 def test_a_sound_track_that_is_declared_but_empty_is_no_sound(tmp_path: Path, render: Render) -> None:
     clip = small_clip(tmp_path / "clip.mp4")
-    boxes = taken_apart(clip.read_bytes())
-    tracks = [box for top in boxes for box in top.within() if box.kind == b"trak"]
-    for table in tracks[1].within():
+    boxes = parse_boxes(clip.read_bytes())
+    tracks = [box for top in boxes for box in top.walk() if box.kind == b"trak"]
+    for table in tracks[1].walk():
         count_at = {b"stts": 4, b"stsc": 4, b"stsz": 8, b"stco": 4}.get(table.kind)
         if count_at is not None:
             table.body = table.body[:count_at] + bytes(4) + table.body[count_at + 4 :]
-    clip.write_bytes(put_together(boxes))
+    clip.write_bytes(encode_boxes(boxes))
     assert b"mp4a" in clip.read_bytes()
     made = render(clip)
     assert probe(made.video).audio_channels == 0

@@ -157,14 +157,14 @@ def test_a_refused_clip_ends_the_demo_with_the_reason_of_the_api(demos: Demos, t
     demo = demos.run(CLIP=str(text))
     assert demo.ended() == 1
     demo.assert_nothing_is_left(0)
-    assert f"✘ The API refuses {text}: Tipo de archivo inválido" in demo.said
+    assert f"✘ The API rejected {text}: Tipo de archivo inválido" in demo.said
     assert "Traceback" not in demo.said
 
 
 def test_a_clip_that_does_not_exist_is_named_at_once(demos: Demos) -> None:
     demo = demos.run(CLIP="nowhere/clip.mp4")
     assert demo.ended(10) == 1
-    assert "✘ CLIP=nowhere/clip.mp4: there is no such file." in demo.said
+    assert "✘ CLIP=nowhere/clip.mp4: the file does not exist." in demo.said
 
 
 def test_the_demo_does_not_empty_a_folder_it_did_not_make(demos: Demos, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_the_demo_does_not_empty_a_folder_it_did_not_make(demos: Demos, tmp_path
 def test_a_path_that_no_database_address_can_hold_is_refused(demos: Demos, tmp_path: Path) -> None:
     demo = demos.run(data=tmp_path / "issue#2")
     assert demo.ended(10) == 1
-    assert "cannot hold a path with # or ?" in demo.said
+    assert "cannot contain a path with # or ?" in demo.said
 
 
 @pytest.mark.slow
@@ -249,7 +249,7 @@ def test_a_taken_port_is_said_clearly_and_so_is_a_taken_folder(demos: Demos) -> 
     first.wait_until_it_says("Ctrl-C stops it.")
     same_port = demos.serve(port=port)
     assert same_port.ended(10) == 1
-    assert f"✘ Port {port} is taken by another program. Choose another one" in same_port.said
+    assert f"✘ Port {port} is in use by another program. Choose another one" in same_port.said
     same_folder = demos.serve(port=free_port(), data=first.data)
     assert same_folder.ended(10) == 1
     assert "already. Stop it first." in same_folder.said

@@ -1,4 +1,4 @@
-"""A request as raw as a socket takes it, and what every answer owes its reader."""
+"""HTTP requests as raw bytes, and the checks that every response must pass."""
 
 import http.client
 import json
@@ -11,8 +11,8 @@ BOUNDARY = b"fuzzfuzzfuzz"
 
 
 @dataclass
-class Ask:
-    """One request. Its body is written from `fields` (JSON) or `parts` (multipart), unless `body` says otherwise."""
+class RawRequest:
+    """A request. Its body is built from `fields` (JSON) or `parts` (multipart), unless `body` is set."""
 
     route: str
     method: bytes
@@ -25,10 +25,10 @@ class Ask:
     body: bytes | None = None
     target: bytes | None = None
     disturbed: list[str] = field(default_factory=list)
-    """What was changed; an ask without is a good one."""
+    """The names of the disturbances; a request without any is valid."""
 
-    def written(self) -> bytes:
-        """The bytes for the socket."""
+    def encode(self) -> bytes:
+        """Return the request as bytes."""
         body = self._body()
         lines = [b"%s %s HTTP/1.1" % (self.method, self.target or self._target()), b"Host: fuzz", b"Connection: close"]
         named = {name.lower() for name, _ in self.headers}
@@ -54,25 +54,25 @@ class Ask:
         return b""
 
     def freeze(self) -> bytes:
-        """Write the body down, to be disturbed as bytes."""
+        """Build the body and fix it, so that its bytes can be disturbed."""
         self.body = self._body()
         return self.body
 
 
 def multipart(parts: list[tuple[bytes, bytes]], boundary: bytes = BOUNDARY) -> bytes:
-    """Heads (without their empty line) and contents as a form."""
+    """Return a multipart form of parts, each of which has a head (without the empty line) and a content."""
     written = b"".join(b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary, head, content) for head, content in parts)
     return written + b"--" + boundary + b"--\r\n"
 
 
 def quoted(text: str) -> bytes:
-    """A text as JSON."""
+    """Return a text as a JSON string."""
     return json.dumps(text).encode()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     kind: str
@@ -83,21 +83,21 @@ class Answer:
         return 200 <= self.status < 400
 
 
-def send(port: int, ask: Ask) -> Answer | None:
-    """Send, say that no more will come, and read the answer; None when the other end hangs up without one.
+def send(port: int, request: RawRequest) -> Answer | None:
+    """Send a request, shut down the sending side, and read the response; None if the server sends none.
 
     Raises:
-        TimeoutError: the other end hangs.
+        TimeoutError: the server hangs.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         try:
-            connection.sendall(ask.written())
+            connection.sendall(request.encode())
             connection.shutdown(socket.SHUT_WR)
         except TimeoutError:
             raise
         except OSError:
-            pass  # It has heard enough, and has answered already.
-        answer = http.client.HTTPResponse(connection, method="HEAD" if ask.method == b"HEAD" else None)
+            pass  # The server has answered and closed the connection before reading everything.
+        answer = http.client.HTTPResponse(connection, method="HEAD" if request.method == b"HEAD" else None)
         try:
             answer.begin()
             return Answer(answer.status, answer.headers.get_content_type(), answer.read())
@@ -105,35 +105,35 @@ def send(port: int, ask: Ask) -> Answer | None:
             return None
 
 
-def broken_claim(ask: Ask, answer: Answer | None) -> str | None:
-    """What is wrong with an answer; None when it is as every answer must be."""
+def find_violation(request: RawRequest, answer: Answer | None) -> str | None:
+    """Return what is wrong with a response; None if it passes every check."""
     if answer is None:
-        return None if "length" in ask.disturbed else "no answer"
-    told = f"{answer.status} {answer.kind} {answer.body[:300]!r}"
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not _is_due(ask, answer):
-        return told
-    if ask.method == b"HEAD" or answer.status in {204, 304}:
+        return None if "length" in request.disturbed else "no answer"
+    shown = f"{answer.status} {answer.kind} {answer.body[:300]!r}"
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not _is_allowed_501(request, answer):
+        return shown
+    if request.method == b"HEAD" or answer.status in {204, 304}:
         return None
-    if not ask.disturbed and not answer.succeeded:
-        return f"a good request is refused: {told}"
+    if not request.disturbed and not answer.succeeded:
+        return f"a valid request is refused: {shown}"
     if answer.status >= HTTPStatus.BAD_REQUEST:
-        return None if answer.kind == "application/json" and _is_refusal(answer.body) else told
-    return None if answer.kind != "application/json" or _is_json(answer.body) else told
+        return None if answer.kind == "application/json" and _is_refusal(answer.body) else shown
+    return None if answer.kind != "application/json" or _is_json(answer.body) else shown
 
 
-def _is_due(ask: Ask, answer: Answer) -> bool:
-    """The one 5xx that a client can be told: RFC 9112 (6.1) asks for 501 to a transfer coding nobody knows."""
-    coded = any(name.lower() == b"transfer-encoding" for name, _ in ask.headers)
+def _is_allowed_501(request: RawRequest, answer: Answer) -> bool:
+    """Whether the response is the only allowed 5xx: 501 for an unknown transfer coding (RFC 9112, 6.1)."""
+    coded = any(name.lower() == b"transfer-encoding" for name, _ in request.headers)
     return answer.status == HTTPStatus.NOT_IMPLEMENTED and coded
 
 
 def _is_refusal(body: bytes) -> bool:
-    """`{"detail": …}` with a string or a list that says something."""
+    """Whether the body is `{"detail": …}` with a non-empty string or list."""
     try:
-        said = json.loads(body)
+        parsed = json.loads(body)
     except ValueError:
         return False
-    return isinstance(said, dict) and isinstance(said.get("detail"), str | list) and bool(said["detail"])
+    return isinstance(parsed, dict) and isinstance(parsed.get("detail"), str | list) and bool(parsed["detail"])
 
 
 def _is_json(body: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""A good request for every route: what fuzzing starts from, and must succeed when it is left alone."""
+"""A valid request for every route, which must succeed; fuzzing disturbs it."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from app.api.public import PublicResource
 from app.api.routing import Parts, Resource
 from app.api.videos import VideosResource
 from app.db.models import VideoStatus
-from fuzz.asking import Ask, quoted
+from fuzz.raw_requests import RawRequest, quoted
 from testing.homes import unique
 from testing.people import Player, sign_up_form
 from testing.sites import Site
@@ -22,7 +22,7 @@ from testing.sites import Site
 
 @dataclass
 class World:
-    """Who asks, and for what."""
+    """A site with an account and its videos, which the requests use."""
 
     site: Site
     clip: bytes
@@ -43,7 +43,7 @@ class World:
 
 
 def every_route() -> set[tuple[str, str]]:
-    """The product's own tables. They are read without a platform behind them: no handler is called."""
+    """Return method and path of every route of the API. No handler is called, so they need no dependencies."""
     parts = cast("Parts", SimpleNamespace(readiness=None))
     resources: tuple[Resource, ...] = (
         AuthResource(parts),
@@ -58,25 +58,25 @@ def _json(**fields: object) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), json.dumps(value).encode()) for name, value in fields.items()]
 
 
-def _sign_up(world: World, ask: Ask) -> None:
-    ask.fields = _json(**sign_up_form(city=world.city, country="España"))
+def _sign_up(world: World, request: RawRequest) -> None:
+    request.fields = _json(**sign_up_form(city=world.city, country="España"))
 
 
-def _log_in(world: World, ask: Ask) -> None:
-    ask.fields = _json(email=world.player.email, password=world.player.password)
+def _log_in(world: World, request: RawRequest) -> None:
+    request.fields = _json(email=world.player.email, password=world.player.password)
 
 
-def _refresh(world: World, ask: Ask) -> None:
-    ask.fields = [(b"refresh_token", quoted(world.player.log_in()["refresh_token"]))]
+def _refresh(world: World, request: RawRequest) -> None:
+    request.fields = [(b"refresh_token", quoted(world.player.log_in()["refresh_token"]))]
 
 
-def _log_out(world: World, ask: Ask) -> None:
-    ask.token = world.player.log_in()["access_token"]
+def _log_out(world: World, request: RawRequest) -> None:
+    request.token = world.player.log_in()["access_token"]
 
 
-def _upload(world: World, ask: Ask) -> None:
-    ask.token = world.player.access_token
-    ask.parts = [
+def _upload(world: World, request: RawRequest) -> None:
+    request.token = world.player.access_token
+    request.parts = [
         (b'Content-Disposition: form-data; name="title"', "Canción".encode()),
         (
             b'Content-Disposition: form-data; name="video_file"; filename="clip.mp4"\r\nContent-Type: video/mp4',
@@ -85,58 +85,58 @@ def _upload(world: World, ask: Ask) -> None:
     ]
 
 
-def _signed_in(world: World, ask: Ask) -> None:
-    ask.token = world.player.access_token
+def _signed_in(world: World, request: RawRequest) -> None:
+    request.token = world.player.access_token
 
 
-def _own(world: World, ask: Ask) -> None:
-    ask.token = world.player.access_token
-    ask.path = ask.path.replace(b"<video_id>", world.own.encode())
+def _own(world: World, request: RawRequest) -> None:
+    request.token = world.player.access_token
+    request.path = request.path.replace(b"<video_id>", world.own.encode())
 
 
-def _withdrawable(world: World, ask: Ask) -> None:
-    """A clip to delete: not yet published."""
-    ask.token = world.player.access_token
+def _deletable(world: World, request: RawRequest) -> None:
+    """Use a clip that may be deleted, because it is not published yet."""
+    request.token = world.player.access_token
     video_id = world.site.publish_video(world.player, status=VideoStatus.UPLOADED, published=False)
-    ask.path = ask.path.replace(b"<video_id>", video_id.encode())
+    request.path = request.path.replace(b"<video_id>", video_id.encode())
 
 
-def _public(world: World, ask: Ask) -> None:
-    ask.path = ask.path.replace(b"<video_id>", world.public.encode())
+def _public(world: World, request: RawRequest) -> None:
+    request.path = request.path.replace(b"<video_id>", world.public.encode())
 
 
-def _votable(world: World, ask: Ask) -> None:
-    ask.token = world.player.access_token
-    ask.path = ask.path.replace(b"<video_id>", world.site.publish_video(world.player).encode())
+def _votable(world: World, request: RawRequest) -> None:
+    request.token = world.player.access_token
+    request.path = request.path.replace(b"<video_id>", world.site.publish_video(world.player).encode())
 
 
-def _voted(world: World, ask: Ask) -> None:
+def _voted(world: World, request: RawRequest) -> None:
     video_id = world.site.publish_video(world.player)
     assert world.player.vote(video_id).status_code == 200
-    ask.token = world.player.access_token
-    ask.path = ask.path.replace(b"<video_id>", video_id.encode())
+    request.token = world.player.access_token
+    request.path = request.path.replace(b"<video_id>", video_id.encode())
 
 
-def _vote_status(world: World, ask: Ask) -> None:
-    ask.token = world.player.access_token
-    _public(world, ask)
+def _vote_status(world: World, request: RawRequest) -> None:
+    request.token = world.player.access_token
+    _public(world, request)
 
 
-def _page(world: World, ask: Ask) -> None:
+def _page(world: World, request: RawRequest) -> None:
     city = "".join(f"%{byte:02X}" for byte in world.city.encode()).encode()
-    ask.query = [(b"limit", b"5"), (b"offset", b"0"), (b"order", b"votes"), (b"city", city)]
+    request.query = [(b"limit", b"5"), (b"offset", b"0"), (b"order", b"votes"), (b"city", city)]
 
 
-def _ranking(_: World, ask: Ask) -> None:
-    ask.query = [(b"from", b"1"), (b"to", b"10"), (b"limit", b"5"), (b"offset", b"0"), (b"city", b"Bogota")]
+def _ranking(_: World, request: RawRequest) -> None:
+    request.query = [(b"from", b"1"), (b"to", b"10"), (b"limit", b"5"), (b"offset", b"0"), (b"city", b"Bogota")]
 
 
-def _plain(_: World, ask: Ask) -> None:
-    """Nothing to add."""
-    assert ask.query == []
+def _plain(_: World, request: RawRequest) -> None:
+    """Leave the request as it is."""
+    assert request.query == []
 
 
-GOOD: dict[tuple[str, str], Callable[[World, Ask], None]] = {
+VALID: dict[tuple[str, str], Callable[[World, RawRequest], None]] = {
     ("POST", "/api/auth/signup"): _sign_up,
     ("POST", "/api/auth/login"): _log_in,
     ("POST", "/api/auth/refresh"): _refresh,
@@ -146,7 +146,7 @@ GOOD: dict[tuple[str, str], Callable[[World, Ask], None]] = {
     ("GET", "/api/videos/original/<video_id>"): _own,
     ("GET", "/api/videos/processed/<video_id>"): _own,
     ("GET", "/api/videos/<video_id>"): _own,
-    ("DELETE", "/api/videos/<video_id>"): _withdrawable,
+    ("DELETE", "/api/videos/<video_id>"): _deletable,
     ("GET", "/api/public/videos"): _page,
     ("GET", "/api/public/videos/<video_id>"): _public,
     ("POST", "/api/public/videos/<video_id>/vote"): _votable,
@@ -160,8 +160,8 @@ GOOD: dict[tuple[str, str], Callable[[World, Ask], None]] = {
 }
 
 
-def good_ask(world: World, method: str, path: str) -> Ask:
-    """A request that this route must answer well."""
-    ask = Ask(f"{method} {path}", method.encode(), path.encode())
-    GOOD[method, path](world, ask)
-    return ask
+def valid_request(world: World, method: str, path: str) -> RawRequest:
+    """Return a request that this route must answer with success."""
+    request = RawRequest(f"{method} {path}", method.encode(), path.encode())
+    VALID[method, path](world, request)
+    return request
