@@ -33,14 +33,14 @@ def run(
 ) -> None:
     """Build the site, run scenarios on it, and destroy it."""
     require_programs()
-    numbers = chosen(scenario, keep=keep)
+    numbers = choose(scenario, keep=keep)
     began = time.monotonic()
     with rehearsal(keep=keep) as site:
         figures = {str(number): play(site, number) for number in numbers}
         if keep:
             print_access(site)
     screen.print(f"[bold green]Rehearsed[/] in {time.monotonic() - began:.0f} s")
-    scenarios = dict(sorted((known() | figures).items(), key=lambda item: int(item[0])))
+    scenarios = dict(sorted((earlier_figures() | figures).items(), key=lambda item: int(item[0])))
     write("rehearsal", {"scenarios": scenarios}, command="make rehearse SCENARIO=…")
 
 
@@ -51,26 +51,26 @@ def down() -> None:
     clean_up()
 
 
-def known() -> dict[str, object]:
+def earlier_figures() -> dict[str, object]:
     """Return the figures of earlier runs, by scenario."""
     path = RESULTS / "rehearsal.json"
     kept: dict[str, object] = json.loads(path.read_text())["scenarios"] if path.exists() else {}
     return kept
 
 
-def chosen(scenario: str, *, keep: bool) -> list[int]:
+def choose(scenario: str, *, keep: bool) -> list[int]:
     """Return the numbers of the scenarios to run; 1 (build) is always among them, 10 (destroy) unless `keep`."""
     if scenario in {"core", "all"}:
-        wanted = set(CORE if scenario == "core" else ALL)
+        numbers = set(CORE if scenario == "core" else ALL)
     else:
         try:
-            wanted = {int(number) for number in scenario.split(",")}
+            numbers = {int(number) for number in scenario.split(",")}
         except ValueError:
             raise typer.BadParameter(f"SCENARIO is {scenario!r}: give core, all, or numbers such as 3,7") from None
-    if unknown := wanted - set(ALL):
+    if unknown := numbers - set(ALL):
         known = ", ".join(map(str, ALL))
         raise typer.BadParameter(f"Scenario {min(unknown)} does not exist; the scenarios are {known}")
-    return sorted((wanted | {1, 10}) - ({10} if keep else set()))
+    return sorted((numbers | {1, 10}) - ({10} if keep else set()))
 
 
 def play(site: Rehearsal, number: int) -> dict[str, object]:

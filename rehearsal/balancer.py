@@ -73,15 +73,15 @@ class LoadBalancer:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def follow(self, wanted: Balancer, targets: Mapping[str, str]) -> None:
+    def follow(self, desired: Balancer, targets: Mapping[str, str]) -> None:
         """Send requests to `targets` (instance ID → address); drain every other instance."""
-        self._configure(wanted)
+        self._configure(desired)
         for slot in self._slots:
             if slot.instance_id and slot.instance_id not in targets:
-                self._drain(slot, wanted.target_group.draining_seconds)
+                self._drain(slot, desired.target_group.draining_seconds)
         placed = {slot.instance_id for slot in self._slots}
         for instance_id in targets.keys() - placed:
-            self._place(instance_id, targets[instance_id], wanted.target_group.port)
+            self._place(instance_id, targets[instance_id], desired.target_group.port)
 
     def health(self) -> dict[str, bool]:
         """Return for each target whether its health checks pass."""
@@ -100,13 +100,13 @@ class LoadBalancer:
         """Whether the instance has no requests left and gets no new ones."""
         return all(slot.instance_id != instance_id for slot in self._slots)
 
-    def _configure(self, wanted: Balancer) -> None:
-        group = wanted.target_group
+    def _configure(self, desired: Balancer) -> None:
+        group = desired.target_group
         configuration = CONFIGURATION.format(
             socket=self._socket,
             port=self.port,
-            idle=wanted.idle_seconds,
-            refusals="".join(map(refusal, wanted.refused)),
+            idle=desired.idle_seconds,
+            refusals="".join(map(refusal, desired.refused)),
             health_path=group.health_path,
             health_seconds=group.health_seconds,
             healthy_after=group.healthy_after,

@@ -46,19 +46,19 @@ class DatabaseServer:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
-    def follow(self, wanted: Database | None, snapshots: Collection[str]) -> None:
+    def follow(self, desired: Database | None, snapshots: Collection[str]) -> None:
         """Start or stop the server as AWS records the database, set its password, and create its snapshots."""
         self._keep_snapshots(snapshots)
-        if wanted is None:
+        if desired is None:
             if self._server is not None:
                 log.info("database_is_gone")
                 self._running.close()
                 self._server, self._doorway, self._password = None, None, ""
         elif self._server is None:
-            self._start(wanted)
-        if wanted is not None and self._server is not None:
-            self._keep_password(wanted, self._server)
-        self._followed = wanted
+            self._start(desired)
+        if desired is not None and self._server is not None:
+            self._keep_password(desired, self._server)
+        self._followed = desired
 
     def shut(self) -> None:
         """Refuse new connections, and close the open ones."""
@@ -70,31 +70,31 @@ class DatabaseServer:
         if self._doorway is not None:
             self._doorway.open()
 
-    def _start(self, wanted: Database) -> None:
-        log.info("database_starts", host=wanted.host, address=self.address)
+    def _start(self, desired: Database) -> None:
+        log.info("database_starts", host=desired.host, address=self.address)
         address = ["ip", "address", "replace", f"{self.address}/32", "dev", self._network.interface]
         subprocess.run(address, check=True)
         server = self._running.enter_context(running_postgres())
         folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="rising-stars-tls-")))
-        enable_tls(server, folder, self._authority, wanted.host)
-        self._doorway = self._running.enter_context(Doorway(self.address, wanted.port, behind=server.port))
+        enable_tls(server, folder, self._authority, desired.host)
+        self._doorway = self._running.enter_context(Doorway(self.address, desired.port, behind=server.port))
         self._server = server
 
-    def _keep_password(self, wanted: Database, server: Postgres) -> None:
-        recorded = hooks.password(wanted.name)
+    def _keep_password(self, desired: Database, server: Postgres) -> None:
+        recorded = hooks.password(desired.name)
         if recorded == self._password:
             return
-        role, word = sql.Identifier(wanted.username), sql.Literal(recorded)
+        role, word = sql.Identifier(desired.username), sql.Literal(recorded)
         with server.connected("postgres") as database:
-            known = database.execute_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (wanted.username,)).fetchone()
+            known = database.execute_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (desired.username,)).fetchone()
             verb = "ALTER" if known else "CREATE"
             run(database, sql.SQL(verb + " ROLE {} LOGIN CREATEDB PASSWORD {}").format(role, word))
             if not known:
-                name = sql.Identifier(wanted.database)
+                name = sql.Identifier(desired.database)
                 run(database, sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
-        if not known and (snapshot := hooks.restored_from(wanted.name)):
+        if not known and (snapshot := hooks.restored_from(desired.name)):
             log.info("database_is_restored", snapshot=snapshot)
-            run_program("pg_restore", f"--dbname={server.url(wanted.database)}", str(self._dump(snapshot)))
+            run_program("pg_restore", f"--dbname={server.url(desired.database)}", str(self._dump(snapshot)))
         self._password = recorded
 
     def _keep_snapshots(self, recorded: Collection[str]) -> None:

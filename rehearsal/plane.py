@@ -99,11 +99,11 @@ class Plane:
         self.resolver.set_names({**databases, **dict(self.control.names())})
 
     def _update_balancer(self, addresses: dict[str, str], groups: dict[str, Any]) -> None:
-        wanted = self.control.balancer()
-        if wanted is not None:
-            serving = [group for group in groups.values() if wanted.target_group.arn in group.target_groups]
+        desired = self.control.balancer()
+        if desired is not None:
+            serving = [group for group in groups.values() if desired.target_group.arn in group.target_groups]
             members = frozenset().union(*(group.members for group in serving))
-            self.balancer.follow(wanted, {each: addresses[each] for each in members if each in addresses})
+            self.balancer.follow(desired, {each: addresses[each] for each in members if each in addresses})
 
     def _serve_aws(self) -> str:
         application = build(self._folder / "calls.jsonl")

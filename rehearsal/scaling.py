@@ -38,7 +38,7 @@ class Tracking:
 
     seen: deque[float] = field(default_factory=lambda: deque(maxlen=IN_AFTER))
 
-    def wanted(self, figure: float, target: float, current: int) -> int:
+    def desired_capacity(self, figure: float, target: float, current: int) -> int:
         """Add a minute's data point, and return the desired number of members."""
         self.seen.append(figure)
         last = list(self.seen)
@@ -74,15 +74,15 @@ class Scaling:
     def _scale(self, group: Group, requests_per_target: float) -> None:
         """Set the highest capacity that any policy computes, and start all policies afresh when it changes."""
         capacities = [
-            self._tracking.setdefault(name, Tracking()).wanted(figure, target, group.desired)
+            self._tracking.setdefault(name, Tracking()).desired_capacity(figure, target, group.desired)
             for name, target, figure in self._figures(group, requests_per_target)
         ]
-        wanted = max(group.smallest, min(group.largest, max(capacities, default=group.desired)))
-        if wanted != group.desired:
-            log.info("group_scales", group=group.name, members=group.desired, wanted=wanted)
+        desired = max(group.smallest, min(group.largest, max(capacities, default=group.desired)))
+        if desired != group.desired:
+            log.info("group_scales", group=group.name, members=group.desired, desired=desired)
             self._tracking.clear()
             self.control.client("autoscaling").set_desired_capacity(
-                AutoScalingGroupName=group.name, DesiredCapacity=wanted
+                AutoScalingGroupName=group.name, DesiredCapacity=desired
             )
 
     def _figures(self, group: Group, requests_per_target: float) -> Iterator[tuple[str, float, float]]:

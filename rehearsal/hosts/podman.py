@@ -97,9 +97,9 @@ def settings_file() -> Path:
     return path
 
 
-def _at_most(limit: int, wanted: int) -> int:
+def _at_most(limit: int, preferred: int) -> int:
     granted = resource.getrlimit(limit)[1]
-    return wanted if granted == resource.RLIM_INFINITY else min(granted, wanted)
+    return preferred if granted == resource.RLIM_INFINITY else min(granted, preferred)
 
 
 def owner() -> str:

@@ -8,9 +8,9 @@ TARGET = 1200
 
 
 def after(figures: list[float], *, members: int) -> int:
-    """How many members are wanted after these minutes."""
+    """Return the desired capacity after these minutes."""
     tracking = Tracking()
-    return [tracking.wanted(figure, TARGET, members) for figure in figures][-1]
+    return [tracking.desired_capacity(figure, TARGET, members) for figure in figures][-1]
 
 
 def test_a_group_grows_after_some_minutes_above_the_target() -> None:

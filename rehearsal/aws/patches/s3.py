@@ -53,16 +53,16 @@ def holds(conditions: dict[str, dict[str, str]]) -> bool:
         context["s3:if-none-match"] = request.headers["If-None-Match"]
     return all(
         matches(operator, context.get(key), str(value))
-        for operator, wanted in conditions.items()
-        for key, value in wanted.items()
+        for operator, expected in conditions.items()
+        for key, value in expected.items()
     )
 
 
-def matches(operator: str, found: str | None, wanted: str) -> bool:
+def matches(operator: str, found: str | None, expected: str) -> bool:
     match operator:
         case "Null":
-            return (found is None) == (wanted == "true")
+            return (found is None) == (expected == "true")
         case "Bool" | "StringEquals":
-            return found == wanted
+            return found == expected
         case _:
             return False

@@ -1,6 +1,6 @@
-"""Which permissions AWS asks of who makes a call, and whether policies grant them.
+"""The permissions that AWS requires for a call, and whether policies grant them.
 
-After the Service Authorization Reference, for the services that this project calls.
+Based on the Service Authorization Reference, for the services that this project calls.
 """
 
 from rehearsal.aws.permissions.asked import Asked, Site

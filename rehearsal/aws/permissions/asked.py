@@ -1,4 +1,4 @@
-"""A recorded call → IAM's actions, and what each is about."""
+"""Derive from a recorded call the IAM actions and resources that must be allowed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,8 +8,9 @@ from rehearsal.aws.permissions.roles import Roles
 from rehearsal.aws.recording import Call
 
 PREFIXES = {"monitoring": "cloudwatch"}
-"""Services that IAM calls otherwise than their signature does."""
-NOBODY_IS_REFUSED = "sts"
+"""Service name in the signature → a different one in IAM."""
+WITHOUT_PERMISSIONS = "sts"
+"""The service whose calls here need no permission."""
 SPECIAL: dict[str, Callable[[Call], Iterator[by_name.Needed]]] = {
     "ec2": ec2.needed,
     "s3": rest.needed_by_s3,
@@ -19,32 +20,32 @@ SPECIAL: dict[str, Callable[[Call], Iterator[by_name.Needed]]] = {
 
 @dataclass(frozen=True)
 class Asked:
-    """One permission: may this action be done to this resource?"""
+    """A permission that a call needs: an action on a resource."""
 
     action: str
     resource: str
-    """Its ARN; "*" where the request names none."""
+    """The resource's ARN; "*" if the request names none."""
     context: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """IAM's condition keys and their values."""
+    """IAM's condition keys with their values."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """What AWS knows of a site without being told in a request."""
+    """What AWS knows about a site's resources beyond the request."""
 
     tags: Mapping[str, str]
-    """Of all that belongs to it."""
+    """The tags of all resources of the site."""
     foreign_images: Mapping[str, str]
-    """Images that others publish → their owner."""
+    """Public images → their owner."""
 
     def asked(self, call: Call, roles: Roles) -> list[Asked]:
-        """All that must be allowed for a call to be served, by what the calls before it left."""
+        """Return all permissions that a call needs; `roles` has the state after the calls before it."""
         service = PREFIXES.get(call.service, call.service)
-        if service == NOBODY_IS_REFUSED:
+        if service == WITHOUT_PERMISSIONS:
             return []
         needed = SPECIAL[service](call) if service in SPECIAL else by_name.needed(service, call, roles.path(call))
         limit = roles.context(call)
-        return [Asked(action, about, {**self._known(action, about), **limit, **told}) for action, about, told in needed]
+        return [Asked(action, about, {**self._known(action, about), **limit, **keys}) for action, about, keys in needed]
 
     def _known(self, action: str, resource: str) -> dict[str, str]:
         kind, _, identity = resource.rpartition(":")[2].partition("/")

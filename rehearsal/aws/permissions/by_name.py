@@ -1,4 +1,4 @@
-"""Services whose requests name what they are about."""
+"""Services whose requests name their resources in parameters."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from rehearsal.aws.recording import Call
 
 Needed = tuple[str, str, dict[str, str]]
-"""Action, resource, what the request tells of condition keys."""
+"""Action, resource, and the condition keys that the request sets."""
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 
@@ -29,14 +29,14 @@ NAMED: dict[str, dict[str, str]] = {
     "sns": {"Name": ":{}"},
     "ssm": {r"(Name|Path|ResourceId|Names\.\d+)": ":parameter{}"},
 }
-"""Parameter of a request → the resource it names, behind region and account; "::" where there is no region."""
+"""Parameter of a request → the end of its resource's ARN, after the account; "::" if the ARN has no region."""
 ARNS = re.compile(r"(\w*Arns?|ResourceName|ResourceARN|SecretId|StackName)(\.|$)")
 
 ALL_OR_NOTHING = re.compile(
     r"autoscaling:Describe|cloudwatch:DescribeAlarms|elasticloadbalancing:Describe|rds:Describe"
     r"|logs:DescribeLogGroups|sns:(ListTopics|Unsubscribe|GetSubscriptionAttributes)|ssm:DescribeParameters"
 )
-"""Reading that is allowed on all there is, whatever the request names."""
+"""Actions that can only be allowed on all resources, whatever the request names."""
 
 TAGGING = {
     "autoscaling": "CreateOrUpdateTags",
@@ -50,11 +50,11 @@ TAGGING = {
     "ssm": "AddTagsToResource",
 }
 TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstanceProfile"}
-"""What is asked besides of who gives tags to what he makes."""
+"""The action that is required as well when a request creates a resource with tags."""
 
 
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:
-    """`path` is the role's, which most requests do not name."""
+    """Yield the permissions of a call. `path` is the role's path, which most requests do not contain."""
     action, tags = f"{service}:{call.operation}", tags_of(call.parameters)
     resources = [] if ALL_OR_NOTHING.match(action) else list(_resources(service, call.parameters, path))
     tagging = TAGGING_IN_IAM.get(call.operation) if service == "iam" else TAGGING.get(service)
@@ -83,7 +83,7 @@ def arn(service: str, rest: str) -> str:
 
 
 def tags_of(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The tags that a request gives, however its service spells a list of them."""
+    """Return the tags in a request, in any of the services' notations, as condition keys."""
     keys = {name: value for name, value in parameters.items() if re.match(r"Tags?(\.\w+)*\.\d+\.Key$", name)}
     tags = {value: parameters.get(name.removesuffix("Key") + "Value", "") for name, value in keys.items()}
     tags |= {name.removeprefix("tags."): value for name, value in parameters.items() if name.startswith("tags.")}

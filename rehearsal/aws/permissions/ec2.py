@@ -1,4 +1,4 @@
-"""EC2, which asks for permission on each thing that a call makes or touches."""
+"""EC2, which requires a permission on each resource that a call creates or uses."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from rehearsal.aws.permissions.by_name import ACCOUNT, REGION, Needed, tags_of
 from rehearsal.aws.recording import Call
 
 NEW = "new"
-"""Stands for the id of what a call makes."""
+"""The ID of a resource that a call creates."""
 
 KINDS = {
     "ami": "image",
@@ -25,9 +25,9 @@ KINDS = {
     "vpc": "vpc",
     "vpce": "vpc-endpoint",
 }
-"""Beginning of an id → kind of thing."""
+"""Prefix of an ID → type of resource."""
 
-MADE = {
+CREATED = {
     "AllocateAddress": ["elastic-ip"],
     "CreateImage": ["image", "snapshot"],
     "CreateInternetGateway": ["internet-gateway"],
@@ -44,39 +44,39 @@ UNTAGGED = {
     "ec2:CreateNatGateway": ("elastic-ip",),
     "ec2:CreateTags": ("elastic-ip", "network-interface"),
 }
-"""The modules tag these after they made them; every other thing at once."""
+"""Action → types of resources that have no tags yet: the modules tag these after their creation."""
 
 ABOUT_ONE = {"CreateRoute": "RouteTableId", "ReplaceRoute": "RouteTableId"}
-MENTIONED = re.compile(r"(Description|ClientToken|IpPermissions|Filter|TagSpecification|Tag|LaunchTemplateData)\b")
-"""Parameters whose ids are mentioned only: no permission is asked on a group that a rule names."""
+ONLY_NAMED = re.compile(r"(Description|ClientToken|IpPermissions|Filter|TagSpecification|Tag|LaunchTemplateData)\b")
+"""Parameters whose IDs need no permission: for example, a security group that a rule names."""
 WITHOUT_ACCOUNT = {"image", "snapshot"}
 
 
 def needed(call: Call) -> Iterator[Needed]:
-    """Reading is allowed on all there is, or not at all."""
+    """Yield the permissions of a call. Describe actions can only be allowed on all resources."""
     if call.operation.startswith("Describe"):
         yield f"ec2:{call.operation}", "*", {}
         return
-    permissions = [*_to_make(call), *_to_touch(call)]
-    assert permissions, f"nobody knows what this is about: {call}"
+    permissions = [*_to_create(call), *_to_use(call)]
+    assert permissions, f"No resource is known for the call {call}: extend rehearsal/aws/permissions/ec2.py"
     yield from permissions
 
 
-def _to_make(call: Call) -> Iterator[Needed]:
+def _to_create(call: Call) -> Iterator[Needed]:
     action = f"ec2:{call.operation}"
-    for kind in MADE.get(call.operation, []):
-        tags = _tags_of_made(kind, call.parameters)
+    for kind in CREATED.get(call.operation, []):
+        tags = _tags_of_created(kind, call.parameters)
         yield action, _arn(kind, NEW), tags
         if tags:
             yield "ec2:CreateTags", _arn(kind, NEW), {**tags, "ec2:CreateAction": call.operation}
 
 
-def _to_touch(call: Call) -> Iterator[Needed]:
-    for kind, identity in _touched(call):
+def _to_use(call: Call) -> Iterator[Needed]:
+    for kind, identity in _used(call):
         yield f"ec2:{call.operation}", _arn(kind, identity), tags_of(call.parameters)
     profile = call.parameters.get("IamInstanceProfile.Arn")
     if profile:
-        # A profile and its role bear one name and one path.
+        # A profile and its role have the same name and path.
         yield (
             "iam:PassRole",
             profile.replace(":instance-profile/", ":role/"),
@@ -84,10 +84,10 @@ def _to_touch(call: Call) -> Iterator[Needed]:
         )
 
 
-def _touched(call: Call) -> Iterator[tuple[str, str]]:
+def _used(call: Call) -> Iterator[tuple[str, str]]:
     for name, value in call.parameters.items():
         prefix, hyphen, _ = value.partition("-")
-        if ABOUT_ONE.get(call.operation, name) != name or MENTIONED.match(name):
+        if ABOUT_ONE.get(call.operation, name) != name or ONLY_NAMED.match(name):
             continue
         if hyphen and prefix in KINDS:
             yield KINDS[prefix], value
@@ -99,7 +99,7 @@ def _arn(kind: str, identity: str) -> str:
     return f"arn:aws:ec2:{REGION}:{'' if kind in WITHOUT_ACCOUNT else ACCOUNT}:{kind}/{identity}"
 
 
-def _tags_of_made(kind: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def _tags_of_created(kind: str, parameters: Mapping[str, str]) -> dict[str, str]:
     for name, value in parameters.items():
         if value == kind and re.fullmatch(r"TagSpecification\.\d+\.ResourceType", name):
             start = name.removesuffix("ResourceType")

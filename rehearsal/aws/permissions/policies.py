@@ -1,4 +1,4 @@
-"""Policies, and what they grant: the part of IAM's rules that this project's own need."""
+"""Evaluate policies: the part of IAM's rules that this project's policies use."""
 
 import json
 import re
@@ -14,7 +14,7 @@ Statement = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Policies:
-    """Allow-statements; anything else in them is an error."""
+    """The statements of policies, which must all be Allow statements."""
 
     statements: tuple[Statement, ...]
 
@@ -29,11 +29,11 @@ class Policies:
         return Policies(tuple(statements))
 
     def granting(self, asked: Asked) -> list[Statement]:
-        """The statements that allow it; none: it is refused."""
+        """Return the statements that allow a permission; without one it is denied."""
         return [statement for statement in self.statements if _grants(statement, asked)]
 
     def exceeded_by(self, statements: Iterable[Statement]) -> list[str]:
-        """What statements of another policy allow and these do not allow under any of the same conditions."""
+        """Return what the given statements allow and none of these allows under the same conditions."""
         return [
             f"{action} on {resource}"
             for statement in statements
@@ -47,7 +47,7 @@ class Policies:
 
 
 def listed(value: Any) -> list[str]:
-    """IAM takes a text for a list of one."""
+    """Return a list; IAM accepts a single text in place of a list."""
     return [value] if isinstance(value, str) else list(value)
 
 
@@ -65,7 +65,7 @@ def _grants(statement: Statement, asked: Asked) -> bool:
 
 
 def _holds(operator: str, values: list[str], found: str | None) -> bool:
-    """A key that the request does not have: only these two operators let it pass."""
+    """Evaluate a condition; `found` is None if the request lacks the key, which only the last two operators accept."""
     match operator:
         case "StringEquals":
             return found in values
@@ -75,7 +75,7 @@ def _holds(operator: str, values: list[str], found: str | None) -> bool:
 
 
 def _covers(statement: Statement, action: str, resource: str, conditions: Mapping[str, Any]) -> bool:
-    """Whether one statement allows all that a pattern of resources stands for, whenever the conditions hold."""
+    """Whether a statement allows all resources that a pattern matches, whenever the conditions hold."""
     return (
         action in listed(statement["Action"])
         and any(_fits_pattern(own, resource) for own in listed(statement["Resource"]))
@@ -84,7 +84,7 @@ def _covers(statement: Statement, action: str, resource: str, conditions: Mappin
 
 
 def _fits_pattern(pattern: str, other: str) -> bool:
-    """Every text that `other` stands for fits `pattern`: a "*" may stand for any wildcard, a "?" for no "*"."""
+    """Whether `pattern` matches every text that `other` matches: its "*" covers any wildcard, its "?" covers no "*"."""
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "[^*]"), other) is not None
 
 

@@ -1,4 +1,4 @@
-"""Services whose requests are a method and a path."""
+"""Services whose operation is the method and the path of a request."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ S3_SETTINGS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-"""What may be got, or put; deleting most of them is putting, too."""
+"""Subresource of a bucket → the name in its Get and Put actions; deleting one requires Put."""
 
 ROUTE53 = {
     "GET hostedzone": "ListHostedZones",

@@ -1,4 +1,4 @@
-"""What IAM knows of roles: their paths and permissions boundaries, as the calls so far left them."""
+"""The paths and permissions boundaries of roles after the calls so far."""
 
 from rehearsal.aws.recording import Call
 
@@ -6,27 +6,27 @@ BOUNDARY = "iam:PermissionsBoundary"
 
 
 class Roles:
-    """Every role that a recorded call made. A role that no call gave a boundary has none."""
+    """All roles that the recorded calls created. A role without a call that sets its boundary has none."""
 
     def __init__(self, path: str) -> None:
-        """`path` is that of roles that no recorded call made."""
+        """`path` is the path of roles that no recorded call created."""
         self._path = path
         self._paths: dict[str, str] = {}
         self._boundaries: dict[str, str] = {}
 
     def path(self, call: Call) -> str:
-        """The path of the role that a call is about, or creates."""
+        """Return the path of a call's role."""
         return call.parameters.get("Path") or self._paths.get(_name(call), self._path)
 
     def context(self, call: Call) -> dict[str, str]:
-        """IAM's condition key for a call about a role: the boundary that the call names, else the role's own."""
+        """Return the condition key of a call about a role: the boundary in the call, else the role's."""
         if call.service != "iam":
             return {}
         found = call.parameters.get("PermissionsBoundary") or self._boundaries.get(_name(call))
         return {BOUNDARY: found} if found else {}
 
     def follow(self, call: Call) -> None:
-        """Note what a call changes."""
+        """Apply the changes of a call."""
         named = call.parameters.get("PermissionsBoundary")
         match call.operation:
             case "CreateRole":
