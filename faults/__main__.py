@@ -51,7 +51,7 @@ def _one(plan: Plan) -> Verdict:
     with running_servers(folder) as servers, Run(folder / "site", servers, seed=plan.seed) as the_run:
         the_run.site.previous = plan.previous
         the_run.warm_up()
-        the_run.rage(schedule(plan.seed, plan.minutes, only=plan.only), calm=plan.calm)
+        the_run.inject(schedule(plan.seed, plan.minutes, only=plan.only), calm=plan.calm)
         verdict = the_run.judge()
     write(verdict, plan.minutes, calm=plan.calm)
     sys.stdout.writelines(f"{line}\n" for line in explain(verdict))

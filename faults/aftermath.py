@@ -98,7 +98,7 @@ def _count(log: Path, word: str) -> int:
     return log.read_text().count(word) if log.exists() else 0
 
 
-def ask_the_doctor(site: Site) -> list[str]:
+def run_doctor(site: Site) -> list[str]:
     """Return the checks of `rising-stars doctor` that fail, without those that fail in every run."""
     code, output = site.operate("doctor")
     failed = [line.removeprefix(FAILED) for line in output.splitlines() if line.startswith(FAILED)]

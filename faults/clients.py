@@ -250,7 +250,7 @@ class Crowd:
         for thread in self._threads:
             thread.start()
 
-    def send_home(self) -> None:
+    def finish(self) -> None:
         """Let each client finish its current request, then stop."""
         self.stop.set()
         for thread in self._threads:

@@ -65,7 +65,7 @@ class Traffic:
     over: threading.Event = field(default_factory=threading.Event)
     """Set when the fault is over: hanging connections are reset then."""
 
-    def spoil(self, judge: Judge) -> None:
+    def inject(self, judge: Judge) -> None:
         self.over = threading.Event()
         self.judge = judge
 

@@ -65,7 +65,7 @@ class Nemesis:
         self.broken: list[str] = []
         """Faults that could not be injected because of an error in the harness."""
 
-    def rage(self) -> None:
+    def run(self) -> None:
         """Inject all faults of the schedule, and return when the last one is healed."""
         began, threads = self._site.history.now, list[threading.Thread]()
         for step in self._steps:
@@ -77,7 +77,7 @@ class Nemesis:
         for thread in threads:
             thread.join()
 
-    def rage_calmly(self) -> None:
+    def run_one_at_a_time(self) -> None:
         """Inject one fault at a time, without the schedule's times: wait for the site's recovery after each."""
         for step in self._steps:
             if not self._site.over.is_set():

@@ -20,7 +20,7 @@ OPEN = {"queued", "running"}
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Transition:
     """One transition of a job, as a word; `at` is in seconds since the run's start."""
 
     at: float
@@ -53,24 +53,34 @@ class Outcomes:
         }
 
     @cached_property
-    def _turns(self) -> list[Turn]:
+    def _transitions(self) -> list[Transition]:
         """All transitions; those of new and of claimed jobs have an empty word."""
         epoch, before = self.evidence.history.wall_epoch, dict[str, Row]()
-        turns = []
+        transitions = []
         for row in self.evidence.seen_jobs:
-            turns.append(Turn(row["at"] - epoch, row["video"], row["state"], _word(row, before.get(row["video"], row))))
+            transitions.append(
+                Transition(row["at"] - epoch, row["video"], row["state"], _word(row, before.get(row["video"], row)))
+            )
             before[row["video"]] = row
-        return turns
+        return transitions
 
     def _path(self, video: str, since: float) -> str:
         """Return a job's transitions in words, for example `rescued, succeeded`."""
-        return ", ".join(turn.word for turn in self._turns if turn.video == video and turn.at > since and turn.word)
+        return ", ".join(
+            transition.word
+            for transition in self._transitions
+            if transition.video == video and transition.at > since and transition.word
+        )
 
     def _ended_after(self, video: str, began: float) -> float | None:
         """Return the seconds from the strike, or from a poison clip's upload, to the job's end; None without an end."""
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
-        ends = (turn.at - struck for turn in self._turns if turn.video == video and turn.state not in OPEN)
+        ends = (
+            transition.at - struck
+            for transition in self._transitions
+            if transition.video == video and transition.state not in OPEN
+        )
         return next((round(max(0.0, seconds), 2) for seconds in ends), None)
 
     def _requests(self, began: float, ended: float) -> dict[str, int]:
@@ -79,11 +89,19 @@ class Outcomes:
         return dict(Counter(_answer(event["status"]) for event in events))
 
     def _jobs(self, began: float, ended: float) -> dict[str, int]:
-        return dict(Counter(turn.word for turn in self._turns if began < turn.at < ended and turn.word))
+        return dict(
+            Counter(
+                transition.word for transition in self._transitions if began < transition.at < ended and transition.word
+            )
+        )
 
     def _next_success(self, healed: float) -> float | None:
         """Return the seconds from the healing to the next success."""
-        later = (turn.at - healed for turn in self._turns if turn.state == "succeeded" and turn.at > healed)
+        later = (
+            transition.at - healed
+            for transition in self._transitions
+            if transition.state == "succeeded" and transition.at > healed
+        )
         return next((round(seconds, 2) for seconds in later), None)
 
     def recovery_after(self, healed: float) -> float | None:
@@ -91,13 +109,13 @@ class Outcomes:
 
         None if one of them has had none.
         """
-        states = {turn.video: turn.state for turn in self._turns if turn.at <= healed}
+        states = {transition.video: transition.state for transition in self._transitions if transition.at <= healed}
         waiting = {video for video, state in states.items() if state in OPEN}
         last = 0.0
-        for turn in self._turns:
-            if turn.at > healed and turn.video in waiting:
-                waiting.discard(turn.video)
-                last = turn.at - healed
+        for transition in self._transitions:
+            if transition.at > healed and transition.video in waiting:
+                waiting.discard(transition.video)
+                last = transition.at - healed
         return None if waiting else round(last, 2)
 
 

@@ -53,7 +53,7 @@ class Verdict:
 
 
 class Run:
-    """A site under test with one seed. Inside `with`, call `rage` and `judge`, or a test's own steps."""
+    """A site under test with one seed. Inside `with`, call `inject` and `judge`, or a test's own steps."""
 
     def __init__(
         self, folder: Path, servers: Servers, *, seed: int, pace: Pace | None = None, sabotage: str | None = None
@@ -101,15 +101,15 @@ class Run:
         self.site.until(lambda: self.site.ledger.unfinished(1) == 0, WARM_SECONDS)
         self.baseline.take(self.site)
 
-    def rage(self, steps: Sequence[Step], *, calm: bool = False) -> None:
+    def inject(self, steps: Sequence[Step], *, calm: bool = False) -> None:
         """Run clients and faults until the last fault is healed, then clients alone for a few seconds."""
         crowd, nemesis = Crowd(self.site, self.seed), Nemesis(self.site, steps)
         crowd.start()
         try:
-            nemesis.rage_calmly() if calm else nemesis.rage()
+            nemesis.run_one_at_a_time() if calm else nemesis.run()
             self.site.sleep(AFTERWARDS_SECONDS)
         finally:
-            crowd.send_home()
+            crowd.finish()
         self._wait_for_visitors()
         self.broken += nemesis.broken + crowd.broken
 
@@ -140,7 +140,7 @@ class Run:
         aftermath.examine_store(self.site, evidence)
         if sweep and self._recovered is not None:
             aftermath.sweep(self.site)
-            evidence.doctors_findings = aftermath.ask_the_doctor(self.site)
+            evidence.doctors_findings = aftermath.run_doctor(self.site)
             evidence.leftovers = list(aftermath.leftovers(self.site, evidence, self.baseline))
         return Verdict(self.seed, self.folder, check(evidence), self.broken, self._bound, self._recovered, evidence)
 

@@ -36,30 +36,32 @@ def s3_loses_puts(site: Site, step: Step) -> str:
     """PUT returns 200, but stores nothing."""
     prefix = str(step.parameters["prefix"])
     send_clip_meanwhile(site, step)
-    return _spoil(site, step, lambda request: Swallow() if request.about("PUT", prefix) else None)
+    return _inject(site, step, lambda request: Swallow() if request.about("PUT", prefix) else None)
 
 
 def _some(site: Site, step: Step, verdict: Callable[[], Verdict]) -> str:
     chance, share = chance_of("store", step.at), float(step.parameters["share"])
-    return _spoil(site, step, lambda request: verdict() if request.key and chance.random() < share else None)
+    return _inject(site, step, lambda request: verdict() if request.key and chance.random() < share else None)
 
 
-def _spoil(site: Site, step: Step, judge: Callable[[Request], Verdict]) -> str:
+def _inject(site: Site, step: Step, judge: Callable[[Request], Verdict]) -> str:
     """Apply `judge` to all requests for the fault's time, and return the counts of those that failed."""
-    spoiled: Counter[str] = Counter()
+    struck: Counter[str] = Counter()
 
     def judge_and_count(request: Request) -> Verdict:
         verdict = judge(request)
         if verdict is not None:
             what = request.key.partition("/")[0]
-            spoiled[f"{request.method} {what}"] += 1
-            site.history.note("nemesis", "spoiled", process=request.process, request=f"{request.method} {request.key}")
+            struck[f"{request.method} {what}"] += 1
+            site.history.note(
+                "nemesis", "request_struck", process=request.process, request=f"{request.method} {request.key}"
+            )
         return verdict
 
     try:
-        site.traffic.spoil(judge_and_count)
+        site.traffic.inject(judge_and_count)
         site.sleep(step.seconds)
-        site.until(lambda: bool(spoiled), ARMED_SECONDS)
+        site.until(lambda: bool(struck), ARMED_SECONDS)
     finally:
         site.traffic.heal()
-    return ", ".join(f"{count} {what}" for what, count in sorted(spoiled.items())) or "no request came by"
+    return ", ".join(f"{count} {what}" for what, count in sorted(struck.items())) or "no request came by"

@@ -16,7 +16,7 @@ from rehearsal.scenarios import (
     lost_worker,
     restoring,
     rolling,
-    whole_way,
+    upload_to_vote,
 )
 from rehearsal.site import Rehearsal
 
@@ -33,7 +33,7 @@ class Scenario:
 
 ALL: Mapping[int, Scenario] = {
     1: Scenario("built from nothing; a second run changes nothing, a plan shows no change", build.play),
-    2: Scenario("a clip is uploaded, rendered and voted for through the load balancer", whole_way.play),
+    2: Scenario("a clip is uploaded, rendered and voted for through the load balancer", upload_to_vote.play),
     3: Scenario("load makes the web group grow from 1 to 3 machines, and shrink again", growing.play),
     4: Scenario("a web host is killed", lost_web_host.play),
     5: Scenario("the worker crashes; then it is terminated, and created again", lost_worker.play),

@@ -5,7 +5,7 @@ import time
 import httpx
 
 from rehearsal.people import Person, clip
-from rehearsal.scenarios.whole_way import RENDER_SECONDS
+from rehearsal.scenarios.upload_to_vote import RENDER_SECONDS
 from rehearsal.site import Rehearsal
 
 AWAY_SECONDS = 60

@@ -1,7 +1,7 @@
 """Scenario 5: the worker crashes during a render, then is terminated. Uploads still succeed; no job is lost."""
 
 from rehearsal.people import Person, clip
-from rehearsal.scenarios.whole_way import RENDER_SECONDS
+from rehearsal.scenarios.upload_to_vote import RENDER_SECONDS
 from rehearsal.site import Rehearsal
 
 REPAIR_SECONDS = 600

@@ -5,7 +5,7 @@ import time
 from rehearsal.operator.whole_site import ENVIRONMENT
 from rehearsal.people import Person, clip, expect
 from rehearsal.scenarios.destroy import machines
-from rehearsal.scenarios.whole_way import RENDER_SECONDS, verify_clip
+from rehearsal.scenarios.upload_to_vote import RENDER_SECONDS, verify_clip
 from rehearsal.site import Rehearsal
 
 VOTERS = 2

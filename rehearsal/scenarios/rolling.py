@@ -13,7 +13,7 @@ from rehearsal.hosts.bundles import Bundle, release_with
 from rehearsal.operator.whole_site import Run
 from rehearsal.people import Errand, Person, Traffic, clip, reading
 from rehearsal.releases import break_api, mark
-from rehearsal.scenarios.whole_way import RENDER_SECONDS
+from rehearsal.scenarios.upload_to_vote import RENDER_SECONDS
 from rehearsal.site import Rehearsal
 
 STEPS = ("publish_release", "bake_image", "roll_release")

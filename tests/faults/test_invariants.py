@@ -177,5 +177,5 @@ def test_nothing_is_judged_while_a_visitor_still_sends_a_clip(begin_run: RunMake
     healing = [threading.Timer(2 * AFTERWARDS_SECONDS, line.accept) for line in lines]
     for timer in healing:
         timer.start()
-    run.rage([])
+    run.inject([])
     assert len(run.history.events("accepted")) == 1

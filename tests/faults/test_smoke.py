@@ -11,6 +11,6 @@ MINUTES = 0.4
 def test_nothing_is_lost_in_a_short_run_of_faults(begin_run: RunMaker) -> None:
     run = begin_run(seed=SEED)
     run.warm_up()
-    run.rage(schedule(SEED, MINUTES))
+    run.inject(schedule(SEED, MINUTES))
     verdict = run.judge()
     assert verdict.held, "\n".join(explain(verdict))
