@@ -142,7 +142,7 @@ def test_rows_that_are_lost_are_reported_and_do_not_end_the_judging(story: Story
     story.request("delete", 4, 5, 200, video="lost")
     found = check(story.evidence)
     assert "a poison clip is given up with a reason" in found
-    assert [breach.subject for breach in found["a deleted clip never comes back"]] == ["lost"]
+    assert [breach.subject for breach in found["a deleted clip stays deleted"]] == ["lost"]
 
 
 @pytest.mark.parametrize(("rows", "held"), [(1, True), (0, False)])
