@@ -156,7 +156,7 @@ def one_idempotency_key_makes_one_video(evidence: Evidence) -> Iterator[Breach]:
             yield Breach(key, f"was answered with {sorted(videos)}")
     for key, rows in evidence.by_title.items():
         if len(rows) > 1:
-            yield Breach(key, f"made {[row['id'] for row in rows]}")
+            yield Breach(key, f"created {[row['id'] for row in rows]}")
 
 
 def every_processed_clip_is_complete(evidence: Evidence) -> Iterator[Breach]:

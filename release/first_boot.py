@@ -27,13 +27,13 @@ SETTINGS = r"""@SETTINGS@"""
 """`Settings` as JSON, which playbooks/vars/site.yml puts in place of the marker."""
 
 FAILURE = Path("/run/rising-stars-failure")
-"""Where `release/become` writes which task failed, and why."""
+"""The file to which `release/become` writes the failed task and the reason."""
 BOOT_FAILED = Path("/etc/rising-stars/boot-failed")
 """While this file exists, rising-stars-settings.service refuses to start, and the platform's units with it."""
 METADATA_URL = "http://169.254.169.254/latest/"
 ROLE_CREDENTIALS = "meta-data/iam/security-credentials/"
 PAUSES_SECONDS = (1, 2, 4, 8, 16, 0)
-"""After each attempt of a request: a new machine may have to wait for its network and its role."""
+"""The pause after each attempt of a request: a new machine may have to wait for its network and its role."""
 TAG_VALUE_LENGTH = 255
 ALGORITHM = "AWS4-HMAC-SHA256"
 READY = "ready"
@@ -41,20 +41,20 @@ READY = "ready"
 
 @dataclass(frozen=True)
 class Settings:
-    """What this machine is, and where its release is."""
+    """The machine's kind and settings, and the location of its release."""
 
     kind: str
     region: str
     endpoint_url: str
-    """Of mock AWS in a rehearsal; empty for AWS itself."""
+    """The endpoint of mock AWS in a rehearsal; empty for AWS itself."""
     parameters: str
-    """Path of the site's parameters."""
+    """The path of the site's SSM parameters."""
     release: str
     bucket: str
     bundle: str
-    """Folder that the bundle is unpacked into. The archive is beside it, as <bundle>.tar.gz."""
+    """The folder that the bundle is unpacked into. The archive is beside it, as <bundle>.tar.gz."""
     files: Sequence[tuple[str, str, str]]
-    """Of each file to fetch: its path on the machine, its key in the bucket, its SHA-256."""
+    """The files to fetch: path on the machine, key in the bucket, SHA-256."""
 
 
 class Credentials(NamedTuple):
@@ -66,7 +66,7 @@ class Credentials(NamedTuple):
 
 
 class BootFailed(Exception):
-    """Why this machine cannot be configured, in one line."""
+    """This machine cannot be configured; the message is the reason, in one line."""
 
 
 def main() -> str | None:
@@ -92,7 +92,7 @@ def boot(settings: Settings) -> str:
 
 
 def fetch(settings: Settings, path: Path, key: str, sha256: str) -> None:
-    """Download the object `key` to `path` and verify it, unless it is there."""
+    """Download the object `key` to `path` and verify it, unless the file exists and is correct."""
     if path.exists() and digest(path.read_bytes()) == sha256:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def become(settings: Settings) -> None:
 
 
 def keep_out_of_service() -> None:
-    """Keep the platform's units from starting, now and after a reboot; go on if that fails, so that the tag is set."""
+    """Keep the platform's units from starting, now and after a reboot. A failure is ignored, so that the tag is set."""
     subprocess.run(["install", "-D", "/dev/null", str(BOOT_FAILED)], check=False)
     subprocess.run(["systemctl", "stop", "rising-stars-settings.service"], check=False)
 

@@ -9,7 +9,7 @@ from rehearsal.aws.server import MockAws, running_mock_aws
 from rehearsal.operator.policy import create_boundary
 
 ADMINISTRATOR = {"aws_access_key_id": "administrator", "aws_secret_access_key": "administrator"}
-"""Credentials of their own, so that the record shows these calls as none of the operator's."""
+"""Separate credentials, so that the record distinguishes these calls from the operator's."""
 
 
 @contextmanager

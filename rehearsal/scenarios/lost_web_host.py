@@ -15,7 +15,11 @@ def play(site: Rehearsal) -> dict[str, object]:
     victim = site.instances("web")[0]
     with Traffic(site, reading(READERS, per_second=5)) as traffic:
         site.crash(victim)
-        site.wait(lambda: gone(site, victim.id), what="the end of the killed host's instance", seconds=REPLACE_SECONDS)
+        site.wait(
+            lambda: is_terminated(site, victim.id),
+            what="the end of the killed host's instance",
+            seconds=REPLACE_SECONDS,
+        )
         seconds = site.wait(lambda: healthy(site) == 2, what="two healthy web hosts", seconds=REPLACE_SECONDS)
     assert sum(traffic.failures.values()) <= READERS, traffic.outcomes
     keep_members(site, 1)
@@ -34,7 +38,7 @@ def keep_members(site: Rehearsal, count: int) -> None:
     )
 
 
-def gone(site: Rehearsal, instance_id: str) -> bool:
+def is_terminated(site: Rehearsal, instance_id: str) -> bool:
     """Whether the instance no longer runs."""
     return all(each.id != instance_id for each in site.instances("web"))
 

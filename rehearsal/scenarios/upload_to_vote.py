@@ -1,4 +1,4 @@
-"""Scenario 2: sign-up, upload, render, vote and ranking through the load balancer; URLs work from outside."""
+"""Scenario 2: sign up, upload, render, vote and rank through the load balancer, and fetch the result from outside."""
 
 import time
 
