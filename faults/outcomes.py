@@ -127,7 +127,7 @@ def _word(row: Row, before: Row) -> str:
     if row["state"] == "queued" and row["was"] == "running":
         return next(_backwards(row, before))
     if row["state"] == "failed":
-        return f"given up ({row['error_code']})"
+        return f"failed ({row['error_code']})"
     return "" if row["state"] in OPEN else str(row["state"])
 
 
@@ -138,5 +138,5 @@ def _backwards(row: Row, before: Row) -> Iterator[str]:
     if row["setbacks"] > before["setbacks"]:
         yield "deferred"
     if row["attempt"] < before["attempt"]:
-        yield "given back"
-    yield "tried again"
+        yield "returned"
+    yield "retried"

@@ -47,12 +47,12 @@ def test_a_struck_jobs_path_is_told_in_words(tmp_path: Path) -> None:
         {"state": "succeeded"},
     )
     (told,) = outcomes.of_all()
-    assert told["struck_job"] == "rescued, deferred, given back, tried again, succeeded"
+    assert told["struck_job"] == "rescued, deferred, returned, retried, succeeded"
 
 
 def test_a_job_that_was_given_up_tells_its_reason(tmp_path: Path) -> None:
     outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "failed", "error_code": "poison"})
-    assert outcomes.of_all()[0]["struck_job"] == "given up (poison)"
+    assert outcomes.of_all()[0]["struck_job"] == "failed (poison)"
 
 
 def test_recovery_counts_from_the_healing(tmp_path: Path) -> None:
