@@ -141,7 +141,7 @@ def test_rows_that_are_lost_are_reported_and_do_not_end_the_judging(story: Story
     story.upload("lost", 2, 3)
     story.request("delete", 4, 5, 200, video="lost")
     found = check(story.evidence)
-    assert "a poison clip is failed with a reason" in found
+    assert "a poison clip is given up with a reason" in found
     assert [breach.subject for breach in found["a deleted clip stays deleted"]] == ["lost"]
 
 
