@@ -1,4 +1,4 @@
-"""Facts about this machine's files: what a file holds, and whether its disk has room."""
+"""Facts about local files: their SHA-256, and whether a disk is full."""
 
 import errno
 import hashlib
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content, in hex."""
+    """Return the SHA-256 of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether a write failed because the disk, or the user's quota of it, has no room left."""
+    """Whether a write failed because the disk is full or the user's quota is used up."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, with the request's or the job's id, and never a secret."""
+"""Structured logs: one event per line, with the id of the request or the job, without secrets."""
 
 import logging
 import re
@@ -18,12 +18,12 @@ NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send this process's logs where its settings say."""
+    """Configure this process's logs by its settings."""
     send_logs(settings.log_format, settings.log_level)
 
 
 def send_logs(log_format: LogFormat, level: str) -> None:
-    """Send the platform's and the libraries' logs to stderr in one shape."""
+    """Send the platform's and the libraries' logs to stderr in one format."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -49,7 +49,7 @@ def send_logs(log_format: LogFormat, level: str) -> None:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Blot out values whose name says secret, and secrets inside texts (URLs, headers)."""
+    """Redact values whose name suggests a secret, and secrets inside texts (URLs, headers)."""
     for name, value in event.items():
         if SECRET_NAMES.search(name):
             event[name] = "[redacted]"

@@ -1,4 +1,4 @@
-"""From settings to working parts: what the API, the workers and the operator's commands share."""
+"""Building dependencies from settings, for the API, the workers and the operator's commands alike."""
 
 import time
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one process. Nothing is connected yet, so they may be built before a fork."""
+    """The dependencies of one process. They open no connection when built, so they may be built before a fork."""
 
     settings: Settings
     database: Database
@@ -28,7 +28,7 @@ class Services:
 
 
 def build_services(settings: Settings, *, threads: int) -> Services:
-    """Put the parts together for a process with that many threads that use the database."""
+    """Build the dependencies of a process in which `threads` threads use the database."""
     return Services(
         settings=settings,
         database=open_database(settings.database_url, max_connections=threads + 1),
@@ -41,7 +41,7 @@ def build_services(settings: Settings, *, threads: int) -> Services:
 
 
 def build_sessions(settings: ApiSettings, tokens: Tokens) -> Sessions:
-    """Who is signed in: for processes of the API, which alone have the secret of the tokens."""
+    """Build the sessions. Only API processes can: no other process has the secret that signs tokens."""
     return Sessions(
         tokens,
         refresh_seconds=settings.refresh_token_seconds,
@@ -50,7 +50,7 @@ def build_sessions(settings: ApiSettings, tokens: Tokens) -> Sessions:
 
 
 def build_tokens(settings: ApiSettings) -> Tokens:
-    """What the API's secrets sign and seal."""
+    """Build the tokens, signed and sealed by the API's secrets."""
     accepted = settings.jwt_secret_accepted
     return Tokens(
         settings.jwt_secret.get_secret_value(),
@@ -61,7 +61,7 @@ def build_tokens(settings: ApiSettings) -> Tokens:
 
 
 def build_encoder(settings: Settings) -> Encoder:
-    """The FFmpeg side, for processes that render."""
+    """Build the encoder, for processes that render."""
     return Encoder(
         ffmpeg=settings.ffmpeg_path,
         brand_dir=settings.brand_dir,
@@ -72,11 +72,11 @@ def build_encoder(settings: Settings) -> Encoder:
 
 
 def build_cloudwatch(settings: Settings) -> CloudWatch | None:
-    """Where metrics go; nowhere without a namespace."""
+    """Build the CloudWatch client for metrics; None without a namespace."""
     return CloudWatch(settings.metric_namespace) if settings.metric_namespace else None
 
 
 def warn_of_sandbox_gaps() -> None:
-    """Log what this machine's kernel cannot keep FFmpeg and MediaInfo from. For the start of what runs them."""
+    """Log which parts of the sandbox of FFmpeg and MediaInfo this kernel cannot enforce."""
     for gap in sandbox_gaps():
         log.warning("sandbox_incomplete", problem=gap)

@@ -1,4 +1,4 @@
-"""The composition root of an API process, and its console entry `rising-stars-api`."""
+"""The composition root of an API process, and its console command `rising-stars-api`."""
 
 import threading
 import time
@@ -7,11 +7,11 @@ from typing import Annotated
 import structlog
 import typer
 
-from app.api.application import Entrance, create_application
+from app.api.application import RequestMiddleware, create_application
 from app.api.cors import Cors
 from app.api.metrics import Metrics
 from app.api.readiness import Readiness
-from app.api.routing import Parts
+from app.api.routing import ApiDependencies
 from app.api.server import serve
 from app.api.throttle import Throttle
 from app.config import ApiSettings, ConfigurationError, load_settings
@@ -28,16 +28,15 @@ from tasks.doorbell import HueyDoorbell
 
 log = structlog.get_logger(__name__)
 
-WATCHERS = 2
-"""Threads beside those that answer requests that need a connection: the one that watches the database, and the one that
-seals stored tokens."""
+BACKGROUND_THREADS = 2
+"""Threads that need a database connection and do not answer requests: the readiness check and the token sealing."""
 
 SEAL_PAUSE_SECONDS = 5.0
 
 
-def build_application(settings: ApiSettings) -> tuple[Entrance, Readiness]:
-    """Put an API process together. Connects to nothing yet."""
-    services = build_services(settings, threads=settings.api_threads + WATCHERS)
+def build_application(settings: ApiSettings) -> tuple[RequestMiddleware, Readiness]:
+    """Build the application of an API process. Opens no connection yet."""
+    services = build_services(settings, threads=settings.api_threads + BACKGROUND_THREADS)
     tokens = build_tokens(settings)
     sessions = build_sessions(settings, tokens)
     doorbell = HueyDoorbell(settings)
@@ -48,7 +47,7 @@ def build_application(settings: ApiSettings) -> tuple[Entrance, Readiness]:
     )
     throttle = Throttle(settings.queue_url, metrics.limits_open)
     metrics.limits_in_memory.set_function(throttle.is_in_memory)
-    parts = Parts(
+    dependencies = ApiDependencies(
         settings=settings,
         accounts=Accounts(Passwords(), tokens, sessions),
         sessions=sessions,
@@ -57,7 +56,7 @@ def build_application(settings: ApiSettings) -> tuple[Entrance, Readiness]:
         throttle=throttle,
         readiness=readiness,
     )
-    return create_application(parts, metrics, Cors(settings.cors_origins)), readiness
+    return create_application(dependencies, metrics, Cors(settings.cors_origins)), readiness
 
 
 def _ask_database() -> None:
@@ -68,7 +67,7 @@ def _ask_database() -> None:
 
 
 def _seal_stored(tokens: Tokens) -> None:
-    """Seal what an earlier release stored, once; a database that is away is asked again."""
+    """Seal the refresh tokens that an earlier release stored. Retries while the database is unavailable."""
     while True:
         try:
             sealed = seal_stored(tokens)
@@ -85,9 +84,11 @@ def _seal_stored(tokens: Tokens) -> None:
 
 def run(
     listen: Annotated[str, typer.Option(help="host:port to listen on.")] = "127.0.0.1:8000",
-    unix_socket: Annotated[str | None, typer.Option(help="A socket path instead, as behind Nginx.")] = None,
+    unix_socket: Annotated[
+        str | None, typer.Option(help="Path of a Unix socket to listen on instead, as behind Nginx.")
+    ] = None,
 ) -> None:
-    """Serve the REST API until told to stop. All other settings come from the environment."""
+    """Serve the REST API until SIGTERM or SIGINT. All other settings come from the environment."""
     try:
         settings = load_settings(ApiSettings)
         configure_logging(settings)
@@ -111,5 +112,5 @@ def run(
 
 
 def main() -> None:
-    """Console entry."""
+    """Run the console command."""
     typer.run(run)

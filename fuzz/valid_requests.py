@@ -11,7 +11,7 @@ from app.api.auth import AuthResource
 from app.api.health import HealthResource
 from app.api.metrics import Metrics
 from app.api.public import PublicResource
-from app.api.routing import Parts, Resource
+from app.api.routing import ApiDependencies, Resource
 from app.api.videos import VideosResource
 from app.db.models import VideoStatus
 from fuzz.raw_requests import RawRequest, quoted
@@ -44,12 +44,12 @@ class World:
 
 def every_route() -> set[tuple[str, str]]:
     """Return method and path of every route of the API. No handler is called, so they need no dependencies."""
-    parts = cast("Parts", SimpleNamespace(readiness=None))
+    dependencies = cast("ApiDependencies", SimpleNamespace(readiness=None))
     resources: tuple[Resource, ...] = (
-        AuthResource(parts),
-        VideosResource(parts),
-        PublicResource(parts),
-        HealthResource(parts, cast("Metrics", None)),
+        AuthResource(dependencies),
+        VideosResource(dependencies),
+        PublicResource(dependencies),
+        HealthResource(dependencies, cast("Metrics", None)),
     )
     return {(route.method, route.path) for resource in resources for route in resource.routes()}
 

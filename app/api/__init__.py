@@ -1,1 +1,1 @@
-"""The HTTP side: the only place where Bottle exists."""
+"""The HTTP API: the only package that imports Bottle."""

@@ -1,4 +1,4 @@
-"""Whether an upload may begin: the proxy asks before it reads the body, so that only accounts hold its places."""
+"""Admission of uploads: the proxy asks before it reads a body, so that only accounts occupy its connections."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from bottle import HTTPResponse
 
 from app.api.requests import client_address, read_member
 from app.api.responses import no_content
-from app.api.routing import Parts, Route
+from app.api.routing import ApiDependencies, Route
 from app.config import Settings
 from app.showcase.sessions import Member
 
@@ -18,43 +18,43 @@ CHECK = "/internal/may-upload"
 
 
 def upload_limits(settings: Settings, member: Member) -> Iterator[tuple[str, str, str]]:
-    """How often uploads may come: each limit, its purpose, and who it is about."""
+    """Yield the rate limits of an upload: each limit, its purpose, and the account or address that it counts."""
     yield settings.upload_limit_per_account, "upload-account", str(member.id)
     yield settings.upload_limit_per_address, "upload-address", client_address()
 
 
 class AdmissionResource:
-    """Answers the proxy alone: where there is none, the route does not exist."""
+    """Answers the proxy's admission requests. Without a trusted proxy the route does not exist."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: ApiDependencies) -> None:
+        self._dependencies = dependencies
 
     def routes(self) -> Iterator[Route]:
-        """The table."""
-        if self._parts.settings.trusted_proxy:
+        """Yield this resource's routes."""
+        if self._dependencies.settings.trusted_proxy:
             yield Route("GET", CHECK, self.may_upload)
 
     def may_upload(self) -> HTTPResponse:
-        """204 with the account in X-Upload-Account, or the refusal that the upload itself would meet.
+        """Return 204 with the account in X-Upload-Account, or the error that the upload itself would get.
 
-        Counts nothing: the upload does.
+        Does not count against the limits: the upload does.
         """
-        member = read_member(self._parts.sessions)
-        for limit, purpose, who in upload_limits(self._parts.settings, member):
-            self._parts.throttle.check(limit, purpose, who)
+        member = read_member(self._dependencies.sessions)
+        for limit, purpose, who in upload_limits(self._dependencies.settings, member):
+            self._dependencies.throttle.check(limit, purpose, who)
         admitted = no_content()
         admitted.set_header("X-Upload-Account", str(member.id))
         return admitted
 
 
 class RefusalInHeader:
-    """Repeats the body of a refusal to the proxy's question in X-Refusal, because Nginx drops the body."""
+    """Middleware that copies the body of a refused admission into X-Refusal, because Nginx drops the body."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Answer one request."""
         if environ.get("PATH_INFO") != CHECK:
             return self._application(environ, start_response)
         begun: list[Any] = []

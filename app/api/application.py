@@ -1,4 +1,4 @@
-"""The WSGI application: Bottle behind one layer that every request passes."""
+"""The WSGI application: Bottle behind one middleware that every request passes."""
 
 import re
 import time
@@ -19,7 +19,7 @@ from app.api.health import MONITORING_PATHS, HealthResource
 from app.api.metrics import Metrics
 from app.api.public import PublicResource
 from app.api.responses import preflight_answer
-from app.api.routing import Parts, Resource, Route
+from app.api.routing import ApiDependencies, Resource, Route
 from app.api.videos import VideosResource
 from app.db.database import database
 
@@ -36,42 +36,42 @@ SECURITY_HEADERS = [
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
-    """Bottle whose own errors are JSON too."""
+    """A Bottle application whose own errors are JSON too."""
 
     def default_error_handler(self, error: bottle.HTTPError) -> str:
-        """What Bottle would say in HTML."""
+        """Return Bottle's own error as JSON instead of HTML."""
         return answer_http_error(error)
 
 
-def create_application(parts: Parts, metrics: Metrics, cors: Cors) -> "Entrance":
-    """Mount every resource on the parts of this process."""
+def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Cors) -> "RequestMiddleware":
+    """Create the application: every resource, with the dependencies of this process."""
     api = Api()
     api.install(answer_failures)
     resources: list[Resource] = [
-        AuthResource(parts),
-        AdmissionResource(parts),
-        VideosResource(parts),
-        PublicResource(parts),
-        HealthResource(parts, metrics),
+        AuthResource(dependencies),
+        AdmissionResource(dependencies),
+        VideosResource(dependencies),
+        PublicResource(dependencies),
+        HealthResource(dependencies, metrics),
     ]
     routes = [route for resource in resources for route in resource.routes()]
     if cors.is_on:
         routes += _preflights(routes, cors)
     for route in routes:
         api.route(route.path, route.method, route.handler)
-    return Entrance(api, metrics, cors)
+    return RequestMiddleware(api, metrics, cors)
 
 
 def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
-    """A route for OPTIONS on each path, which lists the methods that the path has."""
+    """Return an OPTIONS route for each path, which lists the path's methods."""
     methods: dict[str, list[str]] = {}
     for route in routes:
         methods.setdefault(route.path, []).append(route.method)
     return [Route("OPTIONS", path, partial(preflight_answer, cors.preflight(names))) for path, names in methods.items()]
 
 
-class Entrance:
-    """Gives each request its id, its log line, its figures and its headers; drops its database connection."""
+class RequestMiddleware:
+    """Adds a request id and headers to each response, logs and measures the request, closes its database connection."""
 
     def __init__(self, api: Api, metrics: Metrics, cors: Cors) -> None:
         self._api = api
@@ -79,7 +79,7 @@ class Entrance:
         self._cors = cors
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Answer one request."""
         began = time.perf_counter()
         sent = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""/auth: signing up, in, on and out."""
+"""/auth: sign up, log in, refresh the tokens, log out."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from app.api.request_schemas import LoginBody, RefreshBody, SignUpBody
 from app.api.requests import client_address, read_idempotency_key, read_json, read_member, read_verification
 from app.api.response_schemas import Profile, SignedUp, TokenPair
 from app.api.responses import answer, no_content
-from app.api.routing import Parts, Route
+from app.api.routing import ApiDependencies, Route
 from app.db.models import User
 from app.showcase.accounts import NewAccount
 from app.showcase.sessions import SignedIn
@@ -17,56 +17,58 @@ from app.showcase.sessions import SignedIn
 class AuthResource:
     """Accounts and sessions."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: ApiDependencies) -> None:
+        self._dependencies = dependencies
 
     def routes(self) -> Iterator[Route]:
-        """The table."""
+        """Yield this resource's routes."""
         yield Route("POST", "/api/auth/signup", self.sign_up)
         yield Route("POST", "/api/auth/login", self.log_in)
         yield Route("POST", "/api/auth/refresh", self.refresh)
         yield Route("DELETE", "/api/auth", self.log_out)
 
     def sign_up(self) -> HTTPResponse:
-        """Make an account; its owner is signed in at once."""
-        verifies = read_verification(self._parts.settings)
+        """Create an account and sign its owner in."""
+        verifies = read_verification(self._dependencies.settings)
         body = read_json(SignUpBody)
         key = read_idempotency_key()
-        self._parts.throttle.hit(self._parts.settings.signup_limit_per_address, "signup", client_address())
+        self._dependencies.throttle.hit(
+            self._dependencies.settings.signup_limit_per_address, "signup", client_address()
+        )
         account = NewAccount(**body.model_dump(), is_verification=verifies, address=client_address())
-        user, signed_in = self._parts.accounts.sign_up(account, idempotency_key=key)
+        user, signed_in = self._dependencies.accounts.sign_up(account, idempotency_key=key)
         profile = _profile(user)
-        told = SignedUp(
+        signed_up = SignedUp(
             **profile.model_dump(),
             user=profile,
             access_token=signed_in.access_token,
             expires_in=signed_in.expires_in,
         )
-        return answer(told, status=201)
+        return answer(signed_up, status=201)
 
     def log_in(self) -> HTTPResponse:
         """Open a session.
 
-        Attempts are counted by address, by account and address together, and by account. What the first two refuse is
-        not counted for the account, so one address cannot use up the account's own limit.
+        Attempts are counted by address, by account and address together, and by account. An attempt that one of the
+        first two limits refuses does not count against the account's own limit, so one address cannot use that up.
         """
         body = read_json(LoginBody)
-        throttle, settings = self._parts.throttle, self._parts.settings
-        here = f"{client_address()} {body.email}"
+        throttle, settings = self._dependencies.throttle, self._dependencies.settings
+        account_and_address = f"{client_address()} {body.email}"
         throttle.hit(settings.login_limit_per_address, "login-address", client_address())
-        throttle.hit(settings.login_limit_per_account_and_address, "login-account-address", here)
+        throttle.hit(settings.login_limit_per_account_and_address, "login-account-address", account_and_address)
         throttle.hit(settings.login_limit_per_account, "login-account", body.email)
-        signed_in = self._parts.accounts.sign_in(body.email, body.password)
-        throttle.forgive(settings.login_limit_per_account_and_address, "login-account-address", here)
+        signed_in = self._dependencies.accounts.sign_in(body.email, body.password)
+        throttle.forgive(settings.login_limit_per_account_and_address, "login-account-address", account_and_address)
         return answer(_pair(signed_in))
 
     def refresh(self) -> HTTPResponse:
         """Continue a session with new tokens."""
-        return answer(_pair(self._parts.sessions.refresh(read_json(RefreshBody).refresh_token)))
+        return answer(_pair(self._dependencies.sessions.refresh(read_json(RefreshBody).refresh_token)))
 
     def log_out(self) -> HTTPResponse:
         """End the session."""
-        self._parts.sessions.sign_out(read_member(self._parts.sessions))
+        self._dependencies.sessions.sign_out(read_member(self._dependencies.sessions))
         return no_content()
 
 

@@ -1,4 +1,4 @@
-"""waitress's connections as this API wants them: JSON for refusals, and no room for clients that never finish."""
+"""waitress's connections, with JSON errors and time limits for slow clients."""
 
 import json
 import time
@@ -20,17 +20,17 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 5
 
 HEADER_SECONDS = 10.0
-"""How long a request's headers may take, and a new connection to say anything at all."""
+"""How long a request's headers may take to arrive, and how long a new connection may stay silent."""
 
 SPARE_CONNECTIONS = 16
-"""So many places are kept free: the slowest clients lose theirs."""
+"""How many connections are kept free. The server closes those of the slowest clients to make room."""
 
 GRACE_SECONDS = 1.0
-"""A connection younger than this is not slow yet."""
+"""A connection younger than this is not yet judged slow."""
 
 
 class Overloaded(Error):  # type: ignore[misc]
-    """A refusal with 503, in waitress's own terms."""
+    """A 503 in waitress's own error type."""
 
     code = 503
     reason = "Service Unavailable"
@@ -44,10 +44,10 @@ class BodyTooSlow(Error):  # type: ignore[misc]
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Requests that never reach the application (broken, far too large, no room), refused in JSON."""
+    """Answers in JSON a request that never reaches the application: malformed, far too large, or no disk space."""
 
     def execute(self) -> None:
-        """Write the refusal and close."""
+        """Write the error and close the connection."""
         error = self.request.error
         body = json.dumps({"detail": f"{error.reason}: {error.body}"}).encode()
         self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
@@ -60,7 +60,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
     def _cross_origin(self) -> Headers:
-        """By what was understood of the request: its first line or its headers may be what is broken."""
+        """Return the CORS headers for as much of the request as could be parsed: its first line may be malformed."""
         request, cors = self.request, self.channel.server.cors
         origin = request.headers.get("ORIGIN")
         method, path = (str(getattr(request, name, None) or "") for name in ("command", "path"))
@@ -68,7 +68,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
-    """Knows when its request began. Refuses request lines that waitress stumbles over, and then answers nothing."""
+    """A parser that knows when its request began, and reports request lines on which waitress raises ValueError."""
 
     def __init__(self, adjustments: object) -> None:
         super().__init__(adjustments)
@@ -76,28 +76,28 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def bytes_per_second(self) -> float:
-        """How fast the request has arrived up to now."""
+        """Return the average rate at which the request has arrived so far."""
         received: int = self.header_bytes_received + self.body_bytes_received
         return received / max(GRACE_SECONDS, time.monotonic() - self.began)
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the request line and the headers."""
+        """Parse the request line and the headers."""
         try:
             super().parse_header(header_plus)
-        except ValueError as error:  # as urlsplit's "Invalid IPv6 URL"
+        except ValueError as error:  # for example urlsplit's "Invalid IPv6 URL"
             raise ParsingError("Bad URI") from error
 
 
 class JsonChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection whose errors are JSON, also when the disk has no room for what it sends."""
+    """A connection whose errors are JSON, including the one for a full disk."""
 
     parser_class = StrictParser
     error_task_class = JsonErrorTask
     request: StrictParser | None = None
-    """What arrives at the moment."""
+    """The request that is arriving now."""
 
     def received(self, data: bytes) -> bool:
-        """Take in what arrived."""
+        """Process received bytes. A full disk becomes a 503."""
         try:
             return bool(super().received(data))
         except OSError as error:
@@ -108,7 +108,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
             return True
 
     def end_if_late(self, body_seconds: float) -> None:
-        """Close it when headers take too long; refuse a body that does."""
+        """Close the connection when its headers take too long; answer 408 when its body does."""
         parser = self.request
         if parser is None:
             # waitress closes a connection that has been used, after channel_timeout.
@@ -120,7 +120,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
             self._refuse(BodyTooSlow(f"a body may take {body_seconds:g} s to arrive"))
 
     def handle_close(self) -> None:
-        """Close, and delete what had arrived of a body: waitress leaves that to the garbage collector."""
+        """Close the connection and delete a partly received body, which waitress leaves to the garbage collector."""
         super().handle_close()
         unfinished = self.request
         if unfinished is not None:
@@ -128,13 +128,13 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def can_make_room(self) -> bool:
-        """Whether the server waits for this client, and has for long enough."""
+        """Whether the server may close this connection: it waits for the client, and has waited long enough."""
         waits = not (self.requests or self.total_outbufs_len or self.will_close)
         return waits and time.time() - self.creation_time > GRACE_SECONDS
 
     @property
     def bytes_per_second(self) -> float:
-        """How fast its request arrives; 0 when none has begun."""
+        """Return the average rate at which the request arrives; 0 when none has begun."""
         return 0.0 if self.request is None else self.request.bytes_per_second
 
     def _refuse(self, error: Error) -> None:
@@ -149,13 +149,13 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class _Bounded:
-    """What both kinds of server do about clients that never finish. waitress calls it at least once a second."""
+    """Time limits for slow clients, shared by both kinds of server. waitress calls it at least once a second."""
 
     channel_class = JsonChannel
     body_seconds = 900.0
 
     def readable(self) -> bool:
-        """Whether to accept connections; makes room for them first."""
+        """Whether to accept connections. Closes the slowest ones first when few are free."""
         server = cast("Any", self)
         crowd = len(server.active_channels) + SPARE_CONNECTIONS - server.adj.connection_limit
         if server.accepting and crowd > 0:
@@ -165,7 +165,7 @@ class _Bounded:
         return bool(super().readable())  # type: ignore[misc]
 
     def maintenance(self, now: float) -> None:
-        """End what has been waited for long enough."""
+        """Time out the connections whose request takes too long."""
         super().maintenance(now)  # type: ignore[misc]
         for channel in list(cast("Any", self).active_channels.values()):
             channel.end_if_late(self.body_seconds)
@@ -180,8 +180,8 @@ def _speed(channel: JsonChannel) -> float:
 
 
 class TcpServer(_Bounded, TcpWSGIServer):  # type: ignore[misc]
-    """On a port."""
+    """Listens on a TCP port."""
 
 
 class UnixServer(_Bounded, UnixWSGIServer):  # type: ignore[misc]
-    """On a Unix socket."""
+    """Listens on a Unix socket."""

@@ -1,6 +1,6 @@
-"""Cross-origin requests: which answers a browser hands to pages of other sites (Fetch Standard, CORS protocol).
+"""Cross-origin requests: which responses a browser gives to pages of other sites (Fetch Standard, CORS protocol).
 
-No answer allows credentials: tokens travel in the Authorization header, and the API sets no cookie.
+No response allows credentials: clients send tokens in the Authorization header, and the API sets no cookie.
 """
 
 import re
@@ -9,20 +9,20 @@ from collections.abc import Iterable
 Headers = list[tuple[str, str]]
 
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
-"""What a page may send beyond what any page may."""
+"""Request headers that an allowed page may send beyond the safelisted ones."""
 
 EXPOSED_HEADERS = "Link, Location, Retry-After, WWW-Authenticate, X-Request-Id"
-"""What a page may read beyond the headers that the Fetch Standard safelists; Nginx's own refusals name them, too."""
+"""Response headers that a page may read beyond the safelisted ones. Nginx's own errors expose the same list."""
 
 MAX_AGE_SECONDS = 7200
-"""How long a browser need not ask again; Chromium takes no longer one."""
+"""How long a browser may cache a preflight response. Chromium caps it at this value."""
 
 PUBLIC_READ = re.compile(r"/api/public/(rankings|videos|videos/[^/]+)/?")
-"""The paths whose GET answers everybody alike; Nginx caches the same ones."""
+"""Paths whose GET response is the same for every client. Nginx caches the same paths."""
 
 
 class Cors:
-    """The rules of one site. Without any origin it adds nothing."""
+    """The CORS rules of one site. Without allowed origins they add no header."""
 
     def __init__(self, origins: Iterable[str] = ()) -> None:
         self._origins = frozenset(origins)
@@ -33,9 +33,10 @@ class Cors:
         return bool(self._origins)
 
     def headers(self, method: str, path: str, origin: str | None) -> Headers:
-        """What an answer carries, also a refusal.
+        """Return the CORS headers of a response, including an error.
 
-        Public reads are for all pages, whatever the request's Origin is: a cache may hold one answer for everybody.
+        Public reads allow every origin, whatever the request's Origin is, so that a cache can serve one response to all
+        clients.
         """
         if not self.is_on:
             return []
@@ -45,7 +46,7 @@ class Cors:
         return vary + _allowed(origin) if origin in self._origins else vary
 
     def preflight(self, methods: Iterable[str]) -> dict[str, str]:
-        """What the answer to a preflight carries beside `headers`: what requests of other sites' pages may be."""
+        """Return the headers that a preflight response has in addition to `headers`: allowed methods and headers."""
         return {
             "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
             "Access-Control-Allow-Headers": REQUEST_HEADERS,

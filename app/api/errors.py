@@ -1,4 +1,4 @@
-"""Every failure as JSON, mapped to its status in one place."""
+"""Errors as JSON responses: the one place that maps exceptions to statuses."""
 
 import json
 from collections.abc import Callable
@@ -27,12 +27,12 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 5
 BUSY_SECONDS = 60
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(BUSY_SECONDS)}}
-PASSING = (StorageUnavailable, *NO_CONNECTION, ProbeKilled, MediaInfoMissing)
-"""Not the client's fault, and transient or for the operator to mend."""
+UNAVAILABLE = (StorageUnavailable, *NO_CONNECTION, ProbeKilled, MediaInfoMissing)
+"""Failures answered with 503: not the client's fault, and either transient or for the operator to fix."""
 
 
 class ApiError(Exception):
-    """A refusal that only exists because there is HTTP."""
+    """An error of the HTTP layer itself, unknown to the rules of the showcase."""
 
     status = 400
 
@@ -43,22 +43,22 @@ class ApiError(Exception):
 
 
 class QueryInvalid(ApiError):
-    """A query parameter or header that is not what it must be."""
+    """A query parameter or header has an invalid value."""
 
 
 class MultipartBroken(ApiError):
-    """A form that cannot be taken apart."""
+    """The multipart body cannot be parsed."""
 
 
 class InvalidVideoId(ApiError):
-    """Neither a number nor a UUID, where the contract says 400."""
+    """The id is neither a number nor a UUID, on the routes where the contract demands 400."""
 
     def __init__(self) -> None:
         super().__init__("Invalid video ID format")
 
 
 class VerificationRefused(ApiError):
-    """Somebody says that they check the site, and does not know its secret."""
+    """The request claims to come from a check of the site, but its secret does not match."""
 
     status = 403
 
@@ -67,7 +67,7 @@ class VerificationRefused(ApiError):
 
 
 class JsonTooLarge(ApiError):
-    """More JSON than any request needs."""
+    """The JSON body is over its size limit."""
 
     status = 413
 
@@ -76,24 +76,24 @@ class JsonTooLarge(ApiError):
 
 
 class ShapeInvalid(ApiError):
-    """A body whose fields are missing, unknown or of the wrong type."""
+    """A field of the body is missing, unknown or of the wrong type."""
 
     status = 422
 
     @classmethod
     def of(cls, error: ValidationError, place: str) -> Self:
-        """The list of {loc, msg, type} of a pydantic error; what was sent is not repeated."""
+        """Return the error for a pydantic error, as a list of {loc, msg, type}, without the rejected input."""
         items = error.errors(include_url=False, include_context=False, include_input=False)
         return cls([{"loc": [place, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items])
 
     @classmethod
     def field(cls, name: str, message: str, kind: str) -> Self:
-        """One field of a form."""
+        """Return the error for one form field."""
         return cls([{"loc": ["body", name], "msg": message, "type": kind}])
 
 
 class MalformedId(ApiError):
-    """An id in the path that no video can have."""
+    """The id in the path is not a UUID."""
 
     status = 404
 
@@ -103,7 +103,7 @@ class MalformedId(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """A limit was reached; `retry_after` is in seconds."""
+    """A rate limit is exceeded; `retry_after` is in seconds."""
 
     status = 429
 
@@ -123,33 +123,33 @@ STATUS: tuple[tuple[type[ShowcaseError], int], ...] = (
 
 
 def error_answer(status: int, detail: object, headers: dict[str, str] | None = None) -> HTTPResponse:
-    """`{"detail": …}` with its status."""
+    """Return `{"detail": …}` with a status."""
     body = json.dumps({"detail": detail}, ensure_ascii=False)
     return HTTPResponse(body, status, {"Content-Type": "application/json"} | (headers or {}))
 
 
 def answer_failures(handler: Callable[..., object]) -> Callable[..., object]:
-    """A Bottle plugin: whatever a handler raises becomes an answer."""
+    """A Bottle plugin that turns every exception of a handler into a response."""
 
     def handle(*args: object, **kwargs: object) -> object:
         try:
             return handler(*args, **kwargs)
         except HTTPResponse:
             raise
-        except Exception as error:  # noqa: BLE001 (this is the place where failures end)
+        except Exception as error:  # noqa: BLE001 (the last handler: no exception may pass it)
             return answer_for(error)
 
     return handle
 
 
 def answer_for(error: Exception) -> HTTPResponse:
-    """The answer to a failure; what nobody foresaw is logged whole and told as 500."""
+    """Return the response to an exception. An unexpected one is logged with its traceback and answered with 500."""
     if isinstance(error, ApiError):
         return error_answer(error.status, error.detail, error.headers)
     if isinstance(error, ShowcaseError):
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         return error_answer(status, error.text, HEADERS.get(status))
-    if isinstance(error, PASSING) or (isinstance(error, OSError) and is_disk_full(error)):
+    if isinstance(error, UNAVAILABLE) or (isinstance(error, OSError) and is_disk_full(error)):
         log.error("part_unavailable", error=f"{type(error).__name__}: {error}")
         detail = "A part of the platform is not available right now; try again shortly."
         return error_answer(503, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
@@ -158,7 +158,7 @@ def answer_for(error: Exception) -> HTTPResponse:
 
 
 def answer_http_error(error: HTTPError) -> str:
-    """Bottle's own errors (unknown route, wrong method, bad request line) as JSON."""
+    """Return Bottle's own errors (unknown route, wrong method, bad request line) as JSON."""
     if error.exception is not None:
         log.error("request_failed", exc_info=error.exception)
     response.content_type = "application/json"

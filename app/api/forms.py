@@ -1,4 +1,4 @@
-"""Taking a multipart upload apart while it streams to disk: one pass, one copy, nothing held in memory."""
+"""Parsing a multipart upload while it streams to disk: one pass, one copy, nothing held in memory."""
 
 import hashlib
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class UploadForm:
 
 @dataclass
 class _Receiver:
-    """What has come in so far. Bytes beyond the largest clip are counted, not kept."""
+    """The upload as received so far. Bytes beyond the largest allowed clip are counted, but not stored."""
 
     file: IO[bytes]
     titles: list[bytearray] = field(default_factory=list)
@@ -63,7 +63,7 @@ class _Receiver:
             self.titles[-1].extend(chunk[: MAX_TEXT_BYTES + 1])
 
     def finish(self) -> UploadForm:
-        """Judge the form's shape.
+        """Validate the form's shape and return it.
 
         Raises:
             MultipartBroken: more than one file or title, or a title that is not UTF-8.
@@ -87,7 +87,7 @@ class _Receiver:
 
 
 def _has_filename(segment: MultipartSegment) -> bool:
-    """Whether a part is a file: its name may come as `filename*` alone (RFC 5987), which the parser passes over."""
+    """Whether a part is a file. The parser ignores `filename*` (RFC 5987), which may be the only name sent."""
     if segment.filename is not None:
         return True
     header = Message()
@@ -97,7 +97,7 @@ def _has_filename(segment: MultipartSegment) -> bool:
 
 @contextmanager
 def received_upload(work_dir: Path) -> Iterator[UploadForm]:
-    """The request's upload, its file in `work_dir` for as long as the block runs, and gone after.
+    """Receive the request's upload. Its file in `work_dir` is deleted at the end of the block.
 
     Raises:
         MultipartBroken: no boundary, a form that ends early, two files.

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it may get traffic, and what it counts."""
+"""Liveness, readiness and metrics of the process."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -12,14 +12,15 @@ from app.api.errors import RETRY_AFTER_SECONDS
 from app.api.metrics import Metrics
 from app.api.requests import read_query
 from app.api.responses import answer
-from app.api.routing import Parts, Route
+from app.api.routing import ApiDependencies, Route
 
 MONITORING_PATHS = {"/health", "/api/health", "/ready", "/metrics"}
-"""Answered by an overloaded process as well, so that it can be watched, and not logged: they come every few seconds."""
+"""Paths that an overloaded process still answers, so that it stays monitored. They come every few seconds and are not
+logged."""
 
 
 class ReadyQuery(BaseModel):
-    """GET /ready; `deep=1` wants every part to answer now."""
+    """GET /ready; `deep=1` checks every dependency now."""
 
     deep: bool = False
 
@@ -31,7 +32,7 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """The answer of GET /ready: each part is `ok` or `down`."""
+    """The response of GET /ready: each dependency is `ok` or `down`."""
 
     status: Literal["ready", "not ready", "draining"]
     database: str
@@ -40,39 +41,39 @@ class Ready(BaseModel):
 
 
 class HealthResource:
-    """For balancers, operators and Prometheus."""
+    """Health checks and metrics, for load balancers, operators and Prometheus."""
 
-    def __init__(self, parts: Parts, metrics: Metrics) -> None:
-        self._readiness = parts.readiness
+    def __init__(self, dependencies: ApiDependencies, metrics: Metrics) -> None:
+        self._readiness = dependencies.readiness
         self._metrics = metrics
 
     def routes(self) -> Iterator[Route]:
-        """The table."""
+        """Yield this resource's routes."""
         yield Route("GET", "/health", self.health)
         yield Route("GET", "/api/health", self.health)
         yield Route("GET", "/ready", self.ready)
         yield Route("GET", "/metrics", self.metrics)
 
     def health(self) -> HTTPResponse:
-        """This process lives."""
+        """Answer that the process is running."""
         return answer(Health())
 
     def ready(self) -> HTTPResponse:
-        """This process may get traffic."""
+        """Answer whether the process may get traffic."""
         deep = read_query(ReadyQuery).deep
         states = self._readiness.ask_now() if deep else self._readiness.states()
         well = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
         draining = self._readiness.is_draining()
-        told = answer(
+        answered = answer(
             Ready(status="draining" if draining else "ready" if well else "not ready", **states),
             status=200 if well else 503,
         )
         if not well:
-            told.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
-        return told
+            answered.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
+        return answered
 
     def metrics(self) -> HTTPResponse:
-        """Prometheus text, of all figures or of those in `name[]`; the proxy keeps it from the outside."""
+        """Return all metrics, or those in `name[]`, in Prometheus' text format. The proxy does not expose this path."""
         names = [value for key, value in parse_qsl(request.query_string) if key == "name[]"]
         registry = self._metrics.registry
         text = generate_latest(registry.restricted_registry(names) if names else registry)

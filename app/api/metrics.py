@@ -1,4 +1,4 @@
-"""What /metrics tells: this process's requests, and the ledger as it stands when asked."""
+"""The metrics of /metrics: this process's requests, and the job ledger at the time of the scrape."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Metrics:
-    """The process's counters, in a registry of its own."""
+    """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -45,14 +45,14 @@ class Metrics:
 
 
 class LedgerCollector(Collector):
-    """The job ledger, read at each scrape; nothing while the database is away."""
+    """Reads the job ledger at each scrape; yields nothing while the database is unavailable."""
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Name the metrics without asking the database."""
+        """Name the metrics without querying the database."""
         yield from self._families()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Count the ledger."""
+        """Count the jobs of the ledger."""
         by_state, due, oldest = self._families()
         try:
             with database.connection_context():

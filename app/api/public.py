@@ -1,4 +1,4 @@
-"""/public: watching, voting, ranking."""
+"""/public: the published clips, votes, the ranking."""
 
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from app.api.request_schemas import PublicVideosQuery, RankingQuery
 from app.api.requests import client_address, parse_uuid, read_member, read_query, read_video_id
 from app.api.response_schemas import PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
 from app.api.responses import answer, json_answer
-from app.api.routing import Parts, Route
+from app.api.routing import ApiDependencies, Route
 from app.db.models import Video
 from app.showcase import voting
 from app.showcase.catalogue import get_public, list_public
@@ -23,13 +23,13 @@ VIDEOS = "/api/public/videos"
 
 
 class PublicResource:
-    """What needs no account, and the votes, which do."""
+    """The public routes, which need no account, and the votes, which need one."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: ApiDependencies) -> None:
+        self._dependencies = dependencies
 
     def routes(self) -> Iterator[Route]:
-        """The table."""
+        """Yield this resource's routes."""
         yield Route("GET", VIDEOS, self.list_videos)
         yield Route("GET", f"{VIDEOS}/<video_id>", self.show)
         yield Route("POST", f"{VIDEOS}/<video_id>/vote", self.vote)
@@ -38,60 +38,62 @@ class PublicResource:
         yield Route("GET", "/api/public/rankings", self.rankings)
 
     def list_videos(self) -> HTTPResponse:
-        """A page of the showcase; the Link header leads to the next."""
+        """Return a page of published clips; the Link header points to the next one."""
         query = read_query(PublicVideosQuery)
         page = list_public(
             city=query.city, order=query.order, limit=query.limit, offset=query.offset, cursor=query.cursor
         )
-        body = PUBLIC_VIDEOS.dump_json([self._told(video) for video in page.videos])
+        body = PUBLIC_VIDEOS.dump_json([self._serialize_video(video) for video in page.videos])
         return json_answer(body, headers=_link_to_next(query, page.next_cursor))
 
     def show(self, video_id: str) -> HTTPResponse:
-        """One clip of the showcase."""
-        return answer(self._told(get_public(_public_id(video_id))))
+        """Return one published clip."""
+        return answer(self._serialize_video(get_public(_public_id(video_id))))
 
     def vote(self, video_id: str) -> HTTPResponse:
         """Count a vote."""
         member = self._member()
         target = _votable_id(video_id)
         self._throttle_votes(member)
-        voting.vote(member.id, target, allow_self_vote=self._parts.settings.allow_self_vote)
+        voting.vote(member.id, target, allow_self_vote=self._dependencies.settings.allow_self_vote)
         return answer(Message(message="Voto registrado exitosamente."))
 
     def withdraw(self, video_id: str) -> HTTPResponse:
-        """Take a vote back."""
+        """Withdraw a vote."""
         member = self._member()
         target = _public_id(video_id)
-        self._parts.throttle.hit(self._parts.settings.withdrawal_limit_per_account, "withdrawal", str(member.id))
+        self._dependencies.throttle.hit(
+            self._dependencies.settings.withdrawal_limit_per_account, "withdrawal", str(member.id)
+        )
         voting.withdraw(member.id, target)
         return answer(Message(message="Voto retirado exitosamente."))
 
     def vote_status(self, video_id: str) -> HTTPResponse:
-        """Whether one has voted; for what does not exist, one has not."""
+        """Return whether the account has voted for a video: false when there is no such video."""
         member = self._member()
         target = parse_uuid(video_id)
         if target is None and not _is_number(video_id):
             raise InvalidVideoId
         voted = target is not None and voting.has_voted(member.id, target)
-        told = str(target) if target else video_id
-        return answer(VoteStatus(video_id=told, has_voted=voted, user_id=str(member.id)))
+        shown_id = str(target) if target else video_id
+        return answer(VoteStatus(video_id=shown_id, has_voted=voted, user_id=str(member.id)))
 
     def rankings(self) -> HTTPResponse:
-        """Who leads, in a city or everywhere."""
+        """Return the ranking of one city or of all."""
         query = read_query(RankingQuery)
         limit, offset = query.rows
         return json_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
 
     def _member(self) -> Member:
-        return read_member(self._parts.sessions)
+        return read_member(self._dependencies.sessions)
 
     def _throttle_votes(self, member: Member) -> None:
-        settings, throttle = self._parts.settings, self._parts.throttle
+        settings, throttle = self._dependencies.settings, self._dependencies.throttle
         throttle.hit(settings.vote_limit_per_account, "vote-account", str(member.id))
         throttle.hit(settings.vote_limit_per_address, "vote-address", client_address())
 
-    def _told(self, video: Video) -> PublicVideo:
-        url = self._parts.store.url
+    def _serialize_video(self, video: Video) -> PublicVideo:
+        url = self._dependencies.store.url
         return PublicVideo(
             video_id=str(video.id),
             title=video.title,
@@ -112,7 +114,7 @@ def _public_id(text: str) -> UUID:
 
 
 def _votable_id(text: str) -> UUID:
-    """The id of a video to vote for: a number is nobody's, anything else that is no UUID is a bad request."""
+    """Return the id of a video to vote for. A number is no video's id: 404. Anything else but a UUID: 400."""
     found = parse_uuid(text)
     if found is None:
         raise PublicVideoNotFound if _is_number(text) else InvalidVideoId

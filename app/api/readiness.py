@@ -1,8 +1,8 @@
-"""Whether this process may get traffic, and how the parts it depends on are.
+"""Readiness: whether this process may get traffic, and which of its dependencies are up.
 
-A failing dependency must not make the balancer replace every machine: once the process has met its database
-and its store, /ready stays 200 and tells their state in the body. It answers from memory, so that a part that
-hangs cannot make it hang; a thread asks the parts.
+A failing dependency must not make the load balancer replace every machine. Once the process has reached its database
+and its store, /ready stays 200 and reports their state in the body. It answers from memory, so that a dependency that
+hangs cannot make it hang: one thread per dependency checks in the background.
 """
 
 import threading
@@ -16,13 +16,13 @@ log = structlog.get_logger(__name__)
 
 ASK_EVERY_SECONDS = 2.0
 SILENT_SECONDS = 10.0
-"""A part that has not answered for so long hangs: it is down, too."""
+"""A dependency counts as down when it has not answered for this long."""
 
 REQUIRED = {"database", "storage"}
 
 
 class Readiness:
-    """Asks the parts, each by a call that raises when its part is down."""
+    """Checks the dependencies, each by a function that raises when the dependency is down."""
 
     def __init__(self, checks: dict[str, Callable[[], None]], *, drain_file: Path | None = None) -> None:
         self.draining = threading.Event()
@@ -32,7 +32,7 @@ class Readiness:
         self._met: set[str] = set()
 
     def watch(self) -> None:
-        """Ask every part again and again, each in a thread of its own, as long as the process lives."""
+        """Start a daemon thread for each dependency that checks it every `ASK_EVERY_SECONDS`."""
         for part in self._checks:
             threading.Thread(target=self._watch, args=(part,), name=f"watch-{part}", daemon=True).start()
 
@@ -42,12 +42,12 @@ class Readiness:
             time.sleep(ASK_EVERY_SECONDS)
 
     def states(self) -> dict[str, str]:
-        """`ok` or `down` by part, as last heard."""
+        """Return `ok` or `down` by dependency, as last checked."""
         now = time.monotonic()
         return {part: _state(now - self._answered_at.get(part, -SILENT_SECONDS)) for part in self._checks}
 
     def ask_now(self) -> dict[str, str]:
-        """The same, asked for this very answer: it takes as long as the slowest part may."""
+        """Check every dependency now and return their states. Takes as long as their time-outs allow."""
         for part in self._checks:
             self._ask(part)
         return self.states()
@@ -55,7 +55,7 @@ class Readiness:
     def _ask(self, part: str) -> None:
         try:
             self._checks[part]()
-        except Exception as error:  # noqa: BLE001 (whatever it is, the part is down)
+        except Exception as error:  # noqa: BLE001 (any exception means that the dependency is down)
             log.warning("part_down", part=part, error=f"{type(error).__name__}: {error}")
             self._answered_at.pop(part, None)
         else:
@@ -63,16 +63,16 @@ class Readiness:
             self._met.add(part)
 
     def accepts_traffic(self) -> bool:
-        """Whether the balancer may send requests here."""
+        """Whether the load balancer may send requests to this process."""
         return not self.is_draining() and self._met >= REQUIRED
 
     def is_draining(self) -> bool:
-        """Whether this process stops, or its machine is about to."""
-        return self.draining.is_set() or _is_there(self._drain_file)
+        """Whether this process is stopping, or its machine is about to."""
+        return self.draining.is_set() or _exists(self._drain_file)
 
 
-def _is_there(file: Path | None) -> bool:
-    """One that may not even be looked for is not: a mistake in a sandbox must not take a site out of service."""
+def _exists(file: Path | None) -> bool:
+    """Whether the file exists. False when the sandbox denies the look: its mistake must not take a site down."""
     try:
         return file is not None and file.exists()
     except OSError:

@@ -1,4 +1,4 @@
-"""What clients send: bodies and queries, as the contract names them."""
+"""Schemas of requests: JSON bodies and query strings, with the contract's names."""
 
 from typing import Annotated, Self
 
@@ -28,7 +28,7 @@ def _clean(value: object) -> object:
 
 
 def _plain(text: str) -> str:
-    """Refuse what PostgreSQL cannot store (NUL), and what makes a page show a text as another one."""
+    """Reject characters that PostgreSQL cannot store (NUL) or that make a page display a different text."""
     if has_control_characters(text):
         raise PydanticCustomError("string_control_characters", "String should not contain control characters")
     if has_bidi_controls(text):
@@ -47,7 +47,7 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    """Judge the length of what will be hashed; the text stays as typed, which old hashes may need."""
+    """Check the length of the normalized password, but return it as typed: old hashes may need that form."""
     length = len(normalized(text))
     if length < MIN_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at least 8 characters")
@@ -68,7 +68,7 @@ Password = Annotated[str, AfterValidator(_password)]
 
 
 class Body(BaseModel):
-    """A JSON body: strict types, unknown fields refused."""
+    """A JSON body: strict types, unknown fields rejected."""
 
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
@@ -99,7 +99,7 @@ class RefreshBody(Body):
 
 
 class PageQuery(BaseModel):
-    """What every list takes."""
+    """Query parameters of every list."""
 
     limit: int = Field(default=20, ge=1, le=MAX_LIMIT)
     offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
@@ -136,7 +136,7 @@ class RankingQuery(BaseModel):
 
     @property
     def rows(self) -> tuple[int, int]:
-        """Limit and offset; without a limit, a range gives all its positions up to the maximum."""
+        """Return limit and offset. A range without a limit covers all its positions, up to `MAX_LIMIT`."""
         offset = self.first - 1 + self.offset
         if self.last is None:
             return self.limit or 20, offset

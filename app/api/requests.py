@@ -1,4 +1,4 @@
-"""Reading a request: its JSON, its query, its ids, its token. Whatever is wrong is said in one sentence."""
+"""Reading a request: its JSON, query, ids and token. An invalid value raises an error that names it in one sentence."""
 
 import hmac
 import re
@@ -26,11 +26,11 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def read_json(shape: type[Shape]) -> Shape:
-    """The request's JSON body as `shape`.
+    """Return the request's JSON body as `shape`.
 
     Raises:
-        JsonTooLarge: over 64 KiB.
-        ShapeInvalid: no JSON, no object, or fields that do not fit.
+        JsonTooLarge: the body is over 64 KiB.
+        ShapeInvalid: the body is no JSON, no object, or has invalid fields.
     """
     body = request.environ["wsgi.input"].read(MAX_JSON_BYTES + 1)
     if len(body) > MAX_JSON_BYTES:
@@ -42,10 +42,10 @@ def read_json(shape: type[Shape]) -> Shape:
 
 
 def read_query(shape: type[Shape]) -> Shape:
-    """The known query parameters as `shape`; unknown ones are ignored, the last of two counts.
+    """Return the known query parameters as `shape`. Unknown ones are ignored; the last of several with one name counts.
 
     Raises:
-        QueryInvalid: naming the parameter and what it may be.
+        QueryInvalid: a parameter is invalid; the message names it and the valid values.
     """
     try:
         pairs = parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
@@ -59,17 +59,17 @@ def read_query(shape: type[Shape]) -> Shape:
 
 
 def read_header(name: str) -> str | None:
-    """A header as it was sent; Bottle's own accessor fails on bytes that are no UTF-8."""
+    """Return a header as it was sent. Bottle's own accessor fails on bytes that are not UTF-8."""
     variable = name.upper().replace("-", "_")
     found: str | None = request.environ.get(variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}")
     return found
 
 
 def read_member(sessions: Sessions, *, at: float | None = None) -> Member:
-    """Who sends the request, by a token that is judged as of `at` (epoch seconds; now when None).
+    """Return the sender of the request by its token, validated as of `at` (epoch seconds; now when None).
 
     Raises:
-        NotSignedIn: no token, rubbish, expired, foreign, or of a session that has ended.
+        NotSignedIn: the token is missing, malformed, expired, signed by another key, or of a session that has ended.
     """
     match = BEARER.fullmatch(read_header("Authorization") or "")
     if match is None:
@@ -78,25 +78,24 @@ def read_member(sessions: Sessions, *, at: float | None = None) -> Member:
 
 
 def read_verification(settings: ApiSettings) -> bool:
-    """Whether the request says, and proves, that it comes from a check of the site.
+    """Whether the request comes from a check of the site, which proves it by the site's secret.
 
     Raises:
-        VerificationRefused: it says so, and the secret is wrong or the site has none.
+        VerificationRefused: the request has the header, but the secret is wrong or the site has none.
     """
-    told, secret = read_header("X-Verification-Secret"), settings.verification_secret
-    if told is None:
+    sent, secret = read_header("X-Verification-Secret"), settings.verification_secret
+    if sent is None:
         return False
-    # WSGI hands over each byte as one character.
-    if secret is None or not hmac.compare_digest(told.encode("latin-1"), secret.get_secret_value().encode()):
+    # WSGI represents each byte as one character.
+    if secret is None or not hmac.compare_digest(sent.encode("latin-1"), secret.get_secret_value().encode()):
         raise VerificationRefused
     return True
 
 
 def read_upload_start(settings: Settings) -> float | None:
-    """When the proxy saw this upload begin: a slow one is judged by the token it began with.
+    """Return when the proxy saw this upload begin (epoch seconds): its token must have been valid then, not at the end.
 
-    None without a proxy, and for a moment that no upload can have begun at: in the future, or longer ago than an
-    upload may last.
+    None without a proxy, and for an impossible time: in the future, or longer ago than an upload may last.
     """
     stamp = REQUEST_START.fullmatch(read_header("X-Request-Start") or "")
     if settings.trusted_proxy is None or stamp is None:
@@ -106,11 +105,11 @@ def read_upload_start(settings: Settings) -> float | None:
 
 
 def read_video_id(text: str, missing: NotFound) -> UUID:
-    """A video id from the path. A number is the id of no video; anything else that is no UUID is malformed.
+    """Return a video id from the path.
 
     Raises:
-        NotFound: `missing`, for a number.
-        MalformedId
+        NotFound: `missing`, for a number, which is no video's id.
+        MalformedId: the text is neither a number nor a UUID.
     """
     found = parse_uuid(text)
     if found is not None:
@@ -119,7 +118,7 @@ def read_video_id(text: str, missing: NotFound) -> UUID:
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """A UUID in its usual writing, or None."""
+    """Return a UUID in its canonical form, with or without hyphens, or None."""
     try:
         found = UUID(text)
     except ValueError:
@@ -128,7 +127,7 @@ def parse_uuid(text: str) -> UUID | None:
 
 
 def read_idempotency_key() -> str | None:
-    """The client's Idempotency-Key, or None.
+    """Return the client's Idempotency-Key, or None.
 
     Raises:
         QueryInvalid: it is not 1 to 255 printable ASCII characters.
@@ -140,9 +139,9 @@ def read_idempotency_key() -> str | None:
 
 
 def client_address() -> str:
-    """The address that limits count: the peer's, in whose place waitress has put what the trusted proxy said.
+    """Return the client address that rate limits count. Behind a trusted proxy, waitress has set it from the headers.
 
-    Of an IPv6 address its /64: that is what one subscriber has, with as many addresses in it as they like.
+    For IPv6 it is the /64 network: one subscriber has that many addresses.
     """
     peer = str(request.environ.get("REMOTE_ADDR", "unknown"))
     try:

@@ -1,4 +1,4 @@
-"""What the API answers, as the contract names it."""
+"""Schemas of responses, with the contract's names."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -58,21 +58,21 @@ class UploadAccepted(BaseModel):
 
 
 class Failure(BaseModel):
-    """Why a clip did not make it."""
+    """Why the processing of a clip failed."""
 
     code: str
     message: str
 
 
 class Notice(BaseModel):
-    """What a player should know about a clip that was processed."""
+    """A remark for the player about a processed clip."""
 
     code: str
     message: str
 
 
 class OwnVideo(BaseModel):
-    """A clip in its player's list; the last four are left out while there is nothing to say."""
+    """A clip in its player's list; the last four fields are omitted while null."""
 
     video_id: str
     title: str
@@ -86,7 +86,7 @@ class OwnVideo(BaseModel):
 
 
 class OwnVideoDetail(OwnVideo):
-    """GET /videos/{id}; URLs are null until there is something behind them."""
+    """GET /videos/{id}; a URL is null until its file exists."""
 
     original_url: str | None
     processed_url: str | None
@@ -114,7 +114,7 @@ class PublicVideo(BaseModel):
 
 
 class Message(BaseModel):
-    """Done, in a sentence."""
+    """A success message."""
 
     message: str
 

@@ -1,4 +1,4 @@
-"""What a resource is: a table of routes over one process's parts."""
+"""Routes, resources (groups of routes), and the dependencies that they share in one process."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from app.storage.s3 import S3Store
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What handlers work with."""
+class ApiDependencies:
+    """What the handlers of one process work with."""
 
     settings: ApiSettings
     accounts: Accounts
@@ -30,7 +30,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path (with Bottle's `<name>` wildcards), and who answers."""
+    """A method, a path (with Bottle's `<name>` wildcards) and its handler."""
 
     method: str
     path: str
@@ -41,4 +41,4 @@ class Resource(Protocol):
     """A group of routes."""
 
     def routes(self) -> Iterator[Route]:
-        """Its table."""
+        """Yield this resource's routes."""

@@ -1,4 +1,4 @@
-"""waitress as this API wants it: JSON for its own refusals, bounds instead of collapse, a stop that loses nothing."""
+"""The waitress server of the API: JSON for its own errors, load shedding, a graceful stop."""
 
 import json
 import signal
@@ -19,25 +19,25 @@ from app.api.health import MONITORING_PATHS
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 130 * 1024 * 1024
-"""Above the largest clip and its form, so that "too large" is the application's own answer."""
+"""Above the largest clip with its form, so that the application itself answers "too large"."""
 
 BUFFER_BYTES = 64 * 1024
-"""What a request or an answer may hold in memory before it goes to disk."""
+"""How much of a request or a response is held in memory before it is written to disk."""
 
 MAX_CONNECTIONS = 512
-"""With their buffers they take 64 MiB at most. Where they are all in use, the slowest clients make room."""
+"""Their buffers take 64 MiB at most. When nearly all are in use, the server closes those of the slowest clients."""
 
 LOOK_EVERY_SECONDS = 1
-"""How often clients that take too long are looked for."""
+"""How often the server looks for clients that take too long."""
 
 WAITING_PER_THREAD = 8
-"""Requests that may wait for each thread. Behind more, an answer comes too late to be of use."""
+"""How many requests may wait for each thread. With more, responses would come too late to be useful."""
 
 FINISH_SECONDS = 120
 
 
 class Shedding:
-    """Answers 503 at once while more requests wait than can be answered in time."""
+    """Middleware that answers 503 at once while more requests wait than can be answered in time."""
 
     def __init__(self, application: Application, waiting: Callable[[], int], most: int, cors: Cors) -> None:
         self._application = application
@@ -46,7 +46,7 @@ class Shedding:
         self._cors = cors
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Answer one request."""
         path = environ.get("PATH_INFO", "")
         if self._waiting() <= self._most or path.rstrip("/") in MONITORING_PATHS:
             return self._application(environ, start_response)
@@ -71,22 +71,22 @@ def serve(
     """Serve until SIGTERM or SIGINT, then finish what was accepted.
 
     Args:
-        application: what answers.
+        application: the WSGI application.
         listen: `host:port`, unless there is a `unix_socket`.
-        unix_socket: a path, readable and writable for the group.
+        unix_socket: the socket's path; the group may read and write it.
         threads: requests answered at once; `WAITING_PER_THREAD` times as many may wait.
         body_seconds: how long a request's body may take to arrive.
-        trusted_proxy: the peer whose X-Forwarded-For and -Proto are believed.
-        cors: which headers the refusals of this server carry for pages of other sites.
+        trusted_proxy: the peer whose X-Forwarded-For and -Proto headers are trusted.
+        cors: the CORS rules for this server's own errors.
         draining: set as soon as the stop begins; /ready fails from then on.
     """
-    place = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
-    believed = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
+    address = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
+    forwarded = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
     guarded = Shedding(application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads, cors)
     server = (UnixServer if unix_socket else TcpServer)(
         RefusalInHeader(guarded),
-        **place,
-        **believed,
+        **address,
+        **forwarded,
         threads=threads,
         trusted_proxy=trusted_proxy,
         clear_untrusted_proxy_headers=True,
@@ -109,7 +109,7 @@ def serve(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    # The drain thread ends the loop from inside the main thread by this signal.
+    # The drain thread ends the main thread's loop by this signal.
     signal.signal(signal.SIGUSR1, _leave)
     log.info("api_listening", place=unix_socket or listen, threads=threads)
     server.run()
@@ -121,7 +121,7 @@ def _leave(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _finish(server: object) -> None:
-    """Take no new connections, wait for the answers in the making, then end the loop."""
+    """Accept no new connections, wait until every accepted request is answered, then end the server's loop."""
     deadline = time.monotonic() + FINISH_SECONDS
     server.accepting = False  # type: ignore[attr-defined]
     while time.monotonic() < deadline and _busy(server):
@@ -130,6 +130,6 @@ def _finish(server: object) -> None:
 
 
 def _busy(server: object) -> bool:
-    """Whether a request is being received, answered, or its answer is still being sent."""
+    """Whether a request is being received or answered, or a response is being sent."""
     channels = list(server.active_channels.values())  # type: ignore[attr-defined]
     return any(channel.request or channel.requests or channel.total_outbufs_len for channel in channels)

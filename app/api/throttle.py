@@ -1,7 +1,7 @@
-"""Limits per account and address, kept in Redis (in memory when embedded).
+"""Rate limits per account and address, counted in Redis (in memory when embedded).
 
-While Redis is away each process counts in its own memory: a limit is then as many times higher as there are processes,
-and holds.
+While Redis is unavailable each process counts in its own memory. The effective limit is then the configured one times
+the number of processes.
 """
 
 import math
@@ -23,16 +23,16 @@ log = structlog.get_logger(__name__)
 
 REDIS_SECONDS = 1.0
 AWAY_SECONDS = 5.0
-"""After a failure Redis is not asked for so long: a store that hangs must not cost every request its time-out."""
+"""How long Redis is not queried after a failure: while it hangs, not every request should wait for the time-out."""
 
 IN_MEMORY_SECONDS = 60.0
-"""The process says so long that it counts in memory: a machine's figures are sent once a minute."""
+"""How long the process reports that it counts in memory: machines send their metrics once a minute."""
 
 UNAVAILABLE = (StorageError, RedisError, OSError)
 
 
 class Throttle:
-    """Counts hits; the windows slide, so a limit cannot be doubled around the full minute."""
+    """Counts requests in sliding windows, so that no client gets twice its limit across a window's boundary."""
 
     def __init__(self, queue_url: str, counted_in_memory: Counter) -> None:
         self._shared = SlidingWindowCounterRateLimiter(_storage(queue_url))
@@ -42,25 +42,25 @@ class Throttle:
         self._in_memory_until = -math.inf
 
     def hit(self, limit: str, purpose: str, who: str) -> None:
-        """Count one act of `who`.
+        """Count one request of `who`, an account or address.
 
         Raises:
-            TooManyRequests: the limit is reached; it says when to come back.
+            TooManyRequests: the limit is exceeded; the error says when to try again.
         """
         item = parse(limit)
         self._judge(lambda limiter: limiter.hit(item, purpose, who), item, purpose, who)
 
     def check(self, limit: str, purpose: str, who: str) -> None:
-        """Ask whether one more act of `who` would be within the limit, and count nothing.
+        """Check that one more request of `who` would be within the limit, without counting it.
 
         Raises:
-            TooManyRequests: it would not.
+            TooManyRequests: it would exceed the limit.
         """
         item = parse(limit)
         self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who)
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
-        """Forget what was counted: the act went well, so it was no attack."""
+        """Reset a count: the request succeeded, so it was no attack."""
         item = parse(limit)
         self._own.clear(item, purpose, who)
         if self._is_away():
@@ -71,12 +71,12 @@ class Throttle:
             log.warning("limit_not_cleared", purpose=purpose, error=str(error))
 
     def is_in_memory(self) -> bool:
-        """Whether this process counted in its own memory within the last minute because Redis was away."""
+        """Whether this process counted in its own memory within the last minute because Redis was unavailable."""
         return time.monotonic() < self._in_memory_until
 
     def _judge(self, is_within: Callable[[RateLimiter], bool], item: RateLimitItem, purpose: str, who: str) -> None:
         def ask(limiter: RateLimiter) -> int | None:
-            """Seconds until the limit allows one more act; None when it allows it now."""
+            """Return the seconds until the limit allows one more request; None when it allows it now."""
             if is_within(limiter):
                 return None
             reset = limiter.get_window_stats(item, purpose, who).reset_time
