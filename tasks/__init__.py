@@ -1,1 +1,1 @@
-"""The worker side: the Huey doorbell, the render task and the upkeep loop."""
+"""The background processes: the Huey doorbell, the worker and its render task, the upkeep loop."""

@@ -1,4 +1,4 @@
-"""The Huey instance: Redis in production, a SQLite file when embedded. It carries doorbells, nothing else."""
+"""The Huey instance, on Redis in production or a SQLite file when embedded. It only carries doorbell messages."""
 
 from huey import Huey, PriorityRedisExpireHuey, SqliteHuey
 from huey.serializer import SignedSerializer
@@ -8,18 +8,18 @@ from app.config import Settings, sqlite_path
 
 QUEUE_NAME = "rising-stars"
 READ_SECONDS = 1
-"""How long a worker's blocking read lasts; its socket may take longer, a ringer's may not."""
+"""The time-out of a worker's blocking read, shorter than the worker's socket time-out."""
 
 RING_SECONDS = 1.0
 LISTEN_SECONDS = 5.0
 
 
 def create_broker(settings: Settings, *, socket_seconds: float) -> Huey:
-    """A Huey that keeps no results and signs what it sends (its messages are pickles).
+    """Create a Huey instance that stores no results and signs its messages, which are pickles.
 
     Args:
-        settings: where the queue is, and the secret of the signature.
-        socket_seconds: bound on every answer of Redis; `RING_SECONDS` or `LISTEN_SECONDS`.
+        settings: the queue's URL and the secret for the signature.
+        socket_seconds: the time-out of each Redis call: `RING_SECONDS` or `LISTEN_SECONDS`.
     """
     serializer = SignedSerializer(secret=settings.doorbell_secret.get_secret_value(), salt=QUEUE_NAME)
     file = sqlite_path(settings.queue_url)

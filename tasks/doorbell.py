@@ -1,4 +1,4 @@
-"""Waking a worker. A message without content: which job is next is the ledger's to say."""
+"""The doorbell: a message without content that wakes a worker. The ledger decides which job is next."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,13 @@ from tasks.broker import RING_SECONDS, create_broker
 log = structlog.get_logger(__name__)
 
 ENOUGH_RINGS = 64
-"""Rings waiting to be heard: a worker that hears one works until nothing is due, so more would say nothing new."""
+"""The maximum number of pending rings. A worker that receives one works until no job is due, so more are useless."""
 
 
 def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
-    """Name what happens when the bell rings.
+    """Register the Huey task that calls `answer` when the doorbell rings.
 
-    `tasks.doorbell.render_due` is the name on the wire: a contract between versions that run side by side.
+    Its wire name `tasks.doorbell.render_due` is a contract between releases that run side by side.
     """
 
     def render_due() -> None:
@@ -28,26 +28,26 @@ def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
 
 
 class HueyDoorbell:
-    """Rings through Huey; a queue that is down costs at most a second and no upload."""
+    """Rings through Huey. A queue that is down delays an upload by a second at most and never fails it."""
 
     def __init__(self, settings: Settings) -> None:
         self._huey = create_broker(settings, socket_seconds=RING_SECONDS)
-        self._bell = install_bell(self._huey, _nobody_home)
+        self._bell = install_bell(self._huey, _do_not_answer)
 
     def ring(self) -> bool:
-        """Wake one worker; False when the queue could not be reached (upkeep rings again)."""
+        """Wake one worker. Return False when the queue could not be reached; upkeep then rings again."""
         try:
             if self._huey.pending_count() < ENOUGH_RINGS:
                 self._bell()
-        except Exception as error:  # noqa: BLE001 (the upload is kept; upkeep heals what was not rung)
+        except Exception as error:  # noqa: BLE001 (the upload succeeds in any case; upkeep rings again)
             log.warning("doorbell_failed", error=f"{type(error).__name__}: {error}")
             return False
         return True
 
     def ping(self) -> None:
-        """Ask whether the queue answers; raises what its client raises."""
+        """Check that the queue answers. Raises the exceptions of its client."""
         self._huey.pending_count()
 
 
-def _nobody_home() -> None:
-    raise AssertionError("a process that rings does not answer")
+def _do_not_answer() -> None:
+    raise AssertionError("a process that rings the doorbell does not run the task")

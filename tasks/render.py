@@ -1,4 +1,4 @@
-"""What a worker does when the bell rings: claim the next due job, carry it out, until none is due."""
+"""The work of a worker when the doorbell rings: claim and run due jobs, one after the other, until none is due."""
 
 import os
 import socket
@@ -18,66 +18,66 @@ from app.showcase.rendering import Outcome, Renderer
 log = structlog.get_logger(__name__)
 
 THREADS = 3
-"""The one that renders, its heartbeat's, and the one that says how the worker is."""
+"""Threads that use the database: the render's, its heartbeat's, and the one that reports the worker's presence."""
 
 
-PUT_OFF = (
-    "Its last render was put off because of the store, the database or the disk; `rising-stars jobs list` says why."
+DEFERRED = (
+    "Its last render was deferred because of the store, the database or the disk; `rising-stars jobs list` says why."
 )
 
 
 class RenderShift:
-    """One worker process at work. Its parts are built in `begin`, after the fork: sockets must not cross it."""
+    """Runs the jobs of one worker process. `begin` builds its dependencies after the fork, which no socket may cross."""
 
     def __init__(self, settings: Settings, *, wait_for_stop: Callable[[float], bool]) -> None:
-        """`wait_for_stop` waits so many seconds at most and tells whether the worker is to stop."""
+        """`wait_for_stop` waits for the given number of seconds at most and returns whether the worker must stop."""
         self._settings = settings
         self._wait_for_stop = wait_for_stop
         self._renderer: Renderer | None = None
         self._name = ""
         self._problem: str | None = None
-        self._put_off: str | None = None
+        self._deferred: str | None = None
 
     def begin(self) -> None:
-        """Build this process's own parts."""
+        """Build this process's dependencies and start to report its presence."""
         services = build_services(self._settings, threads=THREADS)
         self._renderer = Renderer(services.store, build_encoder(self._settings), self._settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         threading.Thread(target=self._stay_present, name="presence", daemon=True).start()
 
     def end(self) -> None:
-        """Say that this worker has left."""
-        self._say(lambda: presence.leave(self._name))
+        """Delete this worker's presence."""
+        self._report(lambda: presence.leave(self._name))
 
-    def work_off_due(self) -> None:
-        """Carry out due jobs one after the other, until there is none or the worker is to stop.
+    def run_due_jobs(self) -> None:
+        """Run due jobs one after the other until no job is due or the worker must stop.
 
-        A worker that is not well takes no job, or its next one only after a pause: it would only put them off,
-        one after the other.
+        A worker with a wrong clock claims no job, and one whose last job was deferred pauses before the next. Otherwise
+        it would claim and defer one job after the other.
         """
         if self._renderer is None:
-            raise RuntimeError("the shift has not begun: a worker's startup failed, its log says why")
+            raise RuntimeError("the worker has not started: its startup failed, see its log")
         failures = 0
         try:
             while not self._wait_for_stop(self._pause_seconds(failures)):
-                more = self._carry_out_next(self._renderer)
+                more = self._run_next(self._renderer)
                 if not more:
                     return
                 failures = failures + 1 if self._problem else 0
         finally:
             database.close()
 
-    def _carry_out_next(self, renderer: Renderer) -> bool:
-        """Take up one job, if this worker is well and one is due; False when none is."""
+    def _run_next(self, renderer: Renderer) -> bool:
+        """Run one job if this worker's clock is right and one is due. Return False when no job is due."""
         clock = presence.clock_problem()
         lease = None if clock else claiming.claim(self._name, self._settings)
         if lease is not None:
-            self._put_off = PUT_OFF if renderer.work_off(lease) is Outcome.PUT_OFF else None
-        self._set_problem(clock or self._put_off)
+            self._deferred = DEFERRED if renderer.run_job(lease) is Outcome.DEFERRED else None
+        self._set_problem(clock or self._deferred)
         return clock is not None or lease is not None
 
     def _pause_seconds(self, failures: int) -> float:
-        """None after success; a growing one after failures, short enough that a worker that is well again shows."""
+        """Return the pause before the next job: 0 after success, else a growing one, at most a lease's length."""
         return min(retries.backoff_seconds(failures, self._settings), self._settings.lease_seconds) if failures else 0.0
 
     def _set_problem(self, problem: str | None) -> None:
@@ -88,17 +88,17 @@ class RenderShift:
         else:
             log.info("worker_well")
         self._problem = problem
-        self._say(lambda: presence.report(self._name, problem))
+        self._report(lambda: presence.report(self._name, problem))
 
     def _stay_present(self) -> None:
         while True:
-            self._say(lambda: presence.report(self._name, self._problem))
+            self._report(lambda: presence.report(self._name, self._problem))
             database.close()
             if self._wait_for_stop(self._settings.heartbeat_seconds):
                 return
 
-    def _say(self, report: Callable[[], None]) -> None:
-        """Tell the database, which may be away: whoever asks it then knows anyway."""
+    def _report(self, report: Callable[[], None]) -> None:
+        """Write this worker's presence to the database. A failure is only logged, because the next report follows."""
         try:
             report()
         except DATABASE_UNAVAILABLE as error:

@@ -1,7 +1,7 @@
-"""`rising-stars-upkeep`: the loop beside each consumer that heals the ledger and clears up. Safe in any number.
+"""`rising-stars-upkeep`: the maintenance loop beside each worker. Any number of them may run.
 
-Each pass: rescue the jobs of dead workers, ring for due jobs nobody was rung for, report the backlog; now
-and then sweep what nothing refers to.
+Each pass rescues the jobs of dead workers, rings for due jobs without a recent ring, and reports the backlog. From time
+to time it sweeps files, rows and objects that are no longer needed.
 """
 
 import signal
@@ -32,11 +32,11 @@ log = structlog.get_logger(__name__)
 
 
 THREADS = 2
-"""The loop's and the sweeper's."""
+"""Threads that use the database: the loop's and the sweeper's."""
 
 
 class Upkeep:
-    """The loop's state and its steps."""
+    """The steps of the upkeep loop, and its state."""
 
     def __init__(
         self, store: S3Store, doorbell: HueyDoorbell, settings: Settings, cloudwatch: CloudWatch | None = None
@@ -51,7 +51,7 @@ class Upkeep:
         self._sweeper: threading.Thread | None = None
 
     def make_pass(self) -> None:
-        """Every step once. A step that fails is logged and tried again in the next pass."""
+        """Run every step once. A step that fails is logged and runs again in the next pass."""
         now = time.monotonic()
         steps: list[Callable[[], None]] = [self._reap, self._redispatch, self._report, self._push_metrics]
         for step in steps:
@@ -65,7 +65,7 @@ class Upkeep:
             self._sweeper.start()
 
     def _sweep(self) -> None:
-        """In a thread of its own: a store that hangs must not keep jobs from being rescued."""
+        """Run the sweeps, in a separate thread: a store that hangs must not delay the rescue of jobs."""
         for step in (self._refold_city_keys, self._sweep_rows, self._sweep_files, self._sweep_objects):
             self._attempt(step)
         database.close()
@@ -78,7 +78,11 @@ class Upkeep:
             database.close()
 
     def _reap(self) -> None:
-        """Rescue the jobs of dead workers, unless living ones had no way to beat either since the last time."""
+        """Rescue the jobs of dead workers.
+
+        After a long gap since the last pass, as when the machine or the database was suspended, skip one pass: living
+        workers could not send heartbeats either.
+        """
         began, before = time.monotonic(), self._reaped_at
         read_now()
         self._reaped_at = time.monotonic()
@@ -91,15 +95,15 @@ class Upkeep:
 
     @property
     def _patience_seconds(self) -> float:
-        """Half a lease: 30 s by default."""
+        """The longest gap between passes after which leases still count as expired: half a lease, 30 s by default."""
         return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:
-        unheard = mark_redispatched(self._settings)
-        for _ in range(min(unheard, self._settings.workers)):
+        redispatched = mark_redispatched(self._settings)
+        for _ in range(min(redispatched, self._settings.workers)):
             self._doorbell.ring()
-        if unheard:
-            log.info("jobs_redispatched", count=unheard)
+        if redispatched:
+            log.info("jobs_redispatched", count=redispatched)
 
     def _report(self) -> None:
         backlog = measure_backlog()
@@ -111,11 +115,11 @@ class Upkeep:
         )
 
     def _push_metrics(self) -> None:
-        """The names and units are a contract with the alarms: roles/aws_monitoring/README.md."""
+        """Send the metrics. Their names and units are a contract with the alarms: roles/aws_monitoring/README.md."""
         if self._cloudwatch is None:
             return
         figures = measure(self._measured_at)
-        # The time-outs of AWS are longer than a connection should be held for nothing.
+        # Return the connection to the pool before the call to AWS, which may wait for long time-outs.
         database.close()
         self._measured_at = figures.measured_at
         try:
@@ -145,7 +149,7 @@ class Upkeep:
 
 
 def run() -> None:
-    """Look after the ledger until told to stop. All settings come from the environment."""
+    """Maintain the job ledger until SIGTERM or SIGINT. All settings come from the environment."""
     try:
         settings = load_settings(Settings)
     except ConfigurationError as error:
@@ -167,5 +171,5 @@ def run() -> None:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run the console command."""
     typer.run(run)

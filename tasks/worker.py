@@ -1,7 +1,7 @@
-"""`rising-stars-worker`: the Huey consumer, one process per render.
+"""`rising-stars-worker`: the Huey consumer, with one process for each concurrent render.
 
-SIGTERM drains: no new job is begun, a running render has DRAIN_SECONDS to end and is then given back to the
-ledger, uncounted. SIGINT gives back at once.
+SIGTERM drains: the worker claims no new job, and a running render has DRAIN_SECONDS to end. Otherwise its job is given
+back to the ledger without spending an attempt. SIGINT gives it back at once.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Let the kernel end this process when the consumer is killed: an orphan would go on rendering unseen."""
+    """Have the kernel kill this process when the consumer dies: an orphan would continue to render unnoticed."""
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -35,32 +35,32 @@ class MortalWorker(Worker):  # type: ignore[misc]
     """A Huey worker that does not outlive its consumer."""
 
     def initialize(self) -> None:
-        """Run in the new process, before its first task."""
+        """Prepare the new process before its first task."""
         _die_with_parent()
         super().initialize()
 
 
 class MortalScheduler(Scheduler):  # type: ignore[misc]
-    """Huey's scheduler, likewise (this platform schedules nothing with it)."""
+    """A Huey scheduler that does not outlive its consumer. The platform schedules nothing with it."""
 
     def initialize(self) -> None:
-        """Run in the new process."""
+        """Prepare the new process."""
         _die_with_parent()
         super().initialize()
 
 
 class RenderConsumer(Consumer):  # type: ignore[misc]
-    """A consumer whose processes die with it."""
+    """A Huey consumer whose processes die with it."""
 
     worker_class = MortalWorker
     scheduler_class = MortalScheduler
 
 
 def create_consumer(settings: Settings) -> RenderConsumer:
-    """A consumer with `settings.workers` processes. Nothing is connected before they fork."""
+    """Create a consumer with `settings.workers` processes. It opens no connection before they fork."""
     huey = create_broker(settings, socket_seconds=LISTEN_SECONDS)
     shift = RenderShift(settings, wait_for_stop=lambda seconds: bool(consumer.stop_flag.wait(seconds)))
-    install_bell(huey, shift.work_off_due)
+    install_bell(huey, shift.run_due_jobs)
     huey.on_startup(name="begin_shift")(shift.begin)
     huey.on_shutdown(name="end_shift")(shift.end)
     consumer = RenderConsumer(
@@ -78,7 +78,7 @@ def create_consumer(settings: Settings) -> RenderConsumer:
 
 
 def run() -> None:
-    """Render clips until told to stop. All settings come from the environment."""
+    """Render clips until SIGTERM or SIGINT. All settings come from the environment."""
     try:
         settings = load_settings(Settings)
         configure_logging(settings)
@@ -91,5 +91,5 @@ def run() -> None:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run the console command."""
     typer.run(run)

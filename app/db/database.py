@@ -1,4 +1,4 @@
-"""One connection pool per process, on PostgreSQL or (embedded) SQLite, and the database's own clock."""
+"""The connection pool of a process, on PostgreSQL or (embedded) SQLite, and the database's clock."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,24 +12,24 @@ from app.config import sqlite_path
 from app.db.pool import UnserialisedPostgresqlPool
 
 POOL_WAIT_SECONDS = 5
-"""How long a thread waits for a free connection before the request is answered 503."""
+"""How long a thread waits for a free connection before the API answers 503."""
 
 STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
 
 database = DatabaseProxy()
-"""What the models are bound to; `open_database` says which database that is."""
+"""The database that the models use. `open_database` initializes it."""
 
 
 def open_database(url: str, *, max_connections: int) -> Database:
-    """Bind the models to the database at `url`. Connects lazily, so it may be called before a fork.
+    """Bind the models to the database at `url`. It connects lazily, so it may be called before a fork.
 
     Args:
         url: `postgresql://…` or `sqlite:////absolute/path.db`.
-        max_connections: at least one more than the threads that use it.
+        max_connections: at least one more than the number of threads that use it.
 
     Returns:
-        The pool, to be closed by whoever opened it.
+        The pool, which the caller must close.
     """
     file = sqlite_path(url)
     opened = _postgresql(url, max_connections) if file is None else _sqlite(file, max_connections)
@@ -38,7 +38,7 @@ def open_database(url: str, *, max_connections: int) -> Database:
 
 
 def _sqlite(file: Path, max_connections: int) -> Database:
-    # synchronous=FULL: what was answered 2xx survives a power cut, also on the embedded default.
+    # synchronous=FULL: what the API confirmed with 2xx survives a power failure.
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000}
     return cast(
         Database,
@@ -81,9 +81,9 @@ def on_postgresql() -> bool:
 
 
 def transaction() -> AbstractContextManager[object]:
-    """A transaction that may write.
+    """Return a transaction that may write.
 
-    SQLite takes its write lock at the start: a reader that turns writer half-way would be refused at once.
+    SQLite takes its write lock at the start: a transaction that reads first and writes later would fail at once.
     """
     bound: Database = database.obj
     if isinstance(bound, SqliteDatabase):
@@ -92,21 +92,21 @@ def transaction() -> AbstractContextManager[object]:
 
 
 def db_now() -> Expression:
-    """The database's wall clock as an SQL expression: epoch seconds, float.
+    """Return the database's wall clock as an SQL expression: epoch seconds, float.
 
-    Leases are compared between machines, so no machine's own clock takes part.
+    Machines compare leases, so they all use the database's clock instead of their own.
     """
     return cast(Expression, SQL(_clock()))
 
 
 def read_now() -> float:
-    """The database's wall clock, epoch seconds."""
+    """Return the time of the database's wall clock in epoch seconds."""
     (now,) = database.execute_sql(f"SELECT {_clock()}").fetchone()
     return float(now)
 
 
 def _clock() -> str:
-    """Epoch seconds in this database's SQL; 2440587.5 is the Julian day of 1970-01-01."""
+    """Return the SQL for epoch seconds in this database; 2440587.5 is the Julian day of 1970-01-01."""
     if on_postgresql():
         return "extract(epoch from clock_timestamp())::float8"
     return "((julianday('now') - 2440587.5) * 86400.0)"

@@ -1,10 +1,10 @@
-"""What Peewee raises when the database does not answer. Tuples, for `except`."""
+"""The exceptions that Peewee raises when the database is unavailable, as tuples for `except`."""
 
 from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
-"""The server is away, refuses the connection, or ended it; a time-out of a statement or a lock is among them."""
+"""The server is down, refuses the connection or closed it, or a statement or lock timed out."""
 
 NO_CONNECTION = (*DATABASE_UNAVAILABLE, MaxConnectionsExceeded)
-"""The same, or every connection of the pool stayed in use."""
+"""The same errors, or the pool had no free connection in time."""

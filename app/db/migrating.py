@@ -1,4 +1,4 @@
-"""Bring the schema up to date, however many machines start at once."""
+"""Migrate the schema, safely when several machines start at once."""
 
 import fcntl
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from app.db.database import database, on_postgresql
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 ADVISORY_LOCK = 0x5249_5354
-"""Any constant that nothing else in this database uses ("RIST")."""
+"""A constant that no other lock in this database uses ("RIST")."""
 
 
 def migrate() -> list[str]:
-    """Apply what is pending, under a lock; a second caller waits, then finds nothing to do.
+    """Apply the pending migrations under a lock. A concurrent caller waits and then finds none.
 
     Returns:
-        The names of the migrations that this call applied, oldest first.
+        The names of the applied migrations, oldest first.
     """
     with database.connection_context(), _only_one():
         applied: list[str] = Runner(database.obj, directory=str(MIGRATIONS)).up()

@@ -1,6 +1,6 @@
-"""The tables. Times are epoch seconds of the database's clock (`db_now`), ids are UUIDv4.
+"""The tables. Times are epoch seconds of the database's clock (`db_now`); ids are UUIDv4.
 
-Every transaction that touches several of these rows takes them in the order: job, vote, video, user.
+A transaction that writes several of these rows locks them in the order: job, vote, video, user.
 """
 
 from enum import StrEnum
@@ -27,7 +27,7 @@ from app.db.database import database
 
 
 class VideoStatus(StrEnum):
-    """Where a clip stands, as its owner sees it."""
+    """The status of a clip, as its owner sees it."""
 
     UPLOADED = "uploaded"
     PROCESSING = "processing"
@@ -37,7 +37,7 @@ class VideoStatus(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a render stands; `app.showcase.ledger` holds every transition."""
+    """The state of a render. `app.showcase.ledger` contains every transition."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -47,7 +47,7 @@ class JobState(StrEnum):
 
 
 class Table(Model):
-    """What all tables share."""
+    """The base class of all tables."""
 
     class Meta:
         database = database
@@ -59,7 +59,7 @@ class User(Table):
 
     id = UUIDField(primary_key=True)
     email = CharField(254, unique=True)
-    """Lower case; e-mails that differ in case are one account."""
+    """Lower case: addresses that differ only in case belong to one account."""
     password_hash = CharField(255)
     first_name = CharField(100)
     last_name = CharField(100)
@@ -69,31 +69,31 @@ class User(Table):
     country = CharField(100, null=True)
     is_active = BooleanField(default=True)
     is_verification = BooleanField(default=False)
-    """Made by a check of the site rather than a person: see `app.showcase.verification`."""
+    """Created by a check of the site rather than a person: see `app.showcase.verification`."""
     signup_address = CharField(64, null=True)
-    """A keyed digest of the address that signed up, kept for a week: see `app.operations.bursts`."""
+    """A keyed digest of the client's address at sign-up, kept for a week: see `app.operations.bursts`."""
     created_at = DoubleField()
     last_claimed_at = DoubleField(default=0)
-    """When a worker last took up one of this player's clips: the fair order of the queue."""
+    """When a worker last claimed one of this player's clips, for the fair order of the queue."""
 
     class Meta:
         table_name = "users"
 
     @property
     def username(self) -> str:
-        """The name the public sees."""
+        """The public name."""
         return f"{self.first_name} {self.last_name}"
 
 
 class Session(Table):
-    """A sign-in on one device. Its tokens live as long as it does."""
+    """A sign-in on one device. Its tokens end with it."""
 
     id = UUIDField(primary_key=True)
     user = ForeignKeyField(User, backref="sessions")
     user_id: UUID
     created_at = DoubleField()
     expires_at = DoubleField(index=True)
-    """When its last token has expired and the row may be swept; moves with each refresh."""
+    """When the last token expires and the row may be swept. Each refresh extends it."""
     ended_at = DoubleField(null=True)
 
     class Meta:
@@ -101,21 +101,24 @@ class Session(Table):
 
 
 class RefreshToken(Table):
-    """One link in a session's chain of refresh tokens; only a digest is kept."""
+    """One refresh token in a session's chain, of which only a digest is stored."""
 
     digest = CharField(64, primary_key=True)
     session = ForeignKeyField(Session, backref="refresh_tokens", on_delete="CASCADE")
     expires_at = DoubleField()
     used_at = DoubleField(null=True)
     seal = CharField(64, null=True)
-    """The digest under a key of JWT_SECRET, with which the token ends. Null in what earlier releases stored."""
+    """An HMAC of the digest under a key derived from JWT_SECRET, which invalidates the token when the secret changes.
+
+    Null in rows of earlier releases.
+    """
 
     class Meta:
         table_name = "refresh_tokens"
 
 
 class Video(Table):
-    """A clip and its place in the showcase."""
+    """A clip and its status in the showcase."""
 
     id = UUIDField(primary_key=True)
     user = ForeignKeyField(User, backref="videos")
@@ -130,15 +133,15 @@ class Video(Table):
     poster_key = CharField(255, null=True)
     failure_code = CharField(40, null=True)
     notice_code = CharField(40, null=True)
-    """What its player is told about a processed clip; null when there is nothing to say."""
+    """A remark for the player about the processed clip; null when there is none."""
     votes = IntegerField(default=0, constraints=[SQL("CHECK (votes >= 0)")])
     uploaded_at = DoubleField()
     processed_at = DoubleField(null=True)
     published_at = DoubleField(null=True)
-    """Set once the public may see and vote; null while in review."""
+    """Set when the clip is published; null before, for example during review."""
     deleted_at = DoubleField(null=True)
     hidden_at = DoubleField(null=True)
-    """Set while an operator keeps the clip from the public."""
+    """Set while an operator hides the clip from the public."""
 
     class Meta:
         table_name = "videos"
@@ -146,7 +149,7 @@ class Video(Table):
 
 
 class Vote(Table):
-    """One account's vote for one video; the key is what stops a second one."""
+    """One account's vote for one video. The primary key prevents a second one."""
 
     user = ForeignKeyField(User, backref="votes")
     user_id: UUID
@@ -154,7 +157,7 @@ class Vote(Table):
     video_id: UUID
     created_at = DoubleField()
     voided_at = DoubleField(null=True)
-    """Set while an operator lets the vote not count."""
+    """Set while the vote is voided by an operator and does not count."""
 
     class Meta:
         table_name = "votes"
@@ -162,7 +165,7 @@ class Vote(Table):
 
 
 class Job(Table):
-    """The ledger of renders: both the truth and the outbox (one row per video)."""
+    """The ledger of renders, one row per video: both the source of truth and the outbox."""
 
     id = UUIDField(primary_key=True)
     video = ForeignKeyField(Video, backref="jobs", unique=True)
@@ -173,7 +176,7 @@ class Job(Table):
     max_attempts = IntegerField()
     rescues = IntegerField(default=0)
     setbacks = IntegerField(default=0)
-    """Failures of the surroundings in a row (S3, database, disk): they back off, but count as no attempt."""
+    """Consecutive failures of dependencies (S3, database, disk). They cause a backoff, but spend no attempt."""
     timeouts = IntegerField(default=0)
     """Attempts that ran out of time."""
     run_at = DoubleField()
@@ -199,7 +202,7 @@ class Job(Table):
 
 
 class Audit(Table):
-    """What operators did, and when."""
+    """The log of operators' actions."""
 
     id = AutoField()
     at = DoubleField()
@@ -213,7 +216,7 @@ class Audit(Table):
 
 
 class IdempotencyKey(Table):
-    """A request already answered: the same key and body give the same answer, not a second resource."""
+    """A request already answered. The same key and body get the same response, without creating a second resource."""
 
     scope = CharField(64)
     """`signup`, `import`, or `upload:<user id>`."""
@@ -228,7 +231,7 @@ class IdempotencyKey(Table):
 
 
 class Worker(Table):
-    """A worker process and how it is; it writes its row while it lives."""
+    """A worker process and its health. The process updates its row while it runs."""
 
     name = CharField(255, primary_key=True)
     """`host:pid`, as in `jobs.lease_owner`."""
@@ -236,7 +239,7 @@ class Worker(Table):
     started_at = DoubleField()
     seen_at = DoubleField(index=True)
     problem = TextField(null=True)
-    """In a sentence for the operator; null when it is well."""
+    """A sentence for the operator; null when the worker is healthy."""
 
     class Meta:
         table_name = "workers"

@@ -1,8 +1,8 @@
-"""Peewee's PostgreSQL pool without its bottleneck: connecting holds no lock.
+"""Peewee's PostgreSQL pool without its bottleneck: it connects without holding a lock.
 
-Peewee connects, and probes an idle connection, while it holds the locks that every other thread needs to open or
-close one. A server that accepts connections but never answers (a dead host behind a firewall) then answers the
-threads one after the other, 5 s each, and those that need no database wait with them.
+Peewee's own pool connects, and probes an idle connection, while it holds the locks that every other thread needs to
+open or close one. With a server that accepts connections but never answers (a dead host behind a firewall), the threads
+then time out one after the other, 5 s each, and threads that need no database wait with them.
 """
 
 import heapq
@@ -14,16 +14,16 @@ from playhouse.pool import PoolConnection, PooledPostgresqlDatabase
 
 
 class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
-    """One connection per thread at most, so the number of threads is the bound of the pool."""
+    """A pool with at most one connection per thread, so that the number of threads limits its size."""
 
     def __init__(self, database: str, **options: Any) -> None:
         super().__init__(database, **options)
 
     def connect(self, reuse_if_open: bool = False) -> bool:  # noqa: FBT001, FBT002 (Peewee's signature)
-        """Give this thread a connection that answers.
+        """Give this thread a working connection.
 
         Raises:
-            OperationalError: the thread has one already, or the server does not let us in.
+            OperationalError: the thread already has a connection, or the server rejects it.
         """
         if not self._state.closed:
             if reuse_if_open:
@@ -39,7 +39,7 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
         return True
 
     def _connect(self) -> Any:
-        """An idle connection that still answers, or a new one."""
+        """Return an idle connection that is still open, or a new one."""
         while True:
             with self._pool_lock:
                 idle = heapq.heappop(self._connections) if self._connections else None

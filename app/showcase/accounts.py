@@ -27,7 +27,7 @@ SIGNUP = "signup"
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What somebody who signs up tells of themselves; shapes are checked, rules not yet."""
+    """The data of a sign-up. Its shape is validated, the rules are not checked yet."""
 
     first_name: str
     last_name: str
@@ -38,22 +38,23 @@ class NewAccount:
     country: str | None
     is_verification: bool = False
     address: str | None = None
-    """Where the request came from; only a keyed digest of it is stored, and for a week."""
+    """The client's address. Only a keyed digest of it is stored, for a week."""
 
     @property
     def fingerprint(self) -> str:
-        """Tells a repeated request from another one with the same key.
+        """A digest that distinguishes a repeated request from a different one with the same Idempotency-Key.
 
-        Without the password: no second, weaker hash of it is kept. A repeat must match the account's own.
+        It omits the password, so that no second, weaker hash of it is stored. A repeated request must match the
+        account's own hash.
         """
-        told: list[object] = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
+        identity: list[object] = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
         if self.is_verification:
-            told.append("verification")
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+            identity.append("verification")
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
 class Accounts:
-    """The use cases around an account."""
+    """The use cases of accounts: sign up and sign in."""
 
     def __init__(self, passwords: Passwords, tokens: Tokens, sessions: Sessions) -> None:
         self._passwords = passwords
@@ -61,11 +62,11 @@ class Accounts:
         self._sessions = sessions
 
     def sign_up(self, account: NewAccount, *, idempotency_key: str | None = None) -> tuple[User, SignedIn]:
-        """Make an account and open its first session.
+        """Create an account and open its first session.
 
         Raises:
             PasswordsDiffer, EmailTaken, IdempotencyKeyReused
-            VerificationCityTooOrdinary: a verification account would show among the players of a city.
+            VerificationCityTooOrdinary: the verification account would appear among the players of a real city.
         """
         if normalized(account.password1) != normalized(account.password2):
             raise PasswordsDiffer
@@ -107,7 +108,7 @@ class Accounts:
         """Open a session.
 
         Raises:
-            InvalidCredentials: unknown, inactive, or wrong password; it takes the same time.
+            InvalidCredentials: unknown or inactive account, or wrong password. Each takes the same time.
         """
         user: User | None = User.get_or_none(User.email == email.lower(), User.is_active)
         right = self._passwords.matches(password, user.password_hash if user else None)

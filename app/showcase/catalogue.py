@@ -1,4 +1,4 @@
-"""The published clips, page by page, as the public sees them."""
+"""The public catalogue: the published clips, page by page."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ from app.showcase.verification import in_lists_of
 from app.showcase.visibility import is_public
 
 MAX_CURSOR_VALUE = 2**32
-"""Above every vote count and every epoch second before 2106; also keeps NaN and infinity out."""
+"""Above every vote count and every epoch second before 2106. The bound also rejects NaN and infinity."""
 
 
 class Order(StrEnum):
@@ -29,17 +29,17 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of the public list and where the next one begins (None at the end)."""
+    """A page of the public list, and the cursor of the next one (None at the end)."""
 
     videos: list[Video]
     next_cursor: str | None
 
 
 def list_public(*, city: str | None, order: Order, limit: int, offset: int = 0, cursor: str | None = None) -> Page:
-    """What the public sees, with its players.
+    """Return a page of the published clips with their players.
 
     Raises:
-        UnknownCursor: `cursor` is not one that this list gave for this order.
+        UnknownCursor: this list did not issue `cursor` for this order.
     """
     column = Video.votes if order is Order.VOTES else Video.published_at
     query = _published().where(in_lists_of(city))
@@ -48,7 +48,7 @@ def list_public(*, city: str | None, order: Order, limit: int, offset: int = 0, 
         later = (column > value) if order is Order.OLDEST else (column < value)
         query = query.where(later | ((column == value) & (Video.id > last_id)))
     direction = column.asc() if order is Order.OLDEST else column.desc()
-    # One row more than asked for tells whether there is a next page.
+    # One row beyond the limit shows whether there is a next page.
     rows = list(query.order_by(direction, Video.id).limit(limit + 1).offset(offset))
     if len(rows) <= limit:
         return Page(rows, None)
@@ -58,7 +58,7 @@ def list_public(*, city: str | None, order: Order, limit: int, offset: int = 0, 
 
 
 def get_public(video_id: UUID) -> Video:
-    """One clip as the public sees it.
+    """Return one published clip.
 
     Raises:
         PublicVideoNotFound: unknown, deleted, hidden, or not published.

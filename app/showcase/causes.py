@@ -1,4 +1,4 @@
-"""What a render failed of: the reason code that the ledger keeps, and whether the clip is to blame."""
+"""Causes of failed renders: the reason code that the ledger stores, and whether a dependency failed, not the clip."""
 
 from app.db.errors import DATABASE_UNAVAILABLE
 from app.media.errors import (
@@ -16,7 +16,7 @@ from app.storage.errors import ObjectNotFound, StorageUnavailable
 
 INTERNAL_ERROR = "internal_error"
 
-SURROUNDINGS: tuple[type[Exception], ...] = (
+DEPENDENCY_FAILURES: tuple[type[Exception], ...] = (
     StorageUnavailable,
     WorkDirectoryFull,
     FfmpegMissing,
@@ -24,11 +24,11 @@ SURROUNDINGS: tuple[type[Exception], ...] = (
     ArtworkMissing,
     *DATABASE_UNAVAILABLE,
 )
-"""Failures that are nobody's clip's fault: they back off, and no attempt is spent on them."""
+"""Failures of store, database, disk or programs, not of the clip: the job is deferred and no attempt is spent."""
 
 
 def code_of(error: Exception) -> str:
-    """The reason code that the ledger keeps; `app.showcase.failures` has their sentences for players."""
+    """Return the reason code that the ledger stores; `app.showcase.failures` has the sentences for players."""
     if isinstance(error, UnreadableClip) and error.reason is Reason.PICTURES_MISSING:
         return error.reason.value
     codes: dict[type[Exception], str] = {

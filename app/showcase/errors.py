@@ -1,11 +1,11 @@
-"""The refusals of the showcase. Each class is a fact; its text is what the person who asked is told.
+"""The errors of the showcase. Each class is named for a fact; its text is shown to the user.
 
-`app.api.errors` maps the groups to status codes; the rules know nothing of HTTP.
+`app.api.errors` maps the base classes to status codes. The rules do not know HTTP.
 """
 
 
 class ShowcaseError(Exception):
-    """Something the rules refuse."""
+    """A request that the rules refuse."""
 
     message = ""
 
@@ -14,42 +14,42 @@ class ShowcaseError(Exception):
 
     @property
     def text(self) -> str:
-        """What the person who asked is told."""
+        """The message shown to the user."""
         return str(self.args[0])
 
 
 class RuleBroken(ShowcaseError):
-    """The request is well formed, but a rule says no."""
+    """The request is well formed, but breaks a rule."""
 
 
 class NotSignedIn(ShowcaseError):
-    """Nobody, or not who they claim to be."""
+    """The client has no credentials, or invalid ones."""
 
     message = "Could not validate credentials"
 
 
 class NotAllowed(ShowcaseError):
-    """Somebody, but not the owner."""
+    """The client is signed in, but does not own the video."""
 
     message = "Not authorized to access this video"
 
 
 class NotFound(ShowcaseError):
-    """There is no such thing, or it is not for the public."""
+    """The resource does not exist, or is not public."""
 
 
 class IdempotencyKeyReused(ShowcaseError):
-    """The key was used before with another body."""
+    """The Idempotency-Key was used before with a different body."""
 
     message = "Idempotency-Key was already used with a different request; send a new key."
 
 
 class Busy(ShowcaseError):
-    """The platform is at a bound of its own; later it will do."""
+    """The platform has reached a limit of its own; the client may try again later."""
 
 
 class QueueFull(Busy):
-    """As many clips wait for a worker as may wait."""
+    """The maximum number of clips is already waiting for a worker."""
 
     message = "Hay demasiados videos en espera de procesamiento; inténtalo de nuevo en unos minutos."
 
@@ -61,19 +61,19 @@ class PasswordsDiffer(RuleBroken):
 
 
 class EmailTaken(RuleBroken):
-    """There is an account with this e-mail."""
+    """An account with this e-mail address exists."""
 
     message = "Email already registered: el email ya se encuentra registrado."
 
 
 class VerificationCityTooOrdinary(RuleBroken):
-    """A city that players may have, for an account that no player must see."""
+    """A verification account, which no player must see, has a city that players may have."""
 
     message = 'The city of a verification account must begin with "Verification ".'
 
 
 class InvalidCredentials(NotSignedIn):
-    """Unknown e-mail or wrong password: nobody is told which."""
+    """Unknown e-mail address or wrong password. The message does not reveal which."""
 
     message = "Invalid credentials. Email o contraseña incorrectos"
 
@@ -85,7 +85,7 @@ class InvalidClipType(RuleBroken):
 
 
 class ClipTooLarge(RuleBroken):
-    """More bytes than a clip may have."""
+    """The file is over the size limit."""
 
     message = "El archivo supera el tamaño máximo de 100 MB (104857600 bytes)."
 
@@ -97,37 +97,37 @@ class ClipDurationOutOfRange(RuleBroken):
 
 
 class ClipResolutionTooLow(RuleBroken):
-    """Less than 1080p in one of its sides."""
+    """The video has less than 1080p on one of its sides."""
 
     message = "La resolución mínima es 1080p: lado menor de al menos 1080 px y lado mayor de al menos 1920 px."
 
 
 class ClipResolutionTooHigh(RuleBroken):
-    """A side longer than any phone makes."""
+    """One side of the video is over the limit."""
 
     message = "La resolución máxima es de 8192 px por lado."
 
 
 class BlankTitle(RuleBroken):
-    """A title of spaces."""
+    """The title has no visible character."""
 
     message = "El título del video no puede estar vacío"
 
 
 class TitleTooLong(RuleBroken):
-    """More characters than a title may have."""
+    """The title is over the length limit."""
 
     message = "El título del video no puede superar 200 caracteres"
 
 
 class TitleNotText(RuleBroken):
-    """Control characters, which no database and no page should have to bear."""
+    """The title contains control characters, which databases and web pages may not handle."""
 
     message = "El título del video contiene caracteres no permitidos"
 
 
 class TitleChangesDirection(RuleBroken):
-    """Bidirectional overrides, embeddings or isolates: a page would show another title."""
+    """The title contains bidirectional overrides, embeddings or isolates, so that a page would show another title."""
 
     message = (
         "El título del video contiene caracteres que cambian la dirección del texto "
@@ -136,70 +136,70 @@ class TitleChangesDirection(RuleBroken):
 
 
 class VideoNotFound(NotFound):
-    """No such video, or its owner deleted it."""
+    """The video does not exist, or its owner deleted it."""
 
     message = "Video not found"
 
 
 class PublicVideoNotFound(NotFound):
-    """No video that the public may see and vote for."""
+    """The video does not exist, or the public may not see and vote for it."""
 
     message = "Video not found or has been deleted"
 
 
 class VideoAlreadyPublished(RuleBroken):
-    """The public may already have voted."""
+    """The video is published, so the public may already have voted for it."""
 
     message = "El video ya fue publicado para votación y no puede eliminarse."
 
 
 class VideoNotProcessed(RuleBroken):
-    """There is no result yet."""
+    """The video has no result yet."""
 
     message = "El video aún no ha sido procesado"
 
 
 class AlreadyVoted(RuleBroken):
-    """One account, one vote per video."""
+    """The account has already voted for this video."""
 
     message = "Ya has votado por este video."
 
 
 class OwnVideo(RuleBroken):
-    """The league does not allow voting for oneself."""
+    """The league does not allow votes for one's own video."""
 
     message = "No puedes votar por tu propio video."
 
 
 class VoteNotFound(NotFound):
-    """There is nothing to withdraw."""
+    """The account has no vote to withdraw."""
 
     message = "Vote not found: no has votado por este video."
 
 
 class UnknownCursor(RuleBroken):
-    """A paging cursor this platform did not make."""
+    """The platform did not issue this paging cursor."""
 
     message = "Invalid cursor; follow the Link header of the previous page."
 
 
 class AccountNotFound(NotFound):
-    """No account with this id or e-mail."""
+    """No account has this id or e-mail address."""
 
 
 class BurstNotFound(NotFound):
-    """No crowd of new accounts that is called so."""
+    """No burst of sign-ups has this name."""
 
 
 class JobNotFound(NotFound):
-    """No job with this id, nor of a video with it."""
+    """No job has this id or belongs to the video with it."""
 
     message = "No such job. `rising-stars jobs list` shows them all."
 
 
 class JobNotRetryable(RuleBroken):
-    """Only what has ended without a result can be tried again."""
+    """The job has not ended without a result, so it cannot be retried."""
 
 
 class JobNotCancellable(RuleBroken):
-    """Only what has not ended can be cancelled."""
+    """The job has ended, so it cannot be cancelled."""

@@ -1,6 +1,6 @@
-"""Why a clip did not make it, or not whole, in words that help its player. Codes are a contract.
+"""The sentences that explain to a player why a clip failed or lost its sound. The codes are part of the API contract.
 
-Operators see the detail of a failure in the ledger; players see these sentences.
+Operators see the technical detail of a failure in the ledger.
 """
 
 from app.media.errors import Reason
@@ -38,7 +38,7 @@ NOTICES = {
         "El video se procesó sin sonido. Si lo necesitas, grábalo con sonido AAC y súbelo otra vez."
     ),
 }
-"""About clips that were processed, but not with all that was in them."""
+"""About clips that were processed with a part missing."""
 
 _INVALID = "Tipo de archivo inválido. "
 _REFUSALS = {
@@ -55,10 +55,10 @@ _REFUSED = "Sube un video MP4 completo y reproducible."
 
 
 def explain(code: str) -> str:
-    """The player's sentence for the code of a failure."""
+    """Return the sentence for a failure code."""
     return FAILURES.get(code, FAILURES["internal_error"])
 
 
 def refusal(reason: Reason) -> str:
-    """The player's sentence for a file that is refused at the upload."""
+    """Return the sentence for a file that the upload refuses."""
     return _INVALID + _REFUSALS.get(reason, _REFUSED)

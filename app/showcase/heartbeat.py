@@ -1,4 +1,4 @@
-"""The heartbeat of one lease, beside the render."""
+"""The heartbeat of a lease, in a thread beside the render."""
 
 import threading
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Pulse:
-    """The heartbeat of one lease: a thread that extends it until the work is over or the lease is gone."""
+    """A thread that extends one lease until the work ends or the lease is lost."""
 
     lease: Lease
     settings: Settings
     progress: float = 0.0
     lost: threading.Event = field(default_factory=threading.Event)
-    """Set when the lease is lost or the render is to stop; the encoder watches it."""
+    """Set when the lease is lost or the render was cancelled. The encoder then stops."""
     _over: threading.Event = field(default_factory=threading.Event)
 
     def note(self, fraction: float, /) -> None:
@@ -41,14 +41,17 @@ class Pulse:
             thread.join()
 
     def _beat(self) -> None:
-        """Beat until over or lost. A database that does not answer is asked again; the reaper decides."""
+        """Send heartbeats until the work ends or the lease is lost.
+
+        A heartbeat that fails is retried. If none succeeds in time, the reaper takes the job.
+        """
         try:
             while not self._over.wait(self.settings.heartbeat_seconds):
                 try:
                     if not heartbeat(self.lease, self.progress, self.settings):
                         self.lost.set()
                         return
-                except Exception as error:  # noqa: BLE001 (a heart that stops on an error kills its job)
+                except Exception as error:  # noqa: BLE001 (without heartbeats the job would lose its lease)
                     log.warning("heartbeat_failed", job_id=str(self.lease.job_id), error=str(error))
                     database.close()
         finally:

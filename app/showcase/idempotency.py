@@ -1,4 +1,4 @@
-"""Requests that a client may send twice: the same key and body make one thing, and give one answer."""
+"""Idempotency keys: requests with the same key and body create one resource and get the same response."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from app.showcase.errors import IdempotencyKeyReused
 
 
 def find_answered(scope: str, key: str | None, fingerprint: str) -> UUID | None:
-    """What an earlier request with this key made, or None.
+    """Return the id of the resource that an earlier request with this key created, or None.
 
     Raises:
         IdempotencyKeyReused: the earlier request had another body.
@@ -24,11 +24,12 @@ def find_answered(scope: str, key: str | None, fingerprint: str) -> UUID | None:
 
 
 def remember(scope: str, key: str | None, fingerprint: str, resource_id: UUID) -> None:
-    """Note, in the caller's transaction, what this request makes.
+    """Record the resource that this request creates, in the caller's transaction.
 
     Raises:
-        AnsweredMeanwhile: a twin of this request was faster; the caller's transaction rolls back.
-        IdempotencyKeyReused: the faster request had another body.
+        AnsweredMeanwhile: a concurrent request with the same key and body was first. The caller's transaction rolls
+            back.
+        IdempotencyKeyReused: the first request had another body.
     """
     if key is None:
         return
@@ -41,7 +42,7 @@ def remember(scope: str, key: str | None, fingerprint: str, resource_id: UUID) -
 
 
 class AnsweredMeanwhile(Exception):
-    """Another request with the same key committed first; it made `resource_id`."""
+    """A concurrent request with the same key committed first and created `resource_id`."""
 
     def __init__(self, resource_id: UUID) -> None:
         super().__init__(str(resource_id))

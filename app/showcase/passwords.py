@@ -1,4 +1,4 @@
-"""Passwords with argon2id, and a bound on how much memory they take at once."""
+"""Password hashing with argon2id in bounded memory."""
 
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -14,20 +14,20 @@ AT_ONCE = 4
 
 
 def normalized(password: str) -> str:
-    """A password in Unicode's form NFC: keyboards send "ñ" as one character or as two, and it is one password."""
+    """Return a password in Unicode's form NFC, because some keyboards send "ñ" as one character and others as two."""
     return unicodedata.normalize("NFC", password)
 
 
 def _forms(password: str) -> list[str]:
-    """What may have been hashed for a password: NFC; in releases before 0005, as it was typed, here or elsewhere."""
+    """Return the forms in which a password may have been hashed: NFC, or, by releases before 0005, as it was typed."""
     return list(dict.fromkeys((normalized(password), password, unicodedata.normalize("NFD", password))))
 
 
 class Passwords:
-    """Hashes and checks passwords, at most `AT_ONCE` at a time, so a burst of sign-ins takes bounded memory.
+    """Hashes and checks passwords, at most `AT_ONCE` at a time, so that a burst of sign-ins takes bounded memory.
 
-    In threads of its own: the allocator keeps a freed block for each thread that ever had one, so hashing in
-    every thread that answers requests would keep 19 MiB for each of them.
+    It uses threads of its own. The allocator keeps freed memory for each thread, so hashing in every thread that
+    answers requests would hold 19 MiB for each of them.
     """
 
     def __init__(self) -> None:
@@ -35,19 +35,19 @@ class Passwords:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
 
     @cached_property
-    def _nobodys_hash(self) -> str:
+    def _dummy_hash(self) -> str:
         return self.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
-        """An argon2id hash of the normalized password, with its own salt and parameters in it."""
+        """Return an argon2id hash of the normalized password, which includes its salt and parameters."""
         return self._threads.submit(self._hasher.hash, normalized(password)).result()
 
     def matches(self, password: str, password_hash: str | None) -> bool:
-        """Whether the password is right, in the form that was hashed.
+        """Whether the password matches the hash in any of its forms.
 
-        A wrong one takes as long for an unknown account (None) as for a known one.
+        For an unknown account (None) the check takes as long as for a wrong password.
         """
-        expected = password_hash or self._nobodys_hash
+        expected = password_hash or self._dummy_hash
         right = any(self._verify(expected, form) for form in _forms(password))
         return right and password_hash is not None
 

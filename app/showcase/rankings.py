@@ -1,4 +1,4 @@
-"""Who plays: the players of a city by the votes of all their clips."""
+"""The ranking: players by the votes of all their clips, per city or overall."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Standing:
 
 
 def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
-    """Players with a published clip, most votes first, ties by the earliest upload.
+    """Return the players with a published clip, most votes first, ties by the earliest upload.
 
     Args:
         city: with or without accents, in any case; None for all.
-        limit: rows at most.
-        offset: rows passed over, so the first position is `offset` + 1.
+        limit: maximum number of rows.
+        offset: number of rows to skip. The first position is `offset` + 1.
     """
     total, first_upload = fn.SUM(Video.votes), fn.MIN(Video.uploaded_at)
     query = (

@@ -1,7 +1,7 @@
-"""One leased job, from its claim to the committed result.
+"""Running one leased job, from its claim to the committed result.
 
-A worker makes the result and commits it. What goes wrong is sorted here into the four ways a job can leave a worker:
-failed for good, tried again, put off, given back.
+A worker renders the result and commits it. A job that does not succeed leaves the worker in one of four ways: failed
+for good, retried after a failed attempt, deferred because a dependency failed, or given back because the worker stops.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from app.config import Settings
 from app.db.database import database
 from app.db.errors import DATABASE_UNAVAILABLE
 from app.media.errors import RenderInterrupted, RenderTimedOut, UnreadableClip
-from app.showcase.causes import INTERNAL_ERROR, SURROUNDINGS, code_of
+from app.showcase.causes import DEPENDENCY_FAILURES, INTERNAL_ERROR, code_of
 from app.showcase.heartbeat import Pulse
 from app.showcase.ledger import leases, retries
 from app.showcase.ledger.leases import Lease
@@ -27,27 +27,32 @@ log = structlog.get_logger(__name__)
 
 
 class Outcome(StrEnum):
-    """How a worker and a job part."""
+    """How a job left its worker. The values are logged."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     ATTEMPT_FAILED = "attempt failed"
-    PUT_OFF = "put off"
-    """Because of the surroundings: store, database, disk."""
+    DEFERRED = "put off"
+    """A dependency failed: store, database, disk."""
     CANCELLED = "cancelled"
     LOST = "lost"
-    """To another worker."""
+    """The lease was lost to another worker."""
 
 
 class Renderer:
-    """The workshop of one worker: what it needs to carry out any job."""
+    """Runs the jobs of one worker."""
 
     def __init__(self, store: S3Store, encoder: ClipEncoder, settings: Settings) -> None:
         self._results = Results(store, encoder, settings)
         self._settings = settings
 
-    def work_off(self, lease: Lease) -> Outcome:
-        """Carry out one leased job, and note and return how it ended. Raises only what tells the worker to leave."""
+    def run_job(self, lease: Lease) -> Outcome:
+        """Run one leased job and return its outcome, which is recorded in the ledger.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: the worker must stop. No other exception leaves this method, except that of a
+                database that stays unavailable for the render's time-out.
+        """
         pulse = Pulse(lease, self._settings)
         with structlog.contextvars.bound_contextvars(job_id=str(lease.job_id), video_id=str(lease.video_id)):
             log.info("render_started", attempt=lease.attempt, profile=lease.profile)
@@ -55,7 +60,7 @@ class Renderer:
                 with pulse.beating():
                     outcome = self._attempt(lease, pulse)
             except (KeyboardInterrupt, SystemExit):
-                # Whatever the database says: who was told to leave, leaves. The reaper finds the job.
+                # The worker stops even if the database is unavailable; the reaper then rescues the job.
                 with suppress(*DATABASE_UNAVAILABLE):
                     retries.give_back(lease)
                     log.info("render_given_back")
@@ -68,7 +73,7 @@ class Renderer:
             output = self._results.make(lease, pulse)
         except (RenderInterrupted, LeaseLost):
             return self._leave(lease)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the ledger must hear of it)
+        except Exception as error:  # noqa: BLE001 (the ledger must record any failure)
             return self._note_failure(lease, error)
         committed = self._note(lambda: leases.succeed(lease, output, publish=self._needs_no_review(lease)))
         return Outcome.SUCCEEDED if committed else self._leave(lease)
@@ -82,9 +87,9 @@ class Renderer:
         if isinstance(error, UnreadableClip):
             noted = self._note(lambda: leases.fail(lease, code, detail))
             return Outcome.FAILED if noted else self._leave(lease)
-        if isinstance(error, SURROUNDINGS):
-            noted = self._note(lambda: retries.wait_for_surroundings(lease, code, detail, settings))
-            return Outcome.PUT_OFF if noted else self._leave(lease)
+        if isinstance(error, DEPENDENCY_FAILURES):
+            noted = self._note(lambda: retries.wait_for_dependencies(lease, code, detail, settings))
+            return Outcome.DEFERRED if noted else self._leave(lease)
         retry = retries.retry_timed_out if isinstance(error, RenderTimedOut) else retries.retry_later
         noted = self._note(lambda: retry(lease, code, detail, settings))
         return Outcome.ATTEMPT_FAILED if noted else self._leave(lease)
@@ -93,7 +98,7 @@ class Renderer:
         return Outcome.CANCELLED if self._note(lambda: leases.acknowledge_cancel(lease)) else Outcome.LOST
 
     def _note(self, transition: Callable[[], bool]) -> bool:
-        """Carry out a transition, waiting for a database that is away. The heart goes on beating meanwhile."""
+        """Run a transition, retrying while the database is unavailable. Heartbeats continue meanwhile."""
         for attempt in Retrying(
             retry=retry_if_exception_type(DATABASE_UNAVAILABLE),
             stop=stop_after_delay(self._settings.render_timeout_seconds),

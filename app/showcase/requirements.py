@@ -1,4 +1,4 @@
-"""What the showcase requires of a title and of a clip."""
+"""The requirements for a clip and its title."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,8 @@ from app.showcase.failures import refusal
 from app.showcase.texts import clean, has_bidi_controls, has_control_characters
 
 MIN_SECONDS, MAX_SECONDS = 19.95, 60.07
-"""20 and 60 s as cameras write them: at 29.97 pictures a second, editors cut "20 s" to 599 pictures (19.987 s), and
-1,800 pictures last 60.06 s."""
+"""20 and 60 s with a tolerance for real files: at 29.97 frames a second, editors cut "20 s" to 599 frames (19.987 s),
+and 1,800 frames last 60.06 s."""
 
 MIN_SHORT_SIDE, MIN_LONG_SIDE = 1080, 1920
 MAX_TITLE = 200
@@ -31,7 +31,7 @@ MAX_TITLE = 200
 
 @dataclass(frozen=True, slots=True)
 class ReceivedClip:
-    """A file as it arrived: where it lies for now, and what was measured while it came in."""
+    """A received file: its temporary path, and its size and digest as measured while it arrived."""
 
     path: Path
     size_bytes: int
@@ -40,7 +40,7 @@ class ReceivedClip:
 
 
 def check_title(title: str) -> str:
-    """The title without surrounding space and unseen characters.
+    """Return the title without surrounding space and invisible characters.
 
     Raises:
         BlankTitle, TitleTooLong, TitleNotText, TitleChangesDirection
@@ -58,7 +58,7 @@ def check_title(title: str) -> str:
 
 
 def check_clip(received: ReceivedClip) -> Clip:
-    """What the file is, when the showcase takes such files.
+    """Return the properties of the received clip if it meets the requirements.
 
     Raises:
         ClipTooLarge, InvalidClipType, ClipDurationOutOfRange, ClipResolutionTooLow, ClipResolutionTooHigh

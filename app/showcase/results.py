@@ -1,4 +1,4 @@
-"""The result of a job, from the stored original to the stored and verified video: download, render, upload, verify."""
+"""Producing the result of a job: download the original, render, upload, verify what was stored."""
 
 import threading
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ JOB_DIRECTORY_PREFIX = "job-"
 
 
 class ClipEncoder(Protocol):
-    """What turns a clip into a branded one (`app.media.encoder.Encoder`)."""
+    """Renders a clip into a branded one (`app.media.encoder.Encoder`)."""
 
     def render(
         self,
@@ -39,22 +39,22 @@ class ClipEncoder(Protocol):
 
 
 class Progress(Protocol):
-    """Hears how far a render is, 0 to 1."""
+    """A callback for the progress of a render, 0 to 1."""
 
     def __call__(self, fraction: float, /) -> None:
-        """Take note."""
+        """Receive the progress."""
 
 
 class ResultDamaged(StorageUnavailable):
-    """The stored result is not the file that was sent."""
+    """The stored result differs from the uploaded file."""
 
 
 class LeaseLost(Exception):
-    """The heartbeat found the lease gone between two steps."""
+    """The lease was lost between two steps."""
 
 
 class Results:
-    """Makes the results of jobs in a directory of their own, which is gone afterwards."""
+    """Produces the results of jobs, each in a temporary directory of its own."""
 
     def __init__(self, store: S3Store, encoder: ClipEncoder, settings: Settings) -> None:
         self._store = store
@@ -62,15 +62,15 @@ class Results:
         self._settings = settings
 
     def make(self, lease: Lease, pulse: Pulse) -> Output:
-        """Make and store the result of a leased job.
+        """Render and store the result of a leased job.
 
         Raises:
-            LeaseLost: the heartbeat found the lease gone.
+            LeaseLost: the heartbeat found that the lease is lost.
             MediaError, StorageUnavailable, ObjectNotFound
         """
         work_dir = self._settings.work_dir
         work_dir.mkdir(parents=True, exist_ok=True)
-        with _full_disk_is_a_fact(), TemporaryDirectory(dir=work_dir, prefix=JOB_DIRECTORY_PREFIX) as name:
+        with _full_disk_as_media_error(), TemporaryDirectory(dir=work_dir, prefix=JOB_DIRECTORY_PREFIX) as name:
             source = Path(name, "original.mp4")
             directory = Path(name, "render")
             directory.mkdir()
@@ -90,11 +90,11 @@ class Results:
         video: Video = Video.get_by_id(lease.video_id)
         if video.original_key is None:
             raise ObjectNotFound(f"video {lease.video_id} was imported without an original")
-        # The render takes minutes; the connection it would hold is better in the pool.
+        # The render takes minutes; meanwhile the connection goes back to the pool.
         database.close()
         arrived = self._store.download(video.original_key, source)
         if video.original_sha256 is not None and arrived != video.original_sha256:
-            raise StorageUnavailable(f"{video.original_key}: the bytes that arrived are not those that were stored")
+            raise StorageUnavailable(f"{video.original_key}: the downloaded bytes differ from those that were stored")
 
     def _keep(self, lease: Lease, rendering: Rendering) -> Output:
         key, poster = result_key(lease.video_id, lease.token), poster_key(lease.video_id, lease.token)
@@ -106,7 +106,7 @@ class Results:
         return Output(key, poster, rendering.size_bytes, rendering.sha256, notice)
 
     def _verify(self, key: str, size_bytes: int, sha256: str | None) -> None:
-        """Ask the store what it holds, before the ledger says that it holds it."""
+        """Check that the store holds the file, before the ledger records it."""
         try:
             stored = self._store.stat(key)
         except ObjectNotFound as error:
@@ -121,7 +121,7 @@ def _leave_if(lost: threading.Event) -> None:
 
 
 @contextmanager
-def _full_disk_is_a_fact() -> Iterator[None]:
+def _full_disk_as_media_error() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Sessions: opening, continuing and ending them, and who sends a request."""
+"""Sessions: open, refresh, end them, and authenticate requests."""
 
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -11,7 +11,7 @@ from app.showcase.tokens import Claims, Tokens, digest
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session just opened or continued; seconds for `expires_in`."""
+    """The tokens of a session just opened or refreshed; `expires_in` is in seconds."""
 
     access_token: str
     refresh_token: str
@@ -20,14 +20,14 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who sends a request, proven by a token of a session that has not ended."""
+    """The authenticated sender of a request."""
 
     id: UUID
     session_id: UUID
 
 
 class Sessions:
-    """The sign-ins of all accounts. Tokens prove them; the database says whether they have ended."""
+    """The sessions of all accounts. A token identifies a session; the database records whether it has ended."""
 
     def __init__(self, tokens: Tokens, *, refresh_seconds: int, reuse_grace_seconds: int) -> None:
         self._tokens = tokens
@@ -52,13 +52,13 @@ class Sessions:
         return self._signed_in(user_id, session_id, token)
 
     def refresh(self, token: str) -> SignedIn:
-        """Continue a session with the successor of its refresh token.
+        """Rotate a refresh token: return its successor and a new access token.
 
-        The same old token within the grace period gives the same successor (the answer was lost on the
-        way); later it is reuse, which ends the session.
+        Within the grace period the same old token gives the same successor, for a client that lost the response. Later
+        the old token counts as reused, which ends the session.
 
         Raises:
-            NotSignedIn: unknown, expired or reused token, or a session that has ended.
+            NotSignedIn: the token is unknown, expired or reused, or its session has ended.
         """
         with transaction():
             continued = self._rotate(token)
@@ -68,7 +68,7 @@ class Sessions:
         return self._signed_in(session.user_id, session.id, successor)
 
     def _rotate(self, token: str) -> tuple[Session, str] | None:
-        """The session, and the successor of its token."""
+        """Return the session and the successor of its token, or None when the token is not valid."""
         row = (
             RefreshToken.select(RefreshToken, Session)
             .join(Session)
@@ -91,11 +91,11 @@ class Sessions:
         return session, self._given_before(session.id, token)
 
     def _holds(self, row: RefreshToken) -> bool:
-        """Whether a stored token is of a secret in force. One without a seal was stored by an earlier release."""
+        """Whether a stored token is sealed under an accepted secret, or stored without a seal by an earlier release."""
         return row.seal is None or self._tokens.is_seal_of(row.digest, row.seal)
 
     def _given_before(self, session_id: UUID, token: str) -> str:
-        """The successor that was made of a used token; during a rotation, perhaps under the other secret."""
+        """Return the successor that a used token already has, derived under any accepted secret."""
         for successor in self._tokens.possible_successors(token):
             known = (RefreshToken.digest == digest(successor)) & (RefreshToken.session == session_id)
             if RefreshToken.select().where(known).exists():
@@ -103,14 +103,14 @@ class Sessions:
         raise NotSignedIn
 
     def sign_out(self, member: Member) -> None:
-        """End the session; its access tokens and refresh tokens end with it, at once."""
+        """End the session, which invalidates its access and refresh tokens at once."""
         self._end(member.session_id)
 
     def authenticate(self, token: str, *, at: float | None = None) -> Member:
-        """Who holds this access token, judged as of `at` (epoch seconds; now when None).
+        """Return the holder of an access token, validated as of `at` (epoch seconds; now when None).
 
         Raises:
-            NotSignedIn: the token or its session does not hold.
+            NotSignedIn: the token is invalid, or its session has ended.
         """
         claims: Claims = self._tokens.read_access(token, at=at)
         lives = (
@@ -146,7 +146,7 @@ class Sessions:
 
 
 def _is_active(user_id: UUID) -> bool:
-    """Whether an account may sign in; until the transaction's end, no operator can suspend it."""
+    """Whether an account is active. On PostgreSQL, a lock keeps it so until the end of the transaction."""
     active = User.select(User.id).where(User.id == user_id, User.is_active)
     if on_postgresql():
         active = active.for_update("FOR SHARE")  # type: ignore[arg-type] # the stubs know one kind of lock

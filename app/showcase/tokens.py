@@ -1,6 +1,6 @@
 """Access tokens (short-lived JWTs) and refresh tokens (opaque, each derived from the one before).
 
-All hang on one secret. A second one may be accepted beside it, so that a rotation need not sign anybody out.
+All depend on one secret. A second secret may be accepted beside it, so that a rotation signs no player out.
 """
 
 import base64
@@ -21,14 +21,14 @@ ALGORITHM = "HS256"
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid access token says."""
+    """The claims of a valid access token."""
 
     user_id: UUID
     session_id: UUID
 
 
 class Keys:
-    """What is derived from one secret. Each purpose has a key of its own: none shows in what another one makes."""
+    """Keys derived from one secret, a separate one for each purpose."""
 
     def __init__(self, secret: str) -> None:
         self.access = secret
@@ -37,15 +37,15 @@ class Keys:
         self._address = hmac.digest(secret.encode(), b"rising-stars sign-up addresses", "sha256")
 
     def next_refresh(self, token: str) -> str:
-        """The successor of a refresh token under this secret."""
+        """Return the successor of a refresh token under this secret."""
         return base64.urlsafe_b64encode(hmac.digest(self._refresh, token.encode(), "sha256")).decode()
 
     def seal(self, digest: str) -> str:
-        """What proves that a stored digest was stored under this secret."""
+        """Return the seal of a stored digest: proof that it was stored under this secret."""
         return hmac.digest(self._seal, digest.encode(), "sha256").hex()
 
     def hide_address(self, address: str) -> str:
-        """A digest by which equal addresses are seen to be equal, and which cannot be read without the secret."""
+        """Return a keyed digest of an address: equal for equal addresses, not reversible without the secret."""
         return hmac.digest(self._address, address.encode(), "sha256").hex()
 
 
@@ -55,14 +55,14 @@ class Tokens:
     def __init__(
         self, secret: str, *, accepted: str | None = None, access_seconds: int, clock: Callable[[], float]
     ) -> None:
-        """`secret` signs; tokens of `accepted` hold as well."""
+        """Use `secret` to sign. Tokens signed with `accepted` are valid, too."""
         self._keys = Keys(secret)
         self._all_keys = [self._keys, *([Keys(accepted)] if accepted else [])]
         self._clock = clock
         self.access_seconds = access_seconds
 
     def issue_access(self, user_id: UUID, session_id: UUID) -> str:
-        """A JWT for one session, valid for `access_seconds`."""
+        """Return a JWT for one session, valid for `access_seconds`."""
         now = int(self._clock())
         claims = {
             "sub": str(user_id),
@@ -73,10 +73,10 @@ class Tokens:
         return jwt.encode(claims, self._keys.access, algorithm=ALGORITHM)
 
     def read_access(self, token: str, *, at: float | None = None) -> Claims:
-        """Check a JWT as of `at` (epoch seconds; now when None).
+        """Return the claims of a JWT, validated as of `at` (epoch seconds; now when None).
 
         Raises:
-            NotSignedIn: expired, foreign, of another algorithm, or no JWT at all.
+            NotSignedIn: the token is expired, signed by another key or algorithm, or no JWT at all.
         """
         try:
             claims = self._verified(token)
@@ -87,7 +87,7 @@ class Tokens:
             raise NotSignedIn from error
 
     def _verified(self, token: str) -> dict[str, Any]:
-        """The claims of a token that one of the secrets signed."""
+        """Return the claims of a token that one of the accepted secrets signed."""
         *others, last = self._all_keys
         for keys in others:
             try:
@@ -97,32 +97,32 @@ class Tokens:
         return _decode(token, last.access)
 
     def hide_address(self, address: str) -> str:
-        """What is stored of a sign-up's address; `app.operations.bursts` compares it."""
+        """Return the digest of a sign-up's address that is stored and that `app.operations.bursts` compares."""
         return self._keys.hide_address(address)
 
     def first_refresh(self) -> str:
-        """The refresh token a session begins with: 256 random bits."""
+        """Return a session's first refresh token: 256 random bits."""
         return secrets.token_urlsafe(32)
 
     def next_refresh(self, token: str) -> str:
-        """The successor of a refresh token. Derived, so a client that lost the answer gets the same again."""
+        """Return the successor of a refresh token. It is derived, so a repeated request gets the same one."""
         return self._keys.next_refresh(token)
 
     def possible_successors(self, token: str) -> Iterator[str]:
-        """What a process that signs with either secret may have made of a refresh token."""
+        """Return the successors of a refresh token under each accepted secret."""
         return (keys.next_refresh(token) for keys in self._all_keys)
 
     def seal(self, digest: str) -> str:
-        """What is stored beside a refresh token's digest, so that the token ends with the secret."""
+        """Return the seal stored beside a refresh token's digest. The token becomes invalid with the secret."""
         return self._keys.seal(digest)
 
     def is_seal_of(self, digest: str, seal: str) -> bool:
-        """Whether a stored digest was sealed under one of the secrets."""
+        """Whether a stored digest was sealed under one of the accepted secrets."""
         return any(hmac.compare_digest(keys.seal(digest), seal) for keys in self._all_keys)
 
 
 def _decode(token: str, secret: str) -> dict[str, Any]:
-    """The claims of a JWT; when it holds is for the caller to judge."""
+    """Return the claims of a JWT after checking its signature. The caller checks its validity period."""
     return jwt.decode(
         token,
         secret,
@@ -132,5 +132,5 @@ def _decode(token: str, secret: str) -> dict[str, Any]:
 
 
 def digest(token: str) -> str:
-    """By what the database finds a refresh token: it keeps no token itself."""
+    """Return the digest under which the database stores a refresh token."""
     return hashlib.sha256(token.encode()).hexdigest()

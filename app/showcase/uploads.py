@@ -1,4 +1,4 @@
-"""Taking in a clip: check it, keep the original, note the video and its job, ring the doorbell."""
+"""Accepting an upload: check the clip, store the original, record the video and its job, ring the doorbell."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from app.storage.s3 import S3Store
 
 
 class Doorbell(Protocol):
-    """Wakes a worker. Never raises: a queue that is down delays a render, it does not refuse an upload."""
+    """Wakes a worker. Never raises: a queue that is down delays a render, but must not fail an upload."""
 
     def ring(self) -> bool:
-        """Whether somebody could be rung at."""
+        """Ring the doorbell. Return whether the queue accepted the message."""
 
 
 class Uploads:
-    """The use case behind the upload button."""
+    """The use case of uploads."""
 
     def __init__(self, store: S3Store, doorbell: Doorbell, settings: Settings) -> None:
         self._store = store
@@ -35,16 +35,16 @@ class Uploads:
         self._settings = settings
 
     def accept(self, owner_id: UUID, title: str, received: ReceivedClip, *, idempotency_key: str | None = None) -> UUID:
-        """Take in a clip. The caller removes the received file, whatever happens.
+        """Accept a clip. In any case the caller deletes the received file.
 
         Returns:
-            The id of the new video, or of the one that this very request made before.
+            The id of the new video, or of the one that an earlier request with the same key and content created.
 
         Raises:
-            RuleBroken: one of the refusals of `check_title` and `check_clip`.
-            IdempotencyKeyReused: the key came before with another clip or title.
-            QueueFull: too many clips wait already.
-            StorageUnavailable: the original could not be kept; nothing was noted.
+            RuleBroken: an error of `check_title` or `check_clip`.
+            IdempotencyKeyReused: the key was used before with another clip or title.
+            QueueFull: too many clips are waiting already.
+            StorageUnavailable: the original could not be stored; nothing was recorded.
         """
         title = check_title(title)
         scope = f"upload:{owner_id}"
@@ -57,7 +57,7 @@ class Uploads:
             raise QueueFull
         video_id = uuid4()
         key = original_key(video_id)
-        # A slow store must not hold a connection, nor a connection grow stale over it: the next one is checked.
+        # Return the connection to the pool: a slow store would hold it, and it might go stale meanwhile.
         database.close()
         self._keep(received, key)
         try:
@@ -72,13 +72,13 @@ class Uploads:
             self._store.delete(key)
             return twin.resource_id
         if self._doorbell.ring():
-            # A courtesy to upkeep. The clip is committed: a database that is away now must not refuse it.
+            # The mark only saves upkeep a ring. The clip is committed, so a failure here must not fail the upload.
             with suppress(*DATABASE_UNAVAILABLE):
                 outbox.mark_dispatched(video_id)
         return video_id
 
     def _keep(self, received: ReceivedClip, key: str) -> None:
-        """Store the original and see that it is there, before anybody is told so."""
+        """Store the original and verify that the store has it, before the upload is confirmed."""
         self._store.upload(received.path, key, content_type="video/mp4")
         try:
             stored = self._store.stat(key)

@@ -1,8 +1,7 @@
-"""Accounts that a check of the site makes to go a player's whole way, and that must leave nothing behind.
+"""Verification accounts: a check of the site creates them to act as a player, and they must leave no trace.
 
-Only a request that asks for such an account's own city meets it or its clips in a list, and such a city begins with
-`CITY_PREFIX`, so nobody meets them who does not look for them. Upkeep deletes what is left of an account after an hour
-(`app.operations.verification`).
+Their city begins with `CITY_PREFIX`, and lists show them and their clips only to requests for that very city, so
+players do not see them. After an hour, upkeep deletes what is left of an account (`app.operations.verification`).
 """
 
 from uuid import UUID
@@ -17,7 +16,7 @@ CITY_PREFIX = "Verification "
 
 
 def check_city(city: str | None) -> None:
-    """See that a verification account stands in no city of players; without any, it is in no list at all.
+    """Check that a verification account is not in a city of players. Without a city it appears in no list at all.
 
     Raises:
         VerificationCityTooOrdinary
@@ -27,10 +26,10 @@ def check_city(city: str | None) -> None:
 
 
 def in_lists_of(city: str | None) -> Expression:
-    """Whose clips a list shows, as a condition on `User`: a city's people, or every player."""
+    """Return a condition on `User`: a list shows the accounts of one city, or all players."""
     return User.city_key == city_key(city) if city else ~User.is_verification
 
 
 def is_of_verification(video_id: UUID) -> bool:
-    """Whether a clip needs no review and may have its player's own vote, whatever the house rules: nobody plays."""
+    """Whether a clip belongs to a verification account. Such a clip needs no review, and its owner may vote for it."""
     return bool(Video.select().join(User).where(Video.id == video_id, User.is_verification).exists())

@@ -15,17 +15,17 @@ from app.showcase.visibility import is_kept
 
 
 def list_own(owner_id: UUID) -> list[Video]:
-    """A player's clips, oldest first."""
+    """Return a player's clips, oldest first."""
     own = Video.select().where(Video.user == owner_id, is_kept())
     return [_as_its_owner_sees(video) for video in own.order_by(Video.uploaded_at, Video.id)]
 
 
 def get_own(owner_id: UUID, video_id: UUID) -> Video:
-    """One of a player's clips.
+    """Return one of a player's clips.
 
     Raises:
-        VideoNotFound: unknown, or deleted.
-        NotAllowed: somebody else's.
+        VideoNotFound: the clip is unknown or deleted.
+        NotAllowed: the clip belongs to another account.
     """
     video: Video | None = Video.get_or_none(Video.id == video_id, is_kept())
     if video is None:
@@ -36,7 +36,7 @@ def get_own(owner_id: UUID, video_id: UUID) -> Video:
 
 
 def _as_its_owner_sees(video: Video) -> Video:
-    """A clip that an operator hid keeps its status and has no files: each URL could be passed on."""
+    """Return the clip as its owner may see it. A hidden clip has no file URLs, because its owner could share them."""
     if video.hidden_at is not None:
         video.original_key = video.processed_key = video.poster_key = None
         video.failure_code = "hidden"
@@ -44,16 +44,16 @@ def _as_its_owner_sees(video: Video) -> Video:
 
 
 def progress_of(video_id: UUID) -> float:
-    """How far the clip's render has come, 0 to 1."""
+    """Return the progress of the clip's render, 0 to 1."""
     job = Job.select(Job.progress).where(Job.video == video_id).first()
     return 1.0 if job is None else float(job.progress)
 
 
 def result_key_of(video: Video) -> str:
-    """Where the branded clip lies.
+    """Return the S3 key of the branded clip.
 
     Raises:
-        VideoNotProcessed: there is none yet.
+        VideoNotProcessed: there is no result yet.
         VideoNotFound: an operator hid the clip.
     """
     if video.hidden_at is not None:
@@ -64,10 +64,10 @@ def result_key_of(video: Video) -> str:
 
 
 def original_key_of(video: Video) -> str:
-    """Where the player's own file lies.
+    """Return the S3 key of the player's original file.
 
     Raises:
-        VideoNotFound: only the result of an imported clip is known, or an operator hid the clip.
+        VideoNotFound: the clip was imported without its original, or an operator hid it.
     """
     if video.original_key is None:
         raise VideoNotFound
@@ -75,13 +75,13 @@ def original_key_of(video: Video) -> str:
 
 
 def delete_own(owner_id: UUID, video_id: UUID) -> None:
-    """Take a clip back before the public has seen it. Its render stops; its objects are swept.
+    """Delete a clip that is not yet published. Its render stops; upkeep sweeps its objects.
 
-    A verification account's clip may go at any time: the public does not see it.
+    A verification account may delete its clip at any time, because the public does not see it.
 
     Raises:
         VideoNotFound, NotAllowed
-        VideoAlreadyPublished: people may have voted for it.
+        VideoAlreadyPublished: the public may have voted for it.
     """
     get_own(owner_id, video_id)
     with transaction():
@@ -90,5 +90,5 @@ def delete_own(owner_id: UUID, video_id: UUID) -> None:
         deletable = is_kept() & (Video.published_at.is_null() | of_verification)
         deleted = Video.update(deleted_at=db_now()).where(Video.id == video_id, deletable).execute()
         if not deleted:
-            # Raised inside, so that the cancelled render is rolled back with it.
+            # Raised inside the transaction, so that it rolls back the cancelling of the render.
             raise VideoAlreadyPublished if Video.get_by_id(video_id).published_at else VideoNotFound

@@ -1,4 +1,4 @@
-"""Which clips are there, which the public sees, which votes count: conditions that all queries share."""
+"""Query conditions shared by all queries: which clips exist, which are public, which votes count."""
 
 from peewee import Expression
 
@@ -6,15 +6,15 @@ from app.db.models import Video, Vote
 
 
 def is_kept() -> Expression:
-    """Whether a clip is still there, as a condition on `Video`: its player has not deleted it."""
+    """Return a condition on `Video`: its player has not deleted it."""
     return Video.deleted_at.is_null()
 
 
 def is_public() -> Expression:
-    """Whether the public sees a clip and votes for it, as a condition on `Video`."""
+    """Return a condition on `Video`: the public may see it and vote for it."""
     return Video.published_at.is_null(False) & is_kept() & Video.hidden_at.is_null()
 
 
 def is_counted() -> Expression:
-    """Whether a vote counts, as a condition on `Vote`. One that an operator voided stays, and does not count."""
+    """Return a condition on `Vote`: it counts. A vote that an operator voided is kept, but does not count."""
     return Vote.voided_at.is_null()

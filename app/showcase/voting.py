@@ -1,4 +1,4 @@
-"""One account, one vote per video, counted once whatever races."""
+"""Votes: one account has one vote per video, counted exactly once even under concurrent requests."""
 
 from uuid import UUID
 
@@ -12,12 +12,12 @@ from app.showcase.visibility import is_counted, is_public
 
 
 def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
-    """Count a vote: the row and the counter move in one transaction.
+    """Count a vote: insert the row and increment the counter in one transaction.
 
     Raises:
-        PublicVideoNotFound: nothing to vote for.
-        OwnVideo: one's own, where the league forbids it.
-        AlreadyVoted: the row was there.
+        PublicVideoNotFound: there is no such public video.
+        OwnVideo: the video is the voter's own, and the league forbids such votes.
+        AlreadyVoted: the account has already voted for it.
     """
     video = _votable(video_id)
     if video.user_id == voter_id and not (allow_self_vote or is_of_verification(video_id)):
@@ -29,16 +29,16 @@ def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
                 raise AlreadyVoted
             if not _count(video_id, +1):
                 raise PublicVideoNotFound
-    except IntegrityError as error:  # a verification account's clip, swept at this very moment
+    except IntegrityError as error:  # upkeep just swept a verification account's clip
         raise PublicVideoNotFound from error
 
 
 def withdraw(voter_id: UUID, video_id: UUID) -> None:
-    """Take a vote back.
+    """Withdraw a vote.
 
     Raises:
-        PublicVideoNotFound: no such video.
-        VoteNotFound: there was none that counts. A void one stays, so that it cannot be given again.
+        PublicVideoNotFound: there is no such public video.
+        VoteNotFound: the account has no vote that counts. A voided vote stays, so that it cannot be cast again.
     """
     _votable(video_id)
     with transaction():
@@ -49,20 +49,20 @@ def withdraw(voter_id: UUID, video_id: UUID) -> None:
 
 
 def has_voted(voter_id: UUID, video_id: UUID) -> bool:
-    """Whether this account has voted for this video, be it void. False for what the public does not see."""
+    """Whether this account has voted for this video, including a voided vote. False for a video that is not public."""
     return bool(Vote.select().join(Video).where(Vote.user == voter_id, Vote.video == video_id, is_public()).exists())
 
 
 def count_again(video_id: UUID) -> tuple[int, int]:
-    """Set a video's counter to the votes that count, in the caller's transaction.
+    """Set a video's counter to the number of votes that count, in the caller's transaction.
 
-    The row is locked before the votes are counted: a vote that commits in between would be lost to the counter.
+    The row is locked before the votes are counted. Otherwise the counter would miss a vote that commits in between.
 
     Returns:
-        The votes shown before and after.
+        The counter before and after.
 
     Raises:
-        PublicVideoNotFound: no such video.
+        PublicVideoNotFound: there is no such video.
     """
     query = Video.select(Video.votes).where(Video.id == video_id)
     video: Video | None = (query.for_update() if on_postgresql() else query).first()

@@ -181,7 +181,7 @@ def test_a_zombie_whose_job_was_rescued_cannot_do_anything_to_it(ledger: Setting
     assert not leases.succeed(zombie, OUTPUT, publish=True)
     assert not leases.fail(zombie, "unreadable_clip", "")
     assert not retries.retry_later(zombie, "internal_error", "", ledger)
-    assert not retries.wait_for_surroundings(zombie, "disk_full", "", ledger)
+    assert not retries.wait_for_dependencies(zombie, "disk_full", "", ledger)
     assert not retries.give_back(zombie)
     assert not leases.acknowledge_cancel(zombie)
     job = job_of(video)
@@ -230,7 +230,7 @@ def test_other_failures_between_do_not_hide_that_a_render_ran_out_of_time(ledger
     video = add_clip(ledger)
     assert retries.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
     make_due(video)
-    assert retries.wait_for_surroundings(claim(ledger), "storage_unavailable", "503", ledger)
+    assert retries.wait_for_dependencies(claim(ledger), "storage_unavailable", "503", ledger)
     make_due(video)
     assert retries.retry_timed_out(claim(ledger), "render_timed_out", "900 s", ledger)
     assert status_of(video) is VideoStatus.FAILED
@@ -254,7 +254,7 @@ def test_the_surroundings_failing_spends_no_attempt_however_often(ledger: Settin
     video = add_clip(ledger)
     for _ in range(2 * ledger.max_attempts):
         make_due(video)
-        assert retries.wait_for_surroundings(claim(ledger), "storage_unavailable", "503", ledger)
+        assert retries.wait_for_dependencies(claim(ledger), "storage_unavailable", "503", ledger)
     job = job_of(video)
     assert (job.state, job.attempt, job.setbacks) == (JobState.QUEUED, 0, 2 * ledger.max_attempts)
     assert job.run_at - read_now() <= ledger.backoff_max_seconds * 1.25

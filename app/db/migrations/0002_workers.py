@@ -1,4 +1,4 @@
-"""Workers say whether they are well."""
+"""Add the table of workers and their health."""
 
 from peewee import CharField, Database, DoubleField, Model, TextField
 from playhouse.migrate import SchemaMigrator

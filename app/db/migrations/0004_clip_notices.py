@@ -1,4 +1,4 @@
-"""What a player is told about a processed clip; how often a render ran out of time."""
+"""Add the notice about a processed clip, and the number of time-outs of a render."""
 
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
@@ -10,6 +10,6 @@ STATEMENTS = (
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the columns with defaults of the database's own: code from before them names neither."""
+    """Add the columns, nullable or with a database default, because earlier code does not set them."""
     for statement in STATEMENTS:
         db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it so

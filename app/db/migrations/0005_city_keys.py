@@ -1,6 +1,6 @@
-"""City keys fold more spellings: Latin letters such as ł, ø and đ, kinds of apostrophes and dashes, unseen characters.
+"""Fold more spellings into city keys: Latin letters such as ł, ø and đ, apostrophes, dashes, invisible characters.
 
-Frozen: a copy of the fold as it was then. Keys that code from before it writes meanwhile are brought along by upkeep
+Frozen: a copy of the folding at that time. Upkeep refolds keys that earlier code writes later
 (`app.operations.cities`).
 """
 
@@ -29,9 +29,9 @@ class User(Model):
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Fold each spelling anew, bound to the database being migrated only."""
+    """Recompute the key of each spelling, with the model bound to the migrated database only."""
     with db.bind_ctx([User]):
-        # A write comes first: SQLite refuses a transaction that reads, and writes after another one has written.
+        # Write first: SQLite fails a transaction that reads, then writes after another transaction has written.
         User.update(city_key=None).where(User.city.is_null(), User.city_key.is_null(False)).execute()
         spellings = User.select(User.city, User.city_key).where(User.city.is_null(False)).distinct().tuples()
         for city, stored_key in list(cast("Iterable[tuple[str, str | None]]", spellings)):

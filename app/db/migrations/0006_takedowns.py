@@ -1,4 +1,4 @@
-"""Operators take clips down and void votes; a sign-up leaves a digest of its address, so that bursts are seen."""
+"""Add columns for hidden clips, voided votes, and the digest of a sign-up's address, by which bursts are found."""
 
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
@@ -11,6 +11,6 @@ STATEMENTS = (
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the columns, all empty: code from before it names none of them."""
+    """Add the columns, all nullable, because earlier code does not set them."""
     for statement in STATEMENTS:
         db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it so

@@ -1,10 +1,10 @@
-"""A refresh token is worth something only under the secret that sealed it."""
+"""Add the seal of a refresh token, which makes the token valid only under the secret that sealed it."""
 
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the column, empty: the API fills it in, for a migration does not know the secret."""
+    """Add the column, nullable. The API fills it in, because a migration does not know the secret."""
     statement = "ALTER TABLE refresh_tokens ADD COLUMN seal VARCHAR(64)"
     db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it so

@@ -1,8 +1,8 @@
 """Claiming the next job in fair order: players take turns.
 
-A clip waits from when it was due or its player was last served, whichever is later, and the longest wait comes first.
-A player with fifty clips does not starve one with a single clip, and a player who comes later than both of these times
-does not overtake the second clip of another.
+A clip's waiting time starts when it became due or when its player was last served, whichever is later. The clip that
+has waited longest is next. So a player with fifty clips does not starve one with a single clip, and a player who
+uploads after another's second clip began to wait does not overtake it.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from app.showcase.ledger.leases import Lease
 
 
 def claim(owner: str, settings: Settings) -> Lease | None:
-    """Take the next due job, or return None when nothing is due."""
+    """Claim the next due job and return its lease, or None when no job is due."""
     with transaction():
         job_id, token = _next_due(), uuid4()
         job = None if job_id is None else _take(job_id, owner, token, settings)
@@ -58,7 +58,7 @@ def _take(job_id: UUID, owner: str, token: UUID, settings: Settings) -> Job | No
 
 
 def _next_due() -> UUID | None:
-    """The id of the due job whose turn it is, locked where the database can; None when nothing is due."""
+    """Return the id of the next due job, on PostgreSQL with its row locked; None when no job is due."""
     waits_since = _later_of(User.last_claimed_at, Job.run_at)
     query = (
         Job.select(Job.id)
@@ -75,12 +75,12 @@ def _next_due() -> UUID | None:
 
 
 def note_served(video_id: UUID, now: Any, *, held_back_seconds: float = 0) -> None:
-    """Put a video's player at the end of the order, in the caller's transaction.
+    """Move a video's player to the end of the fair order, in the caller's transaction.
 
     Args:
-        video_id: the clip that a worker took, or has given up for now.
+        video_id: the clip that a worker has claimed, or has stopped rendering for now.
         now: the database's time, as a number or an SQL expression.
-        held_back_seconds: how much later the player counts as served.
+        held_back_seconds: the player counts as served this much later than `now`.
     """
     player = Video.select(Video.user).where(Video.id == video_id)
     served_at = _later_of(User.last_claimed_at, now) + held_back_seconds

@@ -1,4 +1,4 @@
-"""What people do to a job from outside its worker, each in the caller's transaction: cancel it, or start it over."""
+"""Interventions of players and operators in a job: cancel it or start it over, in the caller's transaction."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ ENDED_WITHOUT_RESULT = [JobState.FAILED, JobState.CANCELLED]
 
 
 def request_cancel(video_id: UUID) -> None:
-    """Stop a video's render: at once when queued, else at the next heartbeat."""
+    """Cancel a video's render: at once when queued, else at the worker's next heartbeat."""
     now = db_now()
     of_video = Job.video == video_id
     Job.update(state=JobState.CANCELLED, finished_at=now, error_code=CANCELLED).where(
@@ -21,10 +21,10 @@ def request_cancel(video_id: UUID) -> None:
 
 
 def cancel(job: Job) -> None:
-    """Stop a render; its video fails with code `cancelled`, at once or at the next heartbeat.
+    """Cancel a render. Its video fails with code `cancelled`, at once or at the worker's next heartbeat.
 
     Raises:
-        JobNotCancellable: it has ended already.
+        JobNotCancellable: the job has ended already.
     """
     request_cancel(job.video_id)
     state = Job.get_by_id(job.id).state
@@ -35,14 +35,14 @@ def cancel(job: Job) -> None:
 
 
 def start_over(job: Job, *, again: bool) -> None:
-    """Put an ended job back in the queue, due at once and as if it had never run. Upkeep rings for it.
+    """Queue an ended job again, due at once, with all counters reset. Upkeep rings the doorbell for it.
 
     Args:
-        job: which, read with its video.
-        again: also one that succeeded, whose result was lost. The video keeps its votes and stays public.
+        job: the job, read with its video.
+        again: also accept a job that succeeded, whose result was lost. The video keeps its votes and stays public.
 
     Raises:
-        JobNotRetryable: it has not ended, it succeeded and `again` is false, or its owner deleted the video.
+        JobNotRetryable: the job has not ended, it succeeded and `again` is false, or its owner deleted the video.
     """
     if job.video.deleted_at is not None:
         raise JobNotRetryable(f"The owner of video {job.video_id} deleted it; there is nothing left to render.")

@@ -1,4 +1,4 @@
-"""What a worker does with a job that it claimed: keep the lease alive, end the job."""
+"""Leases: how a worker extends the lease of its job and ends the job."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,14 +13,14 @@ from app.showcase.ledger.columns import CANCELLED, DETAIL_CHARS, fail_video, rel
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a job, until it expires or is lost. The token fences off whoever held it before."""
+    """A worker's right to a job until it expires. The token is a fencing token: an earlier holder's writes fail."""
 
     job_id: UUID
     video_id: UUID
     token: UUID
     profile: str
     attempt: int
-    """1 for the first."""
+    """The number of this attempt, from 1."""
     max_attempts: int
     setbacks: int
     timeouts: int
@@ -29,7 +29,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a render left in the store, verified there."""
+    """The stored and verified result of a render."""
 
     key: str
     poster_key: str
@@ -37,7 +37,7 @@ class Output:
     sha256: str
     """Hex."""
     notice_code: str | None = None
-    """What the player is told about the result: a key of `app.showcase.failures.NOTICES`."""
+    """A remark for the player about the result: a key of `app.showcase.failures.NOTICES`."""
 
 
 def _held(lease: Lease) -> Expression:
@@ -45,15 +45,15 @@ def _held(lease: Lease) -> Expression:
 
 
 def held_uncancelled(lease: Lease) -> Expression:
-    """Whether the lease still holds and nobody wants the render stopped, as a condition on `Job`."""
+    """Return a condition on `Job`: the lease is still held and the render is not cancelled."""
     return _held(lease) & Job.cancel_requested_at.is_null()
 
 
 def heartbeat(lease: Lease, progress: float, settings: Settings) -> bool:
-    """Extend the lease and note how far the render is.
+    """Extend the lease and record the progress of the render.
 
     Returns:
-        False when the lease is lost or the owner wants the render stopped: kill FFmpeg, leave.
+        False when the lease is lost or the render was cancelled. The worker must then kill FFmpeg and leave the job.
     """
     extended = list(
         Job.update(lease_expires_at=db_now() + settings.lease_seconds, progress=progress)
@@ -65,10 +65,10 @@ def heartbeat(lease: Lease, progress: float, settings: Settings) -> bool:
 
 
 def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
-    """Commit a verified result: the job ends and the video shows it, in one transaction.
+    """Commit a verified result: end the job and set the video's result in one transaction.
 
     Returns:
-        False when the lease was lost or the render cancelled meanwhile; the result stays unreferenced.
+        False when the lease was lost or the render cancelled meanwhile. The result then stays unreferenced.
     """
     with transaction():
         now = db_now()
@@ -103,7 +103,7 @@ def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
 
 
 def fail(lease: Lease, code: str, detail: str) -> bool:
-    """Give up for good; the video shows the public reason `code`, operators see `detail`."""
+    """Fail the job for good. The player sees the reason `code`, operators see `detail`."""
     with transaction():
         ended = (
             Job.update(
@@ -123,10 +123,10 @@ def fail(lease: Lease, code: str, detail: str) -> bool:
 
 
 def acknowledge_cancel(lease: Lease) -> bool:
-    """End a render that its player or an operator stopped.
+    """End a render that its player or an operator cancelled.
 
     Returns:
-        False when the lease is lost, or nobody asked for this.
+        False when the lease is lost, or the render was not cancelled.
     """
     with transaction():
         ended = (

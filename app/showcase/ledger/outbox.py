@@ -1,4 +1,4 @@
-"""Jobs on their way to a worker: noted with their video, and rung for until a worker takes them."""
+"""The outbox: jobs are recorded with their video, and the doorbell rings for them until a worker claims them."""
 
 from uuid import UUID, uuid4
 
@@ -8,7 +8,7 @@ from app.db.models import Job, JobState
 
 
 def enqueue(video_id: UUID, settings: Settings) -> None:
-    """Note the render of a new video, in the transaction that makes the video."""
+    """Record the render job of a new video, in the transaction that creates the video."""
     now = db_now()
     Job.insert(
         id=uuid4(),
@@ -21,23 +21,23 @@ def enqueue(video_id: UUID, settings: Settings) -> None:
 
 
 def count_queued() -> int:
-    """How many clips wait for a worker, due or not."""
+    """Return the number of clips that wait for a worker, due or not."""
     return int(Job.select().where(Job.state == JobState.QUEUED).count())
 
 
 def mark_dispatched(video_id: UUID) -> None:
-    """Note that the doorbell rang for a video's job, so that upkeep need not ring at once."""
+    """Record that the doorbell rang for a video's job, so that upkeep does not ring again at once."""
     waiting = (Job.video == video_id) & (Job.state == JobState.QUEUED)
     Job.update(dispatched_at=db_now()).where(waiting).execute()
 
 
 def mark_redispatched(settings: Settings) -> int:
-    """Note that the doorbell rings now for the due jobs that it has not rung for lately.
+    """Record a ring for all due jobs without a recent one. The caller then rings.
 
-    Heals a flushed queue, a lost ring, an API killed between commit and ring.
+    This recovers from a flushed queue, a lost ring, or an API killed between commit and ring.
 
     Returns:
-        How many there are.
+        The number of these jobs.
     """
     now = read_now()
     unheard = Job.dispatched_at.is_null() | (Job.dispatched_at < now - settings.redispatch_after_seconds)

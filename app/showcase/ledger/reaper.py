@@ -1,4 +1,4 @@
-"""Rescuing the jobs of workers that stopped sending heartbeats."""
+"""The reaper: rescues the jobs of workers that stopped sending heartbeats."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from app.db.models import Job, JobState, Video, VideoStatus
 from app.showcase.ledger.columns import CANCELLED, back_in_queue, fail_video, released
 
 POISON = "poison"
-"""The reason code of a clip that has cost too many workers."""
+"""The reason code of a clip whose render has killed too many workers."""
 
 
 def reap(settings: Settings) -> int:
-    """Take each job from its worker whose lease has expired.
+    """Rescue each job whose lease has expired.
 
-    It goes back in the queue, or ends: as cancelled when its owner asked, as poison when it has already
-    cost `max_rescues` workers.
+    The job is queued again, or ends: as cancelled when that was requested, as poison when its workers have died
+    `max_rescues` times.
 
     Returns:
-        How many jobs were taken from their workers.
+        The number of rescued jobs.
     """
     now = read_now()
     expired = Job.select().where(Job.state == JobState.RUNNING, Job.lease_expires_at < now)
@@ -28,7 +28,7 @@ def reap(settings: Settings) -> int:
 def _rescue(job: Job, now: float, settings: Settings) -> bool:
     values = _fate(job, now, settings)
     with transaction():
-        # The token makes sure that it is still the lease that was seen to be expired.
+        # The token ensures that this is still the lease that was found expired.
         same_lease = (Job.id == job.id) & (Job.lease_token == job.lease_token) & (Job.lease_expires_at < now)
         cancel_unchanged = Job.cancel_requested_at.is_null(job.cancel_requested_at is None)
         if not Job.update(values).where(same_lease, cancel_unchanged).execute():
@@ -41,7 +41,7 @@ def _rescue(job: Job, now: float, settings: Settings) -> bool:
 
 
 def _fate(job: Job, now: float, settings: Settings) -> dict[str, Any]:
-    """The columns of a job whose worker is gone."""
+    """Return the columns of a job whose worker is gone."""
     rescues = job.rescues + 1
     if job.cancel_requested_at is not None:
         return released(state=JobState.CANCELLED, finished_at=now, error_code=CANCELLED)

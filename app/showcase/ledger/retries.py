@@ -1,4 +1,4 @@
-"""How an unfinished job goes back in the queue: after a failed attempt, a time-out, an outage, or a drain."""
+"""Queueing an unfinished job again: after a failed attempt, a time-out, an outage, or a drain."""
 
 import random
 from typing import Any
@@ -12,7 +12,7 @@ from app.showcase.ledger.leases import Lease, fail, held_uncancelled
 
 
 def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Give a failed attempt another chance after a backoff, or give up when the attempts are spent.
+    """Retry a failed attempt after a backoff, or fail the job when its attempts are spent.
 
     Returns:
         False when the lease was lost or the render cancelled meanwhile.
@@ -24,10 +24,10 @@ def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> boo
 
 
 def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Try a render that ran out of time again, up to `max_timeouts`, and let players who waited meanwhile go first.
+    """Retry a render that timed out, after the clips of players who waited meanwhile; fail it at the `max_timeouts`th.
 
-    The time that it used counts as if its player had been served that much later: a clip that takes all there is
-    then holds up its own player's clips only.
+    The player counts as served later by the time that the render used. So a clip that always times out only delays its
+    own player's clips.
 
     Returns:
         False when the lease was lost or the render cancelled meanwhile.
@@ -43,8 +43,12 @@ def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) ->
     return noted
 
 
-def wait_for_surroundings(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Back off because the store, the database or the disk failed, which no attempt of the job's is spent on."""
+def wait_for_dependencies(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
+    """Defer a job with a backoff because the store, the database or the disk failed. No attempt is spent.
+
+    Returns:
+        False when the lease was lost or the render cancelled meanwhile.
+    """
     delay = backoff_seconds(lease.setbacks + 1, settings)
     return _postpone(
         lease,
@@ -57,7 +61,7 @@ def wait_for_surroundings(lease: Lease, code: str, detail: str, settings: Settin
 
 
 def give_back(lease: Lease) -> bool:
-    """Return an unfinished job because this worker must leave: due at once, and not counted."""
+    """Give an unfinished job back because this worker stops. It is due at once, and no attempt is spent."""
     return _postpone(lease, 0, attempt=Job.attempt - 1)
 
 
@@ -74,6 +78,6 @@ def _postpone(lease: Lease, delay_seconds: float, **values: Any) -> bool:
 
 
 def backoff_seconds(failures: int, settings: Settings) -> float:
-    """10·2ⁿ seconds up to the bound, plus up to a quarter of jitter. `failures` counts from 1."""
+    """Return the exponential backoff: 10·2ⁿ s by default, capped, plus up to 25 % jitter. `failures` counts from 1."""
     delay = min(settings.backoff_base_seconds * 2.0 ** (failures - 1), settings.backoff_max_seconds)
     return delay * random.uniform(1, 1.25)  # noqa: S311 (spreads retries, guards nothing)
