@@ -1,4 +1,4 @@
-"""`rising-stars`: what an operator does by hand."""
+"""`rising-stars`: the operator's command line."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from app.commands.people import accounts_cli, sessions_cli
 from app.commands.site import REFUSED, ActorOption, acting, make_console, open_site, show_moment
 from app.commands.videos import videos_cli
 from app.commands.votes import votes_cli
-from app.db.migrating import migrate as bring_schema_up
+from app.db.migrating import migrate as migrate_schema
 from app.db.models import Job, JobState
 from app.host.cli import host_cli
 from app.operations import jobs
@@ -22,11 +22,11 @@ from app.operations.importing import Importer, find_owner
 
 cli = typer.Typer(
     help="Operate a Rising Stars site. Settings come from the environment. "
-    "Exit codes: 1 what was asked is refused, 2 the settings are wrong, 3 the database cannot be used.",
+    "Exit codes: 1 the command is refused, 2 the settings are wrong, 3 the database cannot be used.",
     no_args_is_help=True,
 )
 jobs_cli = typer.Typer(help="The ledger of renders.", no_args_is_help=True)
-media_cli = typer.Typer(help="Clips from elsewhere.", no_args_is_help=True)
+media_cli = typer.Typer(help="Import of clips.", no_args_is_help=True)
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(media_cli, name="media")
 cli.add_typer(videos_cli, name="videos")
@@ -39,21 +39,21 @@ JobOrVideo = Annotated[UUID, typer.Argument(help="The id of the job or of its vi
 
 
 def main() -> None:
-    """Console entry."""
+    """Run the console command."""
     cli()
 
 
 @cli.callback()
 def name_actor(*, actor: ActorOption = None) -> None:
-    """Keep what is said before a command for the command."""
+    """Store the actor for the command that follows."""
     site.actor.set(actor)
 
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's schema up to date; safe to run on many machines at once."""
+    """Migrate the database's schema. Several machines may do so at once."""
     with open_site():
-        applied = bring_schema_up()
+        applied = migrate_schema()
     typer.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 
@@ -62,7 +62,7 @@ def list_jobs(
     state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
 ) -> None:
-    """Show jobs, newest first."""
+    """List jobs, newest first."""
     table = Table("job", "video", "state", "attempt", "rescues", "progress", "created", "reason")
     with open_site():
         for job in jobs.list_jobs(state=state, limit=limit):
@@ -81,7 +81,7 @@ def list_jobs(
 
 @jobs_cli.command("show")
 def show_job(job: JobOrVideo) -> None:
-    """Show all that the ledger knows of one job."""
+    """Show a job with all its columns."""
     with open_site():
         _show(jobs.find_job(job))
 
@@ -90,28 +90,30 @@ def show_job(job: JobOrVideo) -> None:
 def retry_job(
     job: JobOrVideo,
     *,
-    again: Annotated[bool, typer.Option("--again", help="Also one that succeeded: its result was lost.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also retry a job that succeeded, whose result was lost.")
+    ] = False,
 ) -> None:
-    """Give a failed or cancelled job a fresh start."""
+    """Restart a failed or cancelled job with its counters reset."""
     with open_site():
         _show(jobs.retry(job, actor=acting(), again=again))
 
 
 @jobs_cli.command("cancel")
 def cancel_job(job: JobOrVideo) -> None:
-    """Stop a queued or running job; a running one stops at its next heartbeat."""
+    """Cancel a queued or running job. A running one stops at its next heartbeat."""
     with open_site():
         _show(jobs.cancel(job, actor=acting()))
 
 
 @media_cli.command("import")
 def import_media(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder above the two.")],
-    owner: Annotated[str | None, typer.Option(help="E-mail of the account they belong to.")] = None,
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder that contains both.")],
+    owner: Annotated[str | None, typer.Option(help="E-mail address of the account that will own the clips.")] = None,
 ) -> None:
-    """Move unprocessed-videos/ and processed-videos/ of an old file system into the site.
+    """Import unprocessed-videos/ and processed-videos/ of an old file system.
 
-    Nothing is removed from the folder. Running it again brings in only what is not there yet.
+    The folder is not changed. A repeated import only adds the missing clips.
     """
     refused = 0
     with open_site() as services:
@@ -128,7 +130,7 @@ def import_media(
 
 @cli.command()
 def doctor() -> None:
-    """Look the site over, read-only: what is not as it must be, and what to run for it. Exit code 1 when ill."""
+    """Check the site, read-only: report each problem and its remedy. Exit code 1 when there is a problem."""
     findings = 0
     with open_site() as services:
         for claim, check in Doctor(services.store, services.settings).checks():

@@ -1,7 +1,7 @@
-"""Every setting of the platform, read from the environment in one place.
+"""All settings of the platform, read from the environment.
 
-Names are the environment variables (upper case). AWS credentials, region and endpoint are the usual
-AWS variables and are read by boto3 itself, so they do not stand here.
+Each setting's environment variable is its name in upper case. AWS credentials, region and endpoint are the usual AWS
+variables, which boto3 reads itself.
 """
 
 import os
@@ -17,11 +17,11 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MAX_CLIP_BYTES = 104_857_600
-"""The largest clip a player may upload: 100 MiB (the contract's figure)."""
+"""The largest clip that a player may upload: 100 MiB, as the API contract states."""
 
 
 class ProfileName(StrEnum):
-    """The two ways a clip can be rendered; `app.media.profiles` says what each means."""
+    """The two render profiles; `app.media.profiles` defines them."""
 
     BROADCAST = "broadcast"
     LITE = "lite"
@@ -35,7 +35,7 @@ class LogFormat(StrEnum):
 
 
 class ConfigurationError(Exception):
-    """The environment does not describe a working platform; the text names the variables."""
+    """Environment variables are missing or invalid; the text names them."""
 
 
 def _limit(text: str) -> str:
@@ -44,7 +44,7 @@ def _limit(text: str) -> str:
 
 
 Limit = Annotated[str, AfterValidator(_limit)]
-"""A rate, as "10 per 5 minutes"."""
+"""A rate limit such as "10 per 5 minutes"."""
 
 
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
@@ -52,7 +52,7 @@ DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443")
 
 
 def _origins(value: object) -> object:
-    """Each origin once, in the writing that browsers send."""
+    """Parse and validate a comma-separated list of origins, written as browsers send them, without duplicates."""
     if not isinstance(value, str):
         return value
     origins = [origin.strip() for origin in value.split(",")] if value.strip() else []
@@ -60,8 +60,8 @@ def _origins(value: object) -> object:
         if not ORIGIN.fullmatch(origin) or DEFAULT_PORT.fullmatch(origin):
             raise PydanticCustomError(
                 "origin",
-                "{origin} is no origin. Write each as a browser sends it, as https://show.example.org: scheme and host "
-                "in lower case, a port only where it is not the usual one, no path and no slash at the end; "
+                "{origin} is not an origin. Write each as a browser sends it, for example https://show.example.org: "
+                "scheme and host in lower case, a port only if it is not the default, no path and no slash at the end; "
                 "separate several by commas",
                 {"origin": repr(origin)},
             )
@@ -69,28 +69,28 @@ def _origins(value: object) -> object:
 
 
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
-"""Sites whose pages may use the API, as "https://show.example.org,https://www.example.org"."""
+"""Sites whose pages may use the API, for example "https://show.example.org,https://www.example.org"."""
 
 
 class Settings(BaseSettings):
-    """The environment as typed values. Seconds and bytes unless a name says otherwise."""
+    """The settings that all processes read. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    # Where things are
+    # Locations
     database_url: str = Field(pattern=r"^(postgresql://|postgres://|sqlite:///)")
     """`postgresql://user:password@host:port/name`, or `sqlite:////absolute/path.db` when embedded."""
     queue_url: str = Field(pattern=r"^(redis://|rediss://|sqlite:///)")
     """`redis://:password@host:port/0`, or `sqlite:////absolute/path.db` when embedded."""
     s3_bucket: str
     media_base_url: str | None = None
-    """Base of public media URLs (a CDN); without it, URLs are presigned."""
+    """Base URL of public media, for example of a CDN. Without it, URLs are presigned."""
     presigned_url_seconds: int = Field(default=3600, ge=60, le=604_800)
     work_dir: Path = Path("var/work")
-    """Temporary files: uploads being received, clips being rendered. Swept by upkeep."""
+    """Folder for temporary files of uploads and renders. Upkeep sweeps it."""
 
     doorbell_secret: SecretStr = Field(min_length=32)
-    """Signs the messages on the queue. The API's own secrets stand in `ApiSettings`."""
+    """Signs the messages on the queue. The API's own secrets are in `ApiSettings`."""
 
     # Accounts
     access_token_seconds: int = Field(default=900, ge=1, le=900)
@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     refresh_reuse_grace_seconds: int = Field(default=30, ge=0)
     login_limit_per_account_and_address: Limit = "10 per 15 minutes"
     login_limit_per_account: Limit = "200 per 1 hour"
-    """Five addresses that guess as fast as the limit above lets them reach it: one alone cannot shut a player out, and
-    4,800 guesses a day are too few for a password that is not among the commonest."""
+    """Reached by five addresses that each guess at the limit above. So a single address cannot lock a player out, and
+    4,800 guesses a day are too few for any but the most common passwords."""
     login_limit_per_address: Limit = "100 per 1 minute"
     signup_limit_per_address: Limit = "60 per 1 hour"
     vote_limit_per_account: Limit = "60 per 1 minute"
@@ -108,11 +108,11 @@ class Settings(BaseSettings):
     upload_limit_per_account: Limit = "20 per 1 hour"
     upload_limit_per_address: Limit = "120 per 1 hour"
 
-    # House rules
+    # Rules of the league
     allow_self_vote: bool = True
     review_required: bool = False
     max_queued_jobs: int = Field(default=2000, ge=1)
-    """Clips that may wait for a worker; beyond it, uploads are put off with 503 instead of piling up."""
+    """How many clips may wait for a worker. Beyond that, the API answers uploads with 503."""
 
     # The job ledger
     lease_seconds: float = Field(default=60, gt=0)
@@ -124,39 +124,39 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=5, ge=1)
     max_rescues: int = Field(default=3, ge=1)
     max_timeouts: int = Field(default=2, ge=1)
-    """Renders of one clip that may run out of time: trying again gives none of them more of it."""
+    """A clip fails when this many of its renders timed out, because a retry has no more time than the first attempt."""
     sweep_interval_seconds: float = Field(default=3600, gt=0)
     sweep_age_seconds: float = Field(default=86_400, ge=0)
 
     # Rendering
     render_profile: ProfileName = ProfileName.BROADCAST
     render_preset: str | None = None
-    """An x264 preset instead of the profile's own: faster and larger, or slower and smaller."""
+    """An x264 preset that replaces the profile's: a faster one gives larger files, a slower one smaller files."""
     render_timeout_seconds: float = Field(default=900, gt=0)
     render_memory_bytes: int = Field(default=8 << 30, ge=1 << 30)
     ffmpeg_path: Path | None = None
-    """An FFmpeg binary; without it the system's, then the one of the package imageio-ffmpeg."""
+    """The FFmpeg binary. Default: the system's, else that of the package imageio-ffmpeg."""
     brand_dir: Path | None = None
     """A folder with the league's own watermark.png, intro.png and outro.png."""
     workers: int = Field(default=1, ge=1, le=32)
     drain_seconds: float = Field(default=25, ge=0)
-    """How long a stopping worker may go on with its render before it gives the job back."""
+    """How long a stopping worker may continue its render before it gives the job back."""
 
     # The API process
     api_threads: int = Field(default=16, ge=1, le=256)
     drain_file: Path | None = None
-    """While this file is there, /ready fails, so that no balancer sends anything; requests are answered as ever."""
+    """While this file exists, /ready fails and the load balancer sends no requests. Requests are still answered."""
     body_seconds: float = Field(default=900, gt=0)
     """How long a request's body may take to arrive: 100 MiB at 1 Mbit/s take 839 s."""
     trusted_proxy: str | None = None
-    """Peer whose forwarding headers are believed (`localhost` behind Nginx on a Unix socket)."""
+    """The peer whose forwarding headers are trusted (`localhost` behind Nginx on a Unix socket)."""
 
     cors_origins: Origins = ()
-    """Sites whose pages may use the API from a browser; with any, public reads are for the pages of all sites."""
+    """Sites whose pages may use the API from a browser. If any is set, pages of all sites may use public reads."""
 
-    # What others are told
+    # Metrics and logs
     metric_namespace: str | None = None
-    """The CloudWatch namespace that upkeep's metrics go to; without it, none are sent."""
+    """The CloudWatch namespace for upkeep's metrics. Without it, none are sent."""
     log_format: LogFormat = LogFormat.JSON
     log_level: str = "INFO"
 
@@ -168,21 +168,21 @@ class Settings(BaseSettings):
 
 
 class ApiSettings(Settings):
-    """What a process of the API reads beside `Settings`: secrets that no other process has."""
+    """The settings of API processes: `Settings`, and secrets that no other process reads."""
 
     jwt_secret: SecretStr = Field(min_length=32)
     """Signs access tokens and seals refresh tokens."""
     jwt_secret_accepted: SecretStr | None = Field(default=None, min_length=32)
-    """A second one, whose tokens are accepted and none is issued: during a rotation the next one, then the last one."""
+    """A second secret whose tokens are accepted, but not issued. During a rotation: the next one, then the last one."""
     verification_secret: SecretStr | None = Field(default=None, min_length=32)
-    """Who knows it may make verification accounts, which leave nothing behind; without it, nobody may."""
+    """Proves that a sign-up comes from a check of the site. Without it, no verification account can be created."""
 
 
 Shape = TypeVar("Shape", bound=Settings)
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file a `sqlite://` URL names, whatever characters its path has; None for any other URL."""
+    """Return the path in a `sqlite://` URL, which is not percent-decoded; None for any other URL."""
     if not url.startswith("sqlite://"):
         return None
     path = url.removeprefix("sqlite:///")
@@ -190,10 +190,10 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def load_settings(shape: type[Shape]) -> Shape:
-    """Read the environment: `Settings` or, for a process of the API, `ApiSettings`.
+    """Read the settings from the environment: `Settings`, or `ApiSettings` for an API process.
 
     Raises:
-        ConfigurationError: one line per variable that is missing or wrong.
+        ConfigurationError: variables are missing or invalid; one line each.
     """
     try:
         return shape()
@@ -202,10 +202,10 @@ def load_settings(shape: type[Shape]) -> Shape:
 
 
 def check_environment(variables: Mapping[str, str], shape: type[Settings]) -> None:
-    """See that services which read `shape` can start with these variables.
+    """Check that services which read `shape` can start with these variables.
 
     Raises:
-        ConfigurationError: one line per variable that is missing or wrong.
+        ConfigurationError: variables are missing or invalid; one line each.
     """
     known = {name.lower(): value for name, value in variables.items() if name.lower() in shape.model_fields}
     try:

@@ -33,8 +33,8 @@ POOLED_CONNECTIONS = {"api": 10, "worker": 4, "upkeep": 3}
 MOST_WAITING_RINGS = 64
 FAILED = "✘ "
 BROKEN_IN_EVERY_RUN = (
-    "workers are there",  # killed ones stay listed for a day
-    "no crowd of new accounts votes together",  # all clients of a run sign up from one address, and vote at once
+    "workers are running",  # killed ones stay listed for a day
+    "no burst of new accounts has voted",  # all clients of a run sign up from one address, and vote at once
 )
 """Checks of the doctor that fail in every run, without any fault."""
 

@@ -27,7 +27,7 @@ DEFERRED = (
 
 
 class RenderShift:
-    """Runs the jobs of one worker process. `begin` builds its dependencies after the fork, which no socket may cross."""
+    """Runs the jobs of a worker process. `begin` builds its dependencies after the fork, which no socket may cross."""
 
     def __init__(self, settings: Settings, *, wait_for_stop: Callable[[float], bool]) -> None:
         """`wait_for_stop` waits for the given number of seconds at most and returns whether the worker must stop."""

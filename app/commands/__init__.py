@@ -1,1 +1,1 @@
-"""`rising-stars`, group by group: what an operator does to clips, votes, accounts and sessions."""
+"""The command groups of `rising-stars`: videos, votes, accounts and sessions."""

@@ -1,4 +1,4 @@
-"""What every command needs: the site that the environment describes, who acts and why, and how to print."""
+"""What all commands share: opening the site, the options for actor and reason, and output."""
 
 import getpass
 import os
@@ -27,7 +27,7 @@ MAX_ACTOR_CHARS, MAX_REASON_CHARS = 120, 500
 def _text(limit: int) -> Callable[[str], str]:
     def check(text: str) -> str:
         if not text.strip() or not text.isprintable() or len(text) > limit:
-            raise typer.BadParameter(f"1 to {limit} printable characters, please")
+            raise typer.BadParameter(f"must be 1 to {limit} printable characters")
         return text.strip()
 
     return check
@@ -39,12 +39,13 @@ ActorOption = Annotated[
         envvar="ACTOR",
         parser=_text(MAX_ACTOR_CHARS),
         metavar="NAME",
-        help="Who acts: a person, and the session they act in. The audit keeps it. On a deployed machine, every "
-        "command that changes something asks for it.",
+        help="Your name, and the session you work in, for the audit. On a deployed machine, every command that "
+        "changes something requires it.",
     ),
 ]
 Reason = Annotated[
-    str, typer.Option(parser=_text(MAX_REASON_CHARS), metavar="TEXT", help="Why, in a sentence that the audit keeps.")
+    str,
+    typer.Option(parser=_text(MAX_REASON_CHARS), metavar="TEXT", help="The reason, in one sentence, for the audit."),
 ]
 
 
@@ -54,7 +55,7 @@ actor: ContextVar[str | None] = ContextVar("actor", default=None)
 
 @contextmanager
 def open_site() -> Iterator[Services]:
-    """Open the site that the environment describes; refusals become sentences and exit codes."""
+    """Open the site that the environment describes. Errors become a sentence on stderr and an exit code."""
     try:
         settings = load_settings(Settings)
         configure_logging(settings)
@@ -69,17 +70,17 @@ def open_site() -> Iterator[Services]:
         reason = " ".join(str(error).split())
         typer.echo(
             f"The database cannot be used ({reason}). "
-            "See that it runs, that this machine may reach it, and that DATABASE_URL is right.",
+            "Check that it runs, that this machine may reach it, and that DATABASE_URL is right.",
             err=True,
         )
         raise typer.Exit(NO_DATABASE) from None
 
 
 def acting() -> str:
-    """Who acts, for the audit: the person that `--actor` names, and where.
+    """Return the actor for the audit: the person that `--actor` names, with this machine's user and host.
 
     Raises:
-        typer.Exit: nobody is named on a deployed machine, where every operator is the same user.
+        typer.Exit: no actor is named on a deployed machine, where all operators share one user.
     """
     where = f"{getpass.getuser()}@{socket.gethostname()}"
     named = actor.get()
@@ -87,7 +88,7 @@ def acting() -> str:
         return f"{named} ({where})"
     if "HOST_KIND" in os.environ:
         typer.echo(
-            f"On this machine everybody is {where}. Say who you are: "
+            f"On this machine every operator is {where}. Name yourself: "
             "`rising-stars --actor NAME …`, or ACTOR in the environment.",
             err=True,
         )
@@ -96,11 +97,11 @@ def acting() -> str:
 
 
 def show_moment(epoch: float) -> str:
-    """An epoch second as a person reads it, in UTC."""
+    """Return a time in epoch seconds as readable UTC."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(sep=" ", timespec="seconds")
 
 
 def make_console() -> Console:
-    """A console that is wide when its output goes to a program, which then reads whole ids."""
+    """Return a console, which is wide when its output goes to a program, so that ids are not cut."""
     console = Console()
     return console if console.is_terminal else Console(width=220)

@@ -1,4 +1,4 @@
-"""`rising-stars videos`: review, take down, count again."""
+"""`rising-stars videos`: review, hide and show, recount."""
 
 from uuid import UUID
 
@@ -9,12 +9,12 @@ from app.commands.site import Reason, acting, make_console, open_site, show_mome
 from app.operations import moderation
 from app.operations.voiding import recount
 
-videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true), take down, count votes.", no_args_is_help=True)
+videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true), hide, recount votes.", no_args_is_help=True)
 
 
 @videos_cli.command("list")
 def list_videos() -> None:
-    """Show the clips that wait for review, oldest first."""
+    """List the clips that await review, oldest first."""
     table = Table("video", "player", "title", "processed", "watch")
     with open_site() as services:
         for video in moderation.list_awaiting_review():
@@ -25,7 +25,7 @@ def list_videos() -> None:
 
 @videos_cli.command("publish")
 def publish_video(video: UUID) -> None:
-    """Put a reviewed clip before the public."""
+    """Publish a reviewed clip."""
     with open_site():
         moderation.publish(video, actor=acting())
     typer.echo(f"{video} is published")
@@ -33,7 +33,7 @@ def publish_video(video: UUID) -> None:
 
 @videos_cli.command("reject")
 def reject_video(video: UUID) -> None:
-    """Keep a clip from the public for good."""
+    """Reject a clip, so that it is never published."""
     with open_site():
         moderation.reject(video, actor=acting())
     typer.echo(f"{video} is rejected")
@@ -41,19 +41,19 @@ def reject_video(video: UUID) -> None:
 
 @videos_cli.command("hide")
 def hide_video(video: UUID, *, reason: Reason) -> None:
-    """Take a clip from the public at once; `show` gives it back."""
+    """Hide a clip from the public at once; `show` undoes this."""
     with open_site() as services:
         moderation.hide(video, actor=acting(), reason=reason)
         minutes = services.settings.presigned_url_seconds / 60
         cdn = services.settings.media_base_url
-    typer.echo(f"{video} is hidden. URLs that were issued before end within {minutes:.0f} min.")
+    typer.echo(f"{video} is hidden. URLs that were issued before expire within {minutes:.0f} min.")
     if cdn:
-        typer.echo(f"Copies under {cdn} do not end by themselves: docs/runbook.md, Take a clip down.")
+        typer.echo(f"Copies under {cdn} do not expire by themselves: docs/runbook.md, Take a clip down.")
 
 
 @videos_cli.command("show")
 def show_video(video: UUID, *, reason: Reason) -> None:
-    """Give a hidden clip back to the public, with its votes."""
+    """Show a hidden clip to the public again, with its votes."""
     with open_site():
         moderation.show(video, actor=acting(), reason=reason)
     typer.echo(f"{video} is no longer hidden")
@@ -61,7 +61,7 @@ def show_video(video: UUID, *, reason: Reason) -> None:
 
 @videos_cli.command("recount")
 def recount_video(video: UUID) -> None:
-    """Set a video's vote counter to the votes that count."""
+    """Set a video's vote counter to the number of votes that count."""
     with open_site():
         before, after = recount(video, actor=acting())
     typer.echo(f"{video}: {before} votes before, {after} now")

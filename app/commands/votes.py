@@ -1,4 +1,4 @@
-"""`rising-stars votes`: what an operator does about stuffed votes."""
+"""`rising-stars votes`: find, void and restore stuffed votes."""
 
 from typing import Annotated
 from uuid import UUID
@@ -11,17 +11,18 @@ from app.commands.site import Reason, acting, make_console, open_site, show_mome
 from app.operations import bursts, voiding
 from app.operations.voiding import Ballots
 
-votes_cli = typer.Typer(help="Votes: find those that were stuffed, void and restore them.", no_args_is_help=True)
+votes_cli = typer.Typer(help="Votes: find stuffed ones, void and restore votes.", no_args_is_help=True)
 
 AccountOption = Annotated[
-    list[str] | None, typer.Option(metavar="ACCOUNT", help="Votes that it gave: id or e-mail; may be repeated.")
+    list[str] | None,
+    typer.Option(metavar="ACCOUNT", help="Votes of this account: id or e-mail address; may be repeated."),
 ]
-VideoOption = Annotated[list[UUID] | None, typer.Option(metavar="VIDEO", help="Votes for it; may be repeated.")]
+VideoOption = Annotated[list[UUID] | None, typer.Option(metavar="VIDEO", help="Votes for this video; may be repeated.")]
 
 
 @votes_cli.command("bursts")
 def list_bursts() -> None:
-    """Show the accounts that signed up together within the last week and voted at once."""
+    """List the accounts that signed up together within the last week and voted soon after."""
     table = Table("burst", "account", "e-mail", "signed up", "votes that count")
     with open_site():
         for burst in bursts.find_bursts():
@@ -34,7 +35,7 @@ def list_bursts() -> None:
 
 @votes_cli.command("accept")
 def accept_burst(burst: str, *, reason: Reason) -> None:
-    """Note that the accounts of a burst are people, in one hall perhaps; doctor names it no longer."""
+    """Accept a burst as real people, for example in one hall. Doctor no longer reports it."""
     with open_site():
         bursts.accept(burst, actor=acting(), reason=reason)
     typer.echo(f"{burst} is accepted")
@@ -44,7 +45,7 @@ def accept_burst(burst: str, *, reason: Reason) -> None:
 def void_votes(
     *, account: AccountOption = None, video: VideoOption = None, burst: BurstOption = None, reason: Reason
 ) -> None:
-    """Let votes count no longer: of accounts, for videos, or (both named) of those accounts for those videos."""
+    """Void votes of accounts, for videos, or (with both options) of those accounts for those videos."""
     with open_site():
         lost = voiding.void(_choose(account, video, burst), actor=acting(), reason=reason)
     _print_judged(lost, "void")
@@ -54,7 +55,7 @@ def void_votes(
 def restore_votes(
     *, account: AccountOption = None, video: VideoOption = None, burst: BurstOption = None, reason: Reason
 ) -> None:
-    """Let void votes count again."""
+    """Restore voided votes, so that they count again."""
     with open_site():
         regained = voiding.restore(_choose(account, video, burst), actor=acting(), reason=reason)
     _print_judged(regained, "restored")

@@ -1,1 +1,1 @@
-"""Keeping a site in order: what operators do to it, what upkeep does for it, and what both need to know."""
+"""Operating a site: the use cases of operators, the sweeps of upkeep, and the measurements that both need."""

@@ -1,7 +1,7 @@
-"""The old folder of clips: the shared file system from before there was a store.
+"""Archives: folders of clips from the shared file system that the league used before S3.
 
-It holds `unprocessed-videos/` (originals) and `processed-videos/` (results); a result belongs to the original of the
-same name, with or without "processed" beside it.
+An archive has `unprocessed-videos/` (originals) and `processed-videos/` (results). A result belongs to the original
+with the same file name; the result's name may also begin or end with "processed".
 """
 
 import re
@@ -17,7 +17,7 @@ RESULT_MARK = re.compile(r"^(processed[-_.])|([-_.]processed)$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ArchivedClip:
-    """A clip of the old folder: its original, its result, or both."""
+    """A clip of an archive: its original, its result, or both."""
 
     name: str
     original: Path | None
@@ -25,19 +25,19 @@ class ArchivedClip:
 
     @property
     def files(self) -> list[Path]:
-        """What there is of it, the original first."""
+        """The clip's files, the original first."""
         return [path for path in (self.original, self.result) if path is not None]
 
 
 def find_clips(folder: Path) -> list[ArchivedClip]:
-    """Pair the originals and results of an old folder by name.
+    """Return the clips of an archive, with originals and results paired by name.
 
     Raises:
-        RuleBroken: the folder holds neither of the two sub-folders.
+        RuleBroken: the folder has neither of the two subfolders.
     """
     if not any((folder / name).is_dir() for name in (ORIGINALS_FOLDER, RESULTS_FOLDER)):
         raise RuleBroken(
-            f"{folder} holds neither {ORIGINALS_FOLDER}/ nor {RESULTS_FOLDER}/; name the folder above them."
+            f"{folder} contains neither {ORIGINALS_FOLDER}/ nor {RESULTS_FOLDER}/; pass the folder that contains them."
         )
     originals = {path.stem: path for path in _files(folder / ORIGINALS_FOLDER)}
     results = {path.stem: path for path in _files(folder / RESULTS_FOLDER)}

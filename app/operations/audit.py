@@ -1,9 +1,9 @@
-"""A trace of what operators did."""
+"""The audit of operators' actions."""
 
 from app.db.database import db_now
 from app.db.models import Audit
 
 
 def record(actor: str, action: str, subject: str, detail: str = "") -> None:
-    """Note an operator's act, in the transaction that carries it out."""
+    """Record an operator's action, in the transaction that performs it."""
     Audit.insert(at=db_now(), actor=actor, action=action, subject=subject, detail=detail).execute()

@@ -1,8 +1,8 @@
-"""Crowds of new accounts that vote together: what stuffed votes look like, and what a full hall looks like, too.
+"""Bursts: many new accounts that vote soon after they signed up. A sign of stuffed votes, or of a full hall.
 
-E-mail addresses are not verified, so an account costs an attacker nothing. What many of them share is the address
-they signed up from, or the domain of their mail. Of the address only a keyed digest is kept, and for a week only:
-equal ones can be seen, none can be read.
+E-mail addresses are not verified, so accounts cost an attacker nothing. But stuffing accounts often share the client
+address of their sign-up or the domain of their e-mail. Of the address only a keyed digest is stored, for a week: it
+shows that two addresses are equal, but does not reveal them.
 """
 
 from bisect import bisect_right
@@ -19,16 +19,16 @@ from app.operations.audit import record
 from app.showcase.errors import BurstNotFound
 
 KEPT_SECONDS = 7 * 86_400.0
-"""How long the digest of a sign-up's address is kept, and how far back bursts are looked for."""
+"""How long the digest of a sign-up's address is stored, and how far back bursts are searched."""
 
 CROWD = 10
-"""So many accounts are a burst: a family or a team on one address is fewer."""
+"""The smallest number of accounts in a burst, above that of a family or a team on one address."""
 
 TOGETHER_SECONDS = 3600.0
-"""They signed up within so long of each other."""
+"""The accounts of a burst signed up within this time of each other."""
 
 EAGER_SECONDS = 600.0
-"""And each gave its first vote so soon after its sign-up."""
+"""Each of them voted within this time of its sign-up."""
 
 ACCEPT = "votes.accept"
 
@@ -44,7 +44,7 @@ class Newcomer:
 
     @property
     def groups(self) -> Iterator[str]:
-        """What it shares with others, as an operator names it."""
+        """The names of the bursts that the account may belong to: by address and by e-mail domain."""
         if self.address:
             yield f"address:{self.address[:16]}"
         yield f"domain:{self.email.rpartition('@')[2]}"
@@ -52,7 +52,7 @@ class Newcomer:
 
 @dataclass(slots=True)
 class Burst:
-    """Accounts that signed up together and voted at once."""
+    """Accounts that signed up together and voted soon after."""
 
     name: str
     """`address:<digest>` or `domain:<mail domain>`."""
@@ -60,12 +60,12 @@ class Burst:
 
     @property
     def accounts(self) -> frozenset[UUID]:
-        """Whose votes are in question."""
+        """The ids of the accounts."""
         return frozenset(newcomer.id for newcomer in self.newcomers)
 
 
 def find_bursts() -> list[Burst]:
-    """The bursts of the last week, by name; without accounts from before an operator accepted them."""
+    """Return the bursts of the last week, by name, without accounts that signed up before an operator accepted them."""
     accepted = _accepted()
     groups: dict[str, list[Newcomer]] = {}
     for newcomer in _newcomers():
@@ -77,7 +77,7 @@ def find_bursts() -> list[Burst]:
 
 
 def find_burst(name: str) -> Burst:
-    """The burst with this name.
+    """Return the burst with this name.
 
     Raises:
         BurstNotFound
@@ -85,11 +85,11 @@ def find_burst(name: str) -> Burst:
     for burst in find_bursts():
         if burst.name == name:
             return burst
-    raise BurstNotFound(f"There is no burst {name}; `rising-stars votes bursts` names them.")
+    raise BurstNotFound(f"There is no burst {name}; `rising-stars votes bursts` lists them.")
 
 
 def accept(name: str, *, actor: str, reason: str) -> None:
-    """Note that the accounts of a burst are people, so that it is named no longer.
+    """Record that the accounts of a burst are genuine, so that it is no longer reported.
 
     Raises:
         BurstNotFound
@@ -100,13 +100,13 @@ def accept(name: str, *, actor: str, reason: str) -> None:
 
 
 def forget_addresses() -> int:
-    """Delete the digests of addresses that are over a week old; returns how many."""
+    """Delete the digests of addresses that are over a week old and return their number."""
     old = User.created_at < read_now() - KEPT_SECONDS
     return int(User.update(signup_address=None).where(User.signup_address.is_null(False), old).execute())
 
 
 def _newcomers() -> Iterator[Newcomer]:
-    """Accounts of the last week that voted soon after their sign-up, oldest first."""
+    """Yield the accounts of the last week that voted soon after their sign-up, oldest first."""
     eager = Vote.created_at - User.created_at < EAGER_SECONDS
     rows = (
         User.select(User.id, User.email, User.signup_address, User.created_at)
@@ -120,7 +120,7 @@ def _newcomers() -> Iterator[Newcomer]:
 
 
 def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
-    """Those who signed up within an hour of so many others that they are a crowd; newcomers come oldest first."""
+    """Return the accounts, given oldest first, that belong to at least `CROWD` sign-ups within an hour."""
     times = [newcomer.created_at for newcomer in newcomers]
     crowd: list[Newcomer] = []
     reached = 0
@@ -133,7 +133,7 @@ def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
 
 
 def _is_ordinary_domain(burst: Burst) -> bool:
-    """Whether a mail domain had as many accounts before the burst as in it: a large provider's, not an invented one."""
+    """Whether an e-mail domain is a large provider's: it had as many accounts before the burst as are in the burst."""
     kind, _, domain = burst.name.partition(":")
     if kind != "domain":
         return False
@@ -143,6 +143,6 @@ def _is_ordinary_domain(burst: Burst) -> bool:
 
 
 def _accepted() -> dict[str, float]:
-    """When each burst that an operator accepted was accepted for the last time."""
+    """Return when each accepted burst was last accepted, by name."""
     rows = Audit.select(Audit.subject, fn.MAX(Audit.at)).where(Audit.action == ACCEPT).group_by(Audit.subject)
     return dict(cast("Iterable[tuple[str, float]]", rows.tuples()))

@@ -1,4 +1,4 @@
-"""Keeping the stored keys of cities in step with the fold that filters use."""
+"""Keeping stored city keys consistent with the folding that filters use."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -8,19 +8,19 @@ from app.showcase.texts import city_key
 
 
 def refold_city_keys() -> int:
-    """Store today's key for each spelling of a city.
+    """Recompute the stored key of each spelling of a city.
 
-    While a release rolls out, or after one was rolled back, machines of another release write keys of their own fold.
+    During a roll or after a roll back, machines of another release may have written keys with a different folding.
 
     Returns:
-        How many accounts got another key.
+        The number of accounts whose key changed.
     """
     spellings = User.select(User.city, User.city_key).where(User.city.is_null(False)).distinct().tuples()
     return sum(_refold(city, key) for city, key in list(cast("Iterable[tuple[str, str | None]]", spellings)))
 
 
 def _refold(city: str, stored_key: str | None) -> int:
-    """Each spelling by itself: no transaction holds more accounts than it must."""
+    """Update the key of one spelling, in a statement of its own, so that it locks few rows."""
     if stored_key == city_key(city):
         return 0
     spelled_so = (User.city == city) & (User.city_key == stored_key)

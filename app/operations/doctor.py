@@ -1,4 +1,4 @@
-"""Looking a live site over, read-only: what is not as it must be, and what to run for it."""
+"""The doctor: read-only checks of a live site. Each finding names a problem and its remedy."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,72 +20,71 @@ from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store
 
 GRACE_SECONDS = 60.0
-"""What may be late by so much is not late yet."""
+"""Delays up to this are not reported."""
 
 NAMED = 5
-"""So many examples stand in a finding; the rest is counted."""
+"""The number of examples in a finding; the rest are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it must be."""
+    """A problem and its remedy."""
 
     what: str
     remedy: str
 
 
 class Doctor:
-    """The checks. Each yields what it finds; none changes anything."""
+    """The checks. Each yields findings and changes nothing."""
 
     def __init__(self, store: S3Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
 
     def checks(self) -> Iterable[tuple[str, Callable[[], Iterator[Finding]]]]:
-        """Every check, named by what holds when it finds nothing."""
+        """Return every check with the claim that is true when it finds nothing."""
         return (
-            ("workers are there, and well", self.check_workers),
-            ("no lease has run out unseen", self.check_leases),
-            ("no due job waits unseen", self.check_due_jobs),
+            ("workers are running and healthy", self.check_workers),
+            ("every job with an expired lease has been rescued", self.check_leases),
+            ("the doorbell has rung for every due job", self.check_due_jobs),
             ("no clip is stuck between upload and result", self.check_stuck_videos),
-            ("votes counted are votes given", self.check_counters),
-            ("no crowd of new accounts votes together", self.check_bursts),
+            ("every vote counter matches the votes", self.check_counters),
+            ("no burst of new accounts has voted", self.check_bursts),
             ("every original, result and poster is in the store", self.check_objects),
-            ("nothing old and unreferenced lies in the store", self.check_leftovers),
+            ("the store has no old, unreferenced objects", self.check_leftovers),
             ("FFmpeg and MediaInfo are confined on this machine", self.check_sandbox),
         )
 
     def check_workers(self) -> Iterator[Finding]:
-        """Somebody renders, and says that it is well."""
+        """Workers run, and each reports that it is healthy."""
         workers = list_workers()
         living = [worker for worker in workers if worker.silent_seconds < self._patience]
         if not living:
-            yield Finding(
-                "No worker has been heard of lately.", "systemctl status rising-stars-worker, on each worker host"
-            )
+            yield Finding("No worker has reported lately.", "systemctl status rising-stars-worker, on each worker host")
         for worker in workers:
             if worker.silent_seconds >= self._patience:
-                what = f"Worker {worker.name} ({worker.version}) fell silent {worker.silent_seconds:.0f} s ago."
-                yield Finding(what, "nothing, if its host is gone: it is forgotten after a day; else look at its log")
+                what = f"Worker {worker.name} ({worker.version}) last reported {worker.silent_seconds:.0f} s ago."
+                yield Finding(what, "nothing, if its host is gone: upkeep removes it after a day; else read its log")
             elif worker.problem:
-                yield Finding(f"Worker {worker.name} is not well.", worker.problem)
+                yield Finding(f"Worker {worker.name} is not healthy.", worker.problem)
 
     def check_leases(self) -> Iterator[Finding]:
-        """Dead workers' jobs are rescued within an upkeep pass or two."""
+        """Upkeep rescues the jobs of dead workers within two passes."""
         limit = read_now() - self._patience
         late = [job.id for job in Job.select().where(Job.state == JobState.RUNNING, Job.lease_expires_at < limit)]
         if late:
-            what = f"{_some(late, 'job')} of a dead worker, and nobody has rescued {_it(late)}."
+            what = f"{_some(late, 'job')} with an expired lease, and upkeep has not rescued {_it(late)}."
             yield Finding(what, "systemctl restart rising-stars-upkeep: at least one must run")
 
     def check_due_jobs(self) -> Iterator[Finding]:
-        """Due jobs are rung for again and again, so they only wait while workers are busy or away."""
+        """Upkeep rings repeatedly for due jobs, so they only wait while all workers are busy or down."""
         limit = read_now() - self._settings.redispatch_after_seconds - self._patience
         waiting = (Job.state == JobState.QUEUED) & (Job.run_at < limit)
         unheard = Job.dispatched_at.is_null() | (Job.dispatched_at < limit)
         late = [job.id for job in Job.select().where(waiting, unheard)]
         if late:
-            yield Finding(f"{_some(late, 'due job')} nobody was rung for.", "systemctl restart rising-stars-upkeep")
+            what = f"{_some(late, 'due job')} for which the doorbell has not rung."
+            yield Finding(what, "systemctl restart rising-stars-upkeep")
         busy = Job.select().where(Job.state == JobState.RUNNING).exists()
         if not late and not busy and Job.select().where(waiting).exists():
             yield Finding(
@@ -93,14 +92,14 @@ class Doctor:
             )
 
     def check_stuck_videos(self) -> Iterator[Finding]:
-        """A video that is not done has a job that is not done."""
+        """Every video that is not finished has a job that is not finished."""
         undone = Video.status.in_([VideoStatus.UPLOADED, VideoStatus.PROCESSING]) & is_kept()
         open_jobs = Job.select(Job.video).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
         for video in Video.select().where(undone, Video.id.not_in(open_jobs)):
             yield Finding(f"Video {video.id} waits for a render that has ended.", f"rising-stars jobs retry {video.id}")
 
     def check_counters(self) -> Iterator[Finding]:
-        """The counter of a video is the number of its votes that count."""
+        """The counter of each video is the number of its votes that count."""
         counted = (
             Video.select(Video.id, Video.votes, fn.COUNT(Vote.user))
             .join(Vote, JOIN.LEFT_OUTER, on=(Vote.video == Video.id) & is_counted())
@@ -108,11 +107,11 @@ class Doctor:
             .having(Video.votes != fn.COUNT(Vote.user))
         )
         for video_id, shown, given in cast("Iterable[tuple[UUID, int, int]]", counted.tuples()):
-            what = f"Video {video_id} shows {shown} votes, {given} were given and count."
+            what = f"Video {video_id} shows {shown} votes, but {given} count."
             yield Finding(what, f"rising-stars videos recount {video_id}")
 
     def check_bursts(self) -> Iterator[Finding]:
-        """Accounts that share an address or an invented mail domain do not sign up and vote within minutes."""
+        """No group of accounts with one address or one unusual e-mail domain signs up and votes within minutes."""
         for burst in find_bursts():
             votes = count_votes(Ballots(voters=burst.accounts))
             if votes:
@@ -120,11 +119,11 @@ class Doctor:
                     f"{len(burst.newcomers)} accounts of {burst.name} signed up within an hour of each other and voted "
                     f"within minutes; {votes} of their votes count.",
                     f"rising-stars votes bursts lists them; then votes void --burst {burst.name}, "
-                    "or votes accept if they are people in one hall",
+                    "or votes accept if they are real people, for example in one hall",
                 )
 
     def check_objects(self) -> Iterator[Finding]:
-        """What the database refers to is in the store, results with the size and checksum of their job."""
+        """Every referenced object is in the store, and each result has the size and checksum of its job."""
         living = Video.select(Video, Job).join(Job, JOIN.LEFT_OUTER).where(is_kept())
         for video in living.order_by(Video.uploaded_at):
             yield from self._check_original(video)
@@ -133,7 +132,7 @@ class Doctor:
     def _check_original(self, video: Video) -> Iterator[Finding]:
         if video.original_key and self._lacks(video.original_key, video.original_bytes, None):
             done = video.status is VideoStatus.PROCESSED
-            remedy = "nothing: its result is there" if done else "ask its player to upload it again"
+            remedy = "nothing: its result exists" if done else "ask its player to upload it again"
             yield Finding(f"The original of video {video.id} is missing or damaged.", remedy)
 
     def _check_result(self, video: Video) -> Iterator[Finding]:
@@ -153,7 +152,7 @@ class Doctor:
         return differs or (sha256 is not None and stored.sha256 is not None and stored.sha256 != sha256)
 
     def check_leftovers(self) -> Iterator[Finding]:
-        """The sweep leaves nothing that is older than its age and one interval."""
+        """No unreferenced object is older than the sweep's age and one of its intervals."""
         limit = read_now() - self._settings.sweep_age_seconds - self._settings.sweep_interval_seconds - self._patience
         columns = ((ORIGINALS, Video.original_key), (RESULTS, Video.processed_key), (POSTERS, Video.poster_key))
         for prefix, column in columns:
@@ -161,12 +160,13 @@ class Doctor:
             living = Video.select(column).where(is_kept(), column.is_null(False)).tuples()
             leftover = sorted(old.difference(key for (key,) in cast("Iterable[tuple[str]]", living)))
             if leftover:
-                yield Finding(f"{_some(leftover, 'object')} nobody refers to.", "systemctl restart rising-stars-upkeep")
+                what = f"{_some(leftover, 'unreferenced object')} in the store."
+                yield Finding(what, "systemctl restart rising-stars-upkeep")
 
     def check_sandbox(self) -> Iterator[Finding]:
-        """This machine's kernel keeps an exploited parser of clips from files and network. Run it on each host."""
+        """This kernel can confine the parsers of clips, FFmpeg and MediaInfo. Run this check on each host."""
         for gap in sandbox_gaps():
-            yield Finding(gap, "docs/security.md, Sandbox: which kernels have it, and how to let it through")
+            yield Finding(gap, "docs/security.md, Sandbox: which kernels support it, and how to allow it")
 
     @property
     def _patience(self) -> float:

@@ -1,7 +1,7 @@
-"""Importing the clips of an old folder into the store and the database.
+"""Importing the clips of an archive into the store and the database.
 
-A clip is known by its content, noted in the transaction that makes its video: an import that was broken off goes on
-where it stopped, and one that is run again imports nothing twice.
+A clip is identified by its content's digest, which is recorded in the transaction that creates its video. So an
+interrupted import continues where it stopped, and a repeated import imports no clip twice.
 """
 
 from dataclasses import dataclass
@@ -26,20 +26,20 @@ from app.storage.keys import original_key, result_key
 from app.storage.s3 import S3Store
 
 SCOPE = "import"
-"""Of the idempotency keys; they are kept, so that an import can be run again after any time."""
+"""The scope of the import's idempotency keys. They are never swept, so that an import can be repeated at any time."""
 
 ARCHIVE_EMAIL = "archive@rising-stars.invalid"
 NO_PASSWORD = "!"  # noqa: S105
-"""No hash: nobody can sign in with it."""
+"""Not a hash, so that no password matches it."""
 
 
 class ImportStopped(ShowcaseError):
-    """This machine or the store failed, not a clip. What was imported before stays."""
+    """The machine or the store failed, not the clip. Clips imported before stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one clip: `imported`, `present` (from an earlier run) or `refused`, and why."""
+    """The outcome for one clip: `imported`, `present` (from an earlier run) or `refused`, and why."""
 
     clip: ArchivedClip
     outcome: str
@@ -47,15 +47,15 @@ class Imported:
 
 
 def find_owner(email: str | None) -> UUID:
-    """The account that imported clips belong to; without an e-mail, an inactive account made for them.
+    """Return the account that owns the imported clips. Without an e-mail, this is an inactive account for archives.
 
     Raises:
-        NotFound: nobody signed up with this e-mail.
+        NotFound: no account has this e-mail address.
     """
     if email is not None:
         user: User | None = User.get_or_none(User.email == email.strip().lower())
         if user is None:
-            raise NotFound(f"Nobody signed up with {email}; sign the owner up first, or leave --owner out.")
+            raise NotFound(f"There is no account {email}; sign the owner up first, or omit --owner.")
         return UUID(str(user.id))
     User.insert(
         id=uuid4(),
@@ -70,7 +70,7 @@ def find_owner(email: str | None) -> UUID:
 
 
 class Importer:
-    """Imports clips one by one; each is all there or not there at all."""
+    """Imports clips one by one, each completely or not at all."""
 
     def __init__(self, store: S3Store, settings: Settings, *, owner_id: UUID, actor: str) -> None:
         self._store = store
@@ -79,16 +79,18 @@ class Importer:
         self._actor = actor
 
     def bring_in(self, clip: ArchivedClip) -> Imported:
-        """Import one clip. A clip with a result is published (unless in review); one without is rendered.
+        """Import one clip. With a result it is published (unless review is required); without one it is rendered.
 
         Raises:
-            ImportStopped: no clip can be imported now.
+            ImportStopped: no clip can be imported at present.
         """
         try:
             return self._import(clip)
         except (MediaInfoMissing, ProbeKilled, StorageUnavailable) as error:
             reason = str(error).splitlines()[-1].rstrip(".")
-            raise ImportStopped(f"The import stopped at {clip.name}: {reason}. Mend this and run it again.") from error
+            raise ImportStopped(
+                f"The import stopped at {clip.name}: {reason}. Fix this and run the import again."
+            ) from error
 
     def _import(self, clip: ArchivedClip) -> Imported:
         content = sha256_of(clip.files[0])
@@ -137,7 +139,7 @@ class Importer:
 
 
 def _id_from_name(name: str) -> UUID:
-    """Keep the id of a clip that is named for it (and not imported yet); else a new one."""
+    """Return the UUID that is the clip's name, if no video has it yet; else a new one."""
     try:
         named = UUID(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""An operator's view of the job ledger, and an operator's hand on it."""
+"""The operator's use cases for jobs: list, retry, cancel."""
 
 from uuid import UUID
 
@@ -10,16 +10,16 @@ from app.showcase.ledger import interventions
 
 
 def list_jobs(*, state: JobState | None, limit: int) -> list[Job]:
-    """Jobs with their videos, newest first."""
+    """Return jobs with their videos, newest first."""
     query = Job.select(Job, Video).join(Video).order_by(Job.created_at.desc()).limit(limit)
     return list(query if state is None else query.where(Job.state == state))
 
 
 def find_job(job_or_video_id: UUID) -> Job:
-    """A job by its own id or its video's.
+    """Return a job by its own id or its video's id.
 
     Raises:
-        JobNotFound: neither is known.
+        JobNotFound: no job or video has this id.
     """
     either = (Job.id == job_or_video_id) | (Job.video == job_or_video_id)
     job: Job | None = Job.select(Job, Video).join(Video).where(either).first()
@@ -29,19 +29,19 @@ def find_job(job_or_video_id: UUID) -> Job:
 
 
 def retry(job_or_video_id: UUID, *, actor: str, again: bool = False) -> Job:
-    """Give a job a fresh start: counters reset, due at once, rung for by upkeep. Audited.
+    """Restart a job: due at once, with all counters reset. Upkeep rings the doorbell for it. Audited.
 
     Args:
-        job_or_video_id: which.
-        actor: who retries it.
-        again: also retry a job that succeeded (its result was lost). The video keeps its votes and stays public.
+        job_or_video_id: the id of the job or of its video.
+        actor: the operator.
+        again: also retry a job that succeeded, whose result was lost. The video keeps its votes and stays public.
 
     Returns:
-        The job as it is then.
+        The updated job.
 
     Raises:
         JobNotFound
-        JobNotRetryable: it has not ended, it succeeded and `again` is false, or its owner deleted the video.
+        JobNotRetryable: the job has not ended, it succeeded and `again` is false, or its owner deleted the video.
     """
     job = find_job(job_or_video_id)
     with transaction():
@@ -51,14 +51,14 @@ def retry(job_or_video_id: UUID, *, actor: str, again: bool = False) -> Job:
 
 
 def cancel(job_or_video_id: UUID, *, actor: str) -> Job:
-    """Stop a job; its video fails with code `cancelled`. Audited.
+    """Cancel a job; its video fails with code `cancelled`. Audited.
 
     Returns:
-        The job as it is then.
+        The updated job.
 
     Raises:
         JobNotFound
-        JobNotCancellable: it has ended already.
+        JobNotCancellable: the job has ended already.
     """
     job = find_job(job_or_video_id)
     with transaction():

@@ -1,4 +1,4 @@
-"""The site in a few figures, for whoever watches it. Present states, so that any number of upkeeps may tell them."""
+"""Measurements of a site for its metrics. They are current states, so any number of upkeep processes may send them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ FAILED_WITHIN_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The ledger at a glance."""
+    """A summary of the job ledger."""
 
     by_state: dict[str, int]
     due: int
     oldest_due_seconds: float
-    """How long the longest-waiting due job has waited; 0 when none waits."""
+    """How long the oldest due job has waited; 0 when no job is due."""
 
 
 def measure_backlog() -> Backlog:
-    """Count the ledger, for metrics."""
+    """Return a summary of the job ledger."""
     counted = Job.select(Job.state, fn.COUNT(Job.id)).group_by(Job.state).tuples()
     counts = dict(cast("Iterable[tuple[JobState, int]]", counted))
     now = read_now()
@@ -40,24 +40,24 @@ def measure_backlog() -> Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How the renders go. Seconds unless a name says otherwise."""
+    """Measurements of the renders. In seconds unless a name says otherwise."""
 
     measured_at: float
-    """By the database's clock, epoch seconds."""
+    """The time of the measurement by the database's clock, epoch seconds."""
     queue_age: float
     """How long the oldest due job has waited."""
     backlog_per_worker: float
-    """Jobs due or running, by workers heard of within a minute (one at least)."""
+    """Due and running jobs, divided by the number of workers that reported within a minute (at least one)."""
     failed_jobs: int
-    """Within the last quarter of an hour."""
+    """Jobs that failed within the last 15 minutes."""
     well_workers: int
-    """Heard of within a minute, and nothing the matter."""
+    """Workers that reported within a minute and have no problem."""
     renders: list[float]
-    """From claim to commit, of each that ended well since the last time."""
+    """The time from claim to commit of each render that succeeded since the last measurement."""
 
 
 def measure(since: float | None) -> Figures:
-    """Measure the site; `since` is when it was last measured, None for never."""
+    """Measure the site. `since` is the time of the last measurement, or None."""
     now, backlog = read_now(), measure_backlog()
     heard_of = [worker for worker in list_workers() if worker.silent_seconds < HEARD_OF_SECONDS]
     unfinished = backlog.due + backlog.by_state[JobState.RUNNING.value]

@@ -1,4 +1,4 @@
-"""An operator's hand on accounts: finding them, suspending and reinstating them, ending their sessions."""
+"""The operator's use cases for accounts: find, suspend, reinstate, end sessions."""
 
 from collections.abc import Collection, Iterable
 from uuid import UUID
@@ -12,7 +12,7 @@ from app.showcase.errors import AccountNotFound
 
 
 def find_account(name: str) -> UUID:
-    """The account with this id or e-mail.
+    """Return the account with this id or e-mail address.
 
     Raises:
         AccountNotFound
@@ -28,17 +28,17 @@ def find_account(name: str) -> UUID:
 
 
 def suspend(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
-    """Shut accounts out: no sign-in, and every session ends at once. Their clips and votes stay as they are.
+    """Suspend accounts: they cannot sign in, and their sessions end at once. Their clips and votes are unchanged.
 
     Returns:
-        Those that were active before.
+        The accounts that were active before.
     """
     with transaction():
         return [account for account in sorted(accounts) if _suspend(account, actor, reason)]
 
 
 def _suspend(account: UUID, actor: str, reason: str) -> bool:
-    # Before the sessions: a sign-in under way has locked the row and commits first, or finds it inactive.
+    # Before the sessions are ended: a concurrent sign-in has locked the row and commits first, or finds it inactive.
     if not User.update(is_active=False).where(User.id == account, User.is_active).execute():
         return False
     _end(Session.user == account)
@@ -47,10 +47,10 @@ def _suspend(account: UUID, actor: str, reason: str) -> bool:
 
 
 def reinstate(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
-    """Let suspended accounts sign in again; sessions that ended stay ended.
+    """Let suspended accounts sign in again. Their ended sessions stay ended.
 
     Returns:
-        Those that were suspended before.
+        The accounts that were suspended before.
     """
     with transaction():
         return [account for account in sorted(accounts) if _reinstate(account, actor, reason)]
@@ -64,10 +64,10 @@ def _reinstate(account: UUID, actor: str, reason: str) -> bool:
 
 
 def end_sessions(accounts: Collection[UUID] | None, *, actor: str, reason: str) -> int:
-    """End the sessions of some accounts, or (None) of all: their tokens are refused at once.
+    """End the sessions of some accounts, or (None) of all. Their tokens become invalid at once.
 
     Returns:
-        How many sessions were open.
+        The number of sessions that were open.
     """
     with transaction():
         ended = _end(Session.id.is_null(False) if accounts is None else Session.user.in_(list(accounts)))

@@ -1,4 +1,4 @@
-"""What an operator decides about a clip: publish or reject it after a review, hide it from the public, show it."""
+"""Moderation of clips: publish or reject after a review, hide from the public, show again."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -15,7 +15,7 @@ from app.showcase.visibility import is_kept
 
 @dataclass(frozen=True, slots=True)
 class Reviewable:
-    """A processed clip before the public sees it; `processed_at` in epoch seconds."""
+    """A processed clip that awaits review; `processed_at` is in epoch seconds."""
 
     video_id: UUID
     username: str
@@ -25,7 +25,7 @@ class Reviewable:
 
 
 def list_awaiting_review() -> list[Reviewable]:
-    """Processed clips that an operator has neither published nor rejected, oldest first."""
+    """Return the processed clips that are neither published nor rejected, oldest first."""
     waiting = Video.select(Video, User).join(User).where(_awaits_review(), Video.hidden_at.is_null())
     return [
         Reviewable(video.id, video.user.username, video.title, video.processed_at or 0.0, result_key_of(video))
@@ -34,39 +34,39 @@ def list_awaiting_review() -> list[Reviewable]:
 
 
 def publish(video_id: UUID, *, actor: str) -> None:
-    """Put a reviewed clip before the public.
+    """Publish a reviewed clip.
 
     Raises:
-        RuleBroken: it does not wait for review.
+        RuleBroken: the clip does not await review.
     """
     _decide(video_id, actor, "publish", published_at=db_now())
 
 
 def reject(video_id: UUID, *, actor: str) -> None:
-    """Keep a processed clip from the public, for good.
+    """Reject a processed clip, so that it is never published.
 
     Raises:
-        RuleBroken: it does not wait for review.
+        RuleBroken: the clip does not await review.
     """
     _decide(video_id, actor, "reject", status=VideoStatus.REJECTED, failure_code="rejected")
 
 
 def hide(video_id: UUID, *, actor: str, reason: str) -> None:
-    """Take a clip from the public at once, published or not yet. Its votes stay, and count again once it is shown.
+    """Hide a clip from the public at once, published or not. Its votes are kept and count again when it is shown.
 
     Raises:
-        VideoNotFound: no such video, or its owner deleted it.
-        RuleBroken: it is hidden.
+        VideoNotFound: the video does not exist, or its owner deleted it.
+        RuleBroken: the clip is hidden already.
     """
     _set_hidden(video_id, db_now(), "videos.hide", actor, reason)
 
 
 def show(video_id: UUID, *, actor: str, reason: str) -> None:
-    """Give a hidden clip back to the public, as it was.
+    """Stop hiding a clip. Its earlier state, published or not, applies again.
 
     Raises:
-        VideoNotFound: no such video, or its owner deleted it.
-        RuleBroken: it is not hidden.
+        VideoNotFound: the video does not exist, or its owner deleted it.
+        RuleBroken: the clip is not hidden.
     """
     _set_hidden(video_id, None, "videos.show", actor, reason)
 
@@ -85,7 +85,7 @@ def _set_hidden(video_id: UUID, hidden_at: object, action: str, actor: str, reas
 def _decide(video_id: UUID, actor: str, action: str, **decision: object) -> None:
     with transaction():
         if not Video.update(**decision).where(Video.id == video_id, _awaits_review()).execute():
-            raise RuleBroken(f"Video {video_id} does not wait for review; `rising-stars videos list` shows which do.")
+            raise RuleBroken(f"Video {video_id} does not await review; `rising-stars videos list` lists those that do.")
         record(actor, f"videos.{action}", str(video_id))
 
 

@@ -1,4 +1,4 @@
-"""Which workers there are, and whether each is well."""
+"""The presence of workers: which ones run, and whether each is healthy."""
 
 import time
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from app.db.models import Worker
 
 FORGOTTEN_SECONDS = 86_400
 MAX_CLOCK_ERROR_SECONDS = 300
-"""S3 refuses signatures from a clock that is 15 minutes off; a worker says so, and stops, well before."""
+"""A worker whose clock is off by more claims no job. S3 rejects signatures from a clock that is off by 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """A worker as the database last heard of it."""
+    """A worker by its last report to the database."""
 
     name: str
     version: str
@@ -23,7 +23,7 @@ class Presence:
 
 
 def report(name: str, problem: str | None) -> None:
-    """Say that a worker lives, and what is the matter with it (None: it is well)."""
+    """Record that a worker runs, and its problem (None when it is healthy)."""
     now = db_now()
     Worker.insert(name=name, version=version("rising-stars"), started_at=now, seen_at=now, problem=problem).on_conflict(
         conflict_target=[Worker.name], update={Worker.seen_at: now, Worker.problem: problem}
@@ -31,12 +31,12 @@ def report(name: str, problem: str | None) -> None:
 
 
 def leave(name: str) -> None:
-    """Say that a worker has left in good order."""
+    """Delete a worker that stopped in an orderly way."""
     Worker.delete().where(Worker.name == name).execute()
 
 
 def list_workers() -> list[Presence]:
-    """All workers heard of within a day, by name."""
+    """Return the workers that reported within a day, by name."""
     now = read_now()
     return [
         Presence(row.name, row.version, max(0.0, now - row.seen_at), row.problem)
@@ -45,16 +45,16 @@ def list_workers() -> list[Presence]:
 
 
 def forget_silent() -> int:
-    """Drop the workers nobody has heard of for a day; returns how many."""
+    """Delete the workers that have not reported for a day and return their number."""
     return int(Worker.delete().where(Worker.seen_at < read_now() - FORGOTTEN_SECONDS).execute())
 
 
 def clock_problem() -> str | None:
-    """What is wrong with this machine's clock, measured by the database's; None when it will do."""
+    """Return what is wrong with this machine's clock, compared with the database's; None when it is accurate enough."""
     error = time.time() - read_now()
     if abs(error) <= MAX_CLOCK_ERROR_SECONDS:
         return None
     ahead = "fast" if error > 0 else "slow"
     return (
-        f"This machine's clock is {abs(error):.0f} s {ahead}; S3 would refuse it. Set it (chrony, systemd-timesyncd)."
+        f"This machine's clock is {abs(error):.0f} s {ahead}; S3 would reject it. Set it (chrony, systemd-timesyncd)."
     )

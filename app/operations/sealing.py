@@ -1,4 +1,4 @@
-"""Refresh tokens that an earlier release stored without a seal are given one, so that they end with the secret."""
+"""Sealing the refresh tokens that an earlier release stored without a seal, so that they depend on the secret."""
 
 from typing import cast
 
@@ -12,10 +12,10 @@ BATCH = 500
 
 
 def seal_stored(tokens: Tokens) -> int:
-    """Seal the tokens that may still be used; safe to run in many processes at once.
+    """Seal the tokens that may still be used. Several processes may do so at once.
 
     Returns:
-        How many this call sealed.
+        The number of tokens that this call sealed.
     """
     sealed = 0
     while unsealed := _next_unsealed():

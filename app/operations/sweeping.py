@@ -1,6 +1,6 @@
-"""Clearing away what nothing refers to any more: objects, temporary files, expired rows.
+"""Sweeps: delete unreferenced objects, abandoned temporary files and expired rows.
 
-Objects and files are only touched when older than a stated age, so that nothing in the making is swept.
+Objects and files are only deleted above a configured age, so that no upload or render in progress loses any.
 """
 
 import shutil
@@ -23,7 +23,7 @@ from app.storage.s3 import S3Store, StoredObject
 
 BATCH = 500
 IDEMPOTENCY_SECONDS = 86_400
-"""How long a repeated request is recognised; clients retry within minutes."""
+"""How long a repeated request is recognized. Clients retry within minutes."""
 
 REFERENCES: dict[str, Field] = {
     ORIGINALS: Video.original_key,
@@ -33,12 +33,12 @@ REFERENCES: dict[str, Field] = {
 
 
 def sweep_objects(store: S3Store, settings: Settings) -> int:
-    """Delete objects that no living video refers to and that are older than `sweep_age_seconds`.
+    """Delete the objects older than `sweep_age_seconds` that no existing video refers to.
 
-    Zombie workers, deleted clips and uploads whose request died leave such objects.
+    Workers that lost their lease, deleted clips and failed uploads leave such objects.
 
     Returns:
-        How many were deleted.
+        The number of deleted objects.
     """
     swept = 0
     for prefix, column in REFERENCES.items():
@@ -62,14 +62,14 @@ def _unreferenced(keys: list[str], column: Field) -> Iterable[str]:
 
 
 def sweep_work_dir(settings: Settings) -> int:
-    """Delete temporary files and folders whose process died and left them.
+    """Delete the temporary files and folders that dead processes left.
 
     Returns:
-        How many entries were deleted.
+        The number of deleted entries.
     """
     if not settings.work_dir.is_dir():
         return 0
-    # File times are this machine's, so this machine's clock is the one to compare with.
+    # File times come from this machine's clock, so they are compared with it.
     before = time.time() - settings.sweep_age_seconds
     abandoned = [entry for entry in settings.work_dir.iterdir() if entry.lstat().st_mtime <= before]
     for entry in abandoned:
@@ -85,10 +85,10 @@ def _remove(entry: Path) -> None:
 
 
 def sweep_rows() -> int:
-    """Delete expired sessions with their tokens, answers to requests that no client repeats, and old addresses.
+    """Delete expired sessions with their tokens, old idempotency keys, and old digests of addresses.
 
     Returns:
-        How many rows were deleted or changed.
+        The number of deleted or changed rows.
     """
     now = read_now()
     expired = Session.select(Session.id).where(Session.expires_at < now)

@@ -1,4 +1,4 @@
-"""Deleting the accounts that a check of the site made (`app.showcase.verification`), with all that refers to them."""
+"""Deleting old verification accounts (`app.showcase.verification`) with everything that refers to them."""
 
 from uuid import UUID
 
@@ -14,13 +14,13 @@ LIFE_SECONDS = 3600.0
 
 
 def sweep_verification_accounts() -> int:
-    """Delete the verification accounts that are over an hour old, and all that refers to them.
+    """Delete the verification accounts that are over an hour old, and everything that refers to them.
 
-    One that still has a render under way, or does something at this very moment, waits for the next sweep. Objects
-    in the store are then unreferenced, and swept as such.
+    An account with a running render, or with a concurrent request, waits for the next sweep. The account's objects
+    become unreferenced, and a later sweep deletes them.
 
     Returns:
-        How many accounts were deleted.
+        The number of deleted accounts.
     """
     born_before = read_now() - LIFE_SECONDS
     old = User.select(User.id).where(User.is_verification, User.created_at < born_before).order_by(User.id)
@@ -38,16 +38,16 @@ def _delete(user_id: UUID) -> bool:
 
 
 class _StillAtWork(Exception):
-    """A worker renders a clip of this account; the transaction rolls back."""
+    """A worker renders a clip of this account, so the transaction rolls back."""
 
 
 def _delete_rows(user_id: UUID) -> None:
-    """Everything of one account, in the order of rows that all transactions keep: job, vote, video, user."""
+    """Delete one account's rows, in the order in which all transactions lock rows: job, vote, video, user."""
     own_videos = Video.select(Video.id).where(Video.user == user_id)
     Job.delete().where(Job.video.in_(own_videos), Job.state != JobState.RUNNING).execute()
     if Job.select().where(Job.video.in_(own_videos)).exists():
         raise _StillAtWork
-    _take_votes_back(user_id)
+    _withdraw_votes(user_id)
     Vote.delete().where(Vote.video.in_(own_videos)).execute()
     Video.delete().where(Video.user == user_id).execute()
     sessions = Session.select(Session.id).where(Session.user == user_id)
@@ -58,8 +58,8 @@ def _delete_rows(user_id: UUID) -> None:
     User.delete().where(User.id == user_id, User.is_verification).execute()
 
 
-def _take_votes_back(user_id: UUID) -> None:
-    """Delete the votes it gave, and count them no longer."""
+def _withdraw_votes(user_id: UUID) -> None:
+    """Delete the account's votes and decrement the counters of their videos."""
     given = list(Vote.delete().where(Vote.user == user_id).returning(Vote.video, Vote.voided_at).execute())
     for video_id in sorted(vote.video_id for vote in given if vote.voided_at is None):
         Video.update(votes=Video.votes - 1).where(Video.id == video_id).execute()

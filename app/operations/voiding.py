@@ -1,6 +1,7 @@
-"""An operator's judgement on votes: void ones stay where they are and do not count; restored ones count again.
+"""The operator's use cases for votes: void and restore votes, recount a video.
 
-An operator who doubts a counter has it set to the votes that count.
+A voided vote is kept, but does not count. A restored vote counts again. A recount sets a video's counter to the number
+of its votes that count.
 """
 
 from dataclasses import dataclass
@@ -16,59 +17,59 @@ from app.showcase.visibility import is_counted, is_public
 from app.showcase.voting import count_again
 
 JUDGING_LOCK = 0x4A55_4447
-"""Any constant that nothing else in this database uses ("JUDG")."""
+"""A constant that no other lock in this database uses ("JUDG")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ballots:
-    """Votes of certain accounts, for certain clips, or (both named) of those accounts for those clips."""
+    """A selection of votes: of certain accounts, for certain clips, or both."""
 
     voters: frozenset[UUID] | None = None
     videos: frozenset[UUID] | None = None
 
     def condition(self) -> Expression:
-        """As a condition on `Vote`.
+        """Return the selection as a condition on `Vote`.
 
         Raises:
-            RuleBroken: it would be every vote of the site.
+            RuleBroken: the selection is empty and would match every vote of the site.
         """
-        parts = []
+        conditions = []
         if self.voters is not None:
-            parts.append(Vote.user.in_(list(self.voters)))
+            conditions.append(Vote.user.in_(list(self.voters)))
         if self.videos is not None:
-            parts.append(Vote.video.in_(list(self.videos)))
-        if not parts:
-            raise RuleBroken("Name the accounts, the videos or the burst whose votes are meant.")
-        return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+            conditions.append(Vote.video.in_(list(self.videos)))
+        if not conditions:
+            raise RuleBroken("Name the accounts, the videos or the burst whose votes to select.")
+        return conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1]
 
 
 def void(ballots: Ballots, *, actor: str, reason: str) -> dict[UUID, int]:
-    """Let votes count no longer. Their accounts cannot vote for these clips again.
+    """Void votes, so that they no longer count. Their accounts cannot vote for these clips again.
 
     Returns:
-        How many votes each clip lost.
+        The number of votes that each clip lost.
 
     Raises:
-        RuleBroken: nothing narrows the votes down.
+        RuleBroken: the selection is empty.
     """
     return _judge(ballots.condition() & is_counted(), "votes.void", actor, reason)
 
 
 def restore(ballots: Ballots, *, actor: str, reason: str) -> dict[UUID, int]:
-    """Let void votes count again.
+    """Restore voided votes, so that they count again.
 
     Returns:
-        How many votes each clip got back.
+        The number of votes that each clip regained.
 
     Raises:
-        RuleBroken: nothing narrows the votes down.
+        RuleBroken: the selection is empty.
     """
     return _judge(ballots.condition() & ~is_counted(), "votes.restore", actor, reason)
 
 
 def _judge(which: Expression, action: str, actor: str, reason: str) -> dict[UUID, int]:
     with transaction():
-        _wait_for_other_judges()
+        _take_judging_lock()
         voided_at = read_now() if action == "votes.void" else None
         judged = list(Vote.update(voided_at=voided_at).where(which).returning(Vote.user, Vote.video).execute())
         voters: dict[UUID, list[str]] = {}
@@ -81,20 +82,20 @@ def _judge(which: Expression, action: str, actor: str, reason: str) -> dict[UUID
     return {video_id: len(accounts) for video_id, accounts in voters.items()}
 
 
-def _wait_for_other_judges() -> None:
-    """Let one judgement be made at a time: two over the same votes would take their rows in different orders."""
+def _take_judging_lock() -> None:
+    """Serialize void and restore: two of them on the same votes would lock the rows in different orders."""
     if on_postgresql():
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
 
 
 def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
-    """Set a video's counter to the votes that count, and note who had it done.
+    """Set a video's counter to the number of votes that count. Audited.
 
     Returns:
-        The votes shown before and after.
+        The counter before and after.
 
     Raises:
-        PublicVideoNotFound: no such video.
+        PublicVideoNotFound: there is no such video.
     """
     with transaction():
         before, after = count_again(video_id)
@@ -103,10 +104,10 @@ def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
 
 
 def count_votes(ballots: Ballots) -> int:
-    """How many of these votes count."""
+    """Return how many of these votes count."""
     return int(Vote.select(fn.COUNT(Vote.user)).where(ballots.condition(), is_counted()).scalar())
 
 
 def public_clips_of(accounts: frozenset[UUID]) -> list[UUID]:
-    """The clips of these accounts that the public sees."""
+    """Return the public clips of these accounts."""
     return [video.id for video in Video.select(Video.id).where(Video.user.in_(list(accounts)), is_public())]

@@ -1,1 +1,1 @@
-"""The object store: S3 and its keys."""
+"""The object store: S3 and the keys of objects."""

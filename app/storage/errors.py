@@ -1,8 +1,8 @@
-"""What can go wrong between a file and the object store."""
+"""Errors of the object store."""
 
 
 class StorageError(Exception):
-    """The object store did not do what was asked."""
+    """A request to the object store failed."""
 
 
 class ObjectNotFound(StorageError):
@@ -10,4 +10,4 @@ class ObjectNotFound(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The store refused, timed out or could not be reached, and retries did not help."""
+    """The store rejected the request, timed out or could not be reached, even after retries."""

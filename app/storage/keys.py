@@ -1,4 +1,4 @@
-"""Where objects lie in the bucket. A result's key holds the lease that made it, so no two workers share one."""
+"""The keys of objects in the bucket. A result's key contains its lease's token, so no two workers share one."""
 
 from uuid import UUID
 
@@ -8,15 +8,15 @@ POSTERS = "posters/"
 
 
 def original_key(video: UUID) -> str:
-    """The clip as its player uploaded it; never overwritten, never public."""
+    """Return the key of the original as uploaded, which is never overwritten and never public."""
     return f"{ORIGINALS}{video}.mp4"
 
 
 def result_key(video: UUID, lease: UUID) -> str:
-    """The branded clip that the holder of `lease` made."""
+    """Return the key of the branded clip that the holder of `lease` rendered."""
     return f"{RESULTS}{video}/{lease}.mp4"
 
 
 def poster_key(video: UUID, lease: UUID) -> str:
-    """The still picture beside it."""
+    """Return the key of the still picture for the branded clip."""
     return f"{POSTERS}{video}/{lease}.jpg"

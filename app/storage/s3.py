@@ -1,4 +1,4 @@
-"""Any S3 through boto3: upload, download and delete (the three verbs of old), stat, list, presign.
+"""The object store, on any S3 through boto3: upload, download, delete, stat, list, presign.
 
 Endpoint, region and credentials come from the usual AWS variables or the instance role.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 MULTIPART_BYTES = 16 * 1024 * 1024
-"""Objects from this size on travel in parts of this size; a part that fails is sent again alone."""
+"""Objects from this size on are uploaded in parts of this size. Only a part that fails is sent again."""
 
 CACHED_URLS = 8192
 MISSING = {"404", "NoSuchKey", "NotFound"}
@@ -36,25 +36,25 @@ MISSING = {"404", "NoSuchKey", "NotFound"}
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What the store knows of an object."""
+    """An object's metadata in the store."""
 
     key: str
     size_bytes: int
     sha256: str | None
-    """Hex; None where the store keeps none (objects uploaded in parts)."""
+    """Hex; None when the store has none (objects uploaded in parts)."""
     modified_at: float
     """Epoch seconds, by the store's clock."""
 
 
 class S3Store:
-    """One bucket. Safe to share between threads; connects at first use, so it may be made before a fork."""
+    """One bucket. Threads may share it. It connects at first use, so it may be created before a fork."""
 
     def __init__(self, bucket: str, *, presigned_url_seconds: int, media_base_url: str | None = None) -> None:
         self._bucket = bucket
         self._media_base_url = media_base_url.rstrip("/") if media_base_url else None
         self._presigned_url_seconds = presigned_url_seconds
-        # A listing of 100 videos is 200 signatures; a URL is handed out again for half its life, which also
-        # lets browsers cache what it names.
+        # A list of 100 videos needs 200 signatures. Presigned URLs are reused for half their life, which also lets
+        # browsers cache the objects.
         self._urls: TTLCache[str, str] = TTLCache(CACHED_URLS, presigned_url_seconds / 2)
         self._urls_lock = Lock()
 
@@ -67,10 +67,10 @@ class S3Store:
         return _connect(connect_timeout=1, read_timeout=2, attempts=1)
 
     def upload(self, path: Path, key: str, *, content_type: str) -> None:
-        """Store a file, in parts when large; it is streamed from disk, never held in memory.
+        """Store a file, in parts when it is large. It is streamed from disk, never held in memory.
 
         Raises:
-            StorageUnavailable: after the bounded retries of the client.
+            StorageUnavailable: the client's retries failed.
         """
         config = TransferConfig(
             multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES, use_threads=False
@@ -81,10 +81,10 @@ class S3Store:
             )
 
     def upload_checked(self, path: Path, key: str, *, content_type: str, sha256: str) -> None:
-        """Store a file in one request whose SHA-256 (hex) the store verifies and keeps.
+        """Store a file in one request, with a SHA-256 (hex) that the store verifies and records.
 
         Raises:
-            StorageUnavailable: also when the bytes that arrived do not match.
+            StorageUnavailable: the store failed, or received bytes that do not match.
         """
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         with _translated(key), path.open("rb") as body:
@@ -93,14 +93,14 @@ class S3Store:
             )
 
     def download(self, key: str, path: Path) -> str:
-        """Fetch an object into a file.
+        """Download an object into a file.
 
         Returns:
-            The SHA-256 of what was written, hex.
+            The SHA-256 of the written bytes, hex.
 
         Raises:
             ObjectNotFound: there is no such object.
-            StorageUnavailable: the store failed, also in the middle of the body.
+            StorageUnavailable: the store failed, possibly in the middle of the body.
         """
         digest = hashlib.sha256()
         with _translated(key), path.open("wb") as target:
@@ -111,12 +111,12 @@ class S3Store:
         return digest.hexdigest()
 
     def delete(self, key: str) -> None:
-        """Remove an object; one that is not there is no error."""
+        """Delete an object. A missing one is no error."""
         with _translated(key):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def stat(self, key: str) -> StoredObject:
-        """Size and checksum of an object.
+        """Return the size, checksum and time of an object.
 
         Raises:
             ObjectNotFound: there is no such object.
@@ -133,14 +133,14 @@ class S3Store:
         )
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Every object whose key begins with `prefix`."""
+        """Yield every object whose key begins with `prefix`."""
         with _translated(prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], None, item["LastModified"].timestamp())
 
     def url(self, key: str) -> str:
-        """Where a browser finds an object: under the CDN's base when there is one, else presigned."""
+        """Return an object's URL for browsers: under the CDN's base URL when there is one, else presigned."""
         if self._media_base_url:
             return f"{self._media_base_url}/{quote(key)}"
         with self._urls_lock:
@@ -152,7 +152,7 @@ class S3Store:
         return known
 
     def presign(self, key: str) -> str:
-        """A URL that lets its holder read one object for a while, whatever the bucket's policy."""
+        """Return a URL that lets its holder read one object for a limited time."""
         with _translated(key):
             return self._client.generate_presigned_url(
                 "get_object",
@@ -161,7 +161,7 @@ class S3Store:
             )
 
     def ping(self) -> None:
-        """One cheap signed request, tried once and given up soon: this asks how the store is, it needs nothing.
+        """Check that the bucket answers, with one cheap signed request, short time-outs and no retry.
 
         Raises:
             StorageUnavailable: the bucket does not answer.
@@ -171,7 +171,7 @@ class S3Store:
 
 
 def _connect(*, connect_timeout: float, read_timeout: float, attempts: int) -> "S3Client":
-    """A client; time-outs in seconds, for one attempt."""
+    """Create a client. Time-outs are in seconds and apply to each attempt."""
     config = Config(
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
@@ -179,13 +179,13 @@ def _connect(*, connect_timeout: float, read_timeout: float, attempts: int) -> "
         max_pool_connections=32,
         signature_version="s3v4",
     )
-    # A session of its own: boto3's default one is not safe to build clients from in several threads.
+    # boto3's default session is not thread-safe, so each client gets a session of its own.
     return boto3.session.Session().client("s3", config=config)
 
 
 @contextmanager
 def _translated(subject: str) -> Iterator[None]:
-    """Turn the client's many exceptions into the two facts the rules act on."""
+    """Turn the client's exceptions into `ObjectNotFound` or `StorageUnavailable`."""
     try:
         yield
     except ClientError as error:

@@ -1,1 +1,1 @@
-"""What this platform tells AWS's monitoring: the adapter, and what a machine knows of itself."""
+"""Metrics: the CloudWatch adapter, and the measurements of a machine and its API processes."""

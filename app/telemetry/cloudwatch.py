@@ -10,19 +10,19 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 MAX_VALUES = 150
-"""PutMetricData takes so many values of a metric at once; what is beyond them is left out."""
+"""PutMetricData accepts at most this many values of a metric. Further values are dropped."""
 
 BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
-"""Seconds. Whoever pushes has better things to do than to wait, and pushes again soon."""
+"""Short time-outs in seconds, without retries: the next push follows soon."""
 
 
 class MetricsNotSent(Exception):
-    """CloudWatch could not be told, for whatever reason."""
+    """CloudWatch did not accept the metrics, or could not be reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """Values of one name; `unit` in CloudWatch's words ("Seconds", "Count", "Percent")."""
+    """A metric and its values; `unit` is CloudWatch's name for it ("Seconds", "Count", "Percent")."""
 
     name: str
     unit: str
@@ -31,7 +31,7 @@ class Metric:
 
 
 class CloudWatch:
-    """One namespace."""
+    """Sends metrics to one CloudWatch namespace."""
 
     def __init__(self, namespace: str, *, region: str | None = None) -> None:
         self._namespace = namespace
@@ -43,7 +43,7 @@ class CloudWatch:
         return session.client("cloudwatch", config=BOUNDS)
 
     def push(self, metrics: Sequence[Metric]) -> None:
-        """Send the metrics that have values, in one request that is tried once.
+        """Send the metrics that have values, in one request without retries.
 
         Raises:
             MetricsNotSent
@@ -52,7 +52,7 @@ class CloudWatch:
         try:
             self._client.put_metric_data(Namespace=self._namespace, MetricData=data)
         except (BotoCoreError, ClientError) as error:
-            # A client that was made before there were credentials never gets any.
+            # A client that was created before credentials were available never gets any, so create a new one next time.
             self.__dict__.pop("_client", None)
             raise MetricsNotSent(f"{type(error).__name__}: {error}") from error
 

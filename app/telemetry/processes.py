@@ -1,4 +1,4 @@
-"""What the API processes of a web machine say of themselves, through its Nginx (role host_proxy)."""
+"""The metrics of a web machine's API processes, read through its Nginx (role host_proxy)."""
 
 import itertools
 import re
@@ -13,20 +13,20 @@ import structlog
 log = structlog.get_logger(__name__)
 
 URL = "http://127.0.0.1:8081/metrics"
-"""Each process's /metrics is below it, under the process's number."""
+"""The URL below which each process's /metrics is served under the process's number."""
 
 ANSWER_SECONDS = 2.0
 MAX_PROCESSES = 64
 
 
 def highest_figure(name: str, *, url: str = URL) -> float | None:
-    """The highest value of a figure without labels among the processes that answer; None when none does."""
+    """Return the highest value of a metric without labels among the processes that answer; None when none does."""
     line = re.compile(rf"^{re.escape(name)} (\S+)$", re.MULTILINE)
     return max((float(value) for page in _pages(name, url) for value in line.findall(page)), default=None)
 
 
 def _pages(name: str, url: str) -> Iterator[str]:
-    """What each process answers, up to the number that no process has."""
+    """Yield the metrics page of each process, from number 1 to the first that does not exist."""
     for number in itertools.islice(itertools.count(1), MAX_PROCESSES):
         try:
             yield _fetch(f"{url}/{number}?{urlencode({'name[]': name})}")
@@ -40,7 +40,7 @@ def _pages(name: str, url: str) -> Iterator[str]:
 
 
 def _fetch(url: str) -> str:
-    # The machine's own Nginx: no proxy stands before it.
+    # Nginx runs on this machine, so environment variables for proxies must not apply.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=ANSWER_SECONDS) as answer:
         text: str = answer.read().decode()

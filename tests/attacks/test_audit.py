@@ -26,7 +26,7 @@ def actors() -> list[str]:
 def test_on_a_deployed_machine_nobody_acts_without_a_name(own_home: Home, clip: uuid.UUID) -> None:
     refused = rising_stars(own_home, "jobs", "cancel", str(clip), **DEPLOYED)
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
-    assert "Say who you are" in refused.stderr
+    assert "Name yourself" in refused.stderr
     assert job_of(clip).state is JobState.QUEUED
     assert actors() == []
 

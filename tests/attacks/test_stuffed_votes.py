@@ -190,13 +190,13 @@ def test_a_suspended_account_is_out_at_once_and_can_come_back(site: Site, video_
     tokens = player.log_in()
     said = operate(site.home, "accounts", "suspend", player.email, *WHY)
     assert "1 suspended" in said
-    assert "1 votes of theirs count" in said
+    assert "1 of their votes count" in said
     assert player.get("/api/videos").status_code == 401
     assert site.api.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).status_code == 401
     credentials = {"email": player.email, "password": player.password}
     assert site.api.post("/api/auth/login", json=credentials).status_code == 401
     assert counted(site, video_id) == (1, 1)
-    assert "0 suspended, 1 were before" in operate(site.home, "accounts", "suspend", player.id, *WHY)
+    assert "0 suspended, 1 were already suspended" in operate(site.home, "accounts", "suspend", player.id, *WHY)
     assert "1 reinstated" in operate(site.home, "accounts", "reinstate", player.id, *WHY)
     assert site.api.post("/api/auth/login", json=credentials).status_code == 200
     assert player.get("/api/videos").status_code == 401

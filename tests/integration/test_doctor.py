@@ -75,15 +75,17 @@ def test_a_site_that_is_well_gets_no_finding(settings: Settings, store: S3Store,
 
 def test_a_site_without_workers_is_told_so(settings: Settings, store: S3Store) -> None:
     Worker.delete().execute()
-    assert "No worker has been heard of" in only_finding(store, settings).what
+    assert "No worker has reported" in only_finding(store, settings).what
 
 
 def test_a_worker_that_fell_silent_or_is_not_well_is_named(settings: Settings, store: S3Store) -> None:
     presence.report("host:2", "This machine's clock is 3600 s fast")
-    assert only_finding(store, settings) == Finding("Worker host:2 is not well.", "This machine's clock is 3600 s fast")
+    assert only_finding(store, settings) == Finding(
+        "Worker host:2 is not healthy.", "This machine's clock is 3600 s fast"
+    )
     presence.report("host:2", None)
     Worker.update(seen_at=read_now() - 600).where(Worker.name == "host:2").execute()
-    assert "fell silent" in only_finding(store, settings).what
+    assert "last reported" in only_finding(store, settings).what
     presence.leave("host:2")
     assert findings(store, settings) == []
 
@@ -97,7 +99,7 @@ def test_a_lease_nobody_reaps_is_found(settings: Settings, store: S3Store, clip:
 
 def test_due_jobs_that_nobody_is_rung_for_are_found(settings: Settings, store: S3Store, clip: uuid.UUID) -> None:
     Job.update(state=JobState.QUEUED, run_at=read_now() - LONG_AGO).where(Job.video == clip).execute()
-    assert "nobody was rung for" in only_finding(store, settings).what
+    assert "the doorbell has not rung" in only_finding(store, settings).what
     Job.update(dispatched_at=read_now()).where(Job.video == clip).execute()
     assert "no worker works" in only_finding(store, settings).what
 

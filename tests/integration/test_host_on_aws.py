@@ -184,7 +184,7 @@ def test_a_setting_that_does_not_exist_is_refused_and_the_old_file_stays(stored:
     stored.tell(settings={"wrokers": 2})
     run = configure(stored, folder)
     assert run.returncode == 1
-    assert "wrokers is no setting of this platform" in run.stderr
+    assert "wrokers is not a setting of this platform" in run.stderr
     assert (folder / "run/site.env").read_text() == before
     assert not any(secret in run.stderr for secret in stored.secrets.values())
 

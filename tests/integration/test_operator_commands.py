@@ -70,7 +70,7 @@ def test_a_database_that_is_away_is_told_in_a_line_and_by_an_exit_code_of_its_ow
     assert run.returncode == 3
     (line,) = run.stderr.splitlines()
     assert line.startswith("The database cannot be used (")
-    assert line.endswith("). See that it runs, that this machine may reach it, and that DATABASE_URL is right.")
+    assert line.endswith("). Check that it runs, that this machine may reach it, and that DATABASE_URL is right.")
     assert reason in line
     assert "hush" not in line
 

@@ -104,7 +104,7 @@ def test_what_is_no_origin_is_named_with_how_one_is_written(origin: str, monkeyp
     monkeypatch.setenv("CORS_ORIGINS", f"https://good.example,{origin}")
     with pytest.raises(ConfigurationError) as caught:
         load_settings(Settings)
-    assert f"CORS_ORIGINS: {origin!r} is no origin" in str(caught.value)
+    assert f"CORS_ORIGINS: {origin!r} is not an origin" in str(caught.value)
     assert "https://show.example.org" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
