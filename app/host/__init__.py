@@ -1,1 +1,1 @@
-"""What a deployed machine needs of AWS: its settings and secrets, notice of its end, a place to report."""
+"""A deployed machine's use of AWS: it reads settings and secrets, watches for its termination, and reports."""

@@ -1,4 +1,4 @@
-"""Asking AWS within bounded time, and saying in a sentence what it refused."""
+"""Calls to AWS in bounded time, whose failures become one sentence."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.host.errors import HostError, Unreachable
 
 BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
-"""Seconds for one attempt; `ask` repeats it."""
+"""Time-outs in seconds for one attempt; `ask` repeats attempts."""
 
 METADATA_SECONDS = 5
-"""For one answer of the metadata service. botocore's own patience, one attempt of 1 s, is too short for a machine that
-has just booted, and has all its processors busy."""
+"""The time-out of the metadata service. botocore's default, one attempt of 1 s, is too short for a machine that has
+just booted and whose CPUs are all busy."""
 
 PATIENCE_SECONDS = 25.0
-"""No attempt begins later, so that all is said within 30 s."""
+"""No attempt begins after this time, so that a result or an error is known within 30 s."""
 
 PAUSE_SECONDS = 1.0
 MISSING = {"ParameterNotFound", "ResourceNotFoundException"}
@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 
 
 class Aws:
-    """One region, and how long this process may wait for it in all."""
+    """AWS in one region, with a limit for the total time of all calls."""
 
     def __init__(self, region: str, *, endpoint_url: str | None = None, patience_seconds: float | None = None) -> None:
         self._region = region
@@ -50,7 +50,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """A client of a service, kept until AWS fails: one made before there were credentials never gets any."""
+        """Return a service's client, cached until a call fails: a client created without credentials never gets any."""
         if service not in self._clients:
             core = botocore.session.get_session()
             core.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
@@ -59,15 +59,15 @@ class Aws:
         return self._clients[service]
 
     def ask(self, what: str, call: Callable[["Aws"], Answer]) -> Answer:
-        """Call AWS, again and again while it does not answer and there is time.
+        """Call AWS, and retry transient failures while there is time.
 
         Args:
-            what: what is wanted, for the sentence of a failure ("parameter /a/b").
+            what: the subject of the call, for error messages ("parameter /a/b").
             call: one attempt.
 
         Raises:
-            HostError: AWS says that it is missing, or not for this machine.
-            Unreachable: no answer in time.
+            HostError: the subject is missing, or AWS denied or rejected the call.
+            Unreachable: AWS did not answer in time.
         """
         while True:
             try:
@@ -83,7 +83,7 @@ class Aws:
 
 
 def _judge(what: str, error: ClientError) -> str:
-    """The reason of a failure that may pass; any other is raised."""
+    """Return the reason of a transient failure; raise HostError for any other."""
     code = error.response.get("Error", {}).get("Code", "")
     message = " ".join(error.response.get("Error", {}).get("Message", "").split())
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -92,5 +92,5 @@ def _judge(what: str, error: ClientError) -> str:
     if code in DENIED or status == FORBIDDEN:
         raise HostError(f"Access to the {what} was denied ({code}: {message}).") from None
     if status < SERVERS_FAULT and code not in THROTTLED:
-        raise HostError(f"AWS refused a request about the {what} ({code}: {message}).") from None
+        raise HostError(f"AWS rejected a request about the {what} ({code}: {message}).") from None
     return f"{code}: {message}"

@@ -1,4 +1,4 @@
-"""`rising-stars host`: what a deployed machine's units run."""
+"""`rising-stars host`: the commands that a deployed machine's systemd units run."""
 
 import signal
 from collections.abc import Iterator
@@ -21,46 +21,46 @@ from app.host.lifecycle import Hook, Lifecycle
 from app.host.measuring import measure_forever
 from app.host.metadata import URL, Metadata
 from app.host.redis_acl import acl_of
-from app.host.reporting import Report, Status, tell
+from app.host.reporting import Report, Status, send_report
 from app.host.watch import Leaving, Watch
 from app.logs import send_logs
 from app.telemetry import processes
 from app.telemetry.cloudwatch import CloudWatch
 
-host_cli = typer.Typer(help="A deployed machine and its AWS: what its units run.", no_args_is_help=True)
+host_cli = typer.Typer(help="Commands of a deployed machine's systemd units.", no_args_is_help=True)
 
 CA_BUNDLE = Path("/etc/rising-stars/rds-ca.pem")
 BALANCER_SECONDS = 120.0
 INTERRUPTED_SECONDS = 45.0
 HEARTBEAT_SECONDS = 20.0
-"""AWS lets a hook wait for 30 s at least."""
+"""Below 30 s, the shortest time-out of a lifecycle hook."""
 
-KindOption = Annotated[Kind, typer.Option(envvar="HOST_KIND", help="What this machine is.")]
+KindOption = Annotated[Kind, typer.Option(envvar="HOST_KIND", help="The kind of this machine.")]
 RegionOption = Annotated[
-    str | None, typer.Option(envvar="AWS_REGION", help="Default: as the metadata service says.", show_default=False)
+    str | None, typer.Option(envvar="AWS_REGION", help="Default: from the metadata service.", show_default=False)
 ]
 EndpointOption = Annotated[
-    str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="Where AWS is, in a rehearsal.", show_default=False)
+    str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of mock AWS, in a rehearsal.", show_default=False)
 ]
-MetadataOption = Annotated[str, typer.Option(help="The instance metadata service.")]
+MetadataOption = Annotated[str, typer.Option(help="URL of the instance metadata service.")]
 BalancerOption = Annotated[
     float,
     typer.Option(
-        envvar="BALANCER_SECONDS", help="How long the balancer still sends requests once the group lets go (web)."
+        envvar="BALANCER_SECONDS", help="How long the load balancer still sends requests after a termination (web)."
     ),
 ]
 InterruptedOption = Annotated[
-    float, typer.Option(help="How long it does after /ready failed because of a spot notice (web).")
+    float, typer.Option(help="How long it still does after a spot notice made /ready fail (web).")
 ]
-# The services' own folder: the watch may not read it. How full it is, it is told nonetheless.
+# The watch may not read the services' folder, but can still measure its file system.
 DiskOption = Annotated[
-    list[Path] | None, typer.Option(envvar="WORK_DIR", help="Folders beside / to watch.", readable=False)
+    list[Path] | None, typer.Option(envvar="WORK_DIR", help="Folders to measure, in addition to /.", readable=False)
 ]
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
-    """Failures become one sentence and exit code 1."""
+def _errors_as_exit() -> Iterator[None]:
+    """Turn a HostError into one sentence on stderr and exit code 1."""
     try:
         yield
     except HostError as error:
@@ -71,21 +71,23 @@ def _refusing() -> Iterator[None]:
 @host_cli.command()
 def configure(
     *,
-    parameters: Annotated[str, typer.Option(help="The path of the site's parameters: /rising-stars/production.")],
+    parameters: Annotated[
+        str, typer.Option(help="Path of the site's parameters, for example /rising-stars/production.")
+    ],
     kind: KindOption,
-    out: Annotated[Path, typer.Option(help="The environment file, for systemd.")],
-    cache: Annotated[Path | None, typer.Option(help="The last good copy, for when AWS does not answer.")] = None,
-    ca_bundle: Annotated[Path, typer.Option(help="What the database's certificate is verified by.")] = CA_BUNDLE,
-    # The services' own folder, which this command names and need not be able to read.
-    work_dir: Annotated[Path | None, typer.Option(help="Where temporary files go.", readable=False)] = None,
+    out: Annotated[Path, typer.Option(help="The environment file to write, for systemd.")],
+    cache: Annotated[Path | None, typer.Option(help="The last good copy, used when AWS does not answer.")] = None,
+    ca_bundle: Annotated[Path, typer.Option(help="CA certificates that verify the database's.")] = CA_BUNDLE,
+    # The services' folder. This command only writes its name and need not be able to read it.
+    work_dir: Annotated[Path | None, typer.Option(help="Folder for temporary files.", readable=False)] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
 ) -> None:
     """Write the environment of this machine's services, from Parameter Store and Secrets Manager."""
-    with _refusing():
+    with _errors_as_exit():
         if not ca_bundle.is_file():
-            raise HostError(f"{ca_bundle} is not there: the database's certificate could not be verified.")
+            raise HostError(f"{ca_bundle} is missing, so the database's certificate could not be verified.")
         machine = Machine(parameters, kind, ca_bundle, work_dir)
         try:
             aws = Aws(region or Metadata(metadata_url).region(), endpoint_url=endpoint_url)
@@ -112,42 +114,44 @@ def _last_good(cache: Path | None, error: Unreachable) -> str:
 def redis_acl(
     *,
     env: Annotated[Path, typer.Option(help="The environment file that `configure` wrote.")],
-    out: Annotated[Path, typer.Option(help="The ACL file, for Redis.")],
-    owner: Annotated[str | None, typer.Option(help="Whose file it is: the user that Redis runs as.")] = None,
+    out: Annotated[Path, typer.Option(help="The ACL file to write, for Redis.")],
+    owner: Annotated[str | None, typer.Option(help="Owner of the file: the user that Redis runs as.")] = None,
 ) -> None:
-    """Write who may do what on this machine's Redis."""
-    with _refusing():
+    """Write the ACL file of this machine's Redis."""
+    with _errors_as_exit():
         write_private(out, acl_of(env), owner=owner)
 
 
 @host_cli.command()
 def watch(
     *,
-    group_prefix: Annotated[str, typer.Option(help="How the names of its groups begin (rising-stars-production).")],
-    unit: Annotated[list[str], typer.Option(help="A unit to stop before the machine goes; may be repeated.")],
+    group_prefix: Annotated[str, typer.Option(help="Prefix of the groups' names (rising-stars-production).")],
+    unit: Annotated[list[str], typer.Option(help="A unit to stop before the machine terminates; may be repeated.")],
     kind: KindOption,
-    hook: Annotated[str | None, typer.Option(help="The group's hook. Default: as the site names it.")] = None,
-    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.1)] = 5,
+    hook: Annotated[str | None, typer.Option(help="Name of the group's lifecycle hook. Default: the site's.")] = None,
+    interval: Annotated[float, typer.Option(help="Seconds between two checks.", min=0.1)] = 5,
     drain_file: Annotated[
-        Path | None, typer.Option(envvar="DRAIN_FILE", help="/ready fails while it is there (web).")
+        Path | None, typer.Option(envvar="DRAIN_FILE", help="/ready fails while this file exists (web).")
     ] = None,
     balancer_seconds: BalancerOption = BALANCER_SECONDS,
     interrupted_seconds: InterruptedOption = INTERRUPTED_SECONDS,
-    heartbeat_seconds: Annotated[float, typer.Option(help="Between two heartbeats of the hook.")] = HEARTBEAT_SECONDS,
+    heartbeat_seconds: Annotated[
+        float, typer.Option(help="Seconds between two heartbeats of the hook.")
+    ] = HEARTBEAT_SECONDS,
     namespace: Annotated[
-        str | None, typer.Option(envvar="METRIC_NAMESPACE", help="Where disk and memory are told; none: nowhere.")
+        str | None, typer.Option(envvar="METRIC_NAMESPACE", help="CloudWatch namespace for metrics; none: no metrics.")
     ] = None,
     disk: DiskOption = None,
     processes_url: Annotated[
-        str, typer.Option(help="Where the API processes' figures are, each under its number (web).")
+        str, typer.Option(help="URL below which the API processes' metrics are, by number (web).")
     ] = processes.URL,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
 ) -> None:
-    """Watch for this machine's end, and let it go in good order; send its figures, each minute."""
+    """Watch for this machine's termination and shut its services down in order; send its metrics each minute."""
     send_logs(LogFormat.JSON, "INFO")
-    with _refusing():
+    with _errors_as_exit():
         metadata = Metadata(metadata_url)
         member = _hook(metadata.instance_id(), kind, group_prefix, hook)
         where = region or metadata.region()
@@ -161,7 +165,7 @@ def watch(
                 interrupted_seconds=interrupted_seconds,
             )
         watching = Watch(metadata, group, leaving, interval_seconds=interval)
-        _stop_when_told(watching)
+        _stop_on_signal(watching)
         if namespace:
             measure_forever(
                 CloudWatch(namespace, region=region), kind, [Path("/"), *(disk or [])], processes_url=processes_url
@@ -169,7 +173,7 @@ def watch(
         watching.run()
 
 
-def _stop_when_told(watching: Watch) -> None:
+def _stop_on_signal(watching: Watch) -> None:
     def stop(_signum: int, _frame: FrameType | None) -> None:
         watching.stop()
 
@@ -178,9 +182,9 @@ def _stop_when_told(watching: Watch) -> None:
 
 
 def _hook(instance_id: str, kind: Kind, prefix: str, name: str | None) -> Hook:
-    """A machine's group by its kind, as playbooks/vars/web_fleet.yml and extra_workers.yml name them.
+    """Return the hook of a machine's group, named as in playbooks/vars/web_fleet.yml and extra_workers.yml.
 
-    The worker that also runs the queue is in none. Nothing ever tells it to go in this way.
+    The worker that also runs the queue is in no group, so no group ever terminates it.
     """
     group, hook = ("web", "drain") if kind is Kind.WEB else ("extra-workers", "finish")
     group = f"{prefix.rstrip('-')}-{group}"
@@ -189,23 +193,23 @@ def _hook(instance_id: str, kind: Kind, prefix: str, name: str | None) -> Hook:
 
 @host_cli.command()
 def report(
-    status: Annotated[Status, typer.Argument(help="How the boot went.")],
+    status: Annotated[Status, typer.Argument(help="The result of the boot.")],
     *,
     kind: KindOption,
-    message: Annotated[str, typer.Option(help="What failed, or anything worth a line.")] = "",
+    message: Annotated[str, typer.Option(help="What failed, or another remark.")] = "",
     release: Annotated[str | None, typer.Option(help="Default: the version of this program.")] = None,
     log_group_prefix: Annotated[
-        str | None, typer.Option(envvar="LOG_GROUP_PREFIX", help="/rising-stars/production; none: no line.")
+        str | None, typer.Option(envvar="LOG_GROUP_PREFIX", help="Such as /rising-stars/production; none: no line.")
     ] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
 ) -> None:
-    """Say how this machine's boot went: tags on the instance, a line in its log group."""
-    with _refusing():
+    """Report the result of this machine's boot: tags on the instance, a line in its log group."""
+    with _errors_as_exit():
         metadata = Metadata(metadata_url)
-        told = Report(metadata.instance_id(), status, message, release or version("rising-stars"))
+        boot = Report(metadata.instance_id(), status, message, release or version("rising-stars"))
         log_group = f"{log_group_prefix.rstrip('/')}/{kind.group}" if log_group_prefix else None
-        failures = tell(Aws(region or metadata.region(), endpoint_url=endpoint_url), told, log_group)
+        failures = send_report(Aws(region or metadata.region(), endpoint_url=endpoint_url), boot, log_group)
         if failures:
             raise HostError(" ".join(failures))

@@ -1,4 +1,4 @@
-"""The environment of a machine's services: from the site's parameter and secrets to variables."""
+"""The environment variables of a machine's services, from the site's parameter and secrets."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,12 +19,12 @@ REDIS_USER = "stars"
 REDIS_PORT = 6379
 SECRETS = ("database", "doorbell", "redis")
 SECRETS_OF_THE_WEB = (*SECRETS, "jwt", "verification")
-"""Only the API judges tokens and takes sign-ups, so only its machines may read those two."""
+"""Only the API validates tokens and handles sign-ups, so only web machines may read the last two."""
 
 STAGES_OF_JWT = ("NEXT", "LAST")
-"""Labels that the role aws_secrets gives to versions of the secret for a rotation; the first that is there counts."""
+"""Labels that the role aws_secrets puts on versions of the secret during a rotation. The first that exists counts."""
 
-GIVEN = {
+DERIVED = {
     "database_url",
     "queue_url",
     "s3_bucket",
@@ -38,11 +38,11 @@ GIVEN = {
     "trusted_proxy",
     "work_dir",
 }
-"""Settings that the platform's own parts decide, so no inventory does."""
+"""Settings that follow from the site's resources and must not be set in the inventory."""
 
 
 class HostSettings(BaseModel):
-    """The parameter `hosts`: what every machine of a site needs to know beside the secrets."""
+    """The parameter `hosts`: the settings that every machine of a site needs, apart from secrets."""
 
     environment: str
     region: str
@@ -57,32 +57,32 @@ class HostSettings(BaseModel):
     log_group_prefix: str
     metric_namespace: str
     balancer_ranges: list[IPvAnyNetwork] = Field(min_length=1)
-    """Where the load balancer has its addresses: its word for a client's address counts, and nobody else's."""
+    """The load balancer's address ranges. Nginx trusts its X-Forwarded-For header, and no other peer's."""
     balancer_seconds: float = Field(default=120, ge=0, le=3600)
-    """How long the load balancer still sends requests to a machine that it lets go."""
+    """How long the load balancer still sends requests to a machine that is deregistered."""
     hsts_includes_subdomains: bool = False
-    """Whether browsers must use HTTPS for all subdomains of the site's name, too."""
+    """Whether browsers must use HTTPS for all subdomains of the site's domain, too."""
     settings: dict[str, Any] = Field(default_factory=dict)
-    """By the names of `app.config.Settings`."""
+    """Further settings, by their names in `app.config.Settings`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a machine knows of itself before it asks anybody."""
+    """What a machine knows about itself before it calls AWS."""
 
     parameters: str
-    """The path of its site's parameters, "/rising-stars/production"."""
+    """The path of its site's parameters, for example "/rising-stars/production"."""
     kind: Kind
     ca_bundle: Path
     work_dir: Path | None = None
 
 
 def read_environment(aws: Aws, machine: Machine) -> dict[str, str]:
-    """Read what AWS keeps for this machine; the variables of its services.
+    """Read this machine's parameter and secrets, and return the variables of its services.
 
     Raises:
-        HostError: naming what is missing, denied or wrong.
-        Unreachable: naming what AWS did not tell in time.
+        HostError: a parameter or secret is missing, denied or invalid; the text names it.
+        Unreachable: AWS did not answer in time; the text names the parameter or secret.
     """
     host = _read_host_settings(aws, f"{machine.parameters.rstrip('/')}/hosts")
     names = SECRETS_OF_THE_WEB if machine.kind is Kind.WEB else SECRETS
@@ -101,23 +101,23 @@ def _read_host_settings(aws: Aws, name: str) -> HostSettings:
         return HostSettings.model_validate(json.loads(text))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise HostError(f"The parameter {name} is not what a host needs ({wrong}).") from None
+        raise HostError(f"The parameter {name} is invalid ({wrong}).") from None
     except ValueError as error:
-        raise HostError(f"The parameter {name} is no JSON ({error}).") from None
+        raise HostError(f"The parameter {name} is not valid JSON ({error}).") from None
 
 
 def _read_secret(aws: Aws, name: str) -> str:
     def attempt(aws: Aws) -> str:
         found = aws.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString")
         if found is None:
-            raise HostError(f"The secret {name} holds no text.")
+            raise HostError(f"The secret {name} contains no text.")
         return str(found)
 
     return aws.ask(f"secret {name}", attempt)
 
 
 def _read_second_jwt(aws: Aws, name: str) -> dict[str, str]:
-    """The secret that is accepted beside the one that signs, as `jwt_accepted`; nothing between rotations."""
+    """Return the second accepted JWT secret as `jwt_accepted`; empty when no rotation is under way."""
     for stage in STAGES_OF_JWT:
         found = _read_stage(aws, name, stage)
         if found is not None:
@@ -137,10 +137,10 @@ def _read_stage(aws: Aws, name: str, stage: str) -> str | None:
 
 
 def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) -> dict[str, str]:
-    """The variables, checked as the services will check them.
+    """Return the variables, validated as the services will validate them.
 
     Raises:
-        HostError: a setting that does not exist, that is not the inventory's to make, or that is wrong.
+        HostError: a setting does not exist, must not be set in the inventory, or is invalid.
     """
     variables = {
         "DATABASE_URL": _database_url(host, secrets["database"], machine.ca_bundle),
@@ -191,12 +191,12 @@ def _quoted(text: str) -> str:
 
 
 def _as_text(name: str, value: object) -> str:
-    """A value of the inventory as a variable's text."""
+    """Return a value of the inventory as the text of a variable."""
     known = set(ApiSettings.model_fields)
-    if name.lower() in GIVEN:
-        raise HostError(f"{name} is not the inventory's to set: it follows from the site's own parts.")
+    if name.lower() in DERIVED:
+        raise HostError(f"{name} must not be set in the inventory: it follows from the site's resources.")
     if name.lower() not in known:
-        raise HostError(f"{name} is no setting of this platform; app/config.py names them all.")
+        raise HostError(f"{name} is not a setting of this platform; app/config.py lists them all.")
     convert: dict[type, Callable[[Any], str]] = {bool: lambda on: str(on).lower(), int: str, float: str, str: str}
     if type(value) not in convert:
         raise HostError(f"{name} must be a text, a number or true or false, not {type(value).__name__}.")

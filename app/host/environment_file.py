@@ -1,4 +1,4 @@
-"""Environment files as systemd reads them (`EnvironmentFile=`), written so that nobody ever sees half of one."""
+"""Environment files as systemd reads them (`EnvironmentFile=`), written atomically."""
 
 import os
 import pwd
@@ -12,42 +12,44 @@ from app.host.errors import HostError
 NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 NEEDS_ESCAPE = re.compile(r'(["\\$`])')
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-"""Control characters that systemd takes in no value; tab and line feed it does."""
+"""Control characters that systemd rejects in values. It accepts tab and line feed."""
 
 ENTRY = re.compile(r'^([A-Z_][A-Z0-9_]*)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
 
 
 def render(variables: Mapping[str, str]) -> str:
-    """One `NAME="value"` for each; inside double quotes systemd (as a shell) unescapes four characters only.
+    """Return the file's text, a line `NAME="value"` for each variable.
+
+    Inside double quotes systemd, like a shell, unescapes only four characters.
 
     Raises:
-        HostError: a name or a value that no process can have in its environment.
+        HostError: a name or value is not valid in an environment.
     """
     return "".join(f'{_name(name)}="{_escaped(name, value)}"\n' for name, value in variables.items())
 
 
 def _name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise HostError(f"{name!r} is no name of a variable.")
+        raise HostError(f"{name!r} is not a valid variable name.")
     return name
 
 
 def _escaped(name: str, value: str) -> str:
     if FORBIDDEN.search(value):
-        raise HostError(f"The value of {name} holds a control character, which systemd takes in no variable.")
+        raise HostError(f"The value of {name} contains a control character, which systemd rejects in variables.")
     return NEEDS_ESCAPE.sub(r"\\\1", value)
 
 
 def parse(text: str) -> dict[str, str]:
-    """The variables of a file that `render` made."""
+    """Return the variables of a file that `render` produced."""
     return {name: re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL) for name, value in ENTRY.findall(text)}
 
 
 def write_private(path: Path, text: str, *, owner: str | None = None) -> None:
-    """Put a file in its place whole, readable for its owner alone (this process's user, or `owner`).
+    """Write a file atomically, readable only for its owner (this process's user, or `owner`).
 
     Raises:
-        HostError: it cannot be written.
+        HostError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Why a machine cannot be what it is to be, each in a sentence for the operator."""
+"""Errors of a machine's commands, each with a sentence for the operator."""
 
 
 class HostError(Exception):
-    """Something that only an operator can put right."""
+    """An error that an operator must fix."""
 
 
 class Unreachable(HostError):
-    """AWS gave no answer in time. It may later."""
+    """AWS did not answer in time. A retry may succeed."""

@@ -1,10 +1,10 @@
-"""The kinds of machine there are."""
+"""The kinds of machines."""
 
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """As in the tag `Role` and in the user data."""
+    """The kind of a machine, as in the tag `Role` and in the user data."""
 
     WEB = "web"
     WORKER = "worker"
@@ -13,5 +13,5 @@ class Kind(StrEnum):
 
     @property
     def group(self) -> str:
-        """What a kind is called where all workers are one: log groups, metrics."""
+        """The kind's name in log groups and metrics, where all workers share one."""
         return "worker" if self is Kind.EXTRA_WORKER else self.value

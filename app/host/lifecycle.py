@@ -1,4 +1,4 @@
-"""The Auto Scaling group's hook: it waits for this machine while it hears from it, and lets it go when told."""
+"""The lifecycle hook of the Auto Scaling group: heartbeats extend its wait, completion lets the group terminate."""
 
 import time
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 log = structlog.get_logger(__name__)
 
 COMPLETE_SECONDS = 240.0
-"""How long completing is tried; then the hook's own time-out lets the machine go."""
+"""How long completing is retried. After that, the hook's own time-out lets the group terminate the machine."""
 
 RETRY_SECONDS = 5.0
 NOTHING_WAITS = "ValidationError"
-"""AWS's code when no action of the hook is under way, as when it has been completed or its time is over."""
+"""AWS's error code when the hook has no action in progress: it was completed or timed out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Which hook of which group, for which machine."""
+    """A group's lifecycle hook for one machine."""
 
     group: str
     name: str
@@ -28,7 +28,7 @@ class Hook:
 
 
 class Lifecycle:
-    """Speaks to the group. `connect` makes a client of Auto Scaling with bounded time-outs."""
+    """Reports to the group. `connect` creates a client of Auto Scaling with bounded time-outs."""
 
     def __init__(self, hook: Hook, connect: Callable[[], Any]) -> None:
         self._hook = hook
@@ -40,14 +40,14 @@ class Lifecycle:
         }
 
     def beat(self) -> None:
-        """Ask for more time. A beat that fails is logged; the next one comes soon."""
+        """Send a heartbeat to extend the wait. A failure is only logged, because the next heartbeat follows soon."""
         try:
             self._connect().record_lifecycle_action_heartbeat(**self._words)
         except (BotoCoreError, ClientError) as error:
             log.warning("lifecycle_heartbeat_failed", error=f"{type(error).__name__}: {error}")
 
     def complete(self) -> bool:
-        """Let the machine go; False when AWS could not be told."""
+        """Complete the hook's action, so that the group terminates the machine. Return False when that failed."""
         give_up_at = time.monotonic() + COMPLETE_SECONDS
         while time.monotonic() < give_up_at:
             try:

@@ -1,4 +1,4 @@
-"""Sending CloudWatch how this machine does, each minute, whatever else it does."""
+"""Sending this machine's metrics to CloudWatch each minute, independently of its other work."""
 
 import threading
 from collections.abc import Sequence
@@ -17,26 +17,26 @@ EVERY_SECONDS = 60.0
 
 
 def measure(kind: Kind, folders: Sequence[Path], *, processes_url: str = URL) -> list[Metric]:
-    """Its figures, under the kind of machine that alarms know. Of a web machine, its API's as well."""
+    """Return this machine's metrics, with its kind as the dimension that alarms use."""
     of_kind = {"Kind": kind.group}
-    there = [folder for folder in folders if folder.exists()] or [Path("/")]
+    existing = [folder for folder in folders if folder.exists()] or [Path("/")]
     return [
-        Metric("DiskUsedPercent", "Percent", [disk_used_percent(there)], of_kind),
+        Metric("DiskUsedPercent", "Percent", [disk_used_percent(existing)], of_kind),
         Metric("MemoryUsedPercent", "Percent", [memory_used_percent()], of_kind),
         Metric("LimitsInMemory", "Count", _limits_in_memory(kind, processes_url), of_kind),
     ]
 
 
 def _limits_in_memory(kind: Kind, processes_url: str) -> list[float]:
-    """1 when an API process counts limits in its own memory because Redis is away, else 0."""
+    """Return 1 when an API process of a web machine counts limits in memory, because Redis is unavailable, else 0."""
     found = highest_figure("rising_stars_limits_in_memory", url=processes_url) if kind is Kind.WEB else None
     return [] if found is None else [found]
 
 
 def measure_forever(cloudwatch: CloudWatch, kind: Kind, folders: Sequence[Path], *, processes_url: str = URL) -> None:
-    """Measure in a thread of its own, as long as the process lives: an AWS that hangs must not delay anything else."""
+    """Send metrics in a daemon thread: a hanging call to AWS must not delay the rest of the process."""
 
-    def go_on() -> None:
+    def loop() -> None:
         while True:
             try:
                 cloudwatch.push(measure(kind, folders, processes_url=processes_url))
@@ -45,4 +45,4 @@ def measure_forever(cloudwatch: CloudWatch, kind: Kind, folders: Sequence[Path],
             pause.wait(EVERY_SECONDS)
 
     pause = threading.Event()
-    threading.Thread(target=go_on, name="measure", daemon=True).start()
+    threading.Thread(target=loop, name="measure", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The instance metadata service, version 2: who this machine is, and whether it is to go."""
+"""The instance metadata service, version 2: this machine's identity, and notices of its termination."""
 
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
@@ -13,26 +13,26 @@ TO_GO = "Terminated"
 
 
 class Metadata:
-    """Asks with a token of its own, and gets a new one when that has expired."""
+    """A client of the service. It gets a session token, and a new one when that has expired."""
 
     def __init__(self, url: str = URL) -> None:
         self._address = urlsplit(url).netloc
         self._token: str | None = None
 
     def instance_id(self) -> str:
-        """The id of this machine."""
+        """Return the id of this machine."""
         return self._required("meta-data/instance-id")
 
     def region(self) -> str:
-        """Where it is."""
+        """Return the region of this machine."""
         return self._required("meta-data/placement/region")
 
     def is_to_terminate(self) -> bool:
-        """Whether its Auto Scaling group wants it gone, and waits for it."""
+        """Whether the Auto Scaling group terminates this machine and waits for its lifecycle hook."""
         return self.read("meta-data/autoscaling/target-lifecycle-state") == TO_GO
 
     def is_to_be_interrupted(self) -> bool:
-        """Whether AWS takes this spot instance back, in two minutes."""
+        """Whether AWS interrupts this spot instance in two minutes."""
         return self.read("meta-data/spot/instance-action") is not None
 
     def _required(self, path: str) -> str:
@@ -42,10 +42,10 @@ class Metadata:
         return found
 
     def read(self, path: str) -> str | None:
-        """What it says at a path; None when there is nothing.
+        """Return the text at a path; None when there is none.
 
         Raises:
-            Unreachable: it does not answer, or not as it should.
+            Unreachable: the service does not answer, or answers with an error.
         """
         for _ in range(2):
             status, text = self._ask("GET", f"/latest/{path}", {"X-aws-ec2-metadata-token": self._token_now()})
@@ -63,7 +63,7 @@ class Metadata:
             wanted = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
             status, text = self._ask("PUT", "/latest/api/token", wanted)
             if status != OK:
-                raise Unreachable(f"The metadata service at {self._address} gives no token ({status}).")
+                raise Unreachable(f"The metadata service at {self._address} issued no token ({status}).")
             self._token = text.strip()
         return self._token
 

@@ -1,4 +1,4 @@
-"""Who may do what on the queue's Redis, as an ACL file: one user, and what this platform's own code asks for."""
+"""The ACL file of the queue's Redis: one user, with the commands and keys that this platform uses."""
 
 import hashlib
 from pathlib import Path
@@ -8,35 +8,35 @@ from app.host.environment_file import parse
 from app.host.errors import HostError
 
 KEYS = ("huey.*.risingstars", "huey.r.risingstars.*", "LIMITS:*")
-"""The queue and its schedule, what Huey notes of single tasks, the counters of the package limits."""
+"""The queue and its schedule, Huey's data of single tasks, the counters of the package limits."""
 
 COMMANDS = (
-    # Ringing and hearing the doorbell.
+    # Ringing the doorbell and waiting for rings.
     *("zadd", "zcard", "bzpopmin"),
-    # Huey's schedule, and what it looks up before it runs a task.
+    # Huey's schedule, and its checks before it runs a task.
     *("zrangebyscore", "zremrangebyscore", "mget"),
-    # Counting and forgiving; the counters' scripts are subject to these, too.
+    # Counting and resetting limits. The ACL also applies to commands inside the counters' scripts.
     *("evalsha", "script|load", "exists", "get", "set", "incrby", "pttl", "rename", "del"),
-    # Looking whether it lives.
+    # Health checks.
     "ping",
 )
-"""As a MONITOR of a whole site shows; a test runs one under this file. Anything else is refused."""
+"""The commands that MONITOR shows for a whole site; a test runs a site with this file. All others are denied."""
 
 
 def render_acl(username: str, password: str) -> str:
-    """The file's text. It holds the password's SHA-256, as Redis keeps it."""
+    """Return the file's text, which contains the password's SHA-256."""
     digest = hashlib.sha256(password.encode()).hexdigest()
     keys = " ".join(f"~{pattern}" for pattern in KEYS)
     commands = " ".join(f"+{command}" for command in COMMANDS)
-    nobody = "user default reset off\n"
-    return f"{nobody}user {username} reset on #{digest} {keys} -@all {commands}\n"
+    no_default_user = "user default reset off\n"
+    return f"{no_default_user}user {username} reset on #{digest} {keys} -@all {commands}\n"
 
 
 def acl_of(environment_file: Path) -> str:
-    """The ACL file for the user and password of the `QUEUE_URL` in an environment file.
+    """Return the ACL file for the user and password of `QUEUE_URL` in an environment file.
 
     Raises:
-        HostError: there is none.
+        HostError: the file cannot be read, or has no `QUEUE_URL` of a Redis with a user and a password.
     """
     try:
         url = urlsplit(parse(environment_file.read_text(encoding="utf-8")).get("QUEUE_URL", ""))

@@ -1,4 +1,4 @@
-"""Saying how a machine's boot went where an operator looks: a tag on the instance, and a line in the log group."""
+"""Reporting the result of a machine's boot to the operator: tags on the instance, and a line in the log group."""
 
 import time
 from contextlib import suppress
@@ -12,7 +12,7 @@ MAX_TAG_CHARS = 255
 
 
 class Status(StrEnum):
-    """How it went."""
+    """The result of a boot."""
 
     READY = "ready"
     FAILED = "failed"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One machine's word."""
+    """The result of one machine's boot, with a message."""
 
     instance_id: str
     status: Status
@@ -29,30 +29,30 @@ class Report:
 
     @property
     def boot_status(self) -> str:
-        """The tag: `ready`, or `failed: ` and why, on one line."""
-        told = " ".join(self.message.split())
-        return (f"failed: {told}" if self.status is Status.FAILED else "ready")[:MAX_TAG_CHARS]
+        """The value of the tag: `ready`, or `failed: ` and the message, on one line."""
+        message = " ".join(self.message.split())
+        return (f"failed: {message}" if self.status is Status.FAILED else "ready")[:MAX_TAG_CHARS]
 
     @property
     def line(self) -> str:
-        """The whole word, for the log."""
-        told = " ".join(self.message.split())
-        return f"boot {self.status.value} release={self.release}" + (f" {told}" if told else "")
+        """The line for the log group."""
+        message = " ".join(self.message.split())
+        return f"boot {self.status.value} release={self.release}" + (f" {message}" if message else "")
 
 
-def tell(aws: Aws, report: Report, log_group: str | None) -> list[str]:
-    """Tag the instance and write the line; one that fails does not keep the other from being tried.
+def send_report(aws: Aws, report: Report, log_group: str | None) -> list[str]:
+    """Tag the instance and write the log line. A failure of one does not prevent the other.
 
     Returns:
-        What could not be told, in sentences.
+        The failures, as sentences.
     """
     failures = []
-    acts = {f"tags of {report.instance_id}": lambda aws: _tag(aws, report)}
+    actions = {f"tags of {report.instance_id}": lambda aws: _tag(aws, report)}
     if log_group:
-        acts[f"log group {log_group}"] = lambda aws: _write(aws, report, log_group)
-    for what, act in acts.items():
+        actions[f"log group {log_group}"] = lambda aws: _write(aws, report, log_group)
+    for what, action in actions.items():
         try:
-            aws.ask(what, act)
+            aws.ask(what, action)
         except HostError as error:
             failures.append(str(error))
     return failures

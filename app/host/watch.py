@@ -1,8 +1,8 @@
-"""Watching for this machine's end, so that nothing is lost by it.
+"""Watching for this machine's termination, so that no request and no job is lost.
 
-A web machine leaves in this order: out of the balancer (the group has seen to that; requests still come for the
-deregistration delay), /ready fails, requests in flight finish, services stop, the group is told. Workers only stop:
-that drains, or gives their jobs back.
+A web machine shuts down in this order. The group deregisters it from the load balancer, which still sends requests for
+the deregistration delay. Then the watch makes /ready fail and stops the services, which finish their requests, and
+completes the group's lifecycle hook. On a worker it only stops the services, which drain or give their jobs back.
 """
 
 import shutil
@@ -24,67 +24,69 @@ POLL_SECONDS = 0.2
 
 
 class Notice(StrEnum):
-    """Why a machine has to go."""
+    """Why a machine terminates."""
 
     TERMINATED = "terminated"
-    """Its group scales in, replaces it, or rolls a release. There is time."""
+    """Its group scales in, replaces it, or rolls a release. The lifecycle hook waits."""
     INTERRUPTED = "interrupted"
-    """AWS takes a spot instance back. There are two minutes."""
+    """AWS interrupts a spot instance, in two minutes."""
 
 
-class Signs(Protocol):
-    """What says that it has to; `Metadata` in production."""
+class Notices(Protocol):
+    """The source of termination notices; `Metadata` in production."""
 
     def is_to_terminate(self) -> bool:
-        """The group waits."""
+        """Whether the group terminates this machine and waits for it."""
 
     def is_to_be_interrupted(self) -> bool:
-        """AWS does not."""
+        """Whether AWS interrupts this machine without waiting."""
 
 
-class Waiting(Protocol):
-    """Who waits for it; `Lifecycle` in production."""
+class LifecycleHook(Protocol):
+    """The group's lifecycle hook; `Lifecycle` in production."""
 
     def beat(self) -> None:
-        """More time, please."""
+        """Extend the hook's wait."""
 
     def complete(self) -> bool:
-        """Done."""
+        """Complete the hook, so that the group terminates the machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """How this machine leaves. Seconds."""
+    """How this machine shuts down. Durations are in seconds."""
 
     units: tuple[str, ...]
-    """systemd's, stopped in one go: their own time-outs say how long that may take."""
+    """systemd units, stopped with one command. Their own time-outs limit how long that takes."""
     drain_file: Path | None = None
-    """/ready fails while it is there; only machines behind a balancer have one."""
+    """/ready fails while this file exists. Only machines behind the load balancer have one."""
     balancer_seconds: float = 0
-    """After the group's notice: requests still arrive for so long."""
+    """How long requests still arrive after the group's notice."""
     interrupted_seconds: float = 0
-    """After a spot notice, no balancer knows yet: so long until it has seen /ready fail."""
+    """How long the load balancer needs to see that /ready fails after a spot notice, of which it does not know."""
     heartbeat_seconds: float = 20
 
 
 class Watch:
-    """Polls until the machine is to go, then lets it go in good order."""
+    """Polls for a notice, then shuts the machine's services down in order."""
 
-    def __init__(self, signs: Signs, waiting: Waiting | None, leaving: Leaving, *, interval_seconds: float) -> None:
-        self._signs = signs
-        self._waiting = waiting
+    def __init__(
+        self, notices: Notices, hook: LifecycleHook | None, leaving: Leaving, *, interval_seconds: float
+    ) -> None:
+        self._notices = notices
+        self._hook = hook
         self._leaving = leaving
         self._interval_seconds = interval_seconds
         self._stop = threading.Event()
         self._beat_at = 0.0
-        self._deaf = False
+        self._is_unreachable = False
 
     def stop(self) -> None:
-        """Watch no longer: the machine is going down by itself."""
+        """Stop watching, because the machine itself shuts down."""
         self._stop.set()
 
     def run(self) -> None:
-        """Watch until the machine is let go, or until told to stop."""
+        """Watch until the hook is completed or `stop` is called."""
         left = False
         while not self._stop.is_set():
             notice = self._look(left=left)
@@ -92,23 +94,23 @@ class Watch:
                 self._leave(notice)
                 left = True
             if notice is Notice.TERMINATED:
-                if self._waiting is not None:
-                    self._waiting.complete()
+                if self._hook is not None:
+                    self._hook.complete()
                 return
             self._stop.wait(self._interval_seconds)
 
     def _look(self, *, left: bool) -> Notice | None:
-        """The group's wish counts for more: somebody waits for an answer to it."""
+        """Return the current notice. The group's takes precedence, because its hook waits for completion."""
         try:
-            if self._signs.is_to_terminate():
+            if self._notices.is_to_terminate():
                 return Notice.TERMINATED
-            interrupted = not left and self._signs.is_to_be_interrupted()
+            interrupted = not left and self._notices.is_to_be_interrupted()
         except Unreachable as error:
-            if not self._deaf:
+            if not self._is_unreachable:
                 log.warning("metadata_unreachable", error=str(error))
-            self._deaf = True
+            self._is_unreachable = True
             return None
-        self._deaf = False
+        self._is_unreachable = False
         return Notice.INTERRUPTED if interrupted else None
 
     def _leave(self, notice: Notice) -> None:
@@ -132,7 +134,7 @@ class Watch:
 
     def _stop_units(self) -> None:
         command = [systemctl(), "stop", *self._leaving.units]
-        stopping = subprocess.Popen(command)  # noqa: S603 - no shell; the units are the host role's
+        stopping = subprocess.Popen(command)  # noqa: S603 - no shell; the host role sets the units
         while stopping.poll() is None:
             time.sleep(POLL_SECONDS)
             self._beat()
@@ -140,24 +142,24 @@ class Watch:
             log.warning("units_not_stopped", units=self._leaving.units, code=stopping.returncode)
 
     def _wait(self, seconds: float) -> None:
-        """Pass the time, but no longer once the machine goes down by itself."""
+        """Wait and send heartbeats, but stop waiting when the machine itself shuts down."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and not self._stop.wait(min(POLL_SECONDS, seconds)):
             self._beat()
 
     def _beat(self) -> None:
-        if self._waiting is not None and time.monotonic() - self._beat_at >= self._leaving.heartbeat_seconds:
+        if self._hook is not None and time.monotonic() - self._beat_at >= self._leaving.heartbeat_seconds:
             self._beat_at = time.monotonic()
-            self._waiting.beat()
+            self._hook.beat()
 
 
 def systemctl() -> str:
-    """Where it is.
+    """Return the path of systemctl.
 
     Raises:
-        HostError: this machine is not run by systemd.
+        HostError: this machine does not run systemd.
     """
     found = shutil.which("systemctl")
     if found is None:
-        raise HostError("There is no systemctl here: this machine is not run by systemd.")
+        raise HostError("systemctl is missing: this machine does not run systemd.")
     return found

@@ -1,7 +1,7 @@
-"""The outermost structure of an MP4 file: a row of boxes, each with a size and a four-letter type.
+"""The top-level structure of an MP4 file: a sequence of boxes, each with a size and a four-letter type.
 
-Read before any media library sees the file. Whatever does not start with an `ftyp` box (playlists and
-concat scripts that name other files, images, documents) is refused here by its first bytes.
+It is checked before any media library reads the file. Files that do not start with an `ftyp` box (playlists and concat
+scripts that refer to other files, images, documents) are rejected here by their first bytes.
 
 Source: ISO/IEC 14496-12, section 4.2 (boxes) and 4.3 (`ftyp`).
 """
@@ -15,22 +15,22 @@ from typing import BinaryIO
 from app.media.errors import Reason, UnreadableClip
 
 QUICKTIME_BRAND = "qt  "
-"""The one brand refused: a MOV is not an MP4, whatever its name says. Every other ISO brand (isom, mp41,
-mp42, avc1, hvc1, M4V, and the 3gp4 that older Android phones write into .mp4 files) is the same container."""
+"""The only rejected brand: a MOV is not an MP4, whatever its file name. All other ISO brands (isom, mp41, mp42, avc1,
+hvc1, M4V, and the 3gp4 that older Android phones write into .mp4 files) use the same container format."""
 
 MAX_BOXES = 10_000
-"""More than any recorder writes into a clip; a file of millions of empty boxes would keep a request busy."""
+"""More than any recorder writes. A file with millions of empty boxes would keep a request busy for long."""
 
 _HEADER_BYTES = 8
 _LONG_HEADER_BYTES = 16
 _MEDIA_BOXES = frozenset({"moov", "mdat"})
 _NEVER_IN_A_TRAILER = _MEDIA_BOXES | {"moof"}
-"""A box of these kinds that ends beyond the file is a clip cut short, wherever it stands."""
+"""If a box of these kinds ends beyond the end of the file, the clip is truncated, wherever the box is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One top-level box. `size_bytes` counts its own header, `offset` is from the start of the file."""
+    """One top-level box. `size_bytes` includes the header; `offset` is from the start of the file."""
 
     kind: str
     offset: int
@@ -38,10 +38,10 @@ class Box:
 
 
 def require_whole_mp4(path: Path) -> None:
-    """Refuse what is not an MP4, or not all of one.
+    """Check that a file is a complete MP4.
 
     Raises:
-        UnreadableClip: the file is empty, not an MP4, a MOV, cut short, or has no index (`moov`).
+        UnreadableClip: the file is empty, not an MP4, a MOV, truncated, or has no index (`moov`).
     """
     with path.open("rb") as file:
         _require_mp4_brand(file)
@@ -61,11 +61,11 @@ def require_whole_mp4(path: Path) -> None:
 def walk_boxes(file: BinaryIO, file_bytes: int) -> Iterator[Box]:
     """Yield the top-level boxes, reading only their headers.
 
-    After a complete `moov` and `mdat`, bytes that are no box end the walk, and so do bytes that read as the header of
-    a box which the file is too short for: cameras and apps append trailers of any content.
+    Cameras and apps append trailers with arbitrary content. So after a complete `moov` and `mdat`, bytes that are no
+    box, or that look like the header of a box longer than the file, end the iteration without an error.
 
     Raises:
-        UnreadableClip: a box reaches beyond the end of the file, or the file is no row of boxes.
+        UnreadableClip: a box extends beyond the end of the file, or the file is not a sequence of boxes.
     """
     offset = 0
     seen: set[str] = set()
@@ -100,7 +100,7 @@ def _require_mp4_brand(file: BinaryIO) -> None:
 
 
 def _parse_header(header: bytes, offset: int, file_bytes: int) -> Box | None:
-    """One box header, or None when the bytes are not one. Size 0 means "to the end of the file"."""
+    """Return the box of a header, or None when the bytes are no header. Size 0 means "to the end of the file"."""
     if len(header) < _HEADER_BYTES or not header[4:8].isascii() or not header[4:8].decode("ascii").isprintable():
         return None
     size, kind = int.from_bytes(header[:4], "big"), header[4:8].decode("ascii")

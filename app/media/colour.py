@@ -1,7 +1,7 @@
-"""What a clip's colours mean: MediaInfo's names as FFmpeg's, and the usual rules where a clip does not say.
+"""The colour space of a clip: MediaInfo's names mapped to FFmpeg's, and defaults for missing values.
 
-FFmpeg drops what only the container states when the stream states nothing (HEVC), and its scaler then takes the
-picture for BT.601. So every frame is tagged explicitly before anything looks at its colours.
+FFmpeg ignores colour tags that only the container has (HEVC), and its scaler then assumes BT.601. So every frame is
+tagged explicitly before any filter uses its colours.
 
 Source of the numbers behind the names: ITU-T H.273, tables 2 (primaries), 3 (transfer) and 4 (matrix).
 """
@@ -52,13 +52,13 @@ _FULL_RANGE = {"Limited": False, "Full": True}
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """The four facts that turn samples into light, by FFmpeg's names."""
+    """The four properties that define how samples become light, by FFmpeg's names."""
 
     primaries: str = "bt709"
     transfer: str = "bt709"
     matrix: str = "bt709"
     full_range: bool | None = None
-    """None when the clip does not say: the frames' own format then does (yuvj420p is full, anything else limited)."""
+    """None when the clip does not state it; then the pixel format decides (yuvj420p is full, all others limited)."""
 
     @property
     def hdr(self) -> bool:
@@ -70,9 +70,9 @@ BT709 = Colour()
 
 
 def colour_of(facts: dict[str, str]) -> Colour:
-    """The colours of a video track; gaps and unknown names are filled.
+    """Return the colour space of a video track, with defaults for missing and unknown values.
 
-    HDR without more is BT.2020 (ITU-R BT.2100), and anything else is BT.709, as players take HD.
+    The default is BT.2020 for HDR (ITU-R BT.2100) and BT.709 otherwise, as players assume for HD.
 
     Args:
         facts: MediaInfo's fields of the track.

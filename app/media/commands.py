@@ -1,7 +1,7 @@
-"""FFmpeg's arguments as pure functions: facts in, a list of words out, nothing is run.
+"""FFmpeg's argument lists, built by pure functions that run nothing.
 
-The poster comes from the finished video, where a key frame waits for it. Taken in the same run, FFmpeg would
-run ahead for it and keep every frame it passes (1.6 GB instead of 0.2 GB), and report no progress until then.
+The poster is taken from the finished video, which has a key frame there. In the render's own run, FFmpeg would decode
+ahead to the poster's frame, keep every frame up to it (1.6 GB instead of 0.2 GB) and report no progress meanwhile.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ POSTER_FILE = "poster.jpg"
 
 @dataclass(frozen=True, slots=True)
 class Artwork:
-    """The three pictures of the brand: 16:9, drawn for 1920x1080, the watermark with transparency."""
+    """The three images of the brand: 16:9, drawn for 1920x1080; the watermark has transparency."""
 
     watermark: Path
     intro: Path
@@ -35,16 +35,16 @@ def render_arguments(
     gain_db: float | None,
     tone_map: bool,
 ) -> list[str]:
-    """Render the clip into `video.mp4` of the working directory.
+    """Return the arguments that render the clip into `video.mp4` in the working directory.
 
     Args:
         source: the untrusted file.
-        artwork: the brand's pictures.
-        clip: what the probe found in `source`.
+        artwork: the brand's images.
+        clip: the properties of `source`.
         profile: the target.
-        gain_db: what brings `SOUND_FILE` of the working directory to the target loudness; None renders a video
+        gain_db: the gain that brings `SOUND_FILE` in the working directory to the target loudness; None renders a video
             without sound.
-        tone_map: whether to bring HDR down to SDR (needs zscale).
+        tone_map: whether to convert HDR to SDR (needs zscale).
     """
     return [
         *quiet(),
@@ -60,13 +60,13 @@ def render_arguments(
 
 
 _PICTURE_ALONE = ("-an", "-sn", "-dn", "-noautorotate", "-reinit_filter", "0")
-"""Options of the player's file. A change in mid-stream (size, pixel format) must not rebuild the graph, for intro and
-outro have been read by then; the scaler at the head of the clip's chain takes up the change instead. It has to be the
-first filter that looks at pixels: filters that turn a picture would read beyond a frame of another size."""
+"""Options for the player's file. A change in mid-stream (size, pixel format) must not rebuild the graph, because intro
+and outro have already been read then. The scaler at the start of the clip's chain handles the change instead. It must
+be the first filter that accesses pixels: filters that rotate would read beyond a frame of another size."""
 
 
 def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
-    """Write the frame in the middle of the clip, from the finished `video.mp4`, as `poster.jpg`."""
+    """Return the arguments that extract the frame in the middle of the clip from `video.mp4` as `poster.jpg`."""
     return [
         *quiet(),
         *("-ss", f"{_middle_seconds(clip, profile):.3f}", "-i", f"file:{VIDEO_FILE}"),
@@ -77,13 +77,13 @@ def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
 
 
 def _middle_seconds(clip: Clip, profile: Profile) -> float:
-    """The time in the result of the frame in the middle of the shown clip."""
+    """Return the time, in the result, of the frame in the middle of the shown clip."""
     frames = int(profile.shown_seconds(clip.duration_seconds) * profile.frames_per_second / 2)
     return profile.intro_seconds + frames / profile.frames_per_second
 
 
 def _artwork_inputs(artwork: Artwork, profile: Profile) -> list[str]:
-    """Our own pictures, each decoded once."""
+    """Return the inputs for the brand's images, each decoded once."""
     return [
         word
         for picture in (artwork.intro, artwork.outro, artwork.watermark)
@@ -92,9 +92,9 @@ def _artwork_inputs(artwork: Artwork, profile: Profile) -> list[str]:
 
 
 def _video_output(clip: Clip, profile: Profile, *, with_audio: bool) -> list[str]:
-    """The finished MP4, with a key frame where the poster is taken.
+    """Return the output options of the MP4, with a key frame where the poster is taken.
 
-    Nothing of the source's metadata gets in: a phone writes where its owner stood.
+    The source's metadata is dropped, because phones record the location in it.
     """
     audio = ["-map", "[audio]", "-c:a", "aac", "-b:a", str(profile.audio_bit_rate)]
     return [
@@ -117,7 +117,7 @@ def _video_output(clip: Clip, profile: Profile, *, with_audio: bool) -> list[str
 
 
 def x264_arguments(profile: Profile) -> list[str]:
-    """The encoder at the profile's settings. Public for the benchmark, which encodes the same without our graph."""
+    """Return the encoder's options for a profile. Public for the benchmark, which encodes without the filter graph."""
     return [
         "-c:v",
         "libx264",
@@ -140,9 +140,9 @@ def x264_arguments(profile: Profile) -> list[str]:
 
 
 def _still_zones(clip: Clip, profile: Profile) -> str:
-    """Intro and outro hardly move: x264 need not search them. Takes 2 s off the 4 s of processor they cost.
+    """Return x264 zones with minimal motion search for intro and outro, which saves 2 of their 4 s of CPU time.
 
-    Source: x264's `--zones`, ranges of frames with settings of their own.
+    Source: x264's `--zones`, ranges of frames with separate settings.
     """
     rate = profile.frames_per_second
     clip_start = round(profile.intro_seconds * rate)

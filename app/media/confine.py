@@ -1,15 +1,15 @@
-"""The launcher of FFmpeg and MediaInfo: confines itself, then becomes the program.
+"""The launcher of FFmpeg and MediaInfo: it confines its own process, then executes the program.
 
-Run as a script with `app.media.sandbox`'s words, two dashes and the program with its arguments; never imported.
-What it cannot do ends it with LAUNCH_FAILED and one sentence: the program never runs less confined than this kernel
-allows. Imports little: each start costs a Python's.
+`app.media.sandbox` builds its command line: options, `--`, the program and its arguments. It runs as a script and is
+never imported. When a step fails, it exits with LAUNCH_FAILED and one sentence, so that the program always runs as
+confined as this kernel allows. It imports little, because every program start includes its start.
 """
 
 import os
 import resource
 import sys
 
-# Python leaves it out for an isolated script (-I); the standard library comes before it.
+# An isolated script (-I) does not have its project's folder in the path. Append it, after the standard library.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
 
 from app.media.kernel import CAP_DAC_READ_SEARCH, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, keep_capabilities, prctl
@@ -17,17 +17,17 @@ from app.media.landlock import DEVICE, FOLDER, READ_FILE, RUN, Grant, existing, 
 from app.media.seccomp import deny_system_calls, seccomp_is_available
 
 SIGKILL = 9
-"""Importing `signal` would double the start's time."""
+"""Importing `signal` would double the start-up time."""
 
 LAUNCH_FAILED = os.EX_OSERR
-"""No exit code of FFmpeg's; `app.media.sandbox` knows it, too."""
+"""An exit code that FFmpeg does not use; the same as in `app.media.sandbox`."""
 
 RIGHTS = {"run": RUN, "read": READ_FILE, "write": FOLDER, "device": DEVICE}
 LIMITS = {"memory": resource.RLIMIT_AS, "file": resource.RLIMIT_FSIZE, "core": resource.RLIMIT_CORE}
 
 
 def main(words: list[str]) -> None:
-    """Confine this process as the words before `--` say, and become the program behind it."""
+    """Confine this process by the options before `--`, then execute the program after it."""
     end = words.index("--")
     options = [tuple(word.split("=", 1)) for word in words[:end]]
     program = words[end + 1 :]
@@ -38,24 +38,24 @@ def main(words: list[str]) -> None:
             resource.setrlimit(LIMITS[name], (int(value), int(value)))
     if sys.platform == "linux":
         _give_up_rights([(value, RIGHTS[name]) for name, value in options if name in RIGHTS])
-    os.execve(program[0], program, {})  # noqa: S606 - no shell, as it should be  # nosec B606
+    os.execve(program[0], program, {})  # noqa: S606 - without a shell, on purpose  # nosec B606
 
 
 def _die_with(parents: list[int]) -> None:
-    """Let the kernel end this process when its parent ends, and end it now when that has happened already."""
+    """Have the kernel kill this process when its parent ends. Kill it now if the parent has ended already."""
     prctl(PR_SET_PDEATHSIG, SIGKILL)
     if os.getppid() not in parents:
         os.kill(os.getpid(), SIGKILL)
 
 
 def _give_up_rights(grants: list[Grant]) -> None:
-    """Privileges, files and system calls, in this order: each step still needs what the next one takes."""
+    """Drop privileges, then file access, then system calls: each step still needs what the next one removes."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     if os.geteuid() == 0:
         keep_capabilities(CAP_DAC_READ_SEARCH)
     abi = landlock_abi()
     if abi:
-        # A system lacks some folders of programs (/lib64), and none of the files a run is about.
+        # Some program folders (/lib64) do not exist on every system. The files of a run must all exist.
         optional = [grant for grant in grants if grant[1] in {RUN, DEVICE}]
         restrict_files(abi, [*existing(optional), *(grant for grant in grants if grant not in optional)])
     if seccomp_is_available():

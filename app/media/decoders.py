@@ -1,8 +1,8 @@
-"""Which formats are decoded: one list for what the probe accepts and for what FFmpeg may open.
+"""The formats that are decoded: one list for the probe and for FFmpeg.
 
-Keys are MediaInfo's names, values the names of FFmpeg's decoders, in 5.1 and 9. FFmpeg opens a decoder for every
-stream of a file to learn about it, chosen or not; formats that no camera, phone or editor writes into an MP4 would
-only be more code that a hostile file can reach.
+Keys are MediaInfo's names of formats, values FFmpeg's names of decoders, in versions 5.1 and 9. FFmpeg opens a decoder
+for every stream of a file to analyse it, even if the stream is not used. Formats that no camera, phone or editor writes
+into an MP4 would only expose more code to a hostile file.
 """
 
 VIDEO_DECODERS: dict[str, tuple[str, ...]] = {
@@ -36,11 +36,11 @@ AUDIO_DECODERS: dict[str, tuple[str, ...]] = {
     "PCM": PCM_DECODERS,
     "Vorbis": ("vorbis", "libvorbis"),
 }
-"""Spatial formats of some phones (APAC, MPEG-H) are not among them: no FFmpeg reads them."""
+"""Without the spatial formats of some phones (APAC, MPEG-H), which no FFmpeg decodes."""
 
 DECODABLE_VIDEO, DECODABLE_AUDIO = frozenset(VIDEO_DECODERS), frozenset(AUDIO_DECODERS)
 
 CODEC_WHITELIST = ",".join(
     name for decoders in (VIDEO_DECODERS, AUDIO_DECODERS) for names in decoders.values() for name in names
 )
-"""For FFmpeg's `-codec_whitelist`."""
+"""The value of FFmpeg's `-codec_whitelist`."""

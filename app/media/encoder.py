@@ -1,4 +1,4 @@
-"""A player's clip in, a branded video and its poster out, checked."""
+"""The encoder: renders a player's clip into a branded video and a poster, and verifies them."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ from app.media.sound import SOUND_FILE
 from app.media.soundtrack import lay_sound, measured_gain
 
 HOUSE_BRAND = Path(__file__).with_name("brand")
-"""The project's own artwork; BRAND_DIR replaces it."""
+"""The project's default artwork, which BRAND_DIR replaces."""
 
 _DURATION_TOLERANCE_SECONDS = 1.0
 _JPEG_START = b"\xff\xd8\xff"
@@ -31,7 +31,7 @@ _JPEG_START = b"\xff\xd8\xff"
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What a render left in its directory. `sha256` (hex) and `size_bytes` are the video's."""
+    """The files of a render. `sha256` (hex) and `size_bytes` are those of the video."""
 
     video: Path
     poster: Path
@@ -39,11 +39,11 @@ class Rendering:
     sha256: str
     duration_seconds: float
     sound_lost: bool = False
-    """The clip declares sound, the profile keeps it, and no track of it could be decoded."""
+    """Whether the clip declares sound and the profile keeps it, but none of its tracks could be decoded."""
 
 
 class Encoder:
-    """Renders clips with FFmpeg. Holds settings only: one may serve many threads."""
+    """Renders clips with FFmpeg. It only holds settings, so threads may share it."""
 
     def __init__(
         self,
@@ -72,14 +72,14 @@ class Encoder:
         """Render one clip.
 
         Args:
-            source: the player's file, not trusted.
-            directory: private to this render, existing, empty; everything is written there.
-            profile: which of the two results.
-            on_progress: gets 0.0 … 1.0, never falling, from this thread.
+            source: the player's file, which is not trusted.
+            directory: an existing, empty directory of this render, for all output.
+            profile: the render profile.
+            on_progress: receives 0.0 … 1.0, never decreasing, in this thread.
             stop: when set, FFmpeg is killed within 0.2 s.
 
         Raises:
-            MediaError: as its subclasses say. No FFmpeg process is left, whatever is raised.
+            MediaError: see its subclasses. No FFmpeg process remains in any case.
         """
         job = FfmpegJob(
             ffmpeg=find_ffmpeg(self._ffmpeg),
@@ -98,7 +98,7 @@ class Encoder:
 
 
 class Progress:
-    """Turns the lines of FFmpeg's `-progress` into a share that never falls."""
+    """Turns the lines of FFmpeg's `-progress` into a fraction that never decreases."""
 
     def __init__(self, on_progress: Callable[[float], None], clip: Clip, profile: Profile) -> None:
         self._on_progress = on_progress
@@ -108,7 +108,7 @@ class Progress:
     def take(self, line: str) -> None:
         """Report `out_time_us=…` (microseconds, N/A before the first frame); ignore the other lines.
 
-        1.0 is left for the checked result.
+        1.0 is reserved for the verified result.
         """
         key, _, value = line.partition("=")
         if key != "out_time_us" or not value.isdigit():
@@ -122,7 +122,7 @@ class Progress:
 def _render(
     job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, artwork: Artwork, progress: Progress
 ) -> bool:
-    """Prepare and measure the sound, encode once, take the poster. Returns whether the result has sound."""
+    """Prepare and measure the sound, encode the video, extract the poster. Return whether the result has sound."""
     gain_db = measured_gain(job, clip, profile) if lay_sound(job, source, clip, profile) else None
     arguments = render_arguments(
         source,
@@ -139,7 +139,7 @@ def _render(
 
 
 def _has_zscale(job: FfmpegJob) -> bool:
-    """Whether this FFmpeg can tone-map. Without it, HDR comes out pale, which is better than not at all."""
+    """Whether this FFmpeg has zscale, which tone mapping needs. Without it, HDR clips are rendered pale."""
     lines: list[str] = []
     job.run(["-hide_banner", "-loglevel", "error", "-filters"], on_line=lines.append)
     return any(" zscale " in line for line in lines)
@@ -155,7 +155,7 @@ def _artwork(brand_dir: Path | None) -> Artwork:
 
 
 def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
-    """Look at the files as a stranger would, before anybody is told of them."""
+    """Verify the rendered files with an independent probe, before they are returned."""
     video, poster = directory / VIDEO_FILE, directory / POSTER_FILE
     found = probe(video)
     missing_seconds = profile.result_seconds(clip.duration_seconds) - found.duration_seconds

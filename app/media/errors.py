@@ -1,24 +1,24 @@
-"""What can go wrong between a file and a picture. Each class is a fact; the text is for the operator."""
+"""Errors of probing and rendering. Each class is named for a fact; its text is for the operator."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a file is no clip. `app.showcase.failures` has the player's sentence for each."""
+    """Why a file is rejected. `app.showcase.failures` has the player's sentence for each reason."""
 
     NOT_MP4 = "not_mp4"
     QUICKTIME = "quicktime"
     INCOMPLETE = "incomplete"
-    """Cut short, or never finished by the recorder."""
+    """Truncated, or not completed by the recorder."""
     NO_VIDEO = "no_video"
     CODEC = "codec"
-    """The picture's format is not one that this platform decodes."""
+    """The platform does not decode the video's format."""
     ENCRYPTED = "encrypted"
     TOO_MANY_PICTURES = "too_many_pictures"
-    """Per second, or too large for how many there are."""
+    """Too many frames per second, or too many pixels in all frames."""
     DAMAGED = "damaged"
     PICTURES_MISSING = "pictures_missing"
-    """Fewer can be decoded than the index promises."""
+    """Fewer frames can be decoded than the index lists."""
 
 
 class MediaError(Exception):
@@ -26,9 +26,9 @@ class MediaError(Exception):
 
 
 class UnreadableClip(MediaError):
-    """The file is not an MP4 with a video track that can be decoded. No retry will help.
+    """The file is not an MP4 with a decodable video track. A retry does not help.
 
-    `reason` says why in a word, for the player's sentence.
+    `reason` selects the player's sentence.
     """
 
     def __init__(self, message: str, reason: Reason = Reason.DAMAGED) -> None:
@@ -37,32 +37,32 @@ class UnreadableClip(MediaError):
 
 
 class ProbeKilled(MediaError):
-    """MediaInfo's process was killed from outside; another attempt may go well."""
+    """MediaInfo's process was killed from outside. A retry may succeed."""
 
 
 class RenderTimedOut(MediaError):
-    """FFmpeg ran longer than it may, and was killed."""
+    """FFmpeg exceeded its time limit and was killed."""
 
 
 class RenderKilled(MediaError):
-    """FFmpeg was killed from outside or ran out of memory; another attempt may go well."""
+    """FFmpeg was killed from outside or ran out of memory. A retry may succeed."""
 
 
 class RenderInterrupted(MediaError):
-    """The caller asked the render to stop."""
+    """The caller stopped the render."""
 
 
 class WorkDirectoryFull(MediaError):
-    """The disk under the work directory has no room left."""
+    """The disk of the work directory is full."""
 
 
 class FfmpegMissing(MediaError):
-    """No FFmpeg can be started (confined) on this machine, or it lacks a part the render needs; the text says which."""
+    """FFmpeg is missing, cannot be started confined, or lacks a component of the render. The text names the cause."""
 
 
 class MediaInfoMissing(MediaError):
-    """MediaInfo cannot be started on this machine, or not confined; the text says why."""
+    """MediaInfo cannot be started confined on this machine. The text names the cause."""
 
 
 class ArtworkMissing(MediaError):
-    """The brand directory lacks one of its three pictures."""
+    """The brand directory lacks one of its three images."""

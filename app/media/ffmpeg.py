@@ -1,4 +1,4 @@
-"""FFmpeg as a process: where its binary is, and one confined, supervised run of it."""
+"""Running FFmpeg: finding its binary, and confined, supervised runs."""
 
 import os
 import selectors
@@ -25,20 +25,20 @@ from app.media.errors import (
 from app.media.sandbox import ENVIRONMENT, LAUNCH_FAILED, Limits, confined
 
 POLL_SECONDS = 0.1
-"""How long a stop or a deadline may go unnoticed."""
+"""How often a run checks for a stop or its deadline."""
 
 MAX_FILE_BYTES = 512 << 20
-"""No result comes near it (the profiles cap the bit rate); it keeps a fault from filling the disk."""
+"""Far above any result, as the profiles cap the bit rate. It keeps a fault from filling the disk."""
 
 _KEPT_STDERR_LINES = 20
 _KEPT_LINE_BYTES = 400
 _EXIT_AFTER_SIGNAL = 255
-"""FFmpeg's own exit code when SIGTERM or SIGINT made it stop early."""
+"""FFmpeg's exit code after SIGTERM or SIGINT."""
 
 _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("No space left on device", WorkDirectoryFull),
     ("Disk quota exceeded", WorkDirectoryFull),
-    ("error reading header", UnreadableClip),  # an index that asks for more memory than there is
+    ("error reading header", UnreadableClip),  # an index that would need more memory than available
     ("Cannot allocate memory", RenderKilled),
     ("Resource temporarily unavailable", RenderKilled),
     ("Unknown encoder", FfmpegMissing),
@@ -47,23 +47,23 @@ _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("Error applying options", FfmpegMissing),
     ("error while loading shared libraries", FfmpegMissing),
 )
-"""Words in FFmpeg's last lines that tell a fault of the surroundings from one of the clip."""
+"""Texts in FFmpeg's last stderr lines, and the error that each indicates. Without one, the clip is unreadable."""
 
 
 _LAUNCHER = ("confine: ", "Traceback (most recent call last):", "Fatal Python error: ")
-"""How the words of a launcher begin that could not start FFmpeg confined: a clip has no part in it."""
+"""stderr prefixes that mean the sandbox launcher itself failed, independently of the clip."""
 
 
 def find_ffmpeg(configured: Path | None) -> Path:
-    """The FFmpeg to use: the configured one, else the system's, else that of the package imageio-ffmpeg.
+    """Return the FFmpeg to use: the configured one, else the system's, else that of the package imageio-ffmpeg.
 
     Raises:
-        FfmpegMissing: there is none, or the configured path is not a program.
+        FfmpegMissing: there is none, or the configured path is not an executable file.
     """
     if configured is not None:
         if os.access(configured, os.X_OK) and configured.is_file():
             return configured.resolve()
-        raise FfmpegMissing(f"FFMPEG_PATH={configured} is not a program. Correct it, or leave it out.")
+        raise FfmpegMissing(f"FFMPEG_PATH={configured} is not an executable file. Correct or unset it.")
     system = shutil.which("ffmpeg")
     return Path(system) if system else _packaged_ffmpeg()
 
@@ -81,42 +81,42 @@ def _packaged_ffmpeg() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class FfmpegJob:
-    """What all FFmpeg runs of one render share."""
+    """The parameters that all FFmpeg runs of one render share."""
 
     ffmpeg: Path
     directory: Path
-    """Private to the render: FFmpeg's working directory."""
+    """FFmpeg's working directory, used by this render only."""
     memory_bytes: int
-    """Address space; beyond it FFmpeg's allocations fail."""
+    """The limit of FFmpeg's address space."""
     deadline: float
     """On `time.monotonic()`'s clock."""
     stop: threading.Event
 
     def run(self, arguments: list[str], *, on_line: Callable[[str], None] | None = None) -> None:
-        """Run FFmpeg to its end; `on_line` gets each line of its standard output.
+        """Run FFmpeg to its end; `on_line` receives each line of its standard output.
 
-        However this returns, no process of the run is left.
+        No process of the run remains in any case.
 
         Raises:
             RenderInterrupted: `stop` was set.
             RenderTimedOut: the deadline passed.
-            RenderKilled: a signal from outside, or no memory.
+            RenderKilled: FFmpeg was killed from outside, or ran out of memory.
             WorkDirectoryFull: the disk is full.
             FfmpegMissing: this FFmpeg lacks an encoder, a filter or an option, or could not be started confined.
-            UnreadableClip: FFmpeg gave up for any other reason; the text holds its last words.
+            UnreadableClip: FFmpeg failed for any other reason; the text contains its last lines on stderr.
         """
-        last_words: deque[str] = deque(maxlen=_KEPT_STDERR_LINES)
+        last_lines: deque[str] = deque(maxlen=_KEPT_STDERR_LINES)
         with self._start(arguments) as process:
             try:
-                self._follow(process, on_line or _ignore, last_words.append)
+                self._follow(process, on_line or _ignore, last_lines.append)
                 self._await_exit(process)
             except BaseException:
                 _kill_group(process)
                 raise
-        raise_for_exit(process.returncode, "\n".join(last_words))
+        raise_for_exit(process.returncode, "\n".join(last_lines))
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - no shell; the arguments are ours, the clip's path among them
+        return subprocess.Popen(  # noqa: S603 - no shell; all arguments are built here, including the clip's path
             confined(
                 [str(self.ffmpeg), *arguments],
                 Limits(self.memory_bytes, MAX_FILE_BYTES),
@@ -134,7 +134,7 @@ class FfmpegJob:
     def _follow(
         self, process: subprocess.Popen[bytes], on_line: Callable[[str], None], on_error: Callable[[str], None]
     ) -> None:
-        """Read both pipes as they fill, so that neither ever blocks FFmpeg, until both are closed."""
+        """Read both pipes until they are closed, so that neither fills up and blocks FFmpeg."""
         with selectors.DefaultSelector() as selector:
             for pipe, take in ((process.stdout, on_line), (process.stderr, on_error)):
                 if pipe is not None:
@@ -158,19 +158,19 @@ class FfmpegJob:
 
     def _check(self) -> None:
         if self.stop.is_set():
-            raise RenderInterrupted("The render was asked to stop.")
+            raise RenderInterrupted("The render was stopped.")
         if time.monotonic() > self.deadline:
             raise RenderTimedOut("FFmpeg ran longer than RENDER_TIMEOUT_SECONDS allows.")
 
 
 def _inputs(arguments: list[str]) -> list[Path]:
-    """The files that a command line reads (`-i file:/…`): with its folder, all that this run of FFmpeg needs to see."""
+    """Return the files that a command line reads (`-i file:/…`). The sandbox makes these and the folder accessible."""
     inputs = [word for option, word in pairwise(arguments) if option == "-i"]
     return [Path(word.removeprefix("file:")) for word in inputs if word.startswith("file:/")]
 
 
 def raise_for_exit(code: int, last_words: str) -> None:
-    """Turn FFmpeg's end into the fact behind it; 0 is no error, below 0 is a signal's number."""
+    """Raise the error that FFmpeg's exit code and last lines indicate. 0 is success; a negative code is a signal."""
     if code == 0:
         return
     if code < 0 or code == _EXIT_AFTER_SIGNAL:
@@ -184,14 +184,14 @@ def raise_for_exit(code: int, last_words: str) -> None:
 
 
 class _Lines:
-    """Cuts a stream of bytes into lines; what exceeds the kept length of a line is dropped."""
+    """Splits a stream of bytes into lines and truncates long ones."""
 
     def __init__(self, take: Callable[[str], None]) -> None:
         self._take = take
         self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes; none means the end."""
+        """Process the next bytes; empty bytes mean the end."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if not chunk and self._rest:
             lines, self._rest = [self._rest], b""
@@ -201,11 +201,11 @@ class _Lines:
 
 
 def _ignore(_: str) -> None:
-    """For a run whose standard output nobody wants."""
+    """Ignore a line of standard output."""
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill FFmpeg and whatever it started, and collect it. Its number is not reused before it is collected."""
+    """Kill FFmpeg's process group and reap FFmpeg. Its pid cannot be reused before."""
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

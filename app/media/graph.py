@@ -1,4 +1,4 @@
-"""The filter graph of a render, which decodes the clip once and encodes the result once.
+"""The filter graph of a render. It decodes the clip once and encodes the result once.
 
 intro.png ─ scale ─ loop ─ fades ───────────────────────────┐
 clip ─ 30 fps ─ scale, pad and turn to 16:9 ─ watermark ─ fades ─ concat ─ x264
@@ -13,7 +13,7 @@ from app.media.sound import sound_filters
 
 
 def filter_graph(clip: Clip, profile: Profile, *, gain_db: float | None, tone_map: bool) -> str:
-    """The whole graph. Inputs: 0 the clip, 1 the intro, 2 the outro, 3 the watermark, 4 the sound."""
+    """Return the whole graph. Inputs: 0 the clip, 1 the intro, 2 the outro, 3 the watermark, 4 the sound."""
     shown = profile.shown_seconds(clip.duration_seconds)
     chains = [
         _still("[1:v:0]", profile, profile.intro_seconds, "[intro]"),
@@ -33,10 +33,11 @@ _TO_BT709 = "out_color_matrix=bt709:out_range=tv"
 
 
 def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str]:
-    """Constant rate, exact length, profile size with bars where the shape differs, upright, 8-bit BT.709.
+    """Return the filters that produce constant rate, exact length, the profile's size with bars, upright, 8-bit BT.709.
 
-    The rate comes first, so that frames of a 240 fps clip are dropped before they are scaled, and the cut behind it,
-    so that a picture that is held across the end of the shown part does not run over. Size and bars follow each frame.
+    The rate comes first, so that frames of a 240 fps clip are dropped before they are scaled. The cut comes after it,
+    so that a frame held across the end of the shown part does not extend beyond it. Size and bars are computed for each
+    frame.
     """
     shown = profile.shown_seconds(clip.duration_seconds)
     turned = clip.orientation.swaps_sides
@@ -44,7 +45,7 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
     shape = f"{width}/{height}"
     across = f"if(gte(dar,{shape}),{width},2*max(1,round({height}*dar/2)))"
     down = f"if(gte(dar,{shape}),2*max(1,round({width}/dar/2)),{height})"
-    # Tone mapping is dear, so it comes before the bars; it wants one size, to which a later change is squeezed.
+    # Tone mapping is expensive, so it comes before the bars. It needs one size, to which later frames are squeezed.
     scaled = "eval=init:out_range=tv" if tone_map else f"eval=frame:{_TO_BT709}"
     return [
         *(_deinterlaced(clip) if clip.interlaced else []),
@@ -62,15 +63,15 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
 
 
 def _deinterlaced(clip: Clip) -> list[str]:
-    """One whole picture from each pair of fields, where the stream says that there are fields.
+    """Return the filters that combine each pair of fields into one frame, where the stream declares fields.
 
-    The scaler in front does nothing but keep the size: a deinterlacer mixes neighbouring frames.
+    The scaler in front only keeps the size constant, because a deinterlacer mixes neighbouring frames.
     """
     return [f"scale={clip.width}:{clip.height}", "bwdif=mode=send_frame:deint=interlaced"]
 
 
 def _tagged(colour: Colour) -> str:
-    """State what the frames' colours mean, whatever their stream says or leaves out."""
+    """Return the filter that sets the frames' colour tags, which the stream may lack."""
     tags = f"color_primaries={colour.primaries}:color_trc={colour.transfer}:colorspace={colour.matrix}"
     ranges = {None: "", False: ":range=tv", True: ":range=pc"}
     return f"setparams={tags}{ranges[colour.full_range]}"
@@ -85,13 +86,13 @@ _TONE_MAPPING = [
     "format=gbrp10",
     f"scale={_TO_BT709}",
 ]
-"""HDR to SDR in linear light. Diffuse white is 203 cd/m2 (ITU-R BT.2408) and 1000 cd/m2, 4.93 times that, the
-brightest. The step through integer RGB cuts off what BT.709 cannot show: FFmpeg 5.1 would carry negative light
-into the luma, and turn a bright orange almost black."""
+"""HDR to SDR in linear light. Diffuse white is 203 cd/m2 (ITU-R BT.2408); the peak is 1000 cd/m2, 4.93 times that. The
+step through integer RGB clips values outside BT.709. Without it, FFmpeg 5.1 would carry negative light into the luma
+and turn a bright orange almost black."""
 
 
 def _still(source: str, profile: Profile, seconds: float, label: str) -> str:
-    """A picture decoded once and repeated, at the profile's size and rate."""
+    """Return the chain that repeats one decoded image at the profile's size and rate."""
     frames = round(seconds * profile.frames_per_second)
     steps = [
         f"scale={profile.width}:{profile.height}:flags=bicubic:{_TO_BT709}",
@@ -107,13 +108,13 @@ def _still(source: str, profile: Profile, seconds: float, label: str) -> str:
 
 
 def _fades(profile: Profile, seconds: float) -> list[str]:
-    """From black and back to it. Costs a few frames' work at the ends, where a cross-fade would touch them all."""
+    """Return fades from and to black. They process only a few frames; a cross-fade would process all."""
     fade = profile.fade_seconds
     return [f"fade=t=in:st=0:d={fade:g}", f"fade=t=out:st={max(0.0, seconds - fade):.3f}:d={fade:g}"]
 
 
 def _scaled(profile: Profile, dimension: str) -> str:
-    """Artwork is drawn for 1080 lines."""
+    """Return the scaled dimension of artwork, which is drawn for 1080 lines."""
     return f"{dimension}*{profile.height}/1080"
 
 

@@ -1,8 +1,8 @@
-"""What an MP4's index (`moov`, and each `moof` of a fragmented file) says of its tracks, where MediaInfo is silent.
+"""Properties of tracks from an MP4's index (`moov`, and each `moof` of a fragmented file) that MediaInfo lacks.
 
-MediaInfo gives no channel count for some codecs, counts the delay that all tracks share into the duration, and gives
-no flips. FFmpeg reads the same boxes. A field that is missing or absurd reads as zero, as absent, or as no turn; the
-clip is judged by MediaInfo, by its bounds and by what decodes.
+MediaInfo gives no channel count for some codecs, includes a delay that all tracks share in the duration, and gives no
+flips. FFmpeg reads the same boxes. Missing or invalid fields become zero, absent, or upright: whether a clip is
+accepted depends on MediaInfo, the limits, and what can be decoded.
 
 Source: ISO/IEC 14496-12 (`mvhd` 8.2.2, `tkhd` 8.3.2, `elst` 8.6.6, `stsd` 8.5.2, `stsz` 8.7.3, `tfdt` 8.8.12,
 `trun` 8.8.8).
@@ -17,13 +17,13 @@ from app.media.errors import Reason, UnreadableClip
 from app.media.orientation import Matrix, Orientation, orientation_of
 
 MAX_INDEX_BOXES = 200_000
-"""A fragmented minute of one picture per fragment has 60 fps · 60 s · 6 boxes = 21,600."""
+"""A fragmented minute with one frame per fragment has 60 fps · 60 s · 6 boxes = 21,600."""
 
 MAX_EMPTY_EDITS = 64
-"""Recorders write one."""
+"""Far above the one that recorders write."""
 
 _ENTRY_BYTES = {b"stts": 8, b"ctts": 8, b"stsc": 12, b"stco": 4, b"co64": 8, b"stss": 4}
-"""Of the tables whose count of entries stands at byte 4 of their body; the entries follow."""
+"""The entry sizes of tables that have their number of entries at byte 4 of the body, followed by the entries."""
 
 _HEADER_BYTES = 8
 _NO_MEDIA = -1
@@ -35,21 +35,21 @@ class IndexedTrack:
 
     track_id: int
     samples: int
-    """Pictures or packets of sound that the index lists."""
+    """The number of frames or packets of sound that the index lists."""
     is_fragmented: bool
     empty_seconds: float
-    """How long its leading empty edit is."""
+    """The length of the leading empty edit."""
     start_seconds: float
-    """When the track begins on the file's clock: after its empty edit, at its first fragment's time."""
+    """When the track begins on the file's timeline: after its empty edit, at its first fragment's time."""
     channels: int
-    """As a sound track's sample description states them; without meaning for other tracks."""
+    """From a sound track's sample description; meaningless for other tracks."""
     orientation: Orientation
-    """Without meaning for sound."""
+    """Meaningless for sound."""
 
 
 @dataclass(slots=True)
 class _Fragments:
-    """What the `moof` boxes add to one track."""
+    """The samples that the `moof` boxes add to one track."""
 
     samples: int = 0
     first_time: int | None = None
@@ -57,13 +57,13 @@ class _Fragments:
 
 @dataclass(slots=True)
 class _Walk:
-    """Counts the boxes of one file, so that a file of millions of empty ones ends soon."""
+    """Iterates over boxes and limits their total number per file, against files with millions of empty boxes."""
 
     left: int = MAX_INDEX_BOXES
     fragments: dict[int, _Fragments] = field(default_factory=dict)
 
     def boxes(self, content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-        """Yield type and body of each box; bytes that are no box end the walk.
+        """Yield type and body of each box; bytes that are no box end the iteration.
 
         Raises:
             UnreadableClip: the index has more boxes than any recorder writes.
@@ -84,21 +84,21 @@ class _Walk:
             at += size
 
     def inside(self, content: memoryview, *path: bytes) -> memoryview:
-        """The body of the first box along a path of types; empty when there is none."""
+        """Return the body of the first box along a path of types; empty when there is none."""
         for kind in path:
             content = next((body for found, body in self.boxes(content) if found == kind), content[:0])
         return content
 
 
 def read_index(path: Path) -> list[IndexedTrack]:
-    """Read every track of an MP4 whose top-level boxes are whole (`require_whole_mp4`).
+    """Read every track of an MP4 whose top-level boxes are complete (`require_whole_mp4`).
 
     Raises:
-        UnreadableClip: the index has more boxes than any recorder writes, or promises more entries than it holds.
+        UnreadableClip: the index has more boxes than any recorder writes, or declares more entries than it contains.
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        # Not closed here: that fails while a traceback still holds a view. It goes with its last view.
+        # Not closed here: closing fails while a traceback holds a view. The mapping is freed with its last view.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return list(_tracks(memoryview(mapped), _Walk()))
 
@@ -150,23 +150,23 @@ def _track(trak: memoryview, movie_scale: int, movie_matrix: Matrix, walk: _Walk
 
 
 def _listed_samples(table: memoryview, walk: _Walk) -> int:
-    """How many samples the track's tables list.
+    """Return how many samples the track's tables list.
 
     Raises:
-        UnreadableClip: a table promises more entries than it has room for. MediaInfo would count to the promise (5 s of
-            processor time), FFmpeg would ask for memory for it.
+        UnreadableClip: a table declares more entries than it contains. MediaInfo would iterate over the declared number
+            (5 s of CPU time), and FFmpeg would allocate memory for it.
     """
     samples = 0
     for kind, body in walk.boxes(table):
         if _number(body, 4, 4) * _ENTRY_BYTES.get(kind, 0) > len(body):
-            raise UnreadableClip(f"The MP4's {kind.decode()} box promises more entries than it holds.", Reason.DAMAGED)
+            raise UnreadableClip(f"The MP4's {kind.decode()} box declares more entries than it has.", Reason.DAMAGED)
         if kind in {b"stsz", b"stz2"}:
             samples += _number(body, 8, 4)
     return samples
 
 
 def _leading_empty_edit(elst: memoryview, movie_scale: int) -> float:
-    """Seconds of nothing before the track's media. Later edits cut or move; MediaInfo and FFmpeg agree on those."""
+    """Return the empty seconds before the track's media. MediaInfo and FFmpeg handle all later edits alike."""
     width = 8 if _version(elst) else 4
     entry_bytes, entries = 2 * width + 4, min(_number(elst, 4, 4), MAX_EMPTY_EDITS)
     ticks = 0
@@ -178,12 +178,12 @@ def _leading_empty_edit(elst: memoryview, movie_scale: int) -> float:
 
 
 def _timescale(header: memoryview) -> int:
-    """Ticks per second of an `mvhd` or `mdhd`; 1 where it says none."""
+    """Return the ticks per second of an `mvhd` or `mdhd`; 1 when it states none."""
     return _number(header, 20 if _version(header) else 12, 4) or 1
 
 
 def _matrix(header: memoryview, at: int, at_in_version_1: int) -> Matrix:
-    """a, b, c, d of a header's transformation, as 16.16 fixed point."""
+    """Return a, b, c, d of a header's transformation matrix, stored as 16.16 fixed point."""
     at = at_in_version_1 if _version(header) else at
     a, b, c, d = (_number(header, at + offset, 4, signed=True) for offset in (0, 4, 12, 16))
     return a / 65536, b / 65536, c / 65536, d / 65536
@@ -194,5 +194,5 @@ def _version(full_box: memoryview) -> int:
 
 
 def _number(content: memoryview, at: int, size: int, *, signed: bool = False) -> int:
-    """A big-endian number; 0 where the box ends before it."""
+    """Return a big-endian number; 0 when the box ends before it."""
     return int.from_bytes(content[at : at + size], "big", signed=signed)

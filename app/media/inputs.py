@@ -1,4 +1,4 @@
-"""How FFmpeg is told to open files: the player's, which is not trusted, and with how much to say."""
+"""FFmpeg's options for logging and for opening the player's untrusted file."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from app.media.profiles import Profile
 
 
 def quiet() -> list[str]:
-    """The words every run begins with: no questions, errors only."""
+    """Return the first options of every run: no prompts, errors only."""
     return ["-nostdin", "-hide_banner", "-y", "-nostats", "-loglevel", "error"]
 
 
 def untrusted_input(source: Path, clip: Clip, profile: Profile) -> list[str]:
-    """The player's file: only as an MP4, only from the disk, only known codecs, only its first seconds.
+    """Return the input options of the player's file: only MP4, from disk, known codecs, and its first seconds.
 
-    A playlist that calls itself .mp4 would otherwise make FFmpeg read other files of this machine.
+    Otherwise a playlist named .mp4 could make FFmpeg read other files of this machine.
     """
     return [
         *("-protocol_whitelist", "file,pipe"),

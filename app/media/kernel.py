@@ -1,4 +1,4 @@
-"""Calls into Linux that Python's standard library does not offer. Each raises OSError when the kernel refuses."""
+"""Linux system calls that Python's standard library lacks. Each raises OSError when the kernel returns an error."""
 
 import ctypes
 import os
@@ -11,22 +11,22 @@ CAP_DAC_READ_SEARCH = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
 Argument = int | ctypes.Array[ctypes.c_uint64] | ctypes.Structure | None
-"""A number, or something that the kernel gets the address of."""
+"""A number, or an object that is passed by address."""
 
 
 def system_call(number: int, *arguments: Argument) -> int:
-    """Make a system call that the C library has no function for."""
+    """Make a system call for which the C library has no function."""
     return _checked(_libc().syscall(ctypes.c_long(number), *map(_word, arguments)))
 
 
 def prctl(option: int, *arguments: Argument) -> int:
-    """Ask for an attribute of this process, or change it. Source: manual page 2 of prctl."""
+    """Read or change an attribute of this process. Source: manual page 2 of prctl."""
     words = [*map(_word, arguments), *(ctypes.c_ulong(0) for _ in range(4 - len(arguments)))]
     return _checked(_libc().prctl(ctypes.c_int(option), *words))
 
 
 def keep_capabilities(mask: int) -> None:
-    """Give up every capability that is not in `mask` (bits 0 to 31), for good under no_new_privs.
+    """Drop every capability that is not in `mask` (bits 0 to 31), permanently under no_new_privs.
 
     Source: capset(2); the three sets of version 3 are effective, permitted and inheritable, 64 bits in two halves.
     """

@@ -1,6 +1,6 @@
-"""Landlock: a process gives up its access to files, for good, and so for every program that it becomes.
+"""Landlock: a process permanently restricts its access to files, also for every program that it executes.
 
-Linux has it since 5.13 (ABI 1); Debian 12's kernel has ABI 2.
+Available since Linux 5.13 (ABI 1); Debian 12's kernel has ABI 2.
 Source: https://docs.kernel.org/userspace-api/landlock.html.
 """
 
@@ -18,25 +18,25 @@ REMOVE_FILE, MAKE_REG, TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 RUN = READ_FILE | READ_DIR | EXECUTE
 DEVICE = READ_FILE | WRITE_FILE
 FOLDER = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | REMOVE_FILE | MAKE_REG
-"""Plain files only. No links: the worker would follow one and publish the file behind it. No pipes: it would wait."""
+"""Regular files only. The worker would follow a link and publish the file behind it, and would block on a pipe."""
 
 Grant = tuple[str, int]
-"""A file or folder, and what may be done with it and below it."""
+"""A file or folder, and the allowed operations on it and below it."""
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 _UNAVAILABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
-"""The kernel has none; it was not started at boot; a container's or unit's filter of system calls refuses it."""
+"""The kernel lacks Landlock, it was not enabled at boot, or the system call filter of a container or unit denies it."""
 
 _RIGHTS_OF_ABI = (0, 13, 14, 15, 15, 16)
-"""How many rights on files each ABI knows; later ones as the last."""
+"""The number of file rights that each ABI has. Later ABIs are treated as the last."""
 
 _RIGHTS_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 _TCP = 0b11
-"""Binding and connecting, from ABI 4 on."""
+"""Bind and connect, from ABI 4 on."""
 
 _SCOPES = 0b11
-"""Abstract Unix sockets and signals to processes outside, from ABI 6 on."""
+"""Abstract Unix sockets, and signals to processes outside the sandbox, from ABI 6 on."""
 
 
 class _PathBeneath(ctypes.Structure):
@@ -45,7 +45,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 def landlock_abi() -> int:
-    """The version of Landlock's interface that may be used here; 0 for none."""
+    """Return the available version of Landlock's interface; 0 for none."""
     if sys.platform != "linux":
         return 0
     try:
@@ -57,10 +57,10 @@ def landlock_abi() -> int:
 
 
 def restrict_files(abi: int, grants: list[Grant]) -> None:
-    """Leave this process nothing but `grants`; it must have set no_new_privs.
+    """Restrict this process to `grants`. It must have set no_new_privs.
 
     Raises:
-        OSError: a path is missing, or the kernel refuses.
+        OSError: a path is missing, or the kernel returns an error.
     """
     rights = (1 << _RIGHTS_OF_ABI[min(abi, len(_RIGHTS_OF_ABI) - 1)]) - 1
     ruleset = _create_ruleset(abi, rights)
@@ -71,12 +71,12 @@ def restrict_files(abi: int, grants: list[Grant]) -> None:
 
 
 def existing(grants: list[Grant]) -> list[Grant]:
-    """Those whose path there is on this machine."""
+    """Return the grants whose path exists on this machine."""
     return [(path, allowed) for path, allowed in grants if os.path.exists(path)]  # noqa: PTH110 - pathlib costs 5 ms
 
 
 def _create_ruleset(abi: int, rights: int) -> int:
-    """What is denied unless a rule allows it. The structure grew with the ABI."""
+    """Create the ruleset of what is denied unless a rule allows it. The structure's size depends on the ABI."""
     size = 8 if abi < 4 else 16 if abi < 6 else 24  # noqa: PLR2004
     return system_call(_CREATE_RULESET, (ctypes.c_uint64 * 3)(rights, _TCP, _SCOPES), size, 0)
 

@@ -1,11 +1,11 @@
 """Finding the gain that brings a clip's sound to the target loudness.
 
-The whole chain (gain, then limiter) is measured, and the gain corrected until the measurement lands. Why not
-FFmpeg's loudnorm: where the gain would clip it leaves its linear mode, and then misses the target by several
-LU on short or very dynamic sound. A pass reads sound only, 0.1 s for 30 s; most clips need two.
+The whole chain (gain, then limiter) is measured, and the gain corrected until the loudness meets the target. FFmpeg's
+loudnorm is not used: where the gain would clip, it leaves its linear mode and misses the target by several LU on short
+or very dynamic sound. A pass reads only sound and takes 0.1 s for 30 s; most clips need two.
 
-The lift is bounded. A muted microphone records its own hiss at about -60 LUFS; brought to the target, that would be
-44 dB louder than it was filmed. Speech or a game filmed from the stands lies within 20 dB of the target.
+The gain is limited. A muted microphone records its own hiss at about -60 LUFS, which would be amplified by 44 dB.
+Speech, or a game filmed from the stands, is within 20 dB of the target.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterable
 from app.media.sound import LOUDNESS_KEY
 
 SILENCE_LUFS = -70.0
-"""EBU R128's absolute gate: what never rises above it has no loudness."""
+"""EBU R128's absolute gate: sound that never exceeds it counts as silence."""
 
 MAX_GAIN_DB = 20.0
-"""What was quieter than 20 dB below the target stays as much too quiet."""
+"""Sound quieter than 20 dB below the target stays below it."""
 
 TOLERANCE_LU = 0.5
 MAX_PASSES = 8
 
 
 def find_gain(measure: Callable[[float], float | None], *, target_lufs: float) -> float | None:
-    """The gain in dB, at most `MAX_GAIN_DB`, that lands nearest to the target.
+    """Return the gain in dB, at most `MAX_GAIN_DB`, whose loudness is closest to the target.
 
     Args:
-        measure: gain in dB to integrated loudness in LUFS; None when there is not one sample of sound.
-        target_lufs: where to land.
+        measure: returns the integrated loudness in LUFS for a gain in dB; None when there is no sample of sound.
+        target_lufs: the target loudness.
 
     Returns:
         0 for silence, None without sound.
@@ -49,6 +49,6 @@ def find_gain(measure: Callable[[float], float | None], *, target_lufs: float) -
 
 
 def integrated_loudness(lines: Iterable[str]) -> float | None:
-    """The last `lavfi.r128.I=<LUFS>` line: the loudness of all that was measured. None without one."""
+    """Return the value of the last `lavfi.r128.I=<LUFS>` line, the loudness of the whole sound. None without one."""
     values = [line.partition("=")[2] for line in lines if line.startswith(LOUDNESS_KEY + "=")]
     return float(values[-1]) if values else None

@@ -1,8 +1,8 @@
-"""MediaInfo in a process of its own: an MP4 on standard input, facts as JSON on standard output.
+"""MediaInfo in a separate process: an MP4 on standard input, its properties as JSON on standard output.
 
-Run as a script behind `confine.py`, never imported by the platform. A few wrong bytes in an index can make MediaInfo
-spin without end and eat memory (found by flipping random bytes); here that ends with this process, not with the API.
-It gets an open file, no name, so that nothing in the file can make it open another.
+It runs as a script behind `confine.py` and is never imported. A few wrong bytes in an index can make MediaInfo loop
+forever and exhaust memory (found by flipping random bytes). That then kills this process instead of the API. It gets an
+open file instead of a name, so that nothing in the file can make it open another one.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from pymediainfo import MediaInfo
 
 CPU_SECONDS = 5
-"""A whole clip of 100 MB takes 0.1 s."""
+"""Far above the 0.1 s for a clip of 100 MB."""
 
 MEMORY_BYTES = 1 << 30
 
@@ -39,7 +39,7 @@ _FIELDS = (
 
 
 def main() -> None:
-    """Write `{"video": […], "audio": […]}`: known fields of every track of each kind, in the file's order."""
+    """Write `{"video": […], "audio": […]}`: the known fields of every track, in the file's order."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -47,7 +47,7 @@ def main() -> None:
         raise OSError("libmediainfo cannot be loaded")
     try:
         json.dump(_read_tracks(), sys.stdout)
-    except Exception:  # noqa: BLE001 - whatever a clip makes MediaInfo do; what fails before is the machine's fault
+    except Exception:  # noqa: BLE001 - any failure here is the clip's fault; an earlier one is the machine's
         sys.exit(os.EX_DATAERR)
 
 
@@ -59,7 +59,7 @@ def _read_tracks() -> dict[str, list[dict[str, str]]]:
 
 
 def _facts(track: Any) -> dict[str, str]:
-    """A track's fields as text; MediaInfo leaves out what it does not know."""
+    """Return a track's fields as text, without those that MediaInfo does not know."""
     data = track.to_data()
     return {field: str(data[field]) for field in _FIELDS if field in data}
 

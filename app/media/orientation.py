@@ -1,7 +1,7 @@
-"""How a picture must be turned and mirrored to be seen upright: the matrices of an MP4, as FFmpeg's filters.
+"""The orientation of a video: the rotation and mirroring in an MP4's matrices, as FFmpeg filters.
 
-FFmpeg could turn the picture by itself, but its filters come first in the graph, where a change of the picture's size
-in mid-stream would make them read beyond a frame. So this platform turns it after scaling.
+FFmpeg's automatic rotation puts its filters first in the graph, where a change of the frame size in mid-stream would
+make them read beyond a frame. So this platform rotates after scaling.
 """
 
 import math
@@ -15,7 +15,7 @@ IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """Mirror the picture left to right first, if at all; then turn it clockwise."""
+    """How to show a video upright: mirror it left to right if needed, then rotate it clockwise."""
 
     mirrored: bool = False
     turn_degrees: int = 0
@@ -23,12 +23,12 @@ class Orientation:
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether the stored width is the shown height."""
+        """Whether the stored width is the displayed height."""
         return self.turn_degrees in {90, 270}
 
     @property
     def filters(self) -> list[str]:
-        """FFmpeg's filters that show the picture upright."""
+        """The FFmpeg filters that make the video upright."""
         return _FILTERS[self.mirrored, self.turn_degrees]
 
 
@@ -47,9 +47,9 @@ _FILTERS = {
 
 
 def orientation_of(track: Matrix, movie: Matrix) -> Orientation:
-    """The nearest of the eight ways to show a track: by its own matrix, then by the movie's.
+    """Return the nearest of the eight orientations for the track's matrix followed by the movie's.
 
-    A matrix that flattens the picture (all zero, or missing) shows it as stored.
+    A singular matrix (all zero, or missing) means the stored orientation.
     """
     a, b, c, d = _product(track, movie)
     determinant = a * d - b * c

@@ -1,4 +1,4 @@
-"""What a clip is, read from its headers by MediaInfo and from its index."""
+"""Probing a clip: its properties, read by MediaInfo and from its index."""
 
 import json
 import math
@@ -18,19 +18,19 @@ from app.media.orientation import UPRIGHT, Orientation
 from app.media.sandbox import ENVIRONMENT, Limits, confined
 
 WALL_SECONDS = 60
-"""Backstop; the process limits its own processor time, which does not run out on a busy machine."""
+"""A backstop. The process also limits its own CPU time, which does not elapse while a busy machine delays it."""
 
 _MEDIAINFO = Path(__file__).with_name("mediainfo_process.py")
 _LIMITS = Limits(memory_bytes=1 << 30, file_bytes=0)
 _CLIP_IS_DAMAGED = os.EX_DATAERR
-"""The script's exit code when MediaInfo gave up on the clip. Any other but 0 is the machine's fault."""
+"""The script's exit code when MediaInfo cannot read the clip. Any other except 0 is the machine's fault."""
 
 _OUTSIDE_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
 
 _KEPT_CHARACTERS = 2000
 
 Facts = dict[str, str]
-"""What MediaInfo knows of one track."""
+"""MediaInfo's fields of one track."""
 
 Index = dict[int, IndexedTrack]
 """Tracks by their ids."""
@@ -40,49 +40,49 @@ PROGRESSIVE = "Progressive"
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The facts of one MP4. The picture is that of the first video track that can be decoded."""
+    """The properties of one MP4. Those of the video are of the first decodable video track."""
 
     width: int
     """Coded pixels, before rotation."""
     height: int
     duration_seconds: float
-    """Of the picture, from where the first of the picture and the sound begins: a delay that all share is no part."""
+    """The end of the video, counted from the start of the earliest track: a delay of all tracks is not included."""
     frame_rate: float | None
-    """Average; None when the track does not say."""
+    """The average; None when the track does not state it."""
     video_codec: str
-    """MediaInfo's name: AVC, HEVC, …"""
+    """MediaInfo's name of the format: AVC, HEVC, …"""
     bit_depth: int | None
     chroma: str | None
     """Chroma subsampling: 4:2:0, …"""
     audio_channels: int | None
-    """Of the first sound track that may be decoded: 0 without one, None when neither MediaInfo nor the index says."""
+    """Of the first decodable sound track; 0 without one, None when neither MediaInfo nor the index states them."""
     colour: Colour = BT709
     orientation: Orientation = UPRIGHT
     interlaced: bool = False
     pictures: int = 0
-    """How many the index lists."""
+    """The number of frames that the index lists."""
     picture_track: int = 1
-    """The track's id, by which FFmpeg finds it."""
+    """The id of the video track, by which FFmpeg selects it."""
     sound_tracks: tuple[int, ...] = ()
-    """Ids of the tracks that may hold usable sound, in the file's order; what decodes decides."""
+    """The ids of the sound tracks in decodable formats, in the file's order. Decoding may still fail."""
     declares_sound: bool = False
     """Whether any sound track lists at least one packet, decodable or not."""
 
     @property
     def pixels(self) -> int:
-        """Of one picture."""
+        """The pixels of one frame."""
         return self.width * self.height
 
 
 def probe(path: Path) -> Clip:
-    """Read the facts of an MP4.
+    """Return the properties of an MP4.
 
-    Its boxes are checked first; MediaInfo then reads the open file in a process of its own.
+    Its boxes are checked first. MediaInfo then reads the open file in a separate process.
 
     Raises:
-        UnreadableClip: it is not a whole MP4 with a video track that can be decoded. The text is for the operator.
+        UnreadableClip: the file is not a complete MP4 with a decodable video track. The text is for the operator.
         ProbeKilled: MediaInfo's process was killed from outside.
-        MediaInfoMissing: MediaInfo could not be started, or not confined: the clip has no part in it.
+        MediaInfoMissing: MediaInfo could not be started confined, independently of the clip.
         OSError: the file cannot be opened.
     """
     require_whole_mp4(path)
@@ -92,7 +92,7 @@ def probe(path: Path) -> Clip:
 
 
 def _run_mediainfo(path: Path) -> dict[str, list[Facts]]:
-    """MediaInfo gets the clip as an open file: confined, it can open neither this nor any other."""
+    """Run MediaInfo on a clip, which is passed as an open file, because the sandbox denies opening it."""
     command = confined([sys.executable, "-I", str(_MEDIAINFO)], _LIMITS, readable=[_MEDIAINFO])
     with path.open("rb") as file:
         try:
@@ -108,7 +108,7 @@ def _run_mediainfo(path: Path) -> dict[str, list[Facts]]:
             )
         except subprocess.TimeoutExpired:
             raise UnreadableClip(
-                f"MediaInfo did not get through the MP4 in {WALL_SECONDS} s.", Reason.DAMAGED
+                f"MediaInfo did not finish reading the MP4 in {WALL_SECONDS} s.", Reason.DAMAGED
             ) from None
     _raise_for_exit(run.returncode, run.stderr.decode("utf-8", "replace"))
     tracks: dict[str, list[Facts]] = json.loads(run.stdout)
@@ -116,7 +116,7 @@ def _run_mediainfo(path: Path) -> dict[str, list[Facts]]:
 
 
 def _raise_for_exit(code: int, said: str) -> None:
-    """Turn the end of MediaInfo's process into the fact behind it; 0 is no error, below 0 is a signal's number."""
+    """Raise the error that MediaInfo's exit code indicates. 0 is success; a negative code is a signal."""
     if code in _OUTSIDE_SIGNALS:
         raise ProbeKilled(f"MediaInfo was killed by signal {-code}.")
     if code < 0 or code == _CLIP_IS_DAMAGED:
@@ -130,7 +130,7 @@ def _clip(videos: list[Facts], audios: list[Facts], index: Index) -> Clip:
     bit_depth = _number(video.get("bit_depth"))
     picture = _indexed(video, index)
     if picture is None:
-        raise UnreadableClip("The MP4's index does not hold the video track that MediaInfo finds.", Reason.DAMAGED)
+        raise UnreadableClip("The MP4's index lacks the video track that MediaInfo finds.", Reason.DAMAGED)
     sounds = [(facts, track) for facts in audios if (track := _indexed(facts, index)) and track.samples]
     usable = [(facts, track) for facts, track in sounds if _may_decode(facts, DECODABLE_AUDIO)]
     begins = min(track.start_seconds for track in (picture, *(track for _, track in sounds)))
@@ -155,10 +155,10 @@ def _clip(videos: list[Facts], audios: list[Facts], index: Index) -> Clip:
 
 
 def _first_decodable(videos: list[Facts]) -> Facts:
-    """The first video track that FFmpeg may decode.
+    """Return the first video track that FFmpeg may decode.
 
     Raises:
-        UnreadableClip: there is none; the text is about the first.
+        UnreadableClip: there is none; the text describes the first video track.
     """
     if not videos:
         raise UnreadableClip("The MP4 has no video track.", Reason.NO_VIDEO)
@@ -176,20 +176,20 @@ def _may_decode(track: Facts, formats: frozenset[str]) -> bool:
 
 
 def _indexed(facts: Facts, index: Index) -> IndexedTrack | None:
-    """The index's side of a track that MediaInfo describes; none for one that it finds inside another's packets."""
+    """Return the index's entry for MediaInfo's track; None for a track that MediaInfo finds in another's packets."""
     track_id = facts.get("track_id", "")
     return index.get(int(track_id)) if track_id.isdecimal() else None
 
 
 def _media_seconds(video: Facts, picture: IndexedTrack) -> float:
-    """How long the picture lasts from its own beginning.
+    """Return the duration of the video from its own start.
 
-    MediaInfo counts a leading empty edit into a track's duration, unless the track is fragmented.
+    MediaInfo includes a leading empty edit in a track's duration, unless the track is fragmented.
     """
     stated = _required(video, "duration") / 1000
     duration = stated if picture.is_fragmented else stated - picture.empty_seconds
     if duration <= 0:
-        raise UnreadableClip("The MP4's edit list leaves nothing of the picture.", Reason.DAMAGED)
+        raise UnreadableClip("The MP4's edit list leaves no video.", Reason.DAMAGED)
     return duration
 
 
@@ -205,7 +205,7 @@ def _channels(audio: Facts, track: IndexedTrack) -> int | None:
 
 
 def _number(value: str | None) -> float | None:
-    """MediaInfo writes "29.970", or several values as "6 / 2": then the first counts."""
+    """Parse a number such as "29.970". Of several values ("6 / 2"), the first counts."""
     try:
         number = float((value or "").split(" / ")[0])
     except ValueError:

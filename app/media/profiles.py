@@ -1,4 +1,4 @@
-"""What a finished clip looks like: the two ways to render, as numbers."""
+"""The two render profiles: the properties of a finished video."""
 
 from dataclasses import dataclass, replace
 
@@ -7,14 +7,14 @@ from app.config import ProfileName
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The target of one render. Sizes in pixels, rates in bits per second."""
+    """The target of a render. Sizes are in pixels, rates in bits per second."""
 
     name: ProfileName
     width: int
     height: int
     keeps_audio: bool
     max_bit_rate: int
-    """Ceiling over two seconds (VBV): a clip of pure noise stays streamable, and small enough for the disk."""
+    """The maximum over two seconds (VBV), so that even a clip of pure noise can be streamed and fits on the disk."""
     preset: str = "medium"
     crf: int = 23
     frames_per_second: int = 30
@@ -28,11 +28,11 @@ class Profile:
     audio_bit_rate: int = 160_000
 
     def shown_seconds(self, clip_seconds: float) -> float:
-        """How much of a clip of that length is shown."""
+        """Return how much of a clip of that length is shown."""
         return min(clip_seconds, self.clip_seconds)
 
     def result_seconds(self, clip_seconds: float) -> float:
-        """How long the finished video of a clip of that length is."""
+        """Return the length of the finished video for a clip of that length."""
         return self.intro_seconds + self.shown_seconds(clip_seconds) + self.outro_seconds
 
 
@@ -45,6 +45,6 @@ PROFILES = {
 
 
 def profile_for(name: ProfileName, *, preset: str | None) -> Profile:
-    """The profile of that name; `preset` replaces its x264 preset when given."""
+    """Return the profile with this name; `preset`, if given, replaces its x264 preset."""
     profile = PROFILES[name]
     return replace(profile, preset=preset) if preset else profile

@@ -1,7 +1,7 @@
-"""How programs that parse untrusted files are started: confined by `confine.py`, the same everywhere.
+"""The sandbox for programs that parse untrusted files, FFmpeg and MediaInfo. `confine.py` enforces it.
 
-They get an empty environment and see no file but themselves, the system's libraries and what a run names. They cannot
-open a socket, start a process or look into one. docs/security.md says what each part keeps off.
+The programs get an empty environment and may only read their own files, the system's libraries and the files of the
+run. They cannot open sockets, start processes or inspect others. docs/security.md explains what each part prevents.
 """
 
 import os
@@ -15,10 +15,10 @@ from app.media.seccomp import seccomp_is_available
 
 LAUNCHER: tuple[str, ...] = (sys.executable, "-I", "-S", str(Path(__file__).with_name("confine.py")))
 LAUNCH_FAILED = os.EX_OSERR
-"""The launcher's exit code when it could not confine or start the program; its sentence is on standard error."""
+"""The launcher's exit code when it cannot confine or start the program. The cause is on standard error."""
 
 ENVIRONMENT: dict[str, str] = {}
-"""Of the launcher and the program: nothing of the worker's, where the site's secrets are."""
+"""The environment of the launcher and the program: empty, because the worker's contains the site's secrets."""
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
 _PYTHON = tuple(
@@ -26,38 +26,38 @@ _PYTHON = tuple(
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix))
     for part in ("bin", "lib", "lib64", "pyvenv.cfg")
 )
-"""Of MediaInfo's interpreter. Its prefix as a whole may be somebody's home."""
+"""The files of MediaInfo's Python interpreter. Its prefix as a whole may be a user's home."""
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one confined program may take."""
+    """The resource limits of a confined program."""
 
     memory_bytes: int
-    """Address space; beyond it allocations fail."""
+    """The limit of the address space."""
     file_bytes: int
-    """Of each file that it writes."""
+    """The limit for each file that it writes."""
 
 
 def confined(
     command: Sequence[str], limits: Limits, *, readable: Sequence[Path] = (), writable: Path | None = None
 ) -> list[str]:
-    """The command line that starts `command` confined. To be run with `ENVIRONMENT`, from this process.
+    """Return the command line that starts `command` confined. This process must run it, with `ENVIRONMENT`.
 
     Args:
         command: the program's absolute path and its arguments.
-        limits: enforced by the kernel.
-        readable: files; they must exist.
-        writable: a folder in which the program may make, change and remove plain files. None: it writes nowhere.
+        limits: the resource limits, enforced by the kernel.
+        readable: files that the program may read; they must exist.
+        writable: a folder in which the program may create, change and delete regular files. None: it may write nowhere.
     """
     words = [
         f"parent={os.getpid()}",
         f"memory={limits.memory_bytes}",
         f"file={limits.file_bytes}",
         "core=0",
-        *(f"run={path}" for path in (*_SYSTEM, *_PYTHON, *_parts_of(Path(command[0])))),
+        *(f"run={path}" for path in (*_SYSTEM, *_PYTHON, *_files_of(Path(command[0])))),
         *(f"device={path}" for path in _DEVICES),
         *(f"read={path}" for path in readable),
         *([] if writable is None else [f"write={writable}"]),
@@ -65,22 +65,22 @@ def confined(
     return [*LAUNCHER, *words, "--", *command]
 
 
-def _parts_of(program: Path) -> list[Path]:
-    """The program itself, and its own libraries where it came with some: bin/ffmpeg beside lib/."""
+def _files_of(program: Path) -> list[Path]:
+    """Return the program's file, and for bin/ffmpeg beside lib/ the folder of its own libraries."""
     return [program, *([program.parent.with_name("lib")] if program.parent.name == "bin" else [])]
 
 
 def sandbox_gaps() -> list[str]:
-    """What this machine cannot deny FFmpeg and MediaInfo, in sentences for the operator; none where all is well."""
+    """Return what the sandbox lacks on this machine, in sentences for the operator; empty when it is complete."""
     gaps = []
     if landlock_abi() == 0:
         gaps.append(
-            "There is no Landlock here: an exploited FFmpeg or MediaInfo could read and write every file that this "
+            "This kernel has no Landlock: an exploited FFmpeg or MediaInfo could read and write every file that this "
             "user can, and the secrets in the environment of this user's processes."
         )
     if not seccomp_is_available():
         gaps.append(
-            "There is no filter of system calls here: an exploited FFmpeg or MediaInfo could open connections, "
-            "to 169.254.169.254 as well."
+            "This kernel has no system call filter (seccomp): an exploited FFmpeg or MediaInfo could open connections, "
+            "including to 169.254.169.254."
         )
     return gaps

@@ -1,9 +1,9 @@
-"""A filter of system calls for parsers of untrusted files, which they can neither remove nor get round.
+"""A seccomp filter of system calls for parsers of untrusted files, which cannot remove or bypass it.
 
-It names what is denied, not what is allowed: FFmpeg 5.1 to 9 with glibc and static ones differ in what they use, and
-a decoder that meets a denied call it needs would look like a damaged clip. Calls younger than the list do not exist
-(ENOSYS: C libraries then take the older way), nor does any of another processor's numbering. A denied call fails with
-EPERM; the program goes on. Source: https://docs.kernel.org/userspace-api/seccomp_filter.html.
+It lists denied calls instead of allowed ones. FFmpeg 5.1 to 9, with glibc or static, use different calls, and a decoder
+whose necessary call is denied would look like a damaged clip. Calls newer than the list return ENOSYS, so that C
+libraries fall back to older ones. Calls of another processor's numbering and denied calls fail with EPERM; the program
+continues. Source: https://docs.kernel.org/userspace-api/seccomp_filter.html.
 """
 
 import ctypes
@@ -25,21 +25,21 @@ _MISSING = 0x00050000 | errno.ENOSYS
 _ALL_BITS = 0xFFFFFFFF
 _NEW_NAMESPACES, _THREAD = 0x7E020000, 0x00010000
 _SIGNAL_OTHERS = (8, 10, 15)
-"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX: a pipe's signal to any process of the same user."""
+"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX, by which a pipe can signal any process of the same user."""
 
 _TYPE_FOR_OTHERS = (0x5412, 0x541C)
-"""ioctl's TIOCSTI and TIOCLINUX: words typed into a terminal."""
+"""ioctl's TIOCSTI and TIOCLINUX, which insert input into a terminal."""
 
 
 _Condition = tuple[str, int, int, tuple[int, ...], bool]
-"""A call, which of its arguments decides, which bits of it, the values that are listed, and whether the list allows."""
+"""A call, the index of the deciding argument, the mask for its bits, the listed values, whether these are allowed."""
 
 
 def _conditions(own_pid: int) -> list[_Condition]:
-    """Threads, but no processes; signals and limits for itself alone; no truncating of files that it may not write."""
+    """Return the conditions: threads but no processes, signals and limits for itself only, truncation when writing."""
     signals = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
     truncating = os.O_TRUNC | os.O_ACCMODE
-    # Landlock before ABI 3 takes these for reading, or, with both bits of the mode, for nothing at all.
+    # Landlock before ABI 3 treats these as reading, or, with both bits of the mode, as no access at all.
     unwritten = (os.O_TRUNC | os.O_RDONLY, os.O_TRUNC | os.O_ACCMODE)
     return [
         ("clone", 0, _NEW_NAMESPACES | _THREAD, (_THREAD,), True),
@@ -54,7 +54,7 @@ def _conditions(own_pid: int) -> list[_Condition]:
 
 
 def seccomp_is_available() -> bool:
-    """Whether this kernel filters system calls, and their numbers on this processor are known here."""
+    """Whether this kernel supports seccomp and the call numbers of this processor are known."""
     if sys.platform != "linux" or sys.maxsize < 1 << 32 or os.uname().machine not in ARCHITECTURES:
         return False
     try:
@@ -65,14 +65,14 @@ def seccomp_is_available() -> bool:
 
 
 def deny_system_calls() -> None:
-    """Install the filter for this process and what it becomes; it must have set no_new_privs."""
+    """Install the filter for this process and the program that it executes. It must have set no_new_privs."""
     program = filter_program(os.uname().machine, own_pid=os.getpid())
     instructions = ctypes.create_string_buffer(program, len(program))
     prctl(PR_SET_SECCOMP, _MODE_FILTER, _Program(len(program) // 8, ctypes.addressof(instructions)))
 
 
 def filter_program(machine: str, *, own_pid: int) -> bytes:
-    """The filter as the kernel takes it: eight bytes an instruction."""
+    """Return the filter in the kernel's format: eight bytes per instruction."""
     steps = [
         *_instruction(_LOAD, _ARCHITECTURE_AT),
         *_unless_equal(ARCHITECTURES[machine], _DENY),
@@ -93,7 +93,7 @@ def _decide(condition: _Condition, machine: str) -> list[bytes]:
         return []
     listed, others = (_ALLOW, _DENY) if listed_are_allowed else (_DENY, _ALLOW)
     body = [
-        # The lower half of the argument: both processors are little-endian, and the kernel looks at no more of these.
+        # The lower half of the argument: both processors are little-endian, and the kernel only uses that half here.
         *_instruction(_LOAD, _ARGUMENTS_AT + 8 * argument),
         *_instruction(_AND, mask),
         *(step for value in values for step in _if_equal(value, listed)),
@@ -103,7 +103,7 @@ def _decide(condition: _Condition, machine: str) -> list[bytes]:
 
 
 def _if_equal(value: int | None, verdict: int) -> list[bytes]:
-    """Decide when the loaded word is `value`. None is a call that this processor does not have."""
+    """Return `verdict` if the loaded word is `value`. None stands for a call that this processor lacks."""
     return [] if value is None else [*_instruction(_IF_EQUAL, value, 0, 1), *_instruction(_RETURN, verdict)]
 
 

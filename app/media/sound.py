@@ -1,10 +1,10 @@
-"""FFmpeg's arguments for the sound, as pure functions: three steps from a player's track to a level that is measured.
+"""FFmpeg's argument lists for the sound, built by pure functions, in three steps.
 
     clip ─ one track ─► decoded.nut ─ gaps filled, cut ─► sound.wav ─ gain ─ limiter ─► measured, then rendered
 
-The first step keeps the time of every packet and may rebuild its filters when the track changes its layout in
-mid-stream, as television recordings do; nothing else is in that graph. The second lays the sound on one gapless
-timeline that begins with the clip. Both run once; measuring reads their result.
+The first step keeps the timestamp of every packet. FFmpeg may rebuild its filters when the track changes its channel
+layout in mid-stream, as television recordings do, so its graph contains nothing else. The second step puts the sound on
+a gapless timeline that starts with the clip. Both run once; the measurements read their result.
 """
 
 from pathlib import Path
@@ -15,19 +15,19 @@ from app.media.profiles import Profile
 
 SAMPLE_RATE = 48_000
 PEAK_LIMIT = 0.79
-"""Highest sample after the limiter: -2 dBFS, which leaves AAC's overshoot room below -1 dBTP."""
+"""The highest sample after the limiter: -2 dBFS, so that AAC's overshoot stays below -1 dBTP."""
 
 DECODED_FILE = "decoded.nut"
 SOUND_FILE = "sound.wav"
 BYTES_PER_SECOND = SAMPLE_RATE * 2 * 4
-"""Of `SOUND_FILE`: stereo, 32-bit floating point."""
+"""The data rate of `SOUND_FILE`: stereo, 32-bit floating point."""
 
 LOUDNESS_KEY = "lavfi.r128.I"
 _PCM = ("-c:a", "pcm_f32le")
 
 
 def decode_arguments(source: Path, *, clip: Clip, profile: Profile, track: int) -> list[str]:
-    """Decode the sound track with that id into `DECODED_FILE`: stereo, 48 kHz, each packet at its own time."""
+    """Return the arguments that decode a sound track into `DECODED_FILE`: stereo, 48 kHz, with timestamps kept."""
     return [
         *quiet(),
         *("-vn", "-sn", "-dn"),
@@ -40,9 +40,9 @@ def decode_arguments(source: Path, *, clip: Clip, profile: Profile, track: int) 
 
 
 def lay_arguments(*, clip: Clip, profile: Profile) -> list[str]:
-    """Lay the decoded sound on the clip's timeline as `SOUND_FILE`: silence where it begins late or has gaps.
+    """Return the arguments that write the decoded sound to `SOUND_FILE` on the clip's timeline, with silence in gaps.
 
-    `-copyts` keeps the distance to the picture; FFmpeg would otherwise let the sound begin at zero.
+    `-copyts` keeps the offset to the video. Otherwise FFmpeg would start the sound at zero.
     """
     shown = profile.shown_seconds(clip.duration_seconds)
     return [
@@ -55,9 +55,9 @@ def lay_arguments(*, clip: Clip, profile: Profile) -> list[str]:
 
 
 def measure_arguments(*, clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """Measure how loud the sound would be at that gain.
+    """Return the arguments that measure the loudness of the sound at a given gain.
 
-    Writes one `lavfi.r128.I=<LUFS>` line per 100 ms to standard output; the last one holds for the whole.
+    FFmpeg writes one `lavfi.r128.I=<LUFS>` line per 100 ms to standard output; the last one is for the whole sound.
     """
     meter = ["ebur128=metadata=1", f"ametadata=mode=print:key={LOUDNESS_KEY}:file=pipe\\\\:1"]
     chain = ",".join([*sound_filters(clip, profile, gain_db), *meter])
@@ -65,15 +65,15 @@ def measure_arguments(*, clip: Clip, profile: Profile, gain_db: float) -> list[s
 
 
 def sound_input() -> list[str]:
-    """`SOUND_FILE` of the working directory as an input."""
+    """Return the input options for `SOUND_FILE` in the working directory."""
     return ["-f", "wav", "-i", f"file:{SOUND_FILE}"]
 
 
 def sound_filters(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """The sound at a new level, behind a silent intro, silent to the end.
+    """Return the filters that apply the gain and add silence for intro and outro.
 
-    The limiter only works where the gain would clip. The silence counts: the meter's blocks that are half
-    silence weigh on a sound of a few seconds.
+    The limiter only acts where the gain would clip. The silence is measured, too, because the meter's partly silent
+    blocks affect the loudness of a sound of a few seconds.
     """
     shown = profile.shown_seconds(clip.duration_seconds)
     fade = profile.fade_seconds

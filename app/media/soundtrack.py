@@ -1,4 +1,4 @@
-"""A clip's sound, made ready for the render: the first track that decodes, and the gain that it needs."""
+"""Preparing a clip's sound for the render: decode the first usable track and find its gain."""
 
 from pathlib import Path
 
@@ -21,18 +21,18 @@ from app.media.sound import (
 log = structlog.get_logger(__name__)
 
 _LEAST_SOUND_SECONDS = 0.1
-"""A track of which less can be decoded holds no sound."""
+"""A track counts as silent when less than this can be decoded."""
 
 
 def lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> bool:
-    """Write the first sound track that decodes as `SOUND_FILE`. Whether there is one; what decodes decides."""
+    """Write the first sound track that can be decoded to `SOUND_FILE`. Return whether there is one."""
     return profile.keeps_audio and any(
         _lay_track(job, source, clip, profile, track=track) for track in clip.sound_tracks
     )
 
 
 def _lay_track(job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, track: int) -> bool:
-    """Try one track. A clip without sound stays without: no empty track in the result."""
+    """Try to decode one track. Return False for an empty one, so that the result gets no empty sound track."""
     decoded, sound = job.directory / DECODED_FILE, job.directory / SOUND_FILE
     try:
         job.run(decode_arguments(source, clip=clip, profile=profile, track=track))
@@ -48,7 +48,7 @@ def _lay_track(job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, tr
 
 
 def measured_gain(job: FfmpegJob, clip: Clip, profile: Profile) -> float | None:
-    """What the laid sound needs to land at the profile's loudness."""
+    """Return the gain in dB that brings `SOUND_FILE` to the profile's loudness; None without sound."""
 
     def measure(gain_db: float) -> float | None:
         lines: list[str] = []

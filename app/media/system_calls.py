@@ -1,23 +1,23 @@
-"""Numbers of the system calls that a parser of untrusted files has no business with: x86_64's, then aarch64's.
+"""The numbers of system calls that a parser of untrusted files does not need: on x86_64, then on aarch64.
 
 Source: Linux' arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h, as of Linux 6.12.
 """
 
 NEWEST = 462
-"""mseal, of Linux 6.10. What is younger, and x86_64's second numbering (x32, from 2^30 on), is beyond it."""
+"""mseal, of Linux 6.10. Newer calls, and x86_64's second numbering (x32, from 2^30 on), have higher numbers."""
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""What the kernel calls each processor in a filter (AUDIT_ARCH_…), by the machine's name as uname gives it."""
+"""The kernel's number of each processor in a filter (AUDIT_ARCH_…), by the machine's name in uname."""
 
-# A table is read by its groups.
+# The table keeps its groups.
 # fmt: off
 _CALLS: dict[str, tuple[int | None, int | None]] = {
-    # Any network, whatever its address, and any socket of this machine.
+    # Network and local sockets.
     "socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200), "listen": (50, 201),
     "accept": (43, 202), "accept4": (288, 242), "getsockname": (51, 204), "getpeername": (52, 205),
     "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269), "recvfrom": (45, 207), "recvmsg": (47, 212),
     "recvmmsg": (299, 243), "setsockopt": (54, 208), "getsockopt": (55, 209), "shutdown": (48, 210),
-    # Other processes, and new ones: what the worker kills is all there is. Priorities, which could be those of others.
+    # Other processes, and new ones, which the worker could not kill. Priorities, which may be those of other processes.
     "fork": (57, None), "vfork": (58, None), "setsid": (112, 157), "setpgid": (109, 154), "ptrace": (101, 117),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440),
     "process_mrelease": (448, 448), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
@@ -25,7 +25,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "migrate_pages": (256, 238), "setpriority": (141, 140), "ioprio_set": (251, 30),
     "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
     "sched_setattr": (314, 274),
-    # What Landlock does not hold, or not from the start: modes, owners, times, attributes, links, truncating.
+    # What Landlock does not restrict, or only in later ABIs: modes, owners, times, attributes, links, truncation.
     "truncate": (76, 45), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, None), "lchown": (94, None), "fchown": (93, 55), "fchownat": (260, 54), "utime": (132, None),
     "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5),
@@ -34,16 +34,16 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "symlinkat": (266, 36), "mknod": (133, None), "mknodat": (259, 33), "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265), "inotify_init": (253, None), "inotify_init1": (294, 26),
     "inotify_add_watch": (254, 27), "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
-    # Memory and messages that processes of one user share by name.
+    # Shared memory and message queues that processes of one user share by name.
     "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
     "semtimedop": (220, 192), "semctl": (66, 191), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
     "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181),
-    # Parts of the kernel that exploits like, and that no parser uses.
+    # Kernel features that exploits often use and parsers never need.
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "userfaultfd": (323, 282), "bpf": (321, 280), "add_key": (248, 217), "request_key": (249, 218),
     "keyctl": (250, 219), "memfd_secret": (447, 447), "lookup_dcookie": (212, 18), "modify_ldt": (154, None),
     "personality": (135, 92), "uselib": (134, None),
-    # The machine's own business.
+    # Administration of the machine.
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
     "move_mount": (429, 429), "mount_setattr": (442, 442), "open_tree": (428, 428), "fsopen": (430, 430),
     "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "unshare": (272, 97), "setns": (308, 268),
@@ -57,13 +57,13 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261), "open": (2, None), "openat": (257, 56),
     "prctl": (157, 167), "fcntl": (72, 25), "ioctl": (16, 29),
-    # Not there: their arguments lie in memory, where no filter sees them.
+    # Answered with ENOSYS: their arguments are in memory, which a filter cannot read.
     "clone3": (435, 435), "openat2": (437, 437),
 }
 # fmt: on
 
 UNKNOWN = ("clone3", "openat2")
-"""Answered as by a kernel that does not have them."""
+"""Answered as by a kernel that lacks them."""
 
 _BY_ARGUMENT = (
     *("clone", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "prlimit64"),
@@ -71,9 +71,9 @@ _BY_ARGUMENT = (
 )
 
 DENIED = tuple(call for call in _CALLS if call not in {*UNKNOWN, *_BY_ARGUMENT})
-"""Denied whatever their arguments."""
+"""Denied with any arguments."""
 
 
 def number_of(call: str, machine: str) -> int | None:
-    """The call's number; None where that processor never had it."""
+    """Return the call's number; None when the processor never had the call."""
     return _CALLS[call][list(ARCHITECTURES).index(machine)]

@@ -164,9 +164,9 @@ def test_a_missing_parameter_is_named(stored: StoredSite, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("no json", "is no JSON"),
-        ("{}", "is not what a host needs (environment: Field required"),
-        ("[]", "is not what a host needs"),
+        ("no json", "is not valid JSON"),
+        ("{}", "is invalid (environment: Field required"),
+        ("[]", "is invalid"),
     ],
 )
 def test_a_parameter_that_says_nothing_of_use_is_named(

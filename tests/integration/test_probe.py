@@ -255,7 +255,7 @@ def test_a_mediainfo_that_hangs_is_given_up(
 ) -> None:
     monkeypatch.setattr(probing, "WALL_SECONDS", 0.5)
     fake_mediainfo("import time\ntime.sleep(60)\n")
-    with pytest.raises(UnreadableClip, match="did not get through"):
+    with pytest.raises(UnreadableClip, match="did not finish reading"):
         probe(good_clip)
 
 

@@ -681,7 +681,7 @@ def _lie(path: Path, kind: bytes, offset: int, number: int) -> Path:
 
 def test_an_index_that_promises_more_than_it_holds_is_refused_before_anything_counts_to_it(tmp_path: Path) -> None:
     clip = _lie(make_clip(tmp_path / "clip.mp4", **TINY), b"stts", 4, 0x0FFFFFFF)
-    with pytest.raises(UnreadableClip, match="stts box promises more"):
+    with pytest.raises(UnreadableClip, match="stts box declares more"):
         probe(clip)
 
 

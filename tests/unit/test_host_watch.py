@@ -163,5 +163,5 @@ def test_what_the_metadata_service_does_not_know_or_answer_is_said(metadata: Met
 
 def test_a_machine_without_systemd_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(HostError, match="no systemctl"):
+    with pytest.raises(HostError, match="systemctl is missing"):
         find_systemctl()
