@@ -61,13 +61,13 @@ def end_sessions(
     account: Annotated[
         list[str] | None, typer.Option(metavar="ACCOUNT", help="Id or e-mail address; may be repeated.")
     ] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Every session of the site.")] = False,
+    every_session: Annotated[bool, typer.Option("--all", help="Every session of the site.")] = False,
     reason: Reason,
 ) -> None:
     """End sessions: their access and refresh tokens become invalid at once, and their users must sign in again."""
     with open_site():
-        if everybody == bool(account):
+        if every_session == bool(account):
             raise RuleBroken("Give either --account (once for each account) or --all.")
-        chosen = None if everybody else choose_accounts(account, None)
+        chosen = None if every_session else choose_accounts(account, None)
         ended = members.end_sessions(chosen, actor=acting(), reason=reason)
     typer.echo(f"{ended} sessions ended")

@@ -75,12 +75,12 @@ def sandbox_gaps() -> list[str]:
     gaps = []
     if landlock_abi() == 0:
         gaps.append(
-            "This kernel has no Landlock: an exploited FFmpeg or MediaInfo could read and write every file that this "
+            "Landlock is not available here: an exploited FFmpeg or MediaInfo could read and write every file that this "
             "user can, and the secrets in the environment of this user's processes."
         )
     if not seccomp_is_available():
         gaps.append(
-            "This kernel has no system call filter (seccomp): an exploited FFmpeg or MediaInfo could open connections, "
-            "including to 169.254.169.254."
+            "System call filters (seccomp) are not available here: an exploited FFmpeg or MediaInfo could open "
+            "connections, including to 169.254.169.254."
         )
     return gaps
