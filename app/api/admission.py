@@ -47,7 +47,7 @@ class AdmissionResource:
         return admitted
 
 
-class RefusalInHeader:
+class RefusalHeaderMiddleware:
     """Middleware that copies the body of a refused admission into X-Refusal, because Nginx drops the body."""
 
     def __init__(self, application: Application) -> None:

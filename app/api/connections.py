@@ -107,7 +107,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
             self._refuse(Overloaded("there is no room to take in a request right now; try again shortly"))
             return True
 
-    def end_if_late(self, body_seconds: float) -> None:
+    def time_out_if_late(self, body_seconds: float) -> None:
         """Close the connection when its headers take too long; answer 408 when its body does."""
         parser = self.request
         if parser is None:
@@ -127,7 +127,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
             unfinished.close()
 
     @property
-    def can_make_room(self) -> bool:
+    def may_be_closed(self) -> bool:
         """Whether the server may close this connection: it waits for the client, and has waited long enough."""
         waits = not (self.requests or self.total_outbufs_len or self.will_close)
         return waits and time.time() - self.creation_time > GRACE_SECONDS
@@ -159,7 +159,7 @@ class _Bounded:
         server = cast("Any", self)
         crowd = len(server.active_channels) + SPARE_CONNECTIONS - server.adj.connection_limit
         if server.accepting and crowd > 0:
-            slowest = sorted(filter(_can_make_room, server.active_channels.values()), key=_speed)
+            slowest = sorted(filter(_may_be_closed, server.active_channels.values()), key=_speed)
             for channel in slowest[:crowd]:
                 channel.will_close = True
         return bool(super().readable())  # type: ignore[misc]
@@ -168,11 +168,11 @@ class _Bounded:
         """Time out the connections whose request takes too long."""
         super().maintenance(now)  # type: ignore[misc]
         for channel in list(cast("Any", self).active_channels.values()):
-            channel.end_if_late(self.body_seconds)
+            channel.time_out_if_late(self.body_seconds)
 
 
-def _can_make_room(channel: JsonChannel) -> bool:
-    return channel.can_make_room
+def _may_be_closed(channel: JsonChannel) -> bool:
+    return channel.may_be_closed
 
 
 def _speed(channel: JsonChannel) -> float:

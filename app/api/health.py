@@ -62,13 +62,13 @@ class HealthResource:
         """Answer whether the process may get traffic."""
         deep = read_query(ReadyQuery).deep
         states = self._readiness.ask_now() if deep else self._readiness.states()
-        well = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
+        is_ready = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
         draining = self._readiness.is_draining()
         answered = answer(
-            Ready(status="draining" if draining else "ready" if well else "not ready", **states),
-            status=200 if well else 503,
+            Ready(status="draining" if draining else "ready" if is_ready else "not ready", **states),
+            status=200 if is_ready else 503,
         )
-        if not well:
+        if not is_ready:
             answered.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
         return answered
 

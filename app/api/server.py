@@ -11,7 +11,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
 
-from app.api.admission import Application, RefusalInHeader
+from app.api.admission import Application, RefusalHeaderMiddleware
 from app.api.connections import RETRY_AFTER_SECONDS, TcpServer, UnixServer
 from app.api.cors import Cors
 from app.api.health import MONITORING_PATHS
@@ -36,7 +36,7 @@ WAITING_PER_THREAD = 8
 FINISH_SECONDS = 120
 
 
-class Shedding:
+class LoadSheddingMiddleware:
     """Middleware that answers 503 at once while more requests wait than can be answered in time."""
 
     def __init__(self, application: Application, waiting: Callable[[], int], most: int, cors: Cors) -> None:
@@ -82,9 +82,11 @@ def serve(
     """
     address = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
     forwarded = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
-    guarded = Shedding(application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads, cors)
+    guarded = LoadSheddingMiddleware(
+        application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads, cors
+    )
     server = (UnixServer if unix_socket else TcpServer)(
-        RefusalInHeader(guarded),
+        RefusalHeaderMiddleware(guarded),
         **address,
         **forwarded,
         threads=threads,

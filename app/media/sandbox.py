@@ -75,8 +75,8 @@ def sandbox_gaps() -> list[str]:
     gaps = []
     if landlock_abi() == 0:
         gaps.append(
-            "Landlock is not available here: an exploited FFmpeg or MediaInfo could read and write every file that this "
-            "user can, and the secrets in the environment of this user's processes."
+            "Landlock is not available here: an exploited FFmpeg or MediaInfo could read and write every file that "
+            "this user can, and the secrets in the environment of this user's processes."
         )
     if not seccomp_is_available():
         gaps.append(

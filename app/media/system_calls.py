@@ -9,7 +9,7 @@ NEWEST = 462
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """The kernel's number of each processor in a filter (AUDIT_ARCH_…), by the machine's name in uname."""
 
-# The table keeps its groups.
+# The formatter would put each call on a line of its own.
 # fmt: off
 _CALLS: dict[str, tuple[int | None, int | None]] = {
     # Network and local sockets.

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.api.cors import Cors
-from app.api.server import Shedding
+from app.api.server import LoadSheddingMiddleware
 from testing.answers import UNKNOWN_ID, refusal
 from testing.homes import Home
 from testing.people import sign_up_form
@@ -154,7 +154,7 @@ def test_a_refusal_of_the_server_itself_is_readable(open_site: Site, request_hea
 )
 def test_an_overloaded_process_refuses_readably(method: str, path: str, origin: str) -> None:
     answered: list[Any] = []
-    shedding = Shedding(lambda _environ, _start: [], lambda: 2, 1, Cors([SHOW]))
+    shedding = LoadSheddingMiddleware(lambda _environ, _start: [], lambda: 2, 1, Cors([SHOW]))
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_ORIGIN": SHOW}
     shedding(environ, lambda status, headers, *_: answered.extend([status, dict(headers)]))  # type: ignore[arg-type]
     status, headers = answered

@@ -26,7 +26,7 @@ def reap(settings: Settings) -> int:
 
 
 def _rescue(job: Job, now: float, settings: Settings) -> bool:
-    values = _fate(job, now, settings)
+    values = _columns_after_rescue(job, now, settings)
     with transaction():
         # The token ensures that this is still the lease that was found expired.
         same_lease = (Job.id == job.id) & (Job.lease_token == job.lease_token) & (Job.lease_expires_at < now)
@@ -40,7 +40,7 @@ def _rescue(job: Job, now: float, settings: Settings) -> bool:
     return True
 
 
-def _fate(job: Job, now: float, settings: Settings) -> dict[str, Any]:
+def _columns_after_rescue(job: Job, now: float, settings: Settings) -> dict[str, Any]:
     """Return the columns of a job whose worker is gone."""
     rescues = job.rescues + 1
     if job.cancel_requested_at is not None:
