@@ -129,7 +129,7 @@ class Upkeep:
                     Metric("BacklogPerWorker", "Count", [figures.backlog_per_worker]),
                     Metric("FailedJobs", "Count", [figures.failed_jobs]),
                     Metric("RenderSeconds", "Seconds", figures.renders),
-                    Metric("WorkerHeartbeat", "Count", [figures.well_workers]),
+                    Metric("WorkerHeartbeat", "Count", [figures.healthy_workers]),
                 ]
             )
         except MetricsNotSent as error:

@@ -29,7 +29,7 @@ class Readiness:
         self._drain_file = drain_file
         self._checks = checks
         self._answered_at: dict[str, float] = {}
-        self._met: set[str] = set()
+        self._reached: set[str] = set()
 
     def watch(self) -> None:
         """Start a daemon thread for each dependency that checks it every `ASK_EVERY_SECONDS`."""
@@ -60,11 +60,11 @@ class Readiness:
             self._answered_at.pop(part, None)
         else:
             self._answered_at[part] = time.monotonic()
-            self._met.add(part)
+            self._reached.add(part)
 
     def accepts_traffic(self) -> bool:
         """Whether the load balancer may send requests to this process."""
-        return not self.is_draining() and self._met >= REQUIRED
+        return not self.is_draining() and self._reached >= REQUIRED
 
     def is_draining(self) -> bool:
         """Whether this process is stopping, or its machine is about to."""

@@ -80,8 +80,8 @@ class Doctor:
         """Upkeep rings repeatedly for due jobs, so they only wait while all workers are busy or down."""
         limit = read_now() - self._settings.redispatch_after_seconds - self._patience
         waiting = (Job.state == JobState.QUEUED) & (Job.run_at < limit)
-        unheard = Job.dispatched_at.is_null() | (Job.dispatched_at < limit)
-        late = [job.id for job in Job.select().where(waiting, unheard)]
+        without_ring = Job.dispatched_at.is_null() | (Job.dispatched_at < limit)
+        late = [job.id for job in Job.select().where(waiting, without_ring)]
         if late:
             what = f"{_some(late, 'due job')} for which the doorbell has not rung."
             yield Finding(what, "systemctl restart rising-stars-upkeep")

@@ -10,7 +10,7 @@ from app.db.database import read_now
 from app.db.models import Job, JobState
 from app.operations.presence import list_workers
 
-HEARD_OF_SECONDS = 60.0
+REPORTED_WITHIN_SECONDS = 60.0
 FAILED_WITHIN_SECONDS = 900.0
 
 
@@ -50,7 +50,7 @@ class Figures:
     """Due and running jobs, divided by the number of workers that reported within a minute (at least one)."""
     failed_jobs: int
     """Jobs that failed within the last 15 minutes."""
-    well_workers: int
+    healthy_workers: int
     """Workers that reported within a minute and have no problem."""
     renders: list[float]
     """The time from claim to commit of each render that succeeded since the last measurement."""
@@ -59,15 +59,15 @@ class Figures:
 def measure(since: float | None) -> Figures:
     """Measure the site. `since` is the time of the last measurement, or None."""
     now, backlog = read_now(), measure_backlog()
-    heard_of = [worker for worker in list_workers() if worker.silent_seconds < HEARD_OF_SECONDS]
+    reporting = [worker for worker in list_workers() if worker.silent_seconds < REPORTED_WITHIN_SECONDS]
     unfinished = backlog.due + backlog.by_state[JobState.RUNNING.value]
     recently_failed = (Job.state == JobState.FAILED) & (Job.finished_at > now - FAILED_WITHIN_SECONDS)
     return Figures(
         measured_at=now,
         queue_age=backlog.oldest_due_seconds,
-        backlog_per_worker=unfinished / max(1, len(heard_of)),
+        backlog_per_worker=unfinished / max(1, len(reporting)),
         failed_jobs=Job.select().where(recently_failed).count(),
-        well_workers=sum(worker.problem is None for worker in heard_of),
+        healthy_workers=sum(worker.problem is None for worker in reporting),
         renders=[] if since is None else _renders(since, now),
     )
 

@@ -33,7 +33,7 @@ def succeed(settings: Settings) -> None:
 def test_a_site_where_nothing_happens_measures_nothing(settings: Settings) -> None:
     assert settings.s3_bucket
     figures = measure(None)
-    assert (figures.queue_age, figures.backlog_per_worker, figures.failed_jobs, figures.well_workers) == (0, 0, 0, 0)
+    assert (figures.queue_age, figures.backlog_per_worker, figures.failed_jobs, figures.healthy_workers) == (0, 0, 0, 0)
     assert figures.renders == []
 
 
@@ -50,7 +50,7 @@ def test_due_and_running_jobs_are_shared_by_the_workers_heard_of(settings: Setti
     Job.update(run_at=read_now() + 600).where(Job.video == later).execute()
     figures = measure(None)
     assert figures.backlog_per_worker == 2
-    assert figures.well_workers == 2
+    assert figures.healthy_workers == 2
 
 
 def test_a_backlog_without_any_worker_is_all_of_one_workers(settings: Settings) -> None:

@@ -40,5 +40,7 @@ def mark_redispatched(settings: Settings) -> int:
         The number of these jobs.
     """
     now = read_now()
-    unheard = Job.dispatched_at.is_null() | (Job.dispatched_at < now - settings.redispatch_after_seconds)
-    return int(Job.update(dispatched_at=now).where(Job.state == JobState.QUEUED, Job.run_at <= now, unheard).execute())
+    without_ring = Job.dispatched_at.is_null() | (Job.dispatched_at < now - settings.redispatch_after_seconds)
+    return int(
+        Job.update(dispatched_at=now).where(Job.state == JobState.QUEUED, Job.run_at <= now, without_ring).execute()
+    )
