@@ -2,7 +2,8 @@
 
 A web machine shuts down in this order. The group deregisters it from the load balancer, which still sends requests for
 the deregistration delay. Then the watch makes /ready fail and stops the services, which finish their requests, and
-completes the group's lifecycle hook. On a worker it only stops the services, which drain or give their jobs back.
+completes the group's lifecycle hook. On a worker the watch stops the services at once: they drain or give their jobs
+back.
 """
 
 import shutil
