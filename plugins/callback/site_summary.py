@@ -1,7 +1,7 @@
-"""What a run ends with: what the operator may paste into a log book.
+"""Print a summary at the end of a run, which the operator may paste into a log book.
 
-Printed after the recap: the facts that plays gave with `ansible.builtin.set_stats` (addresses, versions, warnings), the
-tasks that changed something, how many calls of AWS modules it took and how long.
+The summary follows the recap. It has the facts that plays set with `ansible.builtin.set_stats` (addresses, versions,
+warnings), the tasks that changed something, the number of calls of AWS modules, and the duration.
 """
 
 import time
@@ -13,19 +13,19 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: site_summary
 type: aggregate
-short_description: Ends a run with addresses, versions, warnings and what changed
+short_description: Print a summary of addresses, versions, warnings and changes at the end of a run
 description:
-  - Prints what plays noted with C(ansible.builtin.set_stats), the tasks that changed something, the number of module
-    calls that asked AWS, and the time it took.
+  - Prints the facts that plays set with C(ansible.builtin.set_stats), the tasks that changed something, the number of
+    calls of AWS modules, and the duration.
 """
 
 OWN_MODULES = tuple(path.stem for path in (Path(__file__).parents[1] / "modules").glob("*.py"))
 ASKS_AWS = ("amazon.aws.", "community.aws.", *OWN_MODULES)
-"""How the names of modules begin that call AWS: the collections' and the project's own."""
+"""Prefixes of the names of modules that call AWS: the collections' and the project's own."""
 
 
 class CallbackModule(CallbackBase):
-    """Collects while tasks end, prints when all have."""
+    """Collect the results of tasks and print the summary at the end."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -39,12 +39,12 @@ class CallbackModule(CallbackBase):
         self._calls = 0
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Note a task that ended well; one with a loop is noted item by item."""
+        """Record a successful task; a task with a loop is recorded item by item."""
         if not result.task.loop:
             self._note(result, label=None)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
-        """Note one item of a loop."""
+        """Record one item of a loop."""
         self._note(result, label=self._get_item_label(result.result))
 
     def _note(self, result: Any, label: Any) -> None:
@@ -54,7 +54,7 @@ class CallbackModule(CallbackBase):
             self._changed.append(result.task.get_name() + (f" ({label})" if label is not None else ""))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Print the summary, if plays noted anything for it."""
+        """Print the summary if plays set any facts for it."""
         noted = stats.custom.get("_run", {})
         if not noted:
             return

@@ -1,4 +1,4 @@
-"""Which machine images somebody needs: machines that exist, and groups that may start some at any time."""
+"""Jinja filter: the machine images in use, by machines and by Auto Scaling groups that may launch machines."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,9 +7,9 @@ Resource = dict[str, Any]
 
 
 def images_in_use(machines: list[Resource], groups: list[Resource], templates: list[Resource]) -> list[str]:
-    """The ids of the images of `machines`, and of the launch template versions that `groups` are at.
+    """Return the ids of the images of `machines` and of the launch template versions that `groups` use.
 
-    All three are as amazon.aws' info modules tell them.
+    All three arguments are lists as returned by amazon.aws' info modules.
     """
     started = {machine["image_id"] for machine in machines}
     startable = {image for group in groups for image in _images_of(group, templates)}
@@ -17,7 +17,7 @@ def images_in_use(machines: list[Resource], groups: list[Resource], templates: l
 
 
 def _images_of(group: Resource, templates: list[Resource]) -> Iterator[str]:
-    # Machines that an instance refresh has replaced, or not yet, may be at another version than the group.
+    # During an instance refresh, machines may have another version than the group.
     for used in [group, *group.get("instances", [])]:
         reference = used.get("launch_template") or _mixed(used).get("launch_template_specification") or {}
         for template in templates:
@@ -30,7 +30,7 @@ def _mixed(group: Resource) -> Resource:
     return policy.get("launch_template") or {}
 
 
-def _image_of_version(template: Resource, wanted: str) -> Iterator[str]:
+def _image_of_version(template: Resource, reference: str) -> Iterator[str]:
     for version in template["versions"]:
         number = str(version["version_number"])
         names = {number}
@@ -38,13 +38,13 @@ def _image_of_version(template: Resource, wanted: str) -> Iterator[str]:
             names.add("$Latest")
         if number == str(template["default_version_number"]):
             names.add("$Default")
-        if wanted in names and "image_id" in version["launch_template_data"]:
+        if reference in names and "image_id" in version["launch_template_data"]:
             yield version["launch_template_data"]["image_id"]
 
 
 class FilterModule:
-    """Ansible finds the filters here."""
+    """The class that Ansible loads."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Name → filter."""
+        """Return the filters by name."""
         return {"images_in_use": images_in_use}

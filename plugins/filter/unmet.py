@@ -1,23 +1,23 @@
-"""Jinja filter: the messages of the requirements that do not hold."""
+"""Jinja filter: the messages of requirements that are not met."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
 def unmet(requirements: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the message of each requirement that does not hold.
+    """Return the message of each requirement that is not met.
 
-    Only those messages are read, and thus rendered by Ansible: a message may use values that exist in no other case.
+    Ansible renders only these messages, so a message may use values that exist only if its requirement is not met.
 
     Args:
-        requirements: mappings of `holds`, a condition that Ansible has evaluated, and `message`, a sentence.
+        requirements: mappings of `holds`, a condition that Ansible has evaluated, and `message`, its error message.
     """
     return [str(requirement["message"]) for requirement in requirements if not requirement["holds"]]
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """The class that Ansible loads."""
 
     def filters(self) -> dict[str, Callable[[Iterable[Mapping[str, Any]]], list[str]]]:
-        """Name → function."""
+        """Return the filters by name."""
         return {"unmet": unmet}

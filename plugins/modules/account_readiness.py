@@ -1,4 +1,4 @@
-"""Whether an account is ready for a site: all that would stop a run, said at once."""
+"""Check that an account is ready for a site, and report all problems at once."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,20 +11,21 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 DOCUMENTATION = r"""
 module: account_readiness
-short_description: Whether an account is ready for a site
+short_description: Check that an account is ready for a site
 description:
-  - Asks who is calling, whether the region is enabled, and whether the account's quotas leave room for O(needs).
-  - Fails with one sentence for each thing that would stop a run. What may not be read is a warning.
-  - Reads only.
+  - Reads the caller's identity, and checks that the region is enabled and that the account's quotas suffice for
+    O(needs).
+  - Fails with one message for each problem that would stop a run. Warns about what it has no permission to read.
+  - Only reads.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
   site_region:
-    description: The region that the site is meant for. The one that the calls go to must be the same.
+    description: The site's region. The module's calls must go to the same region.
     type: str
     required: true
   needs:
-    description: What the whole site needs at most. What is 0 is not asked about.
+    description: What the whole site needs at its largest. Quotas whose value is 0 are not checked.
     type: dict
     default: {}
     suboptions:
@@ -32,13 +33,13 @@ options:
       addresses: {description: "Elastic IP addresses.", type: int, default: 0}
       vpcs: {description: "VPCs.", type: int, default: 0}
   own_tags:
-    description: What bears all these tags is the site's own already, and does not count as used.
+    description: Resources with all these tags are the site's own and do not count as used.
     type: dict
     default: {}
 """
 
 EXAMPLES = r"""
-- name: Fail when the account is not ready
+- name: Fail if the account is not ready
   account_readiness:
     site_region: us-east-1
     needs: {vcpus: 12, addresses: 1, vpcs: 1}
@@ -49,9 +50,9 @@ RETURN = r"""
 account_id: {description: The account., returned: always, type: str}
 partition: {description: "Its partition, as V(aws).", returned: always, type: str}
 region: {description: The region., returned: always, type: str}
-caller_arn: {description: Who asked., returned: always, type: str}
+caller_arn: {description: ARN of the caller., returned: always, type: str}
 quotas:
-  description: For each need that could be judged, quota, used (by others) and needed.
+  description: For each need that could be checked, quota, used (by others) and needed.
   returned: always
   type: dict
 """
@@ -66,19 +67,19 @@ CREDENTIALS = {
     "ExpiredTokenException": "AWS credentials have expired: log in again.",
     "InvalidClientTokenId": "AWS does not know these credentials, or the region is not enabled for the account.",
     "SignatureDoesNotMatch": "AWS credentials are wrong: the secret key does not belong to the key id.",
-    "AccessDenied": "AWS credentials are known, but may not even be asked for (sts:GetCallerIdentity is denied).",
+    "AccessDenied": "AWS credentials are valid, but sts:GetCallerIdentity is denied.",
 }
 
 
 class Quota(NamedTuple):
-    """One of AWS' limits, and how what counts against it is listed."""
+    """A service quota, and how to list the resources that count against it."""
 
     service: str
     code: str
     title: str
     operation: str
     things: Callable[[Thing], Iterator[tuple[Thing, int]]]
-    """A page of the operation's answer → each thing with what it uses."""
+    """A page of the operation's answer → each resource with the amount that it uses."""
 
 
 def _vcpus(page: Thing) -> Iterator[tuple[Thing, int]]:
@@ -104,7 +105,7 @@ QUOTAS = {
 
 
 class Readiness:
-    """What was found out so far."""
+    """The checks of an account, and the problems found so far."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
         self._module = module
@@ -112,34 +113,34 @@ class Readiness:
         self.quotas: dict[str, dict[str, int]] = {}
 
     def identify(self) -> Thing:
-        """Who asks; the end of the run when AWS does not say."""
+        """Return the caller's identity; fail if AWS does not return it."""
         try:
             return dict(self._client("sts").get_caller_identity(aws_retry=True))
         except (NoCredentialsError, PartialCredentialsError):
             self._module.fail_json(msg="There are no AWS credentials: set AWS_PROFILE, or log in.")
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            self._module.fail_json(msg=CREDENTIALS.get(code, f"AWS does not say who is calling: {error}."))
+            self._module.fail_json(msg=CREDENTIALS.get(code, f"AWS does not return the caller's identity: {error}."))
         except BotoCoreError as error:
-            self._module.fail_json(msg=f"AWS is not reached: {error}.")
+            self._module.fail_json(msg=f"AWS cannot be reached: {error}.")
         raise AssertionError
 
     def check_region(self) -> None:
-        """The calls must go to the site's region, and the account must have it."""
-        wanted, asked = self._module.params["site_region"], self._client("ec2").meta.region_name
-        if asked != wanted:
-            self.problems.append(f"The site is meant for {wanted}, but AWS_REGION is {asked}: make them the same.")
+        """Check that the calls go to the site's region, and that it is enabled for the account."""
+        desired, asked = self._module.params["site_region"], self._client("ec2").meta.region_name
+        if asked != desired:
+            self.problems.append(f"The site's region is {desired}, but AWS_REGION is {asked}: make them the same.")
         regions = self._read(
-            f"whether {wanted} is enabled",
-            lambda: self._client("ec2").describe_regions(RegionNames=[wanted], AllRegions=True, aws_retry=True)[
+            f"whether {desired} is enabled",
+            lambda: self._client("ec2").describe_regions(RegionNames=[desired], AllRegions=True, aws_retry=True)[
                 "Regions"
             ],
         )
         if regions and regions[0].get("OptInStatus") == "not-opted-in":
-            self.problems.append(f"The region {wanted} is not enabled for this account: enable it in its settings.")
+            self.problems.append(f"The region {desired} is not enabled for this account: enable it in its settings.")
 
     def check_quota(self, need: str, needed: int) -> None:
-        """The account must have room for what the site needs."""
+        """Check that the quota suffices for what the site needs."""
         quota = QUOTAS[need]
         limit = self._read(f"the quota {quota.code} ({quota.title})", lambda: self._limit(quota))
         used = self._read(f"how many {quota.title} are used", lambda: self._used(quota))
@@ -149,7 +150,7 @@ class Readiness:
         if used + needed > limit:
             self.problems.append(
                 f"{quota.title}: the site needs {needed}, others use {used}, the account may have {limit}. "
-                f"Ask AWS for more (Service Quotas, {quota.code}), or choose smaller sizes."
+                f"Request an increase (Service Quotas, {quota.code}), or choose smaller sizes."
             )
 
     def _limit(self, quota: Quota) -> int:
@@ -170,7 +171,7 @@ class Readiness:
         try:
             return read()
         except (BotoCoreError, ClientError) as error:
-            self._module.warn(f"Not known: {what}. {error}")
+            self._module.warn(f"Cannot be read: {what}. {error}")
             return None
 
     def _client(self, service: str) -> Any:
@@ -178,7 +179,7 @@ class Readiness:
 
 
 def main() -> None:
-    """Ansible's entry."""
+    """Run the module."""
     needs = {need: {"type": "int", "default": 0} for need in QUOTAS}
     module = AnsibleAWSModule(
         argument_spec={

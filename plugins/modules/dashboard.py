@@ -12,39 +12,39 @@ DOCUMENTATION = r"""
 module: dashboard
 short_description: A CloudWatch dashboard
 description:
-  - amazon.aws has no such module. A CloudFormation stack would not see a change made by hand, and writes a change set
-    when only a plan is asked for.
+  - amazon.aws has no such module. A CloudFormation stack would not detect a change made by hand, and creates a change
+    set even in check mode.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
   state:
-    description: Whether it is to be there or gone.
+    description: Whether the dashboard exists after the run.
     type: str
     choices: [present, absent]
     default: present
   name:
-    description: Its name.
+    description: The dashboard's name.
     type: str
     required: true
   body:
-    description: What it shows, as AWS' "Dashboard body structure and syntax" says. Needed when present.
+    description: Its body, as in AWS' "Dashboard body structure and syntax". Required with O(state=present).
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Ensure the dashboard exists
+- name: Create or update the dashboard
   dashboard:
     name: rising-stars-production
     body: {widgets: [{type: text, width: 6, height: 3, properties: {markdown: "# Rising Stars"}}]}
 """
 
 RETURN = r"""
-name: {description: "Its name.", returned: always, type: str}
+name: {description: "The dashboard's name.", returned: always, type: str}
 """
 
 
 def main() -> None:
-    """Bring the dashboard about, or take it away."""
+    """Run the module."""
     spec = {
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "name": {"type": "str", "required": True},
@@ -56,26 +56,26 @@ def main() -> None:
     try:
         module.exit_json(**ensure(module))
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"The dashboard {module.params['name']} is not as it should be")
+        module.fail_json_aws(error, msg=f"The dashboard {module.params['name']} could not be updated")
 
 
 def ensure(module: Any) -> dict[str, Any]:
-    """Write or delete it when it differs; say what differs."""
+    """Write or delete the dashboard if it differs, and return the module's result."""
     client = module.client("cloudwatch", retry_decorator=AWSRetry.jittered_backoff())
     name = module.params["name"]
-    wanted = module.params["body"] if module.params["state"] == "present" else None
+    desired = module.params["body"] if module.params["state"] == "present" else None
     found = read(client, name)
-    changed = found != wanted
+    changed = found != desired
     if changed and not module.check_mode:
-        if wanted is None:
+        if desired is None:
             client.delete_dashboards(DashboardNames=[name], aws_retry=True)
         else:
-            write(module, client, wanted)
-    return {"changed": changed, "name": name, "diff": {"before": found or {}, "after": wanted or {}}}
+            write(module, client, desired)
+    return {"changed": changed, "name": name, "diff": {"before": found or {}, "after": desired or {}}}
 
 
 def write(module: Any, client: Any, body: dict[str, Any]) -> None:
-    """AWS takes what it half understands, and says what it did not."""
+    """Write the dashboard, and warn of the parts that AWS accepts but does not understand."""
     answer = client.put_dashboard(
         DashboardName=module.params["name"], DashboardBody=json.dumps(body, sort_keys=True), aws_retry=True
     )
@@ -84,7 +84,7 @@ def write(module: Any, client: Any, body: dict[str, Any]) -> None:
 
 
 def read(client: Any, name: str) -> dict[str, Any] | None:
-    """What it shows; None when there is none."""
+    """Return the dashboard's body, or None if it does not exist."""
     try:
         body = client.get_dashboard(DashboardName=name, aws_retry=True)["DashboardBody"]
     except is_boto3_error_code(["ResourceNotFound", "DashboardNotFoundError"]):

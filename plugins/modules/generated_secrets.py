@@ -1,4 +1,4 @@
-"""Secrets that nobody chose and nobody sees, in one call."""
+"""Manage a set of secrets with generated values in one task."""
 
 import secrets
 import string
@@ -15,18 +15,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = r"""
 module: generated_secrets
-short_description: Secrets that nobody chose and nobody sees, in one call
+short_description: Manage a set of secrets with generated values in one task
 description:
-  - Makes each secret that is not there, with a random value of letters and digits. A value that is there stays, and is
-    never read. A secret that was deleted and may still be restored is restored, with its value.
-  - The values are made here and go to Secrets Manager alone; no task, result or log ever holds one.
-    M(community.aws.secretsmanager_secret) must be handed a value, reads the one that is there in every run, and takes a
-    call for each secret.
+  - Creates each missing secret with a random value of letters and digits. An existing value is kept and never read. A
+    deleted secret within its recovery window is restored with its value.
+  - The module generates the values and sends them only to Secrets Manager; no task, result or log ever contains one.
+    M(community.aws.secretsmanager_secret) must be given a value, reads the existing one in every run, and needs a task
+    for each secret.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
   state:
-    description: Whether the secrets are to be there or gone.
+    description: Whether the secrets exist after the run.
     type: str
     choices: [present, absent]
     default: present
@@ -37,48 +37,48 @@ options:
     required: true
   rotate:
     description:
-      - Those of O(names) that get a new value at once. The one before stays under the label AWSPREVIOUS; the labels
-        C(NEXT) and C(LAST) are taken away, so no reader accepts it.
+      - Secrets among O(names) that get a new value at once. The previous value keeps the label AWSPREVIOUS; the labels
+        C(NEXT) and C(LAST) are removed, so readers no longer accept it.
     type: list
     elements: str
     default: []
   prepare:
-    description: Those of O(names) that get their next value, under the label C(NEXT). One that has it keeps it.
+    description: Secrets among O(names) that get a next value, with the label C(NEXT), unless they have one.
     type: list
     elements: str
     default: []
   promote:
     description:
-      - Those of O(names) whose next value becomes the current one. The current one stays under the label C(LAST). One
-        without a next value stays as it is.
+      - Secrets among O(names) whose next value becomes the current one. The previous value gets the label C(LAST). A
+        secret without a next value is not changed.
     type: list
     elements: str
     default: []
   retire:
-    description: Those of O(names) whose last value loses its label C(LAST), so no reader accepts it.
+    description: Secrets among O(names) whose last value loses its label C(LAST), so readers no longer accept it.
     type: list
     elements: str
     default: []
   length:
-    description: Characters of a value.
+    description: Length of a value in characters.
     type: int
     default: 48
   kms_key_id:
-    description: A customer's key that the secrets are encrypted with; the account's own for secrets when empty.
+    description: Customer-managed key of the secrets; if empty, the account's own key for secrets.
     type: str
     default: ""
   tags:
-    description: Tags of each secret. C(Name) is added. Other tags are taken away.
+    description: Tags of each secret. C(Name) is added. Other tags are removed.
     type: dict
     default: {}
   recovery_window_days:
-    description: Days in which a deleted secret may be restored, 7 to 30; with 0 it is gone at once.
+    description: Days in which a deleted secret can be restored, 7 to 30; with 0 it is deleted at once.
     type: int
     default: 30
 """
 
 EXAMPLES = r"""
-- name: Ensure secrets exist
+- name: Create the secrets
   generated_secrets:
     names: [rising-stars/production/database, rising-stars/production/jwt]
     rotate: [rising-stars/production/jwt]
@@ -86,62 +86,62 @@ EXAMPLES = r"""
 
 RETURN = r"""
 arns:
-  description: Name to ARN. In check mode, a secret that would be made has no ARN yet.
+  description: ARNs by name. In check mode, a secret that would be created has none.
   returned: when O(state=present)
   type: dict
-actions: {description: "What was done, in words, as 'made NAME'.", returned: always, type: list, elements: str}
+actions: {description: "The actions taken, as 'created NAME'.", returned: always, type: list, elements: str}
 """
 
 ALPHABET = string.ascii_letters + string.digits
-"""What a database, a URL and a shell take as they are."""
+"""Characters that need no escaping in a database, a URL or a shell."""
 
 CURRENT, NEXT, LAST = "AWSCURRENT", "NEXT", "LAST"
-"""Labels of a secret's versions: AWS' own, and ours for the two steps of a rotation."""
+"""Labels of a secret's versions: AWS' own, and the project's for the steps of a rotation."""
 
 RELABEL = "update_secret_version_stage"
 Found = dict[str, Any]
 
 
 class Secrets:
-    """The account's secrets, and what was done to them. In check mode nothing is done, only noted."""
+    """The account's secrets, and the actions taken. In check mode, actions are only recorded."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
-        # A name stays taken for a while after its secret went.
+        # A name stays reserved for a while after its secret is deleted.
         patience = AWSRetry.jittered_backoff(retries=8, catch_extra_error_codes=["InvalidRequestException"])
         self._client = module.client("secretsmanager", retry_decorator=patience)
-        self._wanted: dict[str, Any] = module.params
+        self._params: dict[str, Any] = module.params
         self._only_checks = bool(module.check_mode)
         self.actions: list[str] = []
 
     def ensure_present(self, name: str) -> str | None:
-        """Make, restore or mend one secret; its ARN, or None where it would only be made."""
+        """Create, restore or update one secret; return its ARN, or None in check mode if it does not exist."""
         found = self._find(name)
         if found is None:
             made = self._do(
-                "made", name, "create_secret", "Name", Tags=self._tags(name), **self._key(), **self._value()
+                "created", name, "create_secret", "Name", Tags=self._tags(name), **self._key(), **self._value()
             )
             return str(made["ARN"]) if made else None
         if "DeletedDate" in found:
             self._do("restored", name, "restore_secret")
-        self._mend(name, found)
+        self._update(name, found)
         self._change_value(name, found)
         return str(found["ARN"])
 
     def _change_value(self, name: str, found: Found) -> None:
-        """Take the steps of a rotation that this run asks for."""
+        """Take the steps of a rotation that the parameters request."""
         labelled = {label: id_ for id_, labels in found.get("VersionIdsToStages", {}).items() for label in labels}
-        if name in self._wanted["prepare"] and NEXT not in labelled:
+        if name in self._params["prepare"] and NEXT not in labelled:
             self._do("prepared", name, "put_secret_value", VersionStages=[NEXT], **self._value())
-        if name in self._wanted["promote"] and NEXT in labelled:
+        if name in self._params["promote"] and NEXT in labelled:
             self._promote(name, labelled)
-        if name in self._wanted["rotate"]:
+        if name in self._params["rotate"]:
             self._do("rotated", name, "put_secret_value", **self._value())
             self._take_labels(name, labelled, NEXT, LAST)
-        if name in self._wanted["retire"] and LAST in labelled:
+        if name in self._params["retire"] and LAST in labelled:
             self._do("retired the last value of", name, RELABEL, VersionStage=LAST, RemoveFromVersionId=labelled[LAST])
 
     def _promote(self, name: str, labelled: dict[str, str]) -> None:
-        """Make the next value the current one. Broken off anywhere, the same step goes on when it is run again."""
+        """Make the next value the current one. If it is interrupted at any point, another run completes it."""
         current, following = labelled[CURRENT], labelled[NEXT]
         if current != following:
             before = {"RemoveFromVersionId": labelled[LAST]} if LAST in labelled else {}
@@ -157,8 +157,8 @@ class Secrets:
                 self._do(f"took {label} from", name, RELABEL, VersionStage=label, RemoveFromVersionId=labelled[label])
 
     def ensure_absent(self, name: str) -> None:
-        """Delete one secret, for good or so that it may be restored."""
-        found, days = self._find(name), self._wanted["recovery_window_days"]
+        """Delete one secret, at once or with a recovery window."""
+        found, days = self._find(name), self._params["recovery_window_days"]
         if found is None or ("DeletedDate" in found and days > 0):
             return
         how = {"RecoveryWindowInDays": days} if days else {"ForceDeleteWithoutRecovery": True}
@@ -170,14 +170,14 @@ class Secrets:
         except self._client.exceptions.ResourceNotFoundException:
             return None
 
-    def _mend(self, name: str, found: Found) -> None:
-        key = self._wanted["kms_key_id"]
-        # AWS tells the key as an ARN or as an id, and leaves its own out.
+    def _update(self, name: str, found: Found) -> None:
+        key = self._params["kms_key_id"]
+        # AWS returns the key as an ARN or an id, and omits its own key.
         if (found.get("KmsKeyId") or "").rpartition("/")[2] != key.rpartition("/")[2]:
-            self._do("encrypted anew", name, "update_secret", KmsKeyId=key)
+            self._do("encrypted again", name, "update_secret", KmsKeyId=key)
         present = boto3_tag_list_to_ansible_dict(found.get("Tags", []))
-        wanted = boto3_tag_list_to_ansible_dict(self._tags(name))
-        missing, foreign = compare_aws_tags(present, wanted, purge_tags=True)
+        desired = boto3_tag_list_to_ansible_dict(self._tags(name))
+        missing, foreign = compare_aws_tags(present, desired, purge_tags=True)
         if missing:
             self._do("tagged", name, "tag_resource", Tags=ansible_dict_to_boto3_tag_list(missing))
         if foreign:
@@ -190,18 +190,18 @@ class Secrets:
         return dict(getattr(self._client, operation)(aws_retry=True, **{named_by: name}, **arguments))
 
     def _tags(self, name: str) -> list[dict[str, str]]:
-        tags: list[dict[str, str]] = ansible_dict_to_boto3_tag_list({**self._wanted["tags"], "Name": name})
+        tags: list[dict[str, str]] = ansible_dict_to_boto3_tag_list({**self._params["tags"], "Name": name})
         return tags
 
     def _key(self) -> dict[str, str]:
-        return {"KmsKeyId": self._wanted["kms_key_id"]} if self._wanted["kms_key_id"] else {}
+        return {"KmsKeyId": self._params["kms_key_id"]} if self._params["kms_key_id"] else {}
 
     def _value(self) -> dict[str, str]:
-        return {"SecretString": "".join(secrets.choice(ALPHABET) for _ in range(self._wanted["length"]))}
+        return {"SecretString": "".join(secrets.choice(ALPHABET) for _ in range(self._params["length"]))}
 
 
 def main() -> None:
-    """Ansible's entry."""
+    """Run the module."""
     module = AnsibleAWSModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -217,17 +217,17 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    held, names, result = Secrets(module), module.params["names"], {}
+    store, names, result = Secrets(module), module.params["names"], {}
     try:
         if module.params["state"] == "present":
-            result["arns"] = {name: held.ensure_present(name) for name in names}
+            result["arns"] = {name: store.ensure_present(name) for name in names}
         else:
             for name in names:
-                held.ensure_absent(name)
+                store.ensure_absent(name)
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"Secrets Manager refused; done before: {held.actions or 'nothing'}")
-    diff = {"before": "", "after": "".join(f"{action}\n" for action in held.actions)}
-    module.exit_json(changed=bool(held.actions), actions=held.actions, diff=diff, **result)
+        module.fail_json_aws(error, msg=f"Secrets Manager failed; completed before: {store.actions or 'nothing'}")
+    diff = {"before": "", "after": "".join(f"{action}\n" for action in store.actions)}
+    module.exit_json(changed=bool(store.actions), actions=store.actions, diff=diff, **result)
 
 
 if __name__ == "__main__":

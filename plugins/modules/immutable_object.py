@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Put a file at a key of an S3 bucket, once and for all."""
+"""Put a file at a key of an S3 bucket, and never replace it."""
 
 import base64
 import hashlib
@@ -16,14 +16,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = """
 module: immutable_object
-short_description: Put a file or a text at a key of an S3 bucket, once and for all
+short_description: Put a file or a text at a key of an S3 bucket, and never replace it
 description:
-  - Puts a local file, or a text, at a key where nothing is. What is there with the same SHA-256 is left alone; anything
-    else is never replaced, and the task fails.
-  - One PUT with C(If-None-Match) and the checksum. Of two publishers at once one wins, and S3 refuses a file that was
-    damaged on its way.
+  - Puts a local file, or a text, at a key that does not exist. If the key holds an object with the same SHA-256, the
+    module changes nothing; if it holds another object, the task fails.
+  - Sends one PUT with C(If-None-Match) and the checksum. Of two concurrent publishers only one succeeds, and S3 rejects
+    a file that was corrupted in transit.
   - Needs C(s3:PutObject), C(s3:PutObjectTagging) and C(s3:GetObject) on the key, and C(s3:ListBucket) on the bucket, or
-    S3 does not tell a key where nothing is from one that may not be read.
+    S3 gives the same answer for a missing key and for one that may not be read.
 options:
   bucket:
     description: The bucket's name.
@@ -35,22 +35,23 @@ options:
     required: true
   src:
     description:
-      - The file, on the machine that runs the module. Up to 5 GiB, what S3 takes in one PUT. This, or O(content).
+      - The file, on the machine that runs the module; 5 GiB at most, S3's limit for one PUT. Either this or O(content).
     type: path
   content:
     description: The text to put, instead of a file.
     type: str
   sha256:
-    description: What the file must be, 64 hexadecimal digits. Another file is refused before anything is asked of S3.
+    description: >-
+      The file's expected SHA-256, 64 hexadecimal digits. With another file the module fails before it calls S3.
     type: str
   tags:
-    description: Tags that the object is put with. Those of an object that is there are not looked at.
+    description: Tags of a new object. The tags of an existing object are not compared.
     type: dict
     default: {}
 attributes:
   check_mode:
     support: full
-    description: Says whether the file would be put, and fails where it could not be.
+    description: Reports whether the file would be put, and fails if it could not be.
 author: Rising Stars
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -59,13 +60,13 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = """
-- name: Ensure the release is published
+- name: Publish the release
   immutable_object:
     bucket: media
     key: releases/rising-stars-1.2.3.tar.gz
     src: dist/rising-stars-1.2.3.tar.gz
 
-- name: Ensure it is noted what was rolled out
+- name: Record the rollout
   immutable_object:
     bucket: media
     key: releases/rollouts/ami-0123456789abcdef0.json
@@ -90,17 +91,17 @@ size_bytes:
   type: int
   returned: success
 version_id:
-  description: The version, in a bucket with versions.
+  description: The object's version, in a versioned bucket.
   type: str
-  returned: when the object is there
+  returned: when the object exists
 """
 
-# The key was written between our look and our PUT (412), or is being written just now (409).
+# Another client wrote the key between the check and the PUT (412), or is writing it now (409).
 OVERTAKEN = ["PreconditionFailed", "ConditionalRequestConflict"]
 
 
 def main() -> None:
-    """Put the file, unless it is there."""
+    """Run the module."""
     module = AnsibleAWSModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},
@@ -116,48 +117,48 @@ def main() -> None:
     )
     s3 = module.client("s3", retry_decorator=AWSRetry.jittered_backoff())
     sha256 = checksum(module)
-    there = look(module, s3)
-    changed = there is None
-    if there is None and not module.check_mode:
-        there, changed = put(module, s3, sha256)
-        if there is None:
-            module.fail_json(msg=f"Somebody is writing {module.params['key']} just now. Run this again.")
-    if there is not None and stored_sha256(there) != sha256:
-        module.fail_json(msg=refusal(module, there, sha256))
-    with opened(module) as file:
+    existing = read_object(module, s3)
+    changed = existing is None
+    if existing is None and not module.check_mode:
+        existing, changed = put(module, s3, sha256)
+        if existing is None:
+            module.fail_json(msg=f"Another client is writing {module.params['key']}. Run this again.")
+    if existing is not None and stored_sha256(existing) != sha256:
+        module.fail_json(msg=conflict_message(module, existing, sha256))
+    with open_source(module) as file:
         size = file.seek(0, os.SEEK_END)
     result = {"bucket": module.params["bucket"], "key": module.params["key"], "sha256": sha256, "size_bytes": size}
-    if there and there.get("VersionId"):
-        result["version_id"] = there["VersionId"]
+    if existing and existing.get("VersionId"):
+        result["version_id"] = existing["VersionId"]
     module.exit_json(changed=changed, **result)
 
 
-def opened(module: Any) -> BinaryIO:
-    """The file, or the text as one."""
+def open_source(module: Any) -> BinaryIO:
+    """Open the file, or the text as a file."""
     text = module.params.get("content")
     return Path(module.params["src"]).open("rb") if text is None else io.BytesIO(text.encode())
 
 
 def source(module: Any) -> str:
-    """What is put, as a message calls it."""
+    """Return the name of the source for messages."""
     return module.params["src"] or "the text given as content"
 
 
 def checksum(module: Any) -> str:
-    """The file's SHA-256 in hexadecimal digits."""
+    """Return the file's SHA-256 in hexadecimal digits."""
     try:
-        with opened(module) as file:
+        with open_source(module) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         module.fail_json(msg=f"{module.params['src']} cannot be read: {error.strerror}.")
-    wanted = module.params["sha256"]
-    if wanted and wanted.lower() != sha256:
-        module.fail_json(msg=f"{source(module)} has the SHA-256 {sha256}, not {wanted}. It is not published.")
+    expected = module.params["sha256"]
+    if expected and expected.lower() != sha256:
+        module.fail_json(msg=f"{source(module)} has the SHA-256 {sha256}, not {expected}. It is not published.")
     return sha256
 
 
-def look(module: Any, s3: Any) -> dict[str, Any] | None:
-    """What S3 says of the key; None where nothing is."""
+def read_object(module: Any, s3: Any) -> dict[str, Any] | None:
+    """Return the object's description, or None if the key does not exist."""
     place = f"s3://{module.params['bucket']}/{module.params['key']}"
     try:
         found: dict[str, Any] = s3.head_object(
@@ -168,16 +169,16 @@ def look(module: Any, s3: Any) -> dict[str, Any] | None:
     except is_boto3_error_code(["403", "AccessDenied"]) as error:
         module.fail_json_aws(error, msg=f"{place} may not be read: s3:GetObject on it and s3:ListBucket are needed")
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"{place} could not be looked at")
+        module.fail_json_aws(error, msg=f"{place} could not be read")
     return found
 
 
 def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]:
-    """Put the file where nothing was a moment ago: what is there then, and whether we put it."""
+    """Put the file at a new key; return the object that the key then holds, and whether this call put it."""
     place = {"Bucket": module.params["bucket"], "Key": module.params["key"]}
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
     try:
-        with opened(module) as file:
+        with open_source(module) as file:
             answer = s3.put_object(
                 **place,
                 Body=file,
@@ -187,24 +188,24 @@ def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]
                 Tagging=urlencode(module.params["tags"]),
             )
     except is_boto3_error_code(OVERTAKEN):
-        return look(module, s3), False
+        return read_object(module, s3), False
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"{source(module)} could not be put at s3://{'/'.join(place.values())}")
     return {"ChecksumSHA256": digest, "VersionId": answer.get("VersionId")}, True
 
 
-def stored_sha256(there: dict[str, Any]) -> str:
-    """What S3 computed when the object came, in hexadecimal digits; empty where it was put without (or in parts)."""
-    stored = there.get("ChecksumSHA256", "")
+def stored_sha256(existing: dict[str, Any]) -> str:
+    """Return the SHA-256 that S3 stored, in hexadecimal digits; empty if there is none, or the upload had parts."""
+    stored = existing.get("ChecksumSHA256", "")
     return "" if "-" in stored else base64.b64decode(stored).hex()
 
 
-def refusal(module: Any, there: dict[str, Any], sha256: str) -> str:
-    """Why the file is not published."""
+def conflict_message(module: Any, existing: dict[str, Any], sha256: str) -> str:
+    """Return the message for a key that holds another file."""
     return (
-        f"s3://{module.params['bucket']}/{module.params['key']} is there with the SHA-256"
-        f" {stored_sha256(there) or 'unknown to S3'}, and {source(module)} has {sha256}."
-        " What is published never changes: publish it under another version."
+        f"s3://{module.params['bucket']}/{module.params['key']} exists with the SHA-256"
+        f" {stored_sha256(existing) or 'unknown to S3'}, and {source(module)} has {sha256}."
+        " Published files never change: publish this one under another version."
     )
 
 

@@ -1,4 +1,4 @@
-"""A set of CloudWatch alarms, made in one call."""
+"""Manage a set of CloudWatch alarms in one task."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = r"""
 module: metric_alarms
-short_description: A set of CloudWatch alarms, in one call
+short_description: Manage a set of CloudWatch alarms in one task
 description:
-  - Reads every alarm whose name begins with O(prefix), writes those that differ from O(alarms), deletes those not
+  - Reads every alarm whose name begins with O(prefix), writes those that differ from O(alarms), and deletes those not
     listed.
-  - An alarm is written whole, so a setting made by hand and not listed here is taken back. Other tags are left alone.
-  - M(amazon.aws.cloudwatch_metric_alarm) takes a call for each alarm, and always reports a change for metric math.
+  - An alarm is written as a whole, so settings made by hand are reset. Other tags are kept.
+  - M(amazon.aws.cloudwatch_metric_alarm) needs a task for each alarm, and always reports a change for metric math.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
   state:
-    description: With V(absent), all alarms with the prefix are deleted.
+    description: V(absent) deletes all alarms with the prefix.
     type: str
     choices: [present, absent]
     default: present
   prefix:
-    description: The beginning of the name of each alarm of the set, and of no other alarm.
+    description: Prefix of the name of each alarm of the set, and of no other alarm.
     type: str
     required: true
   tags:
@@ -34,14 +34,14 @@ options:
     description:
       - The set. Each alarm watches a metric (namespace, metric_name, dimensions, period_seconds, statistic or
         extended_statistic as "p95"), or the one of its C(metrics) whose return_data is true (metric math).
-      - C(datapoints_to_alarm) is C(evaluation_periods) when left out.
+      - C(datapoints_to_alarm) defaults to C(evaluation_periods).
     type: list
     elements: dict
     default: []
 """
 
 EXAMPLES = r"""
-- name: Ensure alarms exist
+- name: Create or update the alarms
   metric_alarms:
     prefix: rising-stars-production-site-
     alarms:
@@ -68,7 +68,7 @@ removed_names: {description: "Those deleted.", returned: always, type: list, ele
 Alarm = dict[str, Any]
 
 DELETED_AT_ONCE = 100
-"""What DeleteAlarms takes in one call."""
+"""Limit of DeleteAlarms in one call."""
 
 DIRECT = ("Namespace", "MetricName", "Dimensions", "Statistic", "ExtendedStatistic", "Period", "Unit", "Metrics")
 SETTINGS = (
@@ -76,7 +76,7 @@ SETTINGS = (
     *("ComparisonOperator", "Threshold", "EvaluationPeriods", "DatapointsToAlarm", "TreatMissingData"),
     *("EvaluateLowSampleCountPercentile", *DIRECT),
 )
-"""What PutMetricAlarm sets, and DescribeAlarms tells under the same names."""
+"""Arguments of PutMetricAlarm that DescribeAlarms returns under the same names."""
 
 METRIC = {
     "namespace": {"type": "str"},
@@ -135,7 +135,7 @@ ALARM_RULES = {
 
 
 def main() -> None:
-    """Bring the set about, or take it away."""
+    """Run the module."""
     spec = {
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "prefix": {"type": "str", "required": True},
@@ -143,39 +143,39 @@ def main() -> None:
         "alarms": {"type": "list", "elements": "dict", "default": [], "options": ALARM, **ALARM_RULES},
     }
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
-    refuse_strangers(module)
+    validate_names(module)
     try:
         module.exit_json(**ensure(module))
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"The alarms {module.params['prefix']}* are not as they should be")
+        module.fail_json_aws(error, msg=f"The alarms {module.params['prefix']}* could not be updated")
 
 
-def refuse_strangers(module: Any) -> None:
-    """A name outside the set would be made once and never found again."""
+def validate_names(module: Any) -> None:
+    """Fail if an alarm's name lacks the prefix: the module could never find, update or delete such an alarm."""
     names = [alarm["name"] for alarm in module.params["alarms"]]
     prefix = module.params["prefix"]
     wrong = [name for name in names if not name.startswith(prefix)]
     if not prefix or wrong:
-        module.fail_json(msg=f"alarms: each name must begin with the prefix {prefix!r}, which {wrong} do not.")
+        module.fail_json(msg=f"alarms: each name must begin with the prefix {prefix!r}; these do not: {wrong}.")
     if len(set(names)) < len(names):
-        module.fail_json(msg=f"alarms: a name is given twice in {sorted(names)}.")
+        module.fail_json(msg=f"alarms: a name appears twice in {sorted(names)}.")
 
 
 def ensure(module: Any) -> dict[str, Any]:
-    """Write what differs, delete what is not listed; say what that is."""
+    """Write alarms that differ, delete those not listed, and return the module's result."""
     client = module.client("cloudwatch", retry_decorator=AWSRetry.jittered_backoff())
     present = module.params["state"] == "present"
-    wanted = {alarm["name"]: settings(alarm) for alarm in module.params["alarms"]} if present else {}
+    desired = {alarm["name"]: settings(alarm) for alarm in module.params["alarms"]} if present else {}
     found = find(client, module.params["prefix"])
-    tags = {name: {**module.params["tags"], "Name": name} for name in wanted}
+    tags = {name: {**module.params["tags"], "Name": name} for name in desired}
 
-    rewritten = [name for name in wanted if name not in found or comparable(found[name]) != comparable(wanted[name])]
-    retagged = {name: missing_tags(client, found[name], tags[name]) for name in wanted if name in found}
-    changed = [name for name in wanted if name in rewritten or retagged.get(name)]
-    removed = sorted(set(found) - set(wanted))
+    rewritten = [name for name in desired if name not in found or comparable(found[name]) != comparable(desired[name])]
+    retagged = {name: missing_tags(client, found[name], tags[name]) for name in desired if name in found}
+    changed = [name for name in desired if name in rewritten or retagged.get(name)]
+    removed = sorted(set(found) - set(desired))
     if not module.check_mode:
         for name in rewritten:
-            client.put_metric_alarm(**wanted[name], Tags=as_list(tags[name], "Key"), aws_retry=True)
+            client.put_metric_alarm(**desired[name], Tags=as_list(tags[name], "Key"), aws_retry=True)
         for name, missing in retagged.items():
             if missing:
                 client.tag_resource(ResourceARN=found[name]["AlarmArn"], Tags=as_list(missing, "Key"), aws_retry=True)
@@ -183,13 +183,13 @@ def ensure(module: Any) -> dict[str, Any]:
             client.delete_alarms(AlarmNames=removed[first : first + DELETED_AT_ONCE], aws_retry=True)
     return {
         "changed": bool(changed or removed),
-        "names": list(wanted),
+        "names": list(desired),
         "changed_names": changed,
         "removed_names": removed,
         "diff": {
             "before": {name: comparable(found[name]) for name in (*changed, *removed) if name in found},
             "after": {
-                name: {**comparable(wanted[name]), **({"Tags": retagged[name]} if retagged.get(name) else {})}
+                name: {**comparable(desired[name]), **({"Tags": retagged[name]} if retagged.get(name) else {})}
                 for name in changed
             },
         },
@@ -197,22 +197,22 @@ def ensure(module: Any) -> dict[str, Any]:
 
 
 def find(client: Any, prefix: str) -> dict[str, Alarm]:
-    """The metric alarms with the prefix, by name."""
+    """Return the metric alarms with the prefix, by name."""
     pages = client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"])
     alarms = AWSRetry.jittered_backoff()(lambda: pages.build_full_result()["MetricAlarms"])()
     return {alarm["AlarmName"]: alarm for alarm in alarms}
 
 
 def missing_tags(client: Any, alarm: Alarm, tags: dict[str, str]) -> dict[str, str]:
-    """Those of the tags that the alarm has not, or with another value."""
+    """Return the tags that the alarm lacks or has with another value."""
     listed = client.list_tags_for_resource(ResourceARN=alarm["AlarmArn"], aws_retry=True)["Tags"]
-    borne = {tag["Key"]: tag["Value"] for tag in listed}
-    return {key: str(value) for key, value in tags.items() if borne.get(key) != str(value)}
+    present = {tag["Key"]: tag["Value"] for tag in listed}
+    return {key: str(value) for key, value in tags.items() if present.get(key) != str(value)}
 
 
 def settings(alarm: Alarm) -> Alarm:
-    """The arguments of PutMetricAlarm, but for the tags."""
-    wanted = {
+    """Return the arguments of PutMetricAlarm without the tags."""
+    desired = {
         "AlarmName": alarm["name"],
         "AlarmDescription": alarm["description"],
         "ActionsEnabled": True,
@@ -229,42 +229,42 @@ def settings(alarm: Alarm) -> Alarm:
         **metric(alarm),
         "Metrics": [query(item) for item in alarm["metrics"] or []],
     }
-    return without_empty(wanted)
+    return without_empty(desired)
 
 
 def query(item: dict[str, Any]) -> dict[str, Any]:
-    """One line of metric math: a metric, or an expression over others."""
-    wanted = {"Id": item["id"], "Label": item["label"], "ReturnData": item["return_data"]}
+    """Return one query of metric math: a metric, or an expression over others."""
+    desired = {"Id": item["id"], "Label": item["label"], "ReturnData": item["return_data"]}
     if item["expression"]:
-        return without_empty({**wanted, "Expression": item["expression"], "Period": item["period_seconds"]})
+        return without_empty({**desired, "Expression": item["expression"], "Period": item["period_seconds"]})
     stat = {"Metric": metric(item), "Period": item["period_seconds"], "Stat": item["statistic"]}
-    return without_empty({**wanted, "MetricStat": stat})
+    return without_empty({**desired, "MetricStat": stat})
 
 
 def metric(item: dict[str, Any]) -> dict[str, Any]:
-    """Which metric."""
+    """Return the arguments that identify the metric."""
     names = {"Namespace": item["namespace"], "MetricName": item["metric_name"]}
     return without_empty({**names, "Dimensions": as_list(item["dimensions"] or {}, "Name")})
 
 
 def as_list(values: dict[str, Any], key: str) -> list[dict[str, str]]:
-    """A dictionary in CloudWatch's way of writing it; in order."""
+    """Return a dictionary as CloudWatch's sorted list of mappings."""
     return [{key: name, "Value": str(value)} for name, value in sorted(values.items())]
 
 
 def without_empty(values: dict[str, Any]) -> dict[str, Any]:
-    """CloudWatch leaves out what is not set, or shows an empty list: all the same."""
+    """Drop unset values, which CloudWatch either omits or returns as an empty list."""
     return {key: value for key, value in values.items() if value is not None and value not in ("", [], {})}
 
 
 def comparable(alarm: Alarm) -> Alarm:
-    """What PutMetricAlarm has a say in, with all that has no order in order."""
+    """Return the settings of PutMetricAlarm, with unordered lists sorted."""
     kept = {key: alarm[key] for key in SETTINGS if key in alarm}
     return without_empty(in_order(kept))
 
 
 def in_order(value: Any) -> Any:
-    """The same, each list of dimensions by name and each list of metrics by id, nothing empty."""
+    """Sort each list of dimensions by name and each list of metrics by id, and drop empty values."""
     if isinstance(value, dict):
         return without_empty({key: in_order(item) for key, item in value.items()})
     if isinstance(value, list) and value and isinstance(value[0], dict):

@@ -1,4 +1,4 @@
-"""Whether the policy that limits the site's roles is there, and says what this release needs."""
+"""Check that the permissions boundary of the site's roles exists and matches this release."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = r"""
 module: permissions_boundary
-short_description: Whether the policy that limits the site's roles is there
+short_description: Check that the permissions boundary of the site's roles exists
 description:
-  - Fails when there is no policy O(arn), which an administrator makes once.
-  - Warns when the policy differs from O(document), for machines may then lack what this release needs. What may not be
-    read is a warning, too.
-  - Reads only.
+  - Fails if there is no policy O(arn), which an administrator creates once.
+  - Warns if the policy differs from O(document), because machines may then lack permissions that this release needs.
+    Also warns if the policy may not be read.
+  - Only reads.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -22,40 +22,40 @@ options:
     type: str
     required: true
   document:
-    description: What the policy must say.
+    description: The expected policy document.
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Fail when the roles have no boundary
+- name: Fail if the permissions boundary does not exist
   permissions_boundary:
     arn: arn:aws:iam::123456789012:policy/rising-stars-production-boundary
     document: "{{ lookup('ansible.builtin.file', 'boundary.json') | from_json }}"
 """
 
 RETURN = r"""
-as_documented: {description: Whether the policy is the document., returned: when it may be read, type: bool}
+as_documented: {description: Whether the policy equals the document., returned: when it may be read, type: bool}
 """
 
 MISSING = (
-    "There is no policy {arn}, which limits what the site's machines may do. An administrator makes it once: "
+    "There is no policy {arn}, which limits what the site's machines may do. An administrator creates it once: "
     "docs/deploy.md, Boundary."
 )
 OUTDATED = (
-    "The policy {arn} differs from docs/operator-policy/boundary/machines.json: machines may lack what this release "
-    "needs. An administrator updates it: docs/deploy.md, Boundary."
+    "The policy {arn} differs from docs/operator-policy/boundary/machines.json: machines may lack permissions that "
+    "this release needs. An administrator updates it: docs/deploy.md, Boundary."
 )
 
 
 def read(client: Any, arn: str) -> Any:
-    """The document that counts at present."""
+    """Return the document of the policy's default version."""
     version = client.get_policy(PolicyArn=arn, aws_retry=True)["Policy"]["DefaultVersionId"]
     return client.get_policy_version(PolicyArn=arn, VersionId=version, aws_retry=True)["PolicyVersion"]["Document"]
 
 
 def main() -> None:
-    """Ansible's entry."""
+    """Run the module."""
     module = AnsibleAWSModule(
         argument_spec={"arn": {"type": "str", "required": True}, "document": {"type": "dict", "required": True}},
         supports_check_mode=True,
@@ -66,7 +66,7 @@ def main() -> None:
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchEntity":
             module.fail_json(msg=MISSING.format(arn=arn))
-        module.warn(f"Not known: whether {arn} limits the site's roles. {error}")
+        module.warn(f"Cannot be read: whether {arn} limits the site's roles. {error}")
         module.exit_json(changed=False)
     as_documented = found == module.params["document"]
     if not as_documented:

@@ -1,4 +1,4 @@
-"""How an Auto Scaling group follows its load, in one call."""
+"""Manage the target tracking policies of an Auto Scaling group in one task."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = r"""
 module: target_tracking
-short_description: The target tracking policies of an Auto Scaling group, in one call
+short_description: Manage the target tracking policies of an Auto Scaling group in one task
 description:
-  - Reads the group's scaling policies, writes those that differ from O(policies), deletes those not listed.
-  - M(community.aws.autoscaling_policy) takes a call for each policy, does not run in check mode, and takes a metric
-    without dimensions for a change each time.
+  - Reads the group's scaling policies, writes those that differ from O(policies), and deletes those not listed.
+  - M(community.aws.autoscaling_policy) needs a task for each policy, does not run in check mode, and always reports a
+    change for a metric without dimensions.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -22,15 +22,15 @@ options:
     required: true
   policies:
     description:
-      - All the policies that the group is to have; none when empty. Each holds C(target_value) of a predefined metric
-        (with the C(resource_label) it needs), or of a metric of one's own, without dimensions.
+      - All policies of the group; if empty, it has none. Each has the C(target_value) of a predefined metric (with the
+        C(resource_label) that it needs), or of a custom metric without dimensions.
     type: list
     elements: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Ensure the group grows and shrinks with its processors' use
+- name: Scale the group with its CPU utilization
   target_tracking:
     group_name: rising-stars-production-web
     policies:
@@ -63,7 +63,7 @@ RULES = {
 
 
 def main() -> None:
-    """Bring the policies about."""
+    """Run the module."""
     spec = {
         "group_name": {"type": "str", "required": True},
         "policies": {"type": "list", "elements": "dict", "required": True, "options": POLICY, **RULES},
@@ -72,21 +72,21 @@ def main() -> None:
     try:
         module.exit_json(**ensure(module))
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"{module.params['group_name']} does not scale as it should")
+        module.fail_json_aws(error, msg=f"The scaling policies of {module.params['group_name']} could not be updated")
 
 
 def ensure(module: Any) -> dict[str, Any]:
-    """Write what differs, delete what is not listed; say what that is."""
+    """Write policies that differ, delete those not listed, and return the module's result."""
     group = module.params["group_name"]
     client = module.client("autoscaling", retry_decorator=AWSRetry.jittered_backoff())
     pages = client.get_paginator("describe_policies").paginate(AutoScalingGroupName=group)
     found = {each["PolicyName"]: comparable(each) for each in pages.build_full_result()["ScalingPolicies"]}
-    wanted = {each["name"]: settings(each) for each in module.params["policies"]}
-    changed = [name for name, policy in wanted.items() if found.get(name) != policy]
-    removed = sorted(set(found) - set(wanted))
+    desired = {each["name"]: settings(each) for each in module.params["policies"]}
+    changed = [name for name, policy in desired.items() if found.get(name) != policy]
+    removed = sorted(set(found) - set(desired))
     if not module.check_mode:
         for name in changed:
-            client.put_scaling_policy(AutoScalingGroupName=group, PolicyName=name, **wanted[name], aws_retry=True)
+            client.put_scaling_policy(AutoScalingGroupName=group, PolicyName=name, **desired[name], aws_retry=True)
         for name in removed:
             client.delete_policy(AutoScalingGroupName=group, PolicyName=name, aws_retry=True)
     return {
@@ -95,13 +95,13 @@ def ensure(module: Any) -> dict[str, Any]:
         "removed_names": removed,
         "diff": {
             "before": {name: found[name] for name in (*changed, *removed) if name in found},
-            "after": {name: wanted[name] for name in changed},
+            "after": {name: desired[name] for name in changed},
         },
     }
 
 
 def settings(policy: Policy) -> Policy:
-    """The arguments of PutScalingPolicy."""
+    """Return the arguments of PutScalingPolicy."""
     predefined = {"PredefinedMetricType": policy["predefined_metric"], "ResourceLabel": policy["resource_label"]}
     own = {
         "Namespace": policy["namespace"],
@@ -109,7 +109,7 @@ def settings(policy: Policy) -> Policy:
         "Statistic": policy["statistic"],
         "Unit": policy["unit"],
     }
-    wanted: Policy = without_empty(
+    desired: Policy = without_empty(
         {
             "PolicyType": "TargetTrackingScaling",
             "EstimatedInstanceWarmup": policy["warmup_seconds"],
@@ -121,19 +121,19 @@ def settings(policy: Policy) -> Policy:
             },
         }
     )
-    return wanted
+    return desired
 
 
-def comparable(told: Policy) -> Policy:
-    """What PutScalingPolicy has a say in."""
+def comparable(found: Policy) -> Policy:
+    """Return the settings of PutScalingPolicy."""
     kept = ("PolicyType", "EstimatedInstanceWarmup", "TargetTrackingConfiguration")
-    policy: Policy = without_empty({key: told[key] for key in kept if key in told})
+    policy: Policy = without_empty({key: found[key] for key in kept if key in found})
     policy.setdefault("TargetTrackingConfiguration", {}).setdefault("DisableScaleIn", False)
     return policy
 
 
 def without_empty(value: Any) -> Any:
-    """AWS leaves out what is not set, or tells it as empty: all the same."""
+    """Drop unset values, which AWS either omits or returns empty."""
     if not isinstance(value, dict):
         return value
     kept = {key: without_empty(item) for key, item in value.items()}

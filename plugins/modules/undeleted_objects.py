@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Bring back what was deleted in a bucket that keeps versions."""
+"""Restore deleted objects in a versioned bucket."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = """
 module: undeleted_objects
-short_description: Bring back what was deleted in a bucket that keeps versions
+short_description: Restore deleted objects in a versioned bucket
 description:
-  - In a bucket with versions an object is deleted by a marker on top of it. This takes away the markers that were set
-    since a moment, so that every object is again what it was before. Nothing else is touched; run again, it finds
-    nothing to do.
+  - In a versioned bucket, a deletion puts a delete marker on the object. The module deletes the markers that were set
+    since a given moment, so that every object has its previous version again. It changes nothing else, and a second run
+    finds nothing to do.
   - Needs C(s3:ListBucketVersions) on the bucket and C(s3:DeleteObjectVersion) on its objects.
 options:
   bucket:
@@ -23,7 +23,7 @@ options:
     type: str
     required: true
   prefixes:
-    description: Where to look, as C(processed-videos/).
+    description: Prefixes of the objects to restore, as C(processed-videos/).
     type: list
     elements: str
     required: true
@@ -34,7 +34,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Says how many would be brought back.
+    description: Reports how many objects would be restored.
 author: Rising Stars
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -43,7 +43,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = """
-- name: Ensure clips that were deleted since the snapshot are back
+- name: Restore clips that were deleted since the snapshot
   undeleted_objects:
     bucket: media
     prefixes: [processed-videos/]
@@ -52,7 +52,7 @@ EXAMPLES = """
 
 RETURN = """
 count:
-  description: How many objects were brought back.
+  description: Number of restored objects.
   type: int
   returned: always
 """
@@ -62,7 +62,7 @@ AT_ONCE = 1000
 
 
 def main() -> None:
-    """Take the markers away."""
+    """Run the module."""
     module = AnsibleAWSModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},
@@ -81,40 +81,40 @@ def main() -> None:
         for start in range(0, len(markers), AT_ONCE):
             some = markers[start : start + AT_ONCE]
             if not module.check_mode:
-                take_away(module, s3, some)
+                delete_markers(module, s3, some)
             count += len(some)
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"s3://{bucket}: {count} objects were brought back, then this happened")
+        module.fail_json_aws(error, msg=f"s3://{bucket}: failed after {count} objects were restored")
     module.exit_json(changed=count > 0, count=count)
 
 
 def moment(module: Any) -> datetime:
-    """The moment since when, in whole seconds, as S3 tells them: a marker of the same second counts."""
-    told = module.params["since"]
+    """Return the moment in whole seconds, as in S3's timestamps, so that a marker of the same second is included."""
+    text = module.params["since"]
     try:
-        since = datetime.fromisoformat(told)
+        since = datetime.fromisoformat(text)
     except ValueError:
-        module.fail_json(msg=f"since is {told}: give a moment in ISO 8601, as 2026-11-24T07:00:00+00:00.")
+        module.fail_json(msg=f"since is {text}: set a moment in ISO 8601, as 2026-11-24T07:00:00+00:00.")
     if since.tzinfo is None:
-        module.fail_json(msg=f"since is {told}: say of which zone it is, as {told}+00:00.")
+        module.fail_json(msg=f"since is {text}: add the offset from UTC, as {text}+00:00.")
     return since.astimezone(UTC).replace(microsecond=0)
 
 
 def markers_below(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[dict[str, str]]:
-    """Key and version of every marker that was set on an object since then."""
+    """Yield key and version of every delete marker set on an object since then."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for marker in page.get("DeleteMarkers", []):
             if marker["IsLatest"] and marker["LastModified"] >= since:
                 yield {"Key": marker["Key"], "VersionId": marker["VersionId"]}
 
 
-def take_away(module: Any, s3: Any, markers: list[dict[str, str]]) -> None:
+def delete_markers(module: Any, s3: Any, markers: list[dict[str, str]]) -> None:
     """Delete these markers."""
     answer = s3.delete_objects(
         aws_retry=True, Bucket=module.params["bucket"], Delete={"Objects": markers, "Quiet": True}
     )
     for error in answer.get("Errors", []):
-        module.fail_json(msg=f"s3://{module.params['bucket']}/{error['Key']} stays deleted: {error['Message']}")
+        module.fail_json(msg=f"s3://{module.params['bucket']}/{error['Key']} could not be restored: {error['Message']}")
 
 
 if __name__ == "__main__":

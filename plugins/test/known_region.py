@@ -1,4 +1,4 @@
-"""Jinja test: whether AWS has a region of that name."""
+"""Jinja test: whether AWS has a region of a given name."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from botocore.session import Session
 
 
 def known_region(name: str) -> bool:
-    """Ask botocore's own list, which needs no network; it is as old as the installed botocore."""
+    """Return whether botocore's own list has the region; the list needs no network and is as old as botocore."""
     session = Session()
     return any(
         name in session.get_available_regions("ec2", partition) for partition in session.get_available_partitions()
@@ -14,8 +14,8 @@ def known_region(name: str) -> bool:
 
 
 class TestModule:
-    """What Ansible looks for."""
+    """The class that Ansible loads."""
 
     def tests(self) -> dict[str, Callable[[str], bool]]:
-        """Name → function."""
+        """Return the tests by name."""
         return {"known_region": known_region}

@@ -23,8 +23,8 @@ def test_a_role_configures_a_host_once_and_what_it_made_works(scenario: Path) ->
     run = run_scenario(scenario.parents[2].name, scenario.parent.name, environment())
     assert run.returncode == 0, run.stdout[-12_000:]
     # molecule calls it a success when it finds no tests.
-    folders = [name for name in ("made", "after") if (scenario.parent / name).is_dir()]
-    assert "made" in folders
+    folders = [name for name in ("converged", "side_effect") if (scenario.parent / name).is_dir()]
+    assert "converged" in folders
     assert len(TESTS_RAN.findall(run.stdout)) == len(folders), run.stdout[-12_000:]
 
 

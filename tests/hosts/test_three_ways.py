@@ -112,7 +112,7 @@ def test_a_release_of_another_description_of_a_host_is_not_pushed(
     another = release_with(change_what_a_host_is, tmp_path / "another")
     push = Operator.with_inventory(tmp_path, aws_site, another, {"web": [ways.machines["web", "pushed"]]}).push()
     assert push.exit_code != 0
-    assert f"Release {another.version} was not made of this checkout's" in push.output
+    assert f"Release {another.version} was not built from this checkout's" in push.output
     assert "playbooks/host.yml" in push.output
     published = aws_site.cloud.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
     assert another.key not in {each["Key"] for each in published}

@@ -45,7 +45,7 @@ def test_a_database_that_is_away_keeps_a_machine_out_of_service_and_is_named(
     machine = aws_site.launch("web", bundle, image=image)
     with database_away(aws_site), machine:
         report = machine.wait_for_report()
-        assert report.startswith("failed: host_api : Fail with what they said: The database cannot be used (")
+        assert report.startswith("failed: host_api : Fail with the units' log: The database cannot be used (")
         assert f'"{aws_site.database.address}", port {aws_site.database.port} failed: Connection refused' in report
         assert_out_of_service(machine)
 
@@ -97,7 +97,7 @@ def test_a_secret_that_is_missing_is_named(kind: str, aws_site: Site, bundle: Bu
         ("bundles:size=20m", ""),
         ("bundles:size=60m", "unpack the bundle: "),
         ("bundles:size=100m", "install Ansible from the bundle: "),
-        ("releases:size=20m", "host_release : Ensure its packages are installed, by the bundle's own pip: "),
+        ("releases:size=20m", "host_release : Install the packages with the bundle's own pip: "),
     ],
 )
 def test_a_disk_that_is_full_is_told_with_the_step_that_it_stopped(

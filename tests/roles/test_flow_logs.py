@@ -20,7 +20,7 @@ PLAY = """
         rolespec_validate: false
 """
 BOUNDARY = boundary_arn("rehearsal")
-PLANNED = "The stack site-flow-logs would be made or changed."
+PLANNED = "The stack site-flow-logs would be created or changed."
 
 
 @pytest.fixture

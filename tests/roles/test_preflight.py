@@ -53,7 +53,7 @@ def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, 
     before = len(aws.calls())
     printed = play(playbook, *variables({}), env=aws.env)
     asked = aws.calls()[before:]
-    assert "[WARNING]: Not known" not in printed
+    assert "[WARNING]: Cannot be read" not in printed
     assert {call.service for call in asked} == {"sts", "ec2", "servicequotas"}
     assert not [call for call in asked if call.writes]
 
@@ -94,17 +94,25 @@ def numbers_of(role: str) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"aws_preflight_region": "us-esat-1"}, "aws_preflight_region is us-esat-1, which is no region of AWS"),
+        ({"aws_preflight_region": "us-esat-1"}, "aws_preflight_region is us-esat-1, which is not an AWS region"),
         ({"aws_network_data_cidrs": ["10.20.0.0/24", "10.20.9.0/24"]}, "10.20.0.0/24 and 10.20.0.0/24 overlap."),
         ({"aws_network_zones": ["us-east-1a"]}, "aws_network_zones names 1 availability zone(s)"),
-        ({"aws_firewall_public_cidrs": ["everybody"]}, "aws_firewall_public_cidrs: everybody is no IPv4 block"),
+        ({"aws_firewall_public_cidrs": ["everybody"]}, "aws_firewall_public_cidrs: everybody is not an IPv4 block"),
         ({"aws_firewall_state": "maybe"}, "aws_firewall: value of aws_firewall_state must be one of: present, absent"),
         (
             {"aws_load_balancer_allow_plain_http": False},
-            "aws_load_balancer_certificate_arn is empty, and passwords would travel in clear",
+            "aws_load_balancer_certificate_arn is empty, so passwords would travel unencrypted",
         ),
         ({"aws_load_balancer_allow_plain_http": "no"}, "or set aws_load_balancer_allow_plain_http: true"),
-        ({"aws_load_balancer_domain": "stars.example.org"}, "a name of its own needs a certificate."),
+        (
+            {
+                "aws_preflight_roles": ["aws_database"],
+                "aws_database_name": "stars",
+                "aws_database_name_inside": "stars",
+            },
+            "aws_database_name_inside was renamed to aws_database_db_name; rename it in your settings.",
+        ),
+        ({"aws_load_balancer_domain": "stars.example.org"}, "aws_load_balancer_certificate_arn is empty: set both."),
     ],
 )
 def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
@@ -155,7 +163,7 @@ def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: MockAws) -> None
             "aws_load_balancer_domain": "stars.example.org",
         },
     )
-    heading, _, last = said.rpartition(" thing(s) to put right before anything is asked of AWS:")
+    heading, _, last = said.rpartition(" setting(s) to correct before the run calls AWS:")
     assert heading.endswith(" 4")
     for sentence in (
         "- aws_preflight_region is us-esat-1",
@@ -227,7 +235,7 @@ def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: MockAws)
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     done = run_playbook(playbook, *variables({}), env={**aws.env, **credentials})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Not known: the quota L-1216C47A (vCPUs of On-Demand Standard instances)" in done.stdout + done.stderr
+    assert "Cannot be read: the quota L-1216C47A (vCPUs of On-Demand Standard instances)" in done.stdout + done.stderr
     said = refusal(playbook, aws, {})
     assert "AWS does not know these credentials" in said
 

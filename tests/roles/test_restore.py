@@ -64,7 +64,7 @@ def test_a_moment_that_is_none_is_refused_before_anything_is_made(operator: Oper
 
 def test_a_plan_says_what_would_come_back_and_brings_nothing(operator: Operator, deleted_site: Any) -> None:
     plan = operator.succeed("restore_site", "--check")
-    assert f"The database comes back from {NAME}-final-1" in " ".join(plan.output.split())
-    assert "aws_storage : Ensure clips that were deleted since then are back" in plan.changes
+    assert f"The database is restored from {NAME}-final-1" in " ".join(plan.output.split())
+    assert "aws_storage : Restore deleted clips" in plan.changes
     assert plan.writes == {}
     assert "Contents" not in deleted_site.list_objects_v2(Bucket=BUCKET)

@@ -94,7 +94,7 @@ def said(run: Run) -> str:
 @pytest.mark.usefixtures("second")
 def test_a_plan_of_going_back_says_where_to_and_writes_nothing(operator: Operator) -> None:
     plan = operator.succeed("roll_back", "--check")
-    assert "Goes back from release 1.1.0 to 1.0.0" in said(plan)
+    assert "Rolls back from release 1.1.0 to 1.0.0" in said(plan)
     assert plan.writes == {}
 
 
@@ -114,7 +114,7 @@ def test_going_back_brings_image_and_user_data_of_the_release_before_to_every_ma
     back = operator.succeed("roll_back")
     assert site(aws) == first
     assert {release_of(machine) for machine in first["web"] | first["worker"]} == {"1.0.0"}
-    assert "roll forward again" in said(back)
+    assert "roll out the release that `make release` built last" in said(back)
 
 
 @pytest.mark.usefixtures("second")

@@ -18,5 +18,5 @@ def test_a_plan_on_an_empty_account_writes_nothing(aws: MockAws) -> None:
     for secret in aws.client("secretsmanager").list_secrets()["SecretList"]:
         aws.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
     before = len(aws.calls())
-    assert "+made rising-stars/molecule/jwt" in play(CONVERGE, "--check", "--diff", env=aws.env)
+    assert "+created rising-stars/molecule/jwt" in play(CONVERGE, "--check", "--diff", env=aws.env)
     assert not [call for call in aws.calls()[before:] if call.writes]

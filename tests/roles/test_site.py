@@ -64,7 +64,7 @@ def first_run(operator: Operator) -> Run:
 def test_a_plan_on_an_empty_account_says_what_would_be_made_and_makes_nothing(operator: Operator) -> None:
     plan = operator.succeed("site", "--check", "--diff")
     assert plan.writes == {}
-    assert "Would make" in plan.output
+    assert "Would create" in plan.output
     assert plan.changed > 0
 
 

@@ -79,12 +79,12 @@ def test_the_newest_roll_out_is_undone_and_once_undone_it_stays_so(ask: Any, in_
 @pytest.mark.parametrize(
     ("in_service", "noted", "told"),
     [
-        (None, {}, "Nothing is in service here"),
-        ("1.0.0", {}, "nothing was in service before 1.0.0"),
+        (None, {}, "No release is in service here"),
+        ("1.0.0", {}, "none was in service before 1.0.0"),
         (
             "1.0.0",
             NEWEST,
-            "say which one you mean. -e version=… takes one of these, which are kept: 1.0.0, 1.1.0, 1.2.0.",
+            "release before it (1.1.0). Select a kept release with -e version=…: 1.0.0, 1.1.0, 1.2.0.",
         ),
         ("1.2.0", {"release": "1.2.0", "before": "0.9.0"}, "Release 0.9.0 is not kept"),
     ],

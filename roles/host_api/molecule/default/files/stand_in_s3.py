@@ -1,4 +1,4 @@
-"""Says 200 to everything: the bucket is there, and any object was taken."""
+"""A fake S3 that answers 200 to every request: the bucket exists, and any object is accepted."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 

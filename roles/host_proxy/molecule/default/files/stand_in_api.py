@@ -22,7 +22,7 @@ class StandIn(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Read all, note it, and answer or not."""
+        """Read the whole request, record it, and answer or not."""
         length = len(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
         with Path("/run/stand-in-api.log").open("a") as log:
             log.write(f"{self.command} {self.path}\n")

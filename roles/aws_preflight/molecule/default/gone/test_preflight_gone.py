@@ -1,7 +1,0 @@
-"""The role reads, and leaves nothing behind."""
-
-from rehearsal.aws.leftovers import leftovers
-
-
-def test_nothing_was_made() -> None:
-    assert leftovers("molecule") == []

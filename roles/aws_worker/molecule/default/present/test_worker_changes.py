@@ -1,0 +1,206 @@
+"""Tests of changes of the workers. They run after test_worker.py, because they replace machines."""
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from rehearsal.operator.playbooks import run_playbook
+
+WORKER = "rising-stars-molecule-worker"
+EXTRA = "rising-stars-molecule-extra-workers"
+SCENARIO = Path(__file__).parents[1]
+THERE = ["pending", "running", "stopping", "stopped"]
+
+
+@pytest.fixture(scope="module")
+def ec2() -> Any:
+    return boto3.client("ec2")
+
+
+@pytest.fixture(scope="module")
+def autoscaling() -> Any:
+    return boto3.client("autoscaling")
+
+
+def converge(*options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run the scenario's converge.yml again, with other settings of the role."""
+    changed = json.dumps({f"aws_worker_{key}": value for key, value in settings.items()})
+    return run_playbook(SCENARIO / "converge.yml", "-e", changed, *options)
+
+
+def worker(ec2: Any) -> Any:
+    """The only one that is not terminated."""
+    wanted = [{"Name": "tag:Name", "Values": [WORKER]}, {"Name": "instance-state-name", "Values": THERE}]
+    (reservation,) = ec2.describe_instances(Filters=wanted)["Reservations"]
+    return reservation["Instances"][0]
+
+
+def group(autoscaling: Any) -> Any:
+    (only,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[EXTRA])["AutoScalingGroups"]
+    return only
+
+
+def watched_machines() -> set[str]:
+    alarms = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{WORKER}-")["MetricAlarms"]
+    return {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
+
+
+def test_a_plan_of_other_user_data_says_why_and_replaces_nothing(ec2: Any) -> None:
+    before = worker(ec2)
+    plan = converge("--check", user_data="#!/bin/sh\necho second\n")
+    assert plan.returncode == 0, plan.stdout
+    assert f"{before['InstanceId']} is replaced: other user data." in plan.stdout
+    assert worker(ec2)["InstanceId"] == before["InstanceId"]
+
+
+def test_other_user_data_make_a_new_worker_at_the_same_address(ec2: Any) -> None:
+    before = worker(ec2)
+    applied = converge(user_data="#!/bin/sh\necho second\n")
+    after = worker(ec2)
+    told = ec2.describe_instance_attribute(InstanceId=after["InstanceId"], Attribute="userData")
+    assert applied.returncode == 0, applied.stdout
+    assert after["InstanceId"] != before["InstanceId"]
+    assert after["PrivateIpAddress"] == before["PrivateIpAddress"] == "10.20.16.10"
+    assert base64.b64decode(told["UserData"]["Value"]).decode() == "#!/bin/sh\necho second\n"
+    assert watched_machines() == {after["InstanceId"]}
+
+
+def test_another_image_makes_a_new_worker_at_the_same_address(ec2: Any) -> None:
+    before = worker(ec2)
+    applied = converge(user_data="#!/bin/sh\necho second\n", image_id="ami-0debian1200000002")
+    after = worker(ec2)
+    assert applied.returncode == 0, applied.stdout
+    assert (before["ImageId"], after["ImageId"]) == ("ami-0debian1200000001", "ami-0debian1200000002")
+    assert after["PrivateIpAddress"] == "10.20.16.10"
+
+
+def test_a_worker_terminated_by_hand_is_recreated_at_the_same_address(ec2: Any) -> None:
+    ec2.terminate_instances(InstanceIds=[worker(ec2)["InstanceId"]])
+    applied = converge()
+    after = worker(ec2)
+    assert applied.returncode == 0, applied.stdout
+    assert (after["State"]["Name"], after["PrivateIpAddress"]) == ("running", "10.20.16.10")
+    assert watched_machines() == {after["InstanceId"]}
+
+
+def test_a_stopped_worker_is_started_and_not_replaced(ec2: Any) -> None:
+    before = worker(ec2)
+    ec2.stop_instances(InstanceIds=[before["InstanceId"]])
+    converge()
+    after = worker(ec2)
+    assert (after["State"]["Name"], after["InstanceId"]) == ("running", before["InstanceId"])
+
+
+def test_a_worker_in_wrong_groups_is_put_right_and_keeps_what_it_wrote_on_itself(ec2: Any) -> None:
+    machine = worker(ec2)
+    right = {each["GroupId"] for each in machine["NetworkInterfaces"][0]["Groups"]}
+    ec2.create_tags(Resources=[machine["InstanceId"]], Tags=[{"Key": "Release", "Value": "1.2.3"}])
+    ec2.delete_tags(Resources=[machine["InstanceId"]], Tags=[{"Key": "Project"}])
+    ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], Groups=[min(right)])
+    converge()
+    mended = worker(ec2)
+    tags = {tag["Key"]: tag["Value"] for tag in mended["Tags"]}
+    told = ec2.describe_instance_attribute(InstanceId=machine["InstanceId"], Attribute="groupSet")
+    assert mended["InstanceId"] == machine["InstanceId"]
+    assert {each["GroupId"] for each in told["Groups"]} == right
+    assert (tags["Release"], tags["Project"]) == ("1.2.3", "rising-stars")
+
+
+def test_the_run_fails_with_the_machines_own_words_and_the_next_one_replaces_it(ec2: Any) -> None:
+    before = worker(ec2)
+    ec2.create_tags(
+        Resources=[before["InstanceId"]], Tags=[{"Key": "BootStatus", "Value": "failed: Ensure Redis runs"}]
+    )
+    replaced = converge()
+    silent = converge(boot_timeout_seconds=2)
+    after = worker(ec2)
+    ec2.create_tags(Resources=[after["InstanceId"]], Tags=[{"Key": "BootStatus", "Value": "ready"}])
+    ready = converge(boot_timeout_seconds=2)
+    assert "is replaced: its boot failed." in replaced.stdout
+    assert after["InstanceId"] != before["InstanceId"]
+    assert silent.returncode != 0
+    assert "has not reported for 2 s" in silent.stdout
+    assert ready.returncode == 0, ready.stdout
+
+
+def test_extra_workers_scale_from_none_on_the_backlog_of_each(ec2: Any, autoscaling: Any) -> None:
+    applied = converge(extra_max=2)
+    extra = group(autoscaling)
+    (policy,) = autoscaling.describe_policies(AutoScalingGroupName=EXTRA)["ScalingPolicies"]
+    (hook,) = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=EXTRA)["LifecycleHooks"]
+    assert applied.returncode == 0, applied.stdout
+    assert (extra["MinSize"], extra["MaxSize"], extra["DesiredCapacity"]) == (0, 2, 0)
+    assert len(extra["VPCZoneIdentifier"].split(",")) == 2
+    assert policy["TargetTrackingConfiguration"] == {
+        "TargetValue": 4.0,
+        "DisableScaleIn": False,
+        "CustomizedMetricSpecification": {
+            "Namespace": "RisingStars/molecule",
+            "MetricName": "BacklogPerWorker",
+            "Dimensions": [],
+            "Statistic": "Average",
+        },
+    }
+    assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
+    assert (hook["HeartbeatTimeout"], hook["DefaultResult"]) == (900, "CONTINUE")
+    assert_extra_data(ec2)
+
+
+def assert_extra_data(ec2: Any) -> None:
+    """The template: no public address, worker's group alone, encrypted disk, its own user data."""
+    (version,) = ec2.describe_launch_template_versions(LaunchTemplateName=EXTRA)["LaunchTemplateVersions"]
+    (group_of_workers,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["worker"]}])[
+        "SecurityGroups"
+    ]
+    data = version["LaunchTemplateData"]
+    (card,), (disk,) = data["NetworkInterfaces"], data["BlockDeviceMappings"]
+    assert (card["AssociatePublicIpAddress"], card["Groups"]) == (False, [group_of_workers["GroupId"]])
+    assert (disk["Ebs"]["Encrypted"], disk["Ebs"]["VolumeType"]) == (True, "gp3")
+    assert (data["MetadataOptions"]["HttpTokens"], data["InstanceType"]) == ("required", "c6i.large")
+    assert base64.b64decode(data["UserData"]).decode() == "#!/bin/sh\necho extra\n"
+    assert {each["ResourceType"] for each in data["TagSpecifications"]} == {"instance", "volume", "network-interface"}
+
+
+def test_a_second_run_with_extra_workers_changes_nothing() -> None:
+    again, plan = converge(extra_max=2), converge("--check", extra_max=2)
+    assert "changed=0 " in again.stdout, again.stdout
+    assert "changed=0 " in plan.stdout, plan.stdout
+
+
+def test_an_empty_group_takes_a_new_version_at_once(autoscaling: Any) -> None:
+    converge(extra_max=2, extra_user_data="#!/bin/sh\necho other\n")
+    assert group(autoscaling)["LaunchTemplate"]["Version"] == "2"
+    assert autoscaling.describe_instance_refreshes(AutoScalingGroupName=EXTRA)["InstanceRefreshes"] == []
+
+
+def test_extra_workers_at_work_are_replaced_one_by_one_by_the_new_version(autoscaling: Any) -> None:
+    autoscaling.set_desired_capacity(AutoScalingGroupName=EXTRA, DesiredCapacity=2)
+    applied = converge(extra_max=2)
+    (refresh,) = autoscaling.describe_instance_refreshes(AutoScalingGroupName=EXTRA)["InstanceRefreshes"]
+    assert applied.returncode == 0, applied.stdout
+    assert (refresh["Status"], refresh["Preferences"]["AutoRollback"]) == ("Successful", True)
+    assert [each["LaunchTemplate"]["Version"] for each in group(autoscaling)["Instances"]] == ["3", "3"]
+    assert group(autoscaling)["DesiredCapacity"] == 2
+
+
+def test_extra_workers_are_deleted_at_a_maximum_of_zero_even_after_an_interrupted_run(
+    ec2: Any, autoscaling: Any
+) -> None:
+    autoscaling.delete_auto_scaling_group(AutoScalingGroupName=EXTRA, ForceDelete=True)
+    applied = converge()
+    assert applied.returncode == 0, applied.stdout
+    assert autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    assert autoscaling.describe_policies()["ScalingPolicies"] == []
+    assert ec2.describe_launch_templates()["LaunchTemplates"] == []
+
+
+def test_settings_that_cannot_work_are_refused_in_sentences() -> None:
+    refused = converge("--check", private_address="10.20.16.300", extra_max=-1)
+    assert refused.returncode != 0
+    assert "aws_worker_private_address is not an IPv4 address: 10.20.16.300." in refused.stdout
+    assert "aws_worker_extra_max is -1: give 0 or more." in refused.stdout
