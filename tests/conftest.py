@@ -29,27 +29,27 @@ from tests.machines import MetadataService, Systemctl
 
 LOG_TAIL = 6_000
 SCENARIOS = ("test_molecule", "test_unpatched")
-"""Files whose tests share nothing: each may run in a process of its own."""
+"""Files whose tests share nothing, so that each test may run in a separate process."""
 
 LONGEST = ("test_smoke", "test_site", "test_roll_back", "test_molecule")
-"""These begin, so that all processes end together: minutes of one test at the end would leave the others idle."""
+"""These run first: a long test that started last would keep one process busy while the others are idle."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     trust_checkout(config)
-    config.addinivalue_line("markers", "only_on(backend): what the test asks about exists on that backend alone")
-    config.addinivalue_line("markers", "slow: left out of `make test`; CI runs it, and `make test-slow`")
+    config.addinivalue_line("markers", "only_on(backend): run the test on that backend only")
+    config.addinivalue_line("markers", "slow: not part of `make test`; CI and `make test-slow` run it")
     config.addinivalue_line("markers", "long: takes minutes; `make test-interrupted` and `make test-hosts` run it")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, as opposed to skip, what a backend cannot be asked; begin with the longest."""
+    """Deselect (not skip) tests that do not apply to their backend, and run the longest files first."""
     config.hook.pytest_deselected(items=[item for item in items if not _belongs(item)])
     items[:] = sorted(filter(_belongs, items), key=_turn)
 
 
 class TogetherByFile(LoadScopeScheduling):  # type: ignore[misc] # no types: Any
-    """Runs the tests of a file in one process, for they share servers and sites."""
+    """Runs all tests of a file in one process, because they share servers and sites."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -58,7 +58,7 @@ class TogetherByFile(LoadScopeScheduling):  # type: ignore[misc] # no types: Any
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherByFile:
-    """pytest-xdist's own groups (loadgroup) hold nothing together under pytest 9.2."""
+    """Replace pytest-xdist's own `loadgroup`, which does not keep groups together under pytest 9.2."""
     return TogetherByFile(config, log)
 
 
@@ -67,9 +67,9 @@ def _turn(item: pytest.Item) -> int:
 
 
 def trust_checkout(config: pytest.Config) -> None:
-    """Let git read this checkout also where it belongs to another user, as mounted volumes often do.
+    """Let git read this checkout even if another user owns it, as on many mounted volumes.
 
-    Git takes no such word from `-c` or a repository's own settings once it serves a clone: a file has to say it.
+    When git serves a clone, it ignores `safe.directory` from `-c` and from the repository: it must be in a file.
     """
     if "GIT_CONFIG_GLOBAL" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="rising-stars-git-")
@@ -88,7 +88,7 @@ def _belongs(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Under REQUIRE_ALL=1 a skipped test has failed; a failed one shows what its site's processes said."""
+    """Count a skipped test as failed under REQUIRE_ALL=1, and attach the logs of its site to a failed test."""
     report: pytest.TestReport = yield
     _no_skip(report)
     if report.failed:
@@ -101,13 +101,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup() -> Any:
-    """Skip what needs a program that this machine lacks, in the sentence that says how to install it."""
+    """Skip a test whose fixture needs a program that is not installed; the reason says how to install it."""
     return (yield from skip_where_not_installed())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Any:
-    """The same for what a test itself starts."""
+    """Skip a test that itself starts a program that is not installed."""
     return (yield from skip_where_not_installed())
 
 
@@ -120,7 +120,7 @@ def skip_where_not_installed() -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Any:
-    """Under REQUIRE_ALL=1 a module that skips itself has failed, too."""
+    """Count a module that skips itself as failed under REQUIRE_ALL=1."""
     report: pytest.CollectReport = yield
     _no_skip(report)
     return report
@@ -133,7 +133,7 @@ def _no_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one sentence each what this machine could not run."""
+    """Print each reason for skipped tests once, with the number of tests."""
     reasons = Counter(
         str(report.longrepr[2]).removeprefix("Skipped: ")
         for report in terminalreporter.getreports("skipped")
@@ -155,7 +155,7 @@ def _sites_of(item: pytest.Item) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A real PostgreSQL server; `create_database()` gives a test one of its own."""
+    """A real PostgreSQL server; `create_database()` creates a separate database for a test."""
     with running_postgres() as server:
         yield server
 
@@ -169,10 +169,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    """A real S3."""
+    """A real S3-compatible object store."""
     server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
     with pytest.MonkeyPatch.context() as environment:
-        # A bucket takes seven of its hundred volumes at once otherwise: the fifteenth bucket gets none.
+        # By default a bucket takes seven of the hundred volumes at once, so that the fifteenth bucket would get none.
         environment.setenv("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
         server.start()
     try:
@@ -183,7 +183,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
 
 @pytest.fixture(scope="session")
 def new_bucket(seaweedfs: SeaweedFS) -> Callable[[], Bucket]:
-    """Makes buckets that nobody else uses."""
+    """Creates a new bucket on each call, so that no two sites share one."""
 
     def create() -> Bucket:
         bucket = Bucket(unique("stars"), seaweedfs)
@@ -205,7 +205,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 def new_home(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Bucket]
 ) -> Callable[[Backend], Home]:
-    """Makes the places a site lives in: a folder, a bucket, a migrated database, a queue."""
+    """Creates what a site stores its data in: a folder, a bucket, a migrated database and a queue."""
     queue_numbers = itertools.count(1)
 
     def create(backend: Backend) -> Home:
@@ -226,19 +226,19 @@ def new_home(
 
 @pytest.fixture(scope="session")
 def home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    """What `site` and the sites of `make_site` share."""
+    """The home that `site` and the sites of `make_site` share."""
     return new_home(backend)
 
 
 @pytest.fixture(scope="module")
 def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    """What the tests of one file share, and nobody else."""
+    """The home that the tests of one file share with no other file."""
     return new_home(backend)
 
 
 @pytest.fixture
 def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """Those of `own_home`, in this process's environment, with its database open: for tests that call the rules."""
+    """Set the environment of `own_home` here and open its database for tests that call the rules directly."""
     for name, value in own_home.environment.items():
         monkeypatch.setenv(name, value)
     with opened(own_home) as opened_settings:
@@ -247,9 +247,9 @@ def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 @pytest.fixture(scope="session")
 def site(home: Home) -> Iterator[Site]:
-    """An API with no worker behind it: a clip that was uploaded stays uploaded.
+    """An API without a worker: an uploaded clip keeps the status `uploaded`.
 
-    Tests share it, so they use accounts and cities of their own (`site.sign_up(city=unique("Cali"))`).
+    All tests share it, so each uses its own accounts and cities (`site.sign_up(city=unique("Cali"))`).
     """
     with sites.running_site(home) as running:
         yield running
@@ -257,21 +257,21 @@ def site(home: Home) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def working_site(backend: Backend, new_home: Callable[[Backend], Home]) -> Iterator[Site]:
-    """The whole way: API, worker and upkeep, with a database of their own."""
+    """A complete site: API, worker and upkeep with a database that no other site uses."""
     with sites.running_site(new_home(backend), with_worker=True) as running:
         yield running
 
 
 @pytest.fixture
 def make_site(home: Home) -> Iterator[SiteMaker]:
-    """APIs with other settings than the shared one, over the same database, bucket and secrets."""
+    """Starts APIs with settings that differ from those of `site`, on the same database, bucket and secrets."""
     with ExitStack() as stack:
         yield SiteMaker(stack, home)
 
 
 @pytest.fixture
 def lay_cable() -> Iterator[Callable[[int], Cable]]:
-    """Lays cables to servers, to be cut by the test."""
+    """Lays a cable (a proxy) to a server's port, which the test can cut."""
     with ExitStack() as stack:
 
         def lay(port: int) -> Cable:
@@ -284,21 +284,21 @@ def lay_cable() -> Iterator[Callable[[int], Cable]]:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
-    """One mock AWS for all: tests use names of their own."""
+    """One mock AWS that all tests share; each test uses unique names."""
     with running_mock_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
 
 
 @pytest.fixture
 def metadata() -> Iterator[MetadataService]:
-    """What a machine is told of itself."""
+    """An instance metadata service for the machine under test."""
     with MetadataService() as service:
         yield service
 
 
 @pytest.fixture
 def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemctl:
-    """Found before the machine's own."""
+    """A fake `systemctl` that comes first on the PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -309,6 +309,6 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemctl:
 
 @pytest.fixture(scope="session")
 def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The least that is a clip: 20 s of one colour, 1920 by 1080, one picture a second; a few kilobytes."""
+    """The smallest valid clip: 20 s of one colour, 1920 by 1080, one frame a second; a few kilobytes."""
     path = tmp_path_factory.mktemp("clips") / "small.mp4"
     return make_clip(path, fps=1, picture="color=c=orange", audio=None)

@@ -1,4 +1,4 @@
-"""Puts an exploited program (tests/intruder.py) in the place of FFmpeg or MediaInfo, and reads what it says."""
+"""Replaces FFmpeg or MediaInfo by an exploited program (tests/intruder.py) and reads its output."""
 
 import json
 import os
@@ -21,33 +21,34 @@ CALLS = (
 
 @dataclass(frozen=True)
 class Targets:
-    """What the intruder is after."""
+    """Files and folders that the intruder tries to access."""
 
     clip: str
-    """Its own: that may be read, and only that."""
+    """The job's own clip, the only file that the intruder may read."""
     other_clip: str
-    """Of another job."""
+    """A clip of another job."""
     settings: str
     outside: str
-    """A folder of the same user."""
+    """A folder that belongs to the same user and to no job."""
 
 
 def write_intruder(program: Path, targets: Targets, *, interpreter: str = sys.executable) -> Path:
-    """Write the program, executable, with its targets."""
-    told = {**vars(targets), "secrets": SECRETS, "calls": {name: number_of(name, os.uname().machine) for name in CALLS}}
-    program.write_text(f"#!{interpreter} -I\nTARGETS = {json.dumps(told)}\n{INTRUDER.read_text()}")
+    """Write the executable intruder program with its targets."""
+    calls = {name: number_of(name, os.uname().machine) for name in CALLS}
+    constants = {**vars(targets), "secrets": SECRETS, "calls": calls}
+    program.write_text(f"#!{interpreter} -I\nTARGETS = {json.dumps(constants)}\n{INTRUDER.read_text()}")
     program.chmod(0o755)
     return program
 
 
 def endings(said: str) -> dict[str, str]:
-    """How each try ended, from whatever text the intruder's words are in."""
-    lines = said.replace("\\n", "\n")  # as a log's JSON has them
+    """Return the result of each attempt by name, from a text that contains the intruder's output."""
+    lines = said.replace("\\n", "\n")  # JSON logs escape line breaks
     return dict(re.findall(r"\b([a-z_0-9]+)=([A-Z]+)\b", lines))
 
 
 def check_denied(said: str, *, without: frozenset[str] = frozenset()) -> None:
-    """Assert that every try was denied and every need met, but for those named."""
+    """Assert that every attempt was denied and every need met, except for those in `without`."""
     ended = {name: how for name, how in endings(said).items() if name not in without}
     needs = {name: how for name, how in ended.items() if name in NEEDS}
     tries = {name: how for name, how in ended.items() if name not in NEEDS}

@@ -1,4 +1,4 @@
-"""What a deployed machine depends on: its metadata service, and systemd's stop command."""
+"""Fakes of what a deployed machine depends on: the instance metadata service and `systemctl`."""
 
 import os
 import threading
@@ -14,10 +14,10 @@ from testing.processes import wait_until
 
 
 class MetadataService:
-    """Version 2 of the instance metadata service: a token first, and then what is in `told`."""
+    """Version 2 of the instance metadata service: it requires a token and serves `values` by path."""
 
     def __init__(self) -> None:
-        self.told: dict[str, str] = {
+        self.values: dict[str, str] = {
             "meta-data/instance-id": "i-0123456789abcdef0",
             "meta-data/placement/region": REGION,
         }
@@ -42,7 +42,7 @@ class MetadataService:
                 elif self.headers.get("X-aws-ec2-metadata-token") not in service.tokens:
                     self._answer(401, "")
                 else:
-                    text = service.told.get(self.path.removeprefix("/latest/"))
+                    text = service.values.get(self.path.removeprefix("/latest/"))
                     self._answer(404 if text is None else 200, text or "")
 
             def _answer(self, status: int, text: str) -> None:
@@ -52,7 +52,7 @@ class MetadataService:
                 self.wfile.write(text.encode())
 
             def log_message(self, *_arguments: object) -> None:
-                """Nobody reads it."""
+                """Write no log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -73,7 +73,7 @@ class MetadataService:
 
 @dataclass(frozen=True)
 class Systemctl:
-    """A `systemctl` of tests: notes what it was asked, and takes its time."""
+    """A fake `systemctl` that records its arguments and takes a given time."""
 
     folder: Path
 
@@ -83,7 +83,7 @@ class Systemctl:
         return log.read_text().splitlines() if log.exists() else []
 
     def install(self, *, seconds: float = 0, code: int = 0, look_at: Path | None = None) -> None:
-        """Put it there; with `look_at` it notes, too, whether that file is there."""
+        """Write the program; with `look_at`, it also records whether that file exists."""
         state = f'[ -e "{look_at}" ] && printf "draining " >> "{self.folder}/asked"\n' if look_at else ""
         program = self.folder / "systemctl"
         program.write_text(f'#!/bin/sh\n{state}echo "$@" >> "{self.folder}/asked"\nsleep {seconds}\nexit {code}\n')

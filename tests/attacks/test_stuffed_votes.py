@@ -218,7 +218,7 @@ def test_a_sign_in_that_races_with_a_suspension_leaves_no_session_for_later(site
         assert site.api.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).status_code == 401
 
 
-def test_an_account_that_does_not_exist_suspends_nobody(site: Site) -> None:
+def test_naming_an_account_that_does_not_exist_suspends_no_account(site: Site) -> None:
     player = site.sign_up()
     refused = rising_stars(site.home, "accounts", "suspend", player.id, "nobody@example.com", *WHY)
     assert (refused.returncode, refused.stderr) == (1, "There is no account nobody@example.com.\n")

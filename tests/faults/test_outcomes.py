@@ -1,4 +1,4 @@
-"""What the table tells of a fault must be what the ledger went through."""
+"""The table of faults reports the states that the ledger really went through."""
 
 from collections import Counter
 from pathlib import Path
@@ -46,11 +46,11 @@ def test_a_struck_jobs_path_is_told_in_words(tmp_path: Path) -> None:
         {"state": "running", "attempt": 3},
         {"state": "succeeded"},
     )
-    (told,) = outcomes.of_all()
-    assert told["struck_job"] == "rescued, deferred, returned, retried, succeeded"
+    (outcome,) = outcomes.of_all()
+    assert outcome["struck_job"] == "rescued, deferred, returned, retried, succeeded"
 
 
-def test_a_job_that_was_given_up_tells_its_reason(tmp_path: Path) -> None:
+def test_the_reason_of_a_job_that_was_given_up_is_reported(tmp_path: Path) -> None:
     outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "failed", "error_code": "poison"})
     assert outcomes.of_all()[0]["struck_job"] == "failed (poison)"
 

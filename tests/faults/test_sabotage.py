@@ -102,8 +102,8 @@ def test_votes_without_their_unique_constraint_are_caught(begin_run: RunMaker) -
         list(threads.map(player.vote, [at_once] * 2, [video] * 2))
     breaches = run.judge(sweep=False).breaches
     assert len(breaches["an account votes once for a video"]) == 2
-    told = [breach.text for breach in breaches["votes match the responses"]]
-    assert all(any(account.id in text for text in told) for account in (in_turn, at_once))
+    texts = [breach.text for breach in breaches["votes match the responses"]]
+    assert all(any(account.id in text for text in texts) for account in (in_turn, at_once))
 
 
 def test_a_vote_that_is_lost_is_caught(begin_run: RunMaker) -> None:

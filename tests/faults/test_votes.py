@@ -1,4 +1,4 @@
-"""The model that judges what clients were told about their votes must itself be right."""
+"""The model that checks the API's answers about votes is itself correct."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ WITHDREW, HAD_NONE = ("withdraw", 200, ""), ("withdraw", 404, NEVER)
 FAILED_VOTE, LOST_VOTE = ("vote", 503, ""), ("vote", None, "")
 FAILED_WITHDRAWAL, LOST_WITHDRAWAL = ("withdraw", 503, ""), ("withdraw", None, "")
 NOT_THERE, TOO_MANY = ("vote", 404, "Video not found or has been deleted"), ("vote", 429, "Too many requests")
-COUNTS, COUNTS_NOT = ("told", 1, ""), ("told", 0, "")
+COUNTS, COUNTS_NOT = ("saw_vote", 1, ""), ("saw_vote", 0, "")
 
 
 def at(act: Act, began: float, ended: float) -> Event:
     """One request with its answer, as the history notes it; seconds since the start."""
     op, status, detail = act
     facts: dict[str, Any] = {"what": "request", "op": op, "status": status, "detail": detail}
-    if op == "told":
+    if op == "saw_vote":
         facts = {"what": "saw_vote", "voted": bool(status)}
     return {"who": "voter", "began": began, "mono": ended, **facts, **ABOUT}
 

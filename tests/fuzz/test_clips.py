@@ -35,8 +35,8 @@ def sought(act: Callable[[int], Verdict], seeds: Sequence[int]) -> list[Verdict]
         return list(threads.map(act, seeds))
 
 
-def tell(way: str, verdicts: Sequence[Verdict]) -> None:
-    """Print the table; the long form keeps it, too."""
+def report(way: str, verdicts: Sequence[Verdict]) -> None:
+    """Print the table of verdicts; the long form also saves it."""
     sys.stdout.writelines(f"{line}\n" for line in ("", way, *tally.lines(verdicts), *tally.faults(verdicts)))
     if plan.LONG:
         tally.keep(way, verdicts, seed=plan.SEED, count=len(verdicts))
@@ -77,7 +77,7 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
         )
         verdicts += batch
         traces += [f"seeds {batch[0].seed} to {batch[-1].seed}: {trace}" for trace in left_behind(site, batch, before)]
-    tell("uploads", verdicts)
+    report("uploads", verdicts)
     assert tally.faults(verdicts) + traces == []
     assert {"accepted", "refused: type"} <= {verdict.outcome for verdict in verdicts}
     assert site.api.get("/ready").status_code == 200
@@ -97,7 +97,7 @@ def test_a_mutated_clip_is_rendered_right_or_refused_within_its_limits(tiny_clip
     # The short form takes every other kind.
     seeds = plan.seeds(RENDERS) if plan.LONG else [seed * 2 for seed in plan.seeds(RENDERS)]
     verdicts = sought(render, seeds)
-    tell("renders", verdicts)
+    report("renders", verdicts)
     assert tally.faults(verdicts) == []
     assert {"rendered", "refused"} <= {verdict.outcome for verdict in verdicts}
     assert [child for child in psutil.Process().children() if child.pid not in children] == []

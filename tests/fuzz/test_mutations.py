@@ -25,5 +25,5 @@ def test_every_kind_really_changes_the_clip(small_clip: Path) -> None:
     made = [mutate(seed, content) for seed in range(ROUNDS * len(KINDS))]
     for kind in KINDS:
         results = {result for name, result in made if name == kind}
-        # Some lies happen to tell the truth, and a clip has only so many boxes to take out.
+        # Some mutations write the value that was there before, and a clip has only a few boxes that can be removed.
         assert len(results - {content}) >= min(ROUNDS, 8), kind

@@ -1,4 +1,4 @@
-"""Every route and field, asked as nobody should: no 5xx, no refusal but in JSON, nothing that hangs."""
+"""Malformed requests to every route and field: no 5xx, every error in JSON, no request that hangs."""
 
 import json
 import random

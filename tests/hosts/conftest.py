@@ -1,4 +1,4 @@
-"""What tests of hosts share: one network, with AWS and a metadata service in it, and the bundle of the working tree."""
+"""Fixtures for tests of hosts: a network with mock AWS and a metadata service, and the bundle of the working tree."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ from rehearsal.hosts.services import running_database
 
 @pytest.fixture(scope="session")
 def network() -> Iterator[Network]:
-    """A network for hosts; whatever is in it goes with it."""
+    """A network for hosts; its removal also removes every host in it."""
     require_podman()
     remove_leftovers()
     with Network() as made:
@@ -25,14 +25,14 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture(scope="session")
 def metadata(network: Network) -> Iterator[MetadataService]:
-    """What machines in the network ask about themselves."""
+    """The instance metadata service of the machines in the network."""
     with MetadataService(network) as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def aws_site(network: Network, metadata: MetadataService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An AWS in which machines can be launched, with all that they ask for."""
+    """A mock AWS in which machines can be launched, with every resource that they read."""
     with ExitStack() as running:
         cloud = running.enter_context(running_mock_aws(tmp_path_factory.mktemp("aws"), host=network.bridge))
         database = running.enter_context(running_database(network))
@@ -41,12 +41,12 @@ def aws_site(network: Network, metadata: MetadataService, tmp_path_factory: pyte
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
-    """The working tree's."""
+    """The bundle that is built from the working tree."""
     return bundle_of_working_tree()
 
 
 @pytest.fixture(scope="session")
 def baked(aws_site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
-    """A builder that has done its work, and the image that is made of it."""
+    """A builder that has finished, and the image that was created from it."""
     with baked_image(aws_site, bundle) as made:
         yield made

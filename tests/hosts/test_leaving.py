@@ -1,4 +1,4 @@
-"""A web machine that its group lets go: out of the balancer, /ready fails, requests finish, services stop, hook."""
+"""The order in which a web machine leaves its group: balancer, /ready fails, requests finish, services stop, hook."""
 
 import re
 import socket
@@ -29,7 +29,7 @@ LITTLE = 1000
 
 
 class SlowUpload:
-    """Sends a clip in drops, until it is told to hurry; then its answer can be read."""
+    """Uploads a clip slowly until `hurry` sends the rest and returns the status line."""
 
     def __init__(self, player: Player, machine: Machine, clip: Path) -> None:
         address = machine.host.address or ""
@@ -49,7 +49,7 @@ class SlowUpload:
         self._sender.start()
 
     def _send(self) -> None:
-        # Who is broken off gets no answer, which says it all.
+        # If the server closes the connection, `hurry` finds no status line, and the test fails there.
         with suppress(OSError):
             while not self._hurry.wait(0.2):
                 self._connection.sendall(self._rest[:LITTLE])
@@ -57,11 +57,11 @@ class SlowUpload:
             self._connection.sendall(self._rest)
 
     def close(self) -> None:
-        """Whatever its state."""
+        """Close the connection, whether or not the upload has finished."""
         self._connection.close()
 
     def hurry(self) -> str:
-        """Send what is left; the status line of the answer."""
+        """Send the rest and return the status line of the answer."""
         self._hurry.set()
         self._sender.join(60)
         self._connection.settimeout(120)
@@ -69,7 +69,7 @@ class SlowUpload:
 
 
 class Reader:
-    """Asks for what the public sees, with a new connection each time; 0 stands for nobody there."""
+    """Requests the public videos, with a new connection each time; 0 in `answers` means no answer."""
 
     def __init__(self, machine: Machine) -> None:
         self.answers: list[int] = []
@@ -94,7 +94,7 @@ class Reader:
 
 @pytest.fixture
 def web(aws_site: Site, baked: tuple[Machine, str], bundle: Bundle) -> Iterator[Machine]:
-    """One in service, and a member of its group, whose hook waits for it."""
+    """A web machine in service and in a group whose lifecycle hook waits for it."""
     with aws_site.launch("web", bundle, image=baked[1]) as machine:
         assert machine.wait_for_report() == "ready", machine.log()
         join_group(aws_site, machine)
@@ -124,12 +124,12 @@ def join_group(site: Site, machine: Machine) -> None:
 
 
 def state_of(site: Site, machine: Machine) -> str:
-    """As EC2 has it: the hook's completion lets a machine go."""
+    """Return the instance's state in EC2; completing the hook terminates the instance."""
     answer: Any = site.cloud.client("ec2").describe_instances(InstanceIds=[machine.instance_id])
     return str(answer["Reservations"][0]["Instances"][0]["State"]["Name"])
 
 
-def test_it_leaves_in_order_and_loses_no_request(
+def test_a_web_machine_leaves_in_order_and_loses_no_request(
     web: Machine, visited: VisitedSite, aws_site: Site, small_clip: Path, tmp_path: Path
 ) -> None:
     clip = tmp_path / "slow.mp4"
@@ -142,9 +142,9 @@ def test_it_leaves_in_order_and_loses_no_request(
         assert status_of(web, "/ready") == 200
         wait_until(lambda: reader.answers[-1] == 0, what="the end of Nginx", seconds=120)
         assert time.monotonic() - noticed_at >= BALANCER_SECONDS, "the balancer may still have sent requests"
-        # What Nginx still has under way, the processes answer; they themselves say that they leave.
-        told = web.host.run("/usr/local/lib/rising-stars/await-api /ready 0 1").output
-        assert re.search(r'503 .*"draining"', told), told
+        # Nginx accepts no new request; asked directly, the API processes report that they are draining.
+        readiness = web.host.run("/usr/local/lib/rising-stars/await-api /ready 0 1").output
+        assert re.search(r'503 .*"draining"', readiness), readiness
         assert state_of(aws_site, web) == "running", "the hook waits for what is under way"
         assert upload.hurry() == "HTTP/1.1 201 Created"
         wait_until(lambda: state_of(aws_site, web) == "terminated", what="the hook's completion", seconds=200)
@@ -164,7 +164,7 @@ def test_it_leaves_in_order_and_loses_no_request(
 
 
 def assert_order(journal: str, *lines: str) -> None:
-    """Each is there, and comes after the one before."""
+    """Assert that the journal has all lines, in this order."""
     places = [journal.rfind(line) for line in lines]
     assert -1 not in places, [line for line, place in zip(lines, places, strict=True) if place == -1]
     assert places == sorted(places), journal[min(places) :]

@@ -1,4 +1,4 @@
-"""Baked, booted or pushed: a host is the same, whichever way it became what it is."""
+"""A host is the same whether it was baked, booted or pushed to."""
 
 import fnmatch
 import json
@@ -27,7 +27,7 @@ Of = TypeVar("Of")
 
 @dataclass(frozen=True)
 class ThreeWays:
-    """Machines by kind and way, and the push that made the last ones."""
+    """Machines by kind and way of configuration, and the push that configured the pushed ones."""
 
     machines: dict[tuple[str, str], Machine]
     operator: Operator
@@ -38,7 +38,7 @@ class ThreeWays:
 def ways(
     aws_site: Site, bundle: Bundle, baked: tuple[Machine, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ThreeWays]:
-    """Of each kind one machine each way."""
+    """One machine of each kind, configured in each of the three ways."""
     aws_site.publish(bundle)
     with ExitStack() as running:
         machines = {}
@@ -57,7 +57,7 @@ def ways(
         yield ThreeWays(machines, operator, operator.push())
 
 
-def test_a_push_says_so_and_tells_which_release_it_brought(ways: ThreeWays, bundle: Bundle) -> None:
+def test_a_push_tags_the_machine_as_ready_and_with_its_release(ways: ThreeWays, bundle: Bundle) -> None:
     assert ways.first.exit_code == 0, ways.first.output[-12_000:]
     for kind in KINDS:
         tags = ways.machines[kind, "pushed"].tags()
@@ -65,11 +65,11 @@ def test_a_push_says_so_and_tells_which_release_it_brought(ways: ThreeWays, bund
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_host_is_the_same_whichever_way_it_became_one(kind: str, ways: ThreeWays) -> None:
+def test_a_host_is_the_same_whichever_way_it_was_configured(kind: str, ways: ThreeWays) -> None:
     baked, booted, pushed = (snapshot_of(ways.machines[kind, way].host) for way in WAYS)
     assert len(booted) > 1000
     assert differences(booted, pushed) == {}
-    # An image holds what any kind needs. Of that, a machine runs no more than its own kind's.
+    # An image contains the files of every kind; a machine runs only the services of its own kind.
     of_its_kind = {name: of for name, of in baked.items() if name in booted}
     assert without(differences(booted, of_its_kind), OF_ALL_KINDS) == {}
     assert running(baked) == running(booted)
@@ -84,20 +84,18 @@ def test_a_second_push_changes_nothing(ways: ThreeWays) -> None:
 
 def test_a_plan_for_one_machine_says_what_it_would_change_and_changes_nothing(ways: ThreeWays) -> None:
     web, settings = ways.machines["web", "pushed"], "/etc/chrony/chrony.conf"
-    before = web.host.output(
-        f"cp {settings} {settings}.kept; echo '# Somebody was here.' >> {settings}; cat {settings}"
-    )
+    before = web.host.output(f"cp {settings} {settings}.kept; echo '# Changed by hand.' >> {settings}; cat {settings}")
     try:
         plan = ways.operator.push("--limit", web.instance_id, "--check", "--diff")
         assert plan.exit_code == 0, plan.output[-12_000:]
         assert plan.changed == {web.instance_id: 1}, plan.output
-        assert "-# Somebody was here." in plan.output
+        assert "-# Changed by hand." in plan.output
         assert web.host.output(f"cat {settings}") == before
     finally:
         web.host.output(f"mv {settings}.kept {settings}")
 
 
-def test_a_machine_that_fails_stops_the_push_and_the_others_are_left_alone(ways: ThreeWays) -> None:
+def test_a_machine_that_fails_stops_the_push_and_other_machines_stay_unchanged(ways: ThreeWays) -> None:
     ways.machines["worker", "pushed"].host.stop()
     push = ways.operator.push()
     assert push.exit_code != 0
@@ -106,10 +104,8 @@ def test_a_machine_that_fails_stops_the_push_and_the_others_are_left_alone(ways:
     assert web.output("curl --silent --output /dev/null --write-out '%{http_code}' http://localhost/ready") == "200"
 
 
-def test_a_release_of_another_description_of_a_host_is_not_pushed(
-    ways: ThreeWays, aws_site: Site, tmp_path: Path
-) -> None:
-    another = release_with(change_what_a_host_is, tmp_path / "another")
+def test_a_release_built_from_other_playbooks_is_not_pushed(ways: ThreeWays, aws_site: Site, tmp_path: Path) -> None:
+    another = release_with(change_the_host_playbook, tmp_path / "another")
     push = Operator.with_inventory(tmp_path, aws_site, another, {"web": [ways.machines["web", "pushed"]]}).push()
     assert push.exit_code != 0
     assert f"Release {another.version} was not built from this checkout's" in push.output
@@ -118,13 +114,13 @@ def test_a_release_of_another_description_of_a_host_is_not_pushed(
     assert another.key not in {each["Key"] for each in published}
 
 
-def change_what_a_host_is(source: Path) -> None:
+def change_the_host_playbook(source: Path) -> None:
     playbook = source / "playbooks" / "host.yml"
-    playbook.write_text(playbook.read_text() + "# Somebody was here.\n")
+    playbook.write_text(playbook.read_text() + "# Changed by hand.\n")
 
 
 def snapshot_of(host: Host) -> dict[str, str]:
-    """What it is made of, without what belongs to one machine."""
+    """Return a snapshot of the host without entries that are specific to one machine."""
     host.wait_for("systemctl is-system-running | grep -qE 'running|degraded'", seconds=120)
     found: dict[str, str] = json.loads(host.output(["python3", "-c", Path(snapshot.__file__).read_text()]))
     return without(found, OF_ONE_MACHINE)
@@ -145,22 +141,22 @@ def differences(one: dict[str, str], other: dict[str, str]) -> dict[str, tuple[s
 
 
 OF_ONE_MACHINE = (
-    # A container has its machine's clock: the role starts none there, but the boot of an image does.
+    # A container shares the clock of its machine, so the role does not start chrony; booting an image does.
     "running chrony.service",
-    # Its identity: its name, its number in the journal, its address.
+    # The machine's identity: its name, its machine id, its address.
     *("/etc/hostname", "/etc/hosts", "/etc/machine-id", "/etc/redis/machine.conf"),
-    # What the last change but one of users left.
+    # Backups that the tools for users and groups keep of the previous state.
     *("/etc/group-", "/etc/gshadow-", "/etc/passwd-", "/etc/shadow-", "/etc/subgid-", "/etc/subuid-"),
-    # A user made on another day: the day stands in there. `user …` and `group …` tell who there is.
+    # It contains the day on which each user was created. The entries `user …` and `group …` compare the users.
     "/etc/shadow",
-    # Where cloud-init wrote the time at which it made its user.
+    # cloud-init writes the time at which it created its user into these.
     *("/etc/sudoers", "/etc/sudoers.d/90-cloud-init-users"),
-    # What Python compiles when it runs; that of releases is compiled when they are installed, and compared.
+    # Bytecode that Python writes when it runs. Releases are compiled at installation, and their bytecode is compared.
     *("/opt/rising-stars/bundles/*/__pycache__", "/opt/rising-stars/bundles/*.pyc"),
-    # That the image was baked from this bundle.
+    # The mark that an image was baked from this bundle.
     "/opt/rising-stars/bundles/*/baked",
 )
-"""What may differ from machine to machine, by patterns."""
+"""Patterns of the entries that may differ from machine to machine."""
 
 OF_ALL_KINDS = ("/etc/group", "/etc/gshadow", "/etc/ld.so.cache", "/etc/passwd")
-"""Lists in which an image has more. Whether it has the entries of a booted machine, `user …` and `group …` tell."""
+"""Files in which an image has more entries. `user …` and `group …` check that it has those of a booted machine."""

@@ -1,4 +1,4 @@
-"""A machine that cannot become what it is to be stays out of service, and its tag names the cause."""
+"""A machine whose configuration fails stays out of service, and its tag names the cause."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def image(baked: tuple[Machine, str]) -> str:
 
 @contextmanager
 def database_away(site: Site) -> Iterator[None]:
-    """Nobody is let through to it meanwhile."""
+    """Refuse all connections to the database inside the block."""
     site.database.doorway.shut()
     try:
         yield
@@ -32,14 +32,14 @@ def database_away(site: Site) -> Iterator[None]:
 
 
 def assert_out_of_service(machine: Machine) -> None:
-    """Neither runs anything there, nor will it after a reboot."""
+    """Assert that no service of the platform runs, and that none can be started, as a reboot would do."""
     assert status_of(machine, "/ready") is None
     assert machine.host.run(RUNNING).output == ""
     assert machine.host.run("systemctl start rising-stars-api.target rising-stars-worker.service").exit_code != 0
     assert machine.host.run(RUNNING).output == ""
 
 
-def test_a_database_that_is_away_keeps_a_machine_out_of_service_and_is_named(
+def test_an_unreachable_database_keeps_a_machine_out_of_service_and_is_named(
     aws_site: Site, bundle: Bundle, image: str
 ) -> None:
     machine = aws_site.launch("web", bundle, image=image)
@@ -50,14 +50,14 @@ def test_a_database_that_is_away_keeps_a_machine_out_of_service_and_is_named(
         assert_out_of_service(machine)
 
 
-def test_a_database_that_comes_back_while_a_machine_boots_keeps_nobody_waiting(
+def test_a_machine_becomes_ready_when_the_database_comes_back_during_its_boot(
     aws_site: Site, bundle: Bundle, image: str
 ) -> None:
     machine = aws_site.launch("web", bundle, image=image)
     with database_away(aws_site):
         machine.host.start()
-        told = "journalctl --unit rising-stars-migrate | grep -q 'The database cannot be used'"
-        machine.host.wait_for(told, seconds=300)
+        first_failure = "journalctl --unit rising-stars-migrate | grep -q 'The database cannot be used'"
+        machine.host.wait_for(first_failure, seconds=300)
         assert status_of(machine, "/ready") is None
     try:
         wait_until_ready(machine)
@@ -66,11 +66,11 @@ def test_a_database_that_comes_back_while_a_machine_boots_keeps_nobody_waiting(
         machine.host.remove()
 
 
-def test_a_database_with_a_certificate_of_somebody_else_is_told_no_password(
+def test_a_database_with_an_untrusted_certificate_receives_no_password(
     aws_site: Site, bundle: Bundle, image: str
 ) -> None:
     trusted = aws_site.ca_bundle
-    aws_site.trust(Authority.create("Somebody else").certificate)
+    aws_site.trust(Authority.create("Another authority").certificate)
     try:
         with aws_site.launch("web", bundle, image=image) as machine:
             report = machine.wait_for_report()
@@ -100,7 +100,7 @@ def test_a_secret_that_is_missing_is_named(kind: str, aws_site: Site, bundle: Bu
         ("releases:size=20m", "host_release : Install the packages with the bundle's own pip: "),
     ],
 )
-def test_a_disk_that_is_full_is_told_with_the_step_that_it_stopped(
+def test_a_full_disk_is_reported_with_the_step_that_failed(
     room: str, step: str, aws_site: Site, bundle: Bundle
 ) -> None:
     full = ["--tmpfs", f"/opt/rising-stars/{room}"]
@@ -111,10 +111,10 @@ def test_a_disk_that_is_full_is_told_with_the_step_that_it_stopped(
         assert_out_of_service(machine)
 
 
-def test_settings_for_which_there_is_no_room_are_told(aws_site: Site, bundle: Bundle, image: str) -> None:
+def test_a_lack_of_room_for_the_settings_is_reported(aws_site: Site, bundle: Bundle, image: str) -> None:
     room = ["--tmpfs", "/var/lib/rising-stars:size=4k"]
     machine = aws_site.launch("web", bundle, image=image, options=room)
-    filling = "subprocess.run('head -c 4096 /dev/zero >/var/lib/rising-stars/somebodys', shell=True)"
+    filling = "subprocess.run('head -c 4096 /dev/zero >/var/lib/rising-stars/filling', shell=True)"
     main = '\nif __name__ == "__main__":\n'
     machine.host.user_data = (machine.host.user_data or "").replace(main, f"\n{filling}{main}")
     with machine:

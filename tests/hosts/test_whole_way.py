@@ -1,4 +1,4 @@
-"""A site of two machines that booted from their user data alone: a clip goes the whole way, and they may fall over."""
+"""A site of two machines that boot from user data alone processes clips, even after a machine fails."""
 
 import time
 import uuid
@@ -27,7 +27,7 @@ RENDER_SECONDS = 300
 
 @pytest.fixture(scope="module")
 def machines(aws_site: Site, baked: tuple[Machine, str], bundle: Bundle) -> Iterator[dict[str, Machine]]:
-    """A machine that renders and runs the queue, and one for the web; they boot side by side."""
+    """A worker machine, which also runs the queue, and a web machine; they boot at the same time."""
     _, image = baked
     with ExitStack() as running:
         worker = aws_site.launch("worker", bundle, image=image, address=aws_site.queue_address)
@@ -41,19 +41,19 @@ def machines(aws_site: Site, baked: tuple[Machine, str], bundle: Bundle) -> Iter
 
 @pytest.fixture(scope="module")
 def visited(machines: dict[str, Machine], aws_site: Site) -> Iterator[VisitedSite]:
-    """The site, through its web machine."""
+    """The site, as its web machine serves it."""
     with visiting(machines["web"], aws_site) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def lively_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that takes a while to render."""
+    """A clip whose render takes long enough to be interrupted."""
     return make_clip(tmp_path_factory.mktemp("clips") / "lively.mp4", seconds=30, fps=30)
 
 
 def upload(player: Player, clip: Path) -> str:
-    """Send it; the video's id."""
+    """Upload the clip and return the video's id."""
     answer = player.upload(clip, title="La final")
     assert answer.status_code == 201, answer.text
     return str(answer.json()["task_id"])
@@ -74,13 +74,13 @@ def job_of(site: VisitedSite, video_id: str) -> Job:
 def test_a_clip_goes_the_whole_way(visited: VisitedSite, small_clip: Path, tmp_path: Path) -> None:
     player = visited.sign_up(city=unique("Bogotá"))
     video_id = upload(player, small_clip)
-    told = visited.wait_until(player, video_id, "processed", seconds=RENDER_SECONDS)
-    assert fetch(told["original_url"]) == small_clip.read_bytes()
+    video_view = visited.wait_until(player, video_id, "processed", seconds=RENDER_SECONDS)
+    assert fetch(video_view["original_url"]) == small_clip.read_bytes()
     result = tmp_path / "result.mp4"
-    result.write_bytes(fetch(told["processed_url"]))
+    result.write_bytes(fetch(video_view["processed_url"]))
     (video,) = MediaInfo.parse(result).video_tracks
     assert (video.format, video.width, video.height, float(video.frame_rate)) == ("AVC", 1280, 720, 30)
-    assert fetch(told["poster_url"]).startswith(b"\xff\xd8")
+    assert fetch(video_view["poster_url"]).startswith(b"\xff\xd8")
     voter = visited.sign_up()
     assert voter.vote(video_id).status_code == 200
     assert refusal(voter.vote(video_id), 400) == "Ya has votado por este video."
@@ -88,7 +88,7 @@ def test_a_clip_goes_the_whole_way(visited: VisitedSite, small_clip: Path, tmp_p
     assert ranking == [{"position": 1, "username": player.username, "city": player.city, "votes": 1}]
 
 
-def test_the_clients_address_is_told_by_nginx_and_figures_are_not_told_to_the_world(
+def test_nginx_forwards_the_clients_address_and_keeps_metrics_private(
     visited: VisitedSite, machines: dict[str, Machine]
 ) -> None:
     assert refusal(visited.api.get("/metrics"), 404)
@@ -98,7 +98,7 @@ def test_the_clients_address_is_told_by_nginx_and_figures_are_not_told_to_the_wo
     )
 
 
-def test_a_web_machine_that_is_switched_off_and_on_serves_again_once_it_has_met_its_database(
+def test_a_web_machine_that_is_power_cycled_serves_again_once_it_reaches_its_database(
     visited: VisitedSite, machines: dict[str, Machine], aws_site: Site
 ) -> None:
     web, player = machines["web"], visited.sign_up()
@@ -116,7 +116,7 @@ def test_a_web_machine_that_is_switched_off_and_on_serves_again_once_it_has_met_
     assert web.host.output("grep -c 'PLAY RECAP' /var/log/cloud-init-output.log") == "1", "its disk was enough"
 
 
-def test_a_worker_whose_plug_is_pulled_amid_a_render_finishes_the_clip_once_it_is_back(
+def test_a_worker_that_loses_power_during_a_render_finishes_the_clip_after_its_boot(
     visited: VisitedSite, machines: dict[str, Machine], lively_clip: Path
 ) -> None:
     worker, player = machines["worker"], visited.sign_up()
@@ -133,8 +133,8 @@ def test_a_worker_whose_plug_is_pulled_amid_a_render_finishes_the_clip_once_it_i
     time.sleep(1)
     meanwhile = upload(player, lively_clip)
     worker.host.boot()
-    told = visited.wait_until(player, video_id, "processed", seconds=RENDER_SECONDS)
-    assert fetch(told["processed_url"])
+    video_view = visited.wait_until(player, video_id, "processed", seconds=RENDER_SECONDS)
+    assert fetch(video_view["processed_url"])
     job = job_of(visited, video_id)
     assert (job.attempt, job.rescues) == (2, 1)
     assert visited.wait_until(player, meanwhile, "processed", seconds=RENDER_SECONDS)

@@ -1,4 +1,4 @@
-"""POST /api/auth/signup: who may become a player, and how the others are told why not."""
+"""POST /api/auth/signup: which sign-ups are accepted, and how the API explains each refusal."""
 
 import json
 import unicodedata
@@ -256,8 +256,8 @@ def test_the_same_key_and_body_make_one_account(site: Site) -> None:
     form, key = sign_up_form(), {"Idempotency-Key": unique("key")}
     first, second = (site.api.post("/api/auth/signup", json=form, headers=key) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201)
-    told = PROFILE | {"message", "user"}
-    assert {name: first.json()[name] for name in told} == {name: second.json()[name] for name in told}
+    fields = PROFILE | {"message", "user"}
+    assert {name: first.json()[name] for name in fields} == {name: second.json()[name] for name in fields}
     assert site.account_count(form["email"]) == 1
 
 

@@ -172,9 +172,9 @@ def test_a_client_that_hangs_up_in_the_middle_disturbs_nobody(site: Site) -> Non
     assert site.api.get("/health").status_code == 200
 
 
-def test_an_exception_inside_is_answered_in_json_and_told_to_the_log_alone(site: Site) -> None:
+def test_an_unexpected_exception_is_answered_in_json_and_its_text_is_only_in_the_log(site: Site) -> None:
     player = site.sign_up()
-    # Not published: nobody else's list reads it.
+    # It is not published, so that no list but its owner's reads the row.
     site.publish_video(player, published=False)
     with site.tables():
         # A state that no release knows: reading the row raises.

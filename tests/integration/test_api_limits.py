@@ -1,4 +1,4 @@
-"""How much one account and one address may ask for, and what they are told above it."""
+"""Rate limits per account and per address, and the API's answer above them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,7 +29,7 @@ def strict_site(home: Home) -> Iterator[Site]:
 
 
 def throttled(answer: httpx.Response) -> bool:
-    """Whether this is the refusal of somebody who asks too often."""
+    """Return whether the answer is the refusal of a client that sends too many requests."""
     if answer.status_code != 429:
         return False
     assert isinstance(refusal(answer, 429), str)

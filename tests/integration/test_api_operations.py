@@ -67,9 +67,9 @@ on_every_cable = pytest.mark.parametrize(
 
 def parts_down(site: Site, *, deep: bool = False) -> tuple[int, set[str]]:
     answer = site.api.get("/ready", params={"deep": "1"} if deep else {})
-    told = answer.json()
-    assert set(told) >= set(PARTS)
-    return answer.status_code, {part for part in PARTS if told[part] != "ok"}
+    report = answer.json()
+    assert set(report) >= set(PARTS)
+    return answer.status_code, {part for part in PARTS if report[part] != "ok"}
 
 
 # Well
@@ -102,9 +102,9 @@ def test_metrics_are_prometheus_text_and_count_requests_by_route(site: Site) -> 
     assert site.api.get("/metrics").headers["content-type"].startswith("text/plain")
 
 
-def test_metrics_have_no_label_that_a_stranger_can_make_up(site: Site) -> None:
-    site.api.get("/api/made-up-by-a-stranger")
-    site.api.get("/api/public/videos/made-up-by-a-stranger")
+def test_no_request_can_add_a_label_value_to_the_metrics(site: Site) -> None:
+    site.api.get("/api/made-up-by-a-client")
+    site.api.get("/api/public/videos/made-up-by-a-client")
     site.api.request("MADEUP", "/api/videos")
     text = site.api.get("/metrics").text
     assert "made-up" not in text
@@ -115,25 +115,25 @@ def test_metrics_have_no_label_that_a_stranger_can_make_up(site: Site) -> None:
 
 
 @on_every_cable
-def test_a_part_that_goes_down_is_told_without_giving_the_machine_up(
+def test_a_dependency_that_goes_down_is_reported_and_the_machine_stays_in_service(
     wiring: Wiring, make_site: SiteMaker, part: str
 ) -> None:
     site = make_site(wiring.settings)
     wiring.to[part].cut()
-    wait_until(lambda: parts_down(site) == (200, {part}), what=f"{part} told down", seconds=10)
+    wait_until(lambda: parts_down(site) == (200, {part}), what=f"{part} reported down", seconds=10)
     answer = site.api.get("/ready?deep=1")
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert parts_down(site, deep=True) == (503, {part})
     assert site.api.get("/health").status_code == 200
     wiring.to[part].plug_in()
-    wait_until(lambda: parts_down(site, deep=True) == (200, set()), what=f"{part} told well", seconds=10)
+    wait_until(lambda: parts_down(site, deep=True) == (200, set()), what=f"{part} reported well", seconds=10)
     for secret in secrets_of(site):
         assert secret not in site.log
 
 
 def secrets_of(site: Site) -> list[str]:
-    """The passwords a failing connection might be tempted to tell."""
+    """Return the passwords that the error of a failing connection could contain."""
     urls = [urlsplit(site.environment[name]).password for name in ("DATABASE_URL", "QUEUE_URL")]
     return [secret for secret in (*urls, site.environment["AWS_SECRET_ACCESS_KEY"]) if secret]
 
@@ -144,13 +144,13 @@ def test_a_part_that_hangs_does_not_make_readiness_hang(wiring: Wiring, make_sit
     site = make_site(wiring.settings)
     wiring.to[part].muffle()
 
-    def told_down() -> bool:
+    def reported_down() -> bool:
         began = time.monotonic()
-        told = parts_down(site)
+        found = parts_down(site)
         assert time.monotonic() - began < BALANCER_PATIENCE_SECONDS
-        return told == (200, {part})
+        return found == (200, {part})
 
-    wait_until(told_down, what=f"{part} told down", seconds=30)
+    wait_until(reported_down, what=f"{part} reported down", seconds=30)
 
 
 @pytest.mark.only_on("production")
@@ -173,7 +173,7 @@ def test_a_hanging_database_holds_up_neither_readiness_nor_all_requests_in_turn(
     assert [answer.status_code for answer in answers] == [503] * 8 + [200] * 8
     assert max(seconds["/ready"], seconds["/health"]) < BALANCER_PATIENCE_SECONDS
     assert seconds["/api/public/rankings"] < 15
-    wait_until(lambda: parts_down(site) == (200, {"database"}), what="the database told down", seconds=30)
+    wait_until(lambda: parts_down(site) == (200, {"database"}), what="the database reported down", seconds=30)
     wiring.to["database"].plug_in()
     wait_until(lambda: site.api.get("/api/public/rankings").status_code == 200, what="recovery", seconds=10)
 

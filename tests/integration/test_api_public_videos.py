@@ -1,4 +1,4 @@
-"""GET /api/public/videos and /api/public/videos/{id}: what everybody sees, page by page."""
+"""GET /api/public/videos and /api/public/videos/{id}: the public list, page by page."""
 
 import base64
 import json

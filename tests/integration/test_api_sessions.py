@@ -168,7 +168,7 @@ def test_a_reused_token_ends_its_own_session_only(site: Site) -> None:
 
 
 def pretend_it_was_long_ago(player: Player) -> None:
-    """Age the use of the player's refresh tokens, so that nobody waits for the grace to pass."""
+    """Age the use of the player's refresh tokens, so that the test need not wait for the grace period to pass."""
     with player.site.tables():
         sessions = Session.select(Session.id).where(Session.user == uuid.UUID(player.id))
         aged = RefreshToken.update(used_at=RefreshToken.used_at - 3600).where(RefreshToken.session.in_(sessions))

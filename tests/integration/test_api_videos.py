@@ -1,4 +1,4 @@
-"""A player's own clips: listing, following, fetching, deleting; and that they are nobody else's business."""
+"""A player's own clips: listing, following, fetching and deleting them; other players cannot access them."""
 
 import uuid
 from datetime import datetime
@@ -122,22 +122,22 @@ def test_a_clip_that_lost_its_sound_says_so_to_its_owner_alone(site: Site) -> No
 @pytest.mark.parametrize("status", VideoStatus)
 def test_a_clip_is_shown_with_the_contracts_fields(site: Site, status: VideoStatus) -> None:
     player = site.sign_up()
-    told = shown(player, site.publish_video(player, status=status))
-    assert set(told) >= ALWAYS | DETAIL
-    assert set(told) <= ALWAYS | DETAIL | SOMETIMES
-    assert told["original_url"].startswith("http")
-    assert 0 <= told["progress"] <= 1
+    video = shown(player, site.publish_video(player, status=status))
+    assert set(video) >= ALWAYS | DETAIL
+    assert set(video) <= ALWAYS | DETAIL | SOMETIMES
+    assert video["original_url"].startswith("http")
+    assert 0 <= video["progress"] <= 1
     processed = status is VideoStatus.PROCESSED
-    assert [bool(told[name]) for name in ("processed_url", "poster_url")] == [processed, processed]
+    assert [bool(video[name]) for name in ("processed_url", "poster_url")] == [processed, processed]
 
 
 def test_the_list_and_the_clip_say_the_same(site: Site) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player, votes=2)
     (listed,) = player.get("/api/videos").json()
-    told = shown(player, video_id)
+    video = shown(player, video_id)
     same = ALWAYS | {"processed_at"}
-    assert {name: told[name] for name in same} == {name: listed[name] for name in same}
+    assert {name: video[name] for name in same} == {name: listed[name] for name in same}
 
 
 def test_the_progress_of_the_ledger_is_shown(site: Site) -> None:
@@ -200,14 +200,14 @@ def test_under_a_media_base_url_public_urls_are_the_cdns_and_the_original_stays_
     site = make_site(MEDIA_BASE_URL="https://media.example.com/stars/")
     player = site.sign_up()
     video_id = site.publish_video(player)
-    told = shown(player, video_id)
+    video = shown(player, video_id)
     with site.tables():
         row = Video.get_by_id(uuid.UUID(video_id))
-    assert told["processed_url"] == f"https://media.example.com/stars/{row.processed_key}"
-    assert told["poster_url"] == f"https://media.example.com/stars/{row.poster_key}"
-    assert "X-Amz-Signature" in told["original_url"]
+    assert video["processed_url"] == f"https://media.example.com/stars/{row.processed_key}"
+    assert video["poster_url"] == f"https://media.example.com/stars/{row.poster_key}"
+    assert "X-Amz-Signature" in video["original_url"]
     public = site.api.get(f"/api/public/videos/{video_id}").json()
-    assert public["processed_url"] == told["processed_url"]
+    assert public["processed_url"] == video["processed_url"]
 
 
 # Deleting

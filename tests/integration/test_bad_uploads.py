@@ -1,4 +1,4 @@
-"""Every bad upload: what it is told, and that nothing of it is left behind."""
+"""Every kind of bad upload: the API's answer, and that no data of it remains."""
 
 import shutil
 import socket
@@ -72,7 +72,7 @@ FFCONCAT = "ffconcat version 1.0\nfile {victim}\nduration 30\n"
 
 
 def pointing_at_another_players_file(text: str, scheme: str = "") -> Callable[[Path], None]:
-    """A playlist whose one item is a good clip of somebody else on the same machine."""
+    """Return a writer of a playlist whose only item is another player's clip on the same machine."""
 
     def write(path: Path) -> None:
         victim = path.with_name("victim.mp4")

@@ -34,7 +34,7 @@ BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt7
 
 
 SPATIAL = (b"mp4a", b"apac"), (b"esds", b"free")
-"""Makes the first sound track one of Apple's spatial format, as far as a reader can tell."""
+"""Replacements that make the first sound track look like Apple's spatial format to a reader."""
 
 
 @pytest.fixture(params=ENGINES)

@@ -14,7 +14,7 @@ from testing.homes import Home
 from testing.people import sign_up_form
 from testing.sites import Site, SiteMaker, running_site
 
-SHOW, OTHER, STRANGER = "https://show.example.org", "http://localhost:3000", "https://stranger.example"
+SHOW, OTHER, UNKNOWN = "https://show.example.org", "http://localhost:3000", "https://unknown.example"
 EXPOSED = {"Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"}
 PUBLIC_READS = (
     "/api/public/videos",
@@ -84,7 +84,7 @@ def test_a_preflight_names_the_methods_and_headers_of_its_route(open_site: Site,
         assert answer.headers["Access-Control-Max-Age"] == "7200"
 
 
-@pytest.mark.parametrize("origin", [STRANGER, "null", f"{SHOW}.evil.example", "https://SHOW.example.org/", ""])
+@pytest.mark.parametrize("origin", [UNKNOWN, "null", f"{SHOW}.evil.example", "https://SHOW.example.org/", ""])
 def test_another_origin_is_allowed_nothing_but_to_read_what_is_public(open_site: Site, origin: str) -> None:
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     for answer in (
@@ -97,7 +97,7 @@ def test_another_origin_is_allowed_nothing_but_to_read_what_is_public(open_site:
 
 
 @pytest.mark.parametrize("path", PUBLIC_READS)
-@pytest.mark.parametrize("headers", [{}, {"Origin": SHOW}, {"Origin": STRANGER}], ids=["none", "named", "stranger"])
+@pytest.mark.parametrize("headers", [{}, {"Origin": SHOW}, {"Origin": UNKNOWN}], ids=["none", "named", "unknown"])
 def test_a_public_read_answers_every_origin_alike(open_site: Site, path: str, headers: dict[str, str]) -> None:
     for answer in (open_site.api.get(path, headers=headers), open_site.api.head(path, headers=headers)):
         assert allowed(answer) == "*"

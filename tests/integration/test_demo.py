@@ -1,4 +1,4 @@
-"""`make demo` and `make serve`: what a stranger sees first, and that nothing of it stays."""
+"""`make demo` and `make serve`: what a new user sees first, and that both remove everything that they create."""
 
 import json
 import os

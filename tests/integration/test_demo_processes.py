@@ -61,9 +61,9 @@ def test_the_store_refuses_who_does_not_sign(seaweedfs: SeaweedFS) -> None:
 
 
 def test_the_store_refuses_a_wrong_signature(seaweedfs: SeaweedFS, tmp_path: Path) -> None:
-    stranger = SeaweedFS(tmp_path, access_key=seaweedfs.access_key)
-    stranger.ports = seaweedfs.ports  # the same server, another secret
-    with closing(stranger.client()) as client, pytest.raises(ClientError) as refused:
+    intruder = SeaweedFS(tmp_path, access_key=seaweedfs.access_key)
+    intruder.ports = seaweedfs.ports  # the same server, another secret
+    with closing(intruder.client()) as client, pytest.raises(ClientError) as refused:
         client.list_objects_v2(Bucket=seaweedfs.bucket)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 

@@ -1,6 +1,6 @@
-"""Migrations leave code of the release before them working: they add, and take away only what nobody uses any more.
+"""Code of the previous release works after every migration: migrations add, and remove only what is no longer used.
 
-A migration that takes something away says since which release nothing uses it: `UNUSED_SINCE = "1.4.0"`.
+A migration that removes something names the first release that does not use it: `UNUSED_SINCE = "1.4.0"`.
 """
 
 import re
@@ -18,7 +18,7 @@ RELEASE = re.compile(r"\d+\.\d+\.\d+")
 
 
 class Column(NamedTuple):
-    """A column as the database tells of it."""
+    """A column as the database describes it."""
 
     kind: str
     null: bool
@@ -35,7 +35,7 @@ class Schema(NamedTuple):
 
     @classmethod
     def of(cls, db: peewee.Database) -> "Schema":
-        """The schema as the database tells of it."""
+        """Read the schema from the database."""
         tables = {
             table: {
                 column.name: Column(column.data_type.upper(), column.null, column.default is not None)
@@ -113,7 +113,7 @@ def migrations(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "finding"),
     [
         ("db.execute_sql('DROP TABLE clips')", "clips is gone"),
         ("migrator.migrate(migrator.drop_column('clips', 'title'))", "clips.title is gone"),
@@ -129,9 +129,9 @@ def migrations(tmp_path: Path) -> Path:
         ),
     ],
 )
-def test_what_earlier_code_does_not_survive_is_found(migrations: Path, statement: str, told: str) -> None:
+def test_what_earlier_code_does_not_survive_is_found(migrations: Path, statement: str, finding: str) -> None:
     (migrations / "0002_second.py").write_text(second(statement))
-    assert told in contractions(migrations)["0002_second"]
+    assert finding in contractions(migrations)["0002_second"]
 
 
 @pytest.mark.parametrize(

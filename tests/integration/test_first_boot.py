@@ -24,9 +24,9 @@ def instance(aws: MockAws, metadata: MetadataService, monkeypatch: pytest.Monkey
     ec2 = aws.client("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     (instance,) = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]
-    metadata.told["meta-data/instance-id"] = instance["InstanceId"]
-    metadata.told[first_boot.ROLE_CREDENTIALS] = "host"
-    metadata.told[first_boot.ROLE_CREDENTIALS + "host"] = json.dumps(KEYS)
+    metadata.values["meta-data/instance-id"] = instance["InstanceId"]
+    metadata.values[first_boot.ROLE_CREDENTIALS] = "host"
+    metadata.values[first_boot.ROLE_CREDENTIALS + "host"] = json.dumps(KEYS)
     monkeypatch.setattr(first_boot, "METADATA_URL", f"{metadata.url}/latest/")
     return str(instance["InstanceId"])
 

@@ -39,10 +39,10 @@ class StoredSite:
         self.secrets = {name: f"{name}-{os.urandom(20).hex()}" for name in SECRET_NAMES}
         for name, value in self.secrets.items():
             aws.client("secretsmanager").create_secret(Name=f"{self.path[1:]}/{name}", SecretString=value)
-        self.tell()
+        self.write_parameter()
 
-    def tell(self, **changed: object) -> None:
-        """Write the parameter."""
+    def write_parameter(self, **changed: object) -> None:
+        """Write the site's settings to Parameter Store."""
         hosts: dict[str, object] = {
             "environment": self.environment,
             "region": "us-east-1",
@@ -181,7 +181,7 @@ def test_a_parameter_that_says_nothing_of_use_is_named(
 def test_a_setting_that_does_not_exist_is_refused_and_the_old_file_stays(stored: StoredSite, folder: Path) -> None:
     assert configure(stored, folder).returncode == 0
     before = (folder / "run/site.env").read_text()
-    stored.tell(settings={"wrokers": 2})
+    stored.write_parameter(settings={"wrokers": 2})
     run = configure(stored, folder)
     assert run.returncode == 1
     assert "wrokers is not a setting of this platform" in run.stderr
@@ -189,8 +189,8 @@ def test_a_setting_that_does_not_exist_is_refused_and_the_old_file_stays(stored:
     assert not any(secret in run.stderr for secret in stored.secrets.values())
 
 
-def test_a_machine_that_may_not_read_is_told_that_it_was_denied(aws: MockAws, stored: StoredSite, folder: Path) -> None:
-    user = unique("nobody")
+def test_a_denied_read_of_the_settings_is_reported_as_denied(aws: MockAws, stored: StoredSite, folder: Path) -> None:
+    user = unique("without-rights")
     aws.client("iam").create_user(UserName=user)
     key = aws.client("iam").create_access_key(UserName=user)["AccessKey"]
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
@@ -235,14 +235,17 @@ def test_a_machine_gets_its_credentials_from_a_metadata_service_that_is_slow(
     stored: StoredSite, folder: Path, metadata: MetadataService
 ) -> None:
     keys = {"AccessKeyId": "testing", "SecretAccessKey": "testing", "Token": "token", "Code": "Success"}
-    told = json.dumps({**keys, "Expiration": "2100-01-01T00:00:00Z"})
-    metadata.told |= {"meta-data/iam/security-credentials/": "role", "meta-data/iam/security-credentials/role": told}
+    answer = json.dumps({**keys, "Expiration": "2100-01-01T00:00:00Z"})
+    metadata.values |= {
+        "meta-data/iam/security-credentials/": "role",
+        "meta-data/iam/security-credentials/role": answer,
+    }
     metadata.delay_seconds = 2
     nowhere = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     assert configure(stored, folder, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url, **nowhere).returncode == 0
 
 
-def test_a_machine_without_the_databases_certificate_is_told_so(stored: StoredSite, folder: Path) -> None:
+def test_a_missing_database_certificate_is_named_in_the_error(stored: StoredSite, folder: Path) -> None:
     (folder / "ca.pem").unlink()
     run = configure(stored, folder)
     assert run.returncode == 1
@@ -254,9 +257,9 @@ def test_a_machine_without_the_databases_certificate_is_told_so(stored: StoredSi
 
 @pytest.fixture
 def instance(aws: MockAws, metadata: MetadataService) -> str:
-    """A machine that knows its own id."""
+    """An instance whose metadata service returns its id."""
     (made,) = aws.client("ec2").run_instances(ImageId=an_image(aws), MinCount=1, MaxCount=1)["Instances"]
-    metadata.told["meta-data/instance-id"] = made["InstanceId"]
+    metadata.values["meta-data/instance-id"] = made["InstanceId"]
     return str(made["InstanceId"])
 
 
@@ -327,7 +330,7 @@ def group(aws: MockAws, metadata: MetadataService) -> str:
         HeartbeatTimeout=300,
     )
     (found,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[f"{prefix}-web"])["AutoScalingGroups"]
-    metadata.told["meta-data/instance-id"] = found["Instances"][0]["InstanceId"]
+    metadata.values["meta-data/instance-id"] = found["Instances"][0]["InstanceId"]
     return prefix
 
 
@@ -356,12 +359,12 @@ def test_a_machine_that_its_group_lets_go_drains_and_is_let_go(
     before = len(aws.operations())
     watch = start_watch(aws, metadata, folder, group, DRAIN_FILE=str(folder / "draining"))
     try:
-        metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
+        metadata.values["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
         wait_for(lambda: not watch.running, "the watch's end")
     finally:
         assert watch.stop() == 0, watch.log.read_text()
     assert systemctl.asked == ["draining stop a.service b.service"]
-    assert state_of(aws, metadata.told["meta-data/instance-id"]) == "terminated"
+    assert state_of(aws, metadata.values["meta-data/instance-id"]) == "terminated"
     asked = aws.operations()[before:]
     assert asked.count("RecordLifecycleActionHeartbeat") >= 2
     assert asked.count("CompleteLifecycleAction") == 1
@@ -370,8 +373,8 @@ def test_a_machine_that_its_group_lets_go_drains_and_is_let_go(
 def test_a_hook_that_does_not_wait_for_this_machine_ends_the_watch_all_the_same(
     aws: MockAws, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
-    metadata.told["meta-data/instance-id"] = INSTANCE
-    metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
+    metadata.values["meta-data/instance-id"] = INSTANCE
+    metadata.values["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
     watch = start_watch(aws, metadata, folder, group)
     wait_for(lambda: not watch.running, "the watch's end")
     assert watch.stop() == 0

@@ -188,8 +188,8 @@ def test_importing_the_wrong_folder_or_for_nobody_is_refused_in_a_sentence(
     assert ledger.s3_bucket
     wrong = rising_stars(own_home, "media", "import", tmp_path)
     assert (wrong.returncode, "pass the folder that contains them" in wrong.stderr) == (1, True)
-    nobody = rising_stars(own_home, "media", "import", old_folder, "--owner", "nobody@example.com")
-    assert (nobody.returncode, "There is no account nobody@example.com" in nobody.stderr) == (1, True)
+    unknown = rising_stars(own_home, "media", "import", old_folder, "--owner", "nobody@example.com")
+    assert (unknown.returncode, "There is no account nobody@example.com" in unknown.stderr) == (1, True)
 
 
 def folder_of(tmp_path: Path, clip: Path, *names: str) -> Path:

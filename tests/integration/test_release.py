@@ -1,4 +1,4 @@
-"""The release bundle: the same for everybody, small enough, and whole."""
+"""The release bundle is reproducible, small enough and complete."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Real clips through the real FFmpeg, judged by looking at the result."""
+"""Real clips, rendered by the real FFmpeg; the tests inspect the resulting files."""
 
 import hashlib
 import os
@@ -60,7 +60,7 @@ LEFT, RIGHT = (0.05, 0.5), (0.95, 0.5)
 BLACK = pytest.approx((16, 128, 128), abs=3)
 
 PLACE = "com.apple.quicktime.location.ISO6709"
-"""The tag under which an iPhone writes where it was."""
+"""The tag under which an iPhone stores its location."""
 
 HLG = ("-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc")
 STEREO = TONE + ",aformat=channel_layouts=stereo"
@@ -70,7 +70,7 @@ DYNAMIC = "aevalsrc='0.9*sin(2*PI*180*t)*exp(-30*mod(t,1))+0.0005*random(0)':s=4
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of clip: how to make it, and how long its picture is."""
+    """A kind of clip: how to make it, how long its picture lasts, and whether it has audible sound."""
 
     make: Callable[[Path], object]
     seconds: float = 2.0
@@ -108,7 +108,7 @@ CASES = {
 
 @dataclass(frozen=True)
 class Rendered:
-    """One render, done once, looked at by many tests."""
+    """One render that many tests inspect."""
 
     case: Case
     source: Path
@@ -140,7 +140,7 @@ RenderCase = Callable[..., Rendered]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    """Makes each kind of clip once."""
+    """Creates each kind of clip once."""
     made: dict[str, Path] = {}
 
     def make(name: str) -> Path:
@@ -154,7 +154,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Path:
-    """The FFmpeg that renders; the tests look at the results with the system's."""
+    """The FFmpeg that renders; the tests inspect the results with the system's FFmpeg."""
     return ENGINES[request.param]()
 
 
@@ -297,7 +297,7 @@ def test_a_colour_that_sdr_cannot_show_does_not_turn_dark(tmp_path: Path) -> Non
     assert cr > 200
 
 
-def test_intro_and_outro_frame_the_clip(rendered: RenderCase) -> None:
+def test_the_clip_begins_with_the_intro_and_ends_with_the_outro(rendered: RenderCase) -> None:
     made = rendered("grey")
     total = made.rendering.duration_seconds
     for picture, seconds in (("intro.png", 1.2), ("outro.png", total - 1.2)):
@@ -405,7 +405,7 @@ def test_one_job_decodes_the_picture_once_and_encodes_it_once(tmp_path: Path, so
     assert len(runs) == 6
 
 
-# Files that are no clips, and files that lie
+# Files that are not clips, and clips with a false index
 
 
 PLAYLISTS = {
@@ -428,7 +428,7 @@ def job(tmp_path: Path) -> FfmpegJob:
 
 @pytest.fixture(params=PLAYLISTS)
 def playlist(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A text named .mp4 whose only item is somebody else's good clip."""
+    """A playlist named .mp4 whose only item is another player's valid clip."""
     make_clip(tmp_path / "victim.mp4", seconds=1, fps=5, faststart=True)
     path = tmp_path / "clip.mp4"
     path.write_text(PLAYLISTS[request.param].format(victim="victim.mp4"))
@@ -440,7 +440,7 @@ def test_a_playlist_is_refused_by_the_renderer(tmp_path: Path, playlist: Path) -
         encoder().render(playlist, tmp_path, LITE, on_progress=lambda _: None, stop=threading.Event())
 
 
-def test_a_playlist_past_the_probe_makes_ffmpeg_read_no_other_file(job: FfmpegJob, playlist: Path) -> None:
+def test_ffmpeg_reads_no_other_file_even_if_a_playlist_passes_the_probe(job: FfmpegJob, playlist: Path) -> None:
     lie = probe(playlist.with_name("victim.mp4"))
     profile = replace(PROFILES[LITE], preset="ultrafast")
     render = render_arguments(playlist, ARTWORK, clip=lie, profile=profile, gain_db=None, tone_map=False)
@@ -453,7 +453,7 @@ def test_a_playlist_past_the_probe_makes_ffmpeg_read_no_other_file(job: FfmpegJo
 
 
 def test_without_the_format_whitelist_ffmpeg_would_read_the_other_file(job: FfmpegJob, playlist: Path) -> None:
-    """Why the test above can fail: the same command, disarmed."""
+    """Prove that the test above can fail: the same command without its whitelist reads the other clip."""
     lie = probe(playlist.with_name("victim.mp4"))
     arguments = decode_arguments(playlist, clip=lie, profile=PROFILES[BROADCAST], track=lie.sound_tracks[0])
     arguments[arguments.index("-map") + 1] = "0:a"
@@ -466,7 +466,7 @@ def test_without_the_format_whitelist_ffmpeg_would_read_the_other_file(job: Ffmp
 
 
 def test_a_clip_whose_pictures_end_before_its_index_says_is_refused(tmp_path: Path) -> None:
-    """An index that promises 20 s; from the middle on the pictures are zeros."""
+    """The index declares 20 s, but the second half of the frames is zeros."""
     clip = make_clip(tmp_path / "clip.mp4", seconds=20, fps=2, audio=None, faststart=True)
     content = clip.read_bytes()
     start, end = box_span(content, b"mdat")
@@ -487,20 +487,20 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def slow() -> Encoder:
-    """Takes minutes for the long clip."""
+    """An encoder that takes minutes for the long clip."""
     return encoder(preset="placebo")
 
 
 @pytest.fixture
 def no_process_is_left() -> Iterator[None]:
-    """None but the servers that other tests of this run have started."""
+    """Assert that the test leaves no child process running."""
     before = set(psutil.Process().children(recursive=True))
     yield
     assert set(psutil.Process().children(recursive=True)) <= before
 
 
 def await_ffmpeg(parent: int) -> psutil.Process:
-    """The FFmpeg of a render that is going on; the long clip has no sound, so there is only one."""
+    """Return the running FFmpeg process; the long clip has no sound, so there is only one."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
         for process in psutil.Process(parent).children(recursive=True):
@@ -528,7 +528,7 @@ def test_a_stop_ends_ffmpeg_at_once(tmp_path: Path, long_clip: Path, slow: Encod
 
 
 @pytest.mark.usefixtures("no_process_is_left")
-def test_a_render_beyond_its_time_is_ended(tmp_path: Path, long_clip: Path) -> None:
+def test_a_render_that_exceeds_its_time_limit_is_ended(tmp_path: Path, long_clip: Path) -> None:
     started = time.monotonic()
     with pytest.raises(RenderTimedOut, match="RENDER_TIMEOUT_SECONDS"):
         encoder(preset="placebo", timeout_seconds=1).render(
@@ -542,7 +542,7 @@ def test_a_render_beyond_its_time_is_ended(tmp_path: Path, long_clip: Path) -> N
 def test_an_ffmpeg_killed_from_outside_says_nothing_about_the_clip(
     tmp_path: Path, long_clip: Path, killer: signal.Signals
 ) -> None:
-    """With a quick preset: asked to end by SIGTERM, FFmpeg first encodes what it holds."""
+    """The preset is quicker because FFmpeg, on SIGTERM, first encodes the frames in its buffers."""
     timer = threading.Timer(0.5, lambda: await_ffmpeg(os.getpid()).send_signal(killer))
     timer.start()
     with pytest.raises(RenderKilled, match="signal"):
@@ -561,8 +561,8 @@ def test_an_ffmpeg_without_memory_says_nothing_about_the_clip(tmp_path: Path, lo
 
 
 @pytest.mark.usefixtures("no_process_is_left")
-def test_a_worker_that_is_told_to_leave_leaves_no_ffmpeg(tmp_path: Path, long_clip: Path, slow: Encoder) -> None:
-    """A worker is told by SIGINT, which arrives in the middle of whatever it is doing."""
+def test_a_worker_that_is_asked_to_stop_leaves_no_ffmpeg(tmp_path: Path, long_clip: Path, slow: Encoder) -> None:
+    """SIGINT asks a worker to stop, and may arrive at any moment."""
     timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
@@ -573,7 +573,7 @@ def test_a_worker_that_is_told_to_leave_leaves_no_ffmpeg(tmp_path: Path, long_cl
 @pytest.mark.usefixtures("no_process_is_left")
 def test_a_progress_report_that_fails_ends_ffmpeg(tmp_path: Path, long_clip: Path) -> None:
     def lost(_: float) -> None:
-        raise ConnectionError("the database is away")
+        raise ConnectionError("the database is unreachable")
 
     with pytest.raises(ConnectionError):
         encoder().render(long_clip, tmp_path, BROADCAST, on_progress=lost, stop=threading.Event())
@@ -603,12 +603,12 @@ def test_ffmpeg_dies_with_its_worker(tmp_path: Path, long_clip: Path) -> None:
     assert not alive
 
 
-# The machine's faults
+# Failures of the machine
 
 
 @pytest.mark.usefixtures("no_process_is_left")
 def test_a_full_disk_is_no_fault_of_the_clip(tmp_path: Path, source: Sources) -> None:
-    """The video's place is /dev/full, where every write fails for lack of room."""
+    """The video's path is a link to /dev/full, where every write fails with "No space left"."""
     (tmp_path / "video.mp4").symlink_to("/dev/full")
     with pytest.raises(WorkDirectoryFull, match="No space left"):
         encoder().render(source("grey"), tmp_path, LITE, on_progress=lambda _: None, stop=threading.Event())
@@ -645,7 +645,7 @@ sys.exit(1)
 
 @pytest.mark.usefixtures("no_process_is_left")
 def test_a_talkative_ffmpeg_neither_blocks_nor_fills_the_memory(tmp_path: Path, job: FfmpegJob) -> None:
-    """50 MB on each of its pipes; only the last lines are kept."""
+    """The fake FFmpeg writes 50 MB to each pipe; only the last lines are kept."""
     talker = tmp_path / "ffmpeg"
     talker.write_text(f"#!{sys.executable} -I\n{TALK}")
     talker.chmod(0o755)
@@ -658,11 +658,11 @@ def test_ffmpeg_sees_nothing_of_the_workers_environment(
     tmp_path: Path, job: FfmpegJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", "very secret")
-    teller = tmp_path / "ffmpeg"
-    teller.write_text("#!/bin/sh\nexport -p; pwd; ulimit -v; ulimit -c\n")
-    teller.chmod(0o755)
+    printer = tmp_path / "ffmpeg"
+    printer.write_text("#!/bin/sh\nexport -p; pwd; ulimit -v; ulimit -c\n")
+    printer.chmod(0o755)
     lines: list[str] = []
-    replace(job, ffmpeg=teller).run([], on_line=lines.append)
+    replace(job, ffmpeg=printer).run([], on_line=lines.append)
     assert lines[:-3] == [f"export PWD='{tmp_path}'"]
     assert lines[-3:] == [str(tmp_path), str((8 << 30) // 1024), "0"]
 
@@ -671,7 +671,7 @@ TINY: dict[str, Any] = {"seconds": 3, "width": 320, "height": 180, "audio": None
 
 
 def _lie(path: Path, kind: bytes, offset: int, number: int) -> Path:
-    """Write `number` into the first box of that kind, `offset` bytes behind its header."""
+    """Write `number` into the first box of that kind, `offset` bytes after its header."""
     content = bytearray(path.read_bytes())
     at = content.index(kind) + 4 + offset
     content[at : at + 4] = number.to_bytes(4, "big")
@@ -679,13 +679,13 @@ def _lie(path: Path, kind: bytes, offset: int, number: int) -> Path:
     return path
 
 
-def test_an_index_that_promises_more_than_it_holds_is_refused_before_anything_counts_to_it(tmp_path: Path) -> None:
+def test_an_index_that_declares_more_than_it_holds_is_refused_before_ffmpeg_reads_it(tmp_path: Path) -> None:
     clip = _lie(make_clip(tmp_path / "clip.mp4", **TINY), b"stts", 4, 0x0FFFFFFF)
     with pytest.raises(UnreadableClip, match="stts box declares more"):
         probe(clip)
 
 
-def test_an_index_that_asks_ffmpeg_for_all_memory_is_the_clips_own_fault(tmp_path: Path, job: FfmpegJob) -> None:
+def test_an_index_that_makes_ffmpeg_run_out_of_memory_is_a_fault_of_the_clip(tmp_path: Path, job: FfmpegJob) -> None:
     clip = make_clip(tmp_path / "clip.mp4", **TINY)
     described = probe(clip)
     _lie(clip, b"stts", 4, 0x0FFFFFFF)
@@ -694,7 +694,7 @@ def test_an_index_that_asks_ffmpeg_for_all_memory_is_the_clips_own_fault(tmp_pat
         replace(job, memory_bytes=2 << 30).run(arguments)
 
 
-def test_of_a_clip_whose_index_hides_most_of_the_pictures_the_rest_is_shown(tmp_path: Path) -> None:
+def test_a_clip_whose_index_hides_most_frames_is_rendered_with_the_rest(tmp_path: Path) -> None:
     clip = _lie(make_clip(tmp_path / "clip.mp4", **TINY), b"tkhd", 20, 1000)
     directory = tmp_path / "work"
     directory.mkdir()

@@ -1,7 +1,7 @@
-"""While a release rolls out, or back, code of two versions serves on one database, one queue and one bucket.
+"""During a roll forward or back, two versions of the code use one database, one queue and one bucket.
 
-The other version is the last code that did not know the newest migration: whoever adds a migration has it run beside
-the code before it.
+The other version is the last code without the newest migration, so that each new migration is tested together with the
+code before it.
 """
 
 import re
@@ -69,7 +69,7 @@ def migrate(home: Home) -> str:
 
 
 def assert_a_clip_goes_the_whole_way(clip: Path, by: Site, seen_by: Site) -> None:
-    """Somebody signs up and uploads there; somebody else votes here; both tell the same of it."""
+    """Upload a clip through one site, vote for it through the other, and assert that both report the same."""
     player, voter = by.sign_up(city=unique("Tunja")), seen_by.sign_up()
     answer = player.upload(clip)
     assert answer.status_code == 201, answer.text

@@ -1,4 +1,4 @@
-"""What upkeep tells CloudWatch: the names that alarms rest on, and the figures behind them."""
+"""The metrics that upkeep sends to CloudWatch: the names that alarms use, and their values."""
 
 import datetime as dt
 import logging

@@ -1,4 +1,4 @@
-"""The main job: a clip goes in, a branded clip comes out, the public votes, the ranking shows it."""
+"""The main use case: a clip is uploaded, rendered with branding, voted for, and shown in the ranking."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ RENDER_SECONDS = 120
 
 
 def footage() -> Path:
-    """30 s of real 1080p with sound, which `make test` fetches."""
+    """Return 30 s of real 1080p footage with sound, which `make test` fetches."""
     found = os.environ.get("FOOTAGE") or next(iter(sorted(Path("var/footage").glob("*.mp4"))), None)
     if found is None:
         pytest.skip("There is no real footage: tests/services/fetch-footage fetches it")
@@ -32,7 +32,7 @@ def footage() -> Path:
 
 
 def follow(player: Player, video_id: str) -> list[Json]:
-    """Poll the clip as its owner until it is processed; every view there was."""
+    """Poll the clip as its owner until the render has ended, and return every view of it."""
     views: list[Json] = []
 
     def ended() -> bool:
@@ -51,7 +51,7 @@ def fetch(url: str) -> httpx.Response:
 
 @dataclass(frozen=True)
 class Journey:
-    """A clip that has gone the whole way to the public."""
+    """A clip that was uploaded and followed until it was processed."""
 
     site: Site
     player: Player
@@ -60,7 +60,8 @@ class Journey:
     views: list[Json]
 
     @property
-    def told(self) -> Json:
+    def video(self) -> Json:
+        """The last view."""
         return self.views[-1]
 
 
@@ -79,7 +80,7 @@ def journey(working_site: Site, small_clip: Path) -> Journey:
 
 @pytest.fixture(scope="module")
 def broadcast_site(new_home: Callable[[str], Home]) -> Iterator[Site]:
-    """The default profile, in production."""
+    """A production site with the default profile."""
     home = new_home("production").with_settings(RENDER_PROFILE="broadcast")
     with running_site(home, with_worker=True) as site:
         yield site
@@ -87,7 +88,7 @@ def broadcast_site(new_home: Callable[[str], Home]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def real_journey(broadcast_site: Site) -> Journey:
-    """Real footage."""
+    """The journey of real footage."""
     return send(broadcast_site, footage())
 
 
@@ -97,30 +98,30 @@ def media_info(content: bytes, tmp_path: Path) -> MediaInfo:
     return MediaInfo.parse(path)
 
 
-def test_a_clip_is_processed_by_itself(journey: Journey) -> None:
-    assert journey.told["status"] == "processed", journey.told
-    assert journey.told["processed_at"] >= journey.told["uploaded_at"]
-    assert journey.told.get("failure") is None
+def test_an_uploaded_clip_is_processed_without_further_requests(journey: Journey) -> None:
+    assert journey.video["status"] == "processed", journey.video
+    assert journey.video["processed_at"] >= journey.video["uploaded_at"]
+    assert journey.video.get("failure") is None
 
 
-def test_its_owner_sees_it_advance_and_never_go_back(journey: Journey) -> None:
+def test_status_and_progress_only_move_forward_for_the_owner(journey: Journey) -> None:
     order = ["uploaded", "processing", "processed"]
     stations = [order.index(view["status"]) for view in journey.views]
     assert stations == sorted(stations)
     assert all(earlier["progress"] <= later["progress"] for earlier, later in pairwise(journey.views))
-    assert journey.told["progress"] == 1
+    assert journey.video["progress"] == 1
 
 
-def test_the_ledger_says_it_succeeded_at_the_first_attempt(journey: Journey) -> None:
+def test_the_ledger_records_success_at_the_first_attempt(journey: Journey) -> None:
     with journey.site.tables():
         job = Job.get(Job.video == uuid.UUID(journey.video_id))
     assert (job.state, job.attempt, job.rescues, job.error_code) == (JobState.SUCCEEDED, 1, 0, None)
-    result = fetch(journey.told["processed_url"]).content
+    result = fetch(journey.video["processed_url"]).content
     assert (job.output_bytes, job.output_sha256) == (len(result), hashlib.sha256(result).hexdigest())
 
 
 def test_the_result_is_a_uniform_clip(journey: Journey, tmp_path: Path) -> None:
-    answer = fetch(journey.told["processed_url"])
+    answer = fetch(journey.video["processed_url"])
     assert answer.headers["content-type"] == "video/mp4"
     info = media_info(answer.content, tmp_path)
     assert info.general_tracks[0].format == "MPEG-4"
@@ -128,26 +129,26 @@ def test_the_result_is_a_uniform_clip(journey: Journey, tmp_path: Path) -> None:
     assert (video.format, video.width, video.height) == ("AVC", 1280, 720)
     assert float(video.frame_rate) == 30
     assert 20_000 < float(video.duration) <= 25_100
-    # The index lies in front: a browser can begin to play at once.
+    # The index is in front, so that a browser can play the clip while it loads.
     assert answer.content.index(b"moov") < answer.content.index(b"mdat")
 
 
 def test_the_poster_is_a_picture(journey: Journey, tmp_path: Path) -> None:
-    answer = fetch(journey.told["poster_url"])
+    answer = fetch(journey.video["poster_url"])
     assert answer.headers["content-type"] == "image/jpeg"
     (picture,) = media_info(answer.content, tmp_path).image_tracks
     assert (picture.format, picture.width, picture.height) == ("JPEG", 1280, 720)
 
 
 @pytest.mark.parametrize("kind", ["original", "processed"])
-def test_the_owner_is_led_to_both_files(journey: Journey, kind: str) -> None:
+def test_the_owner_is_redirected_to_both_files(journey: Journey, kind: str) -> None:
     answer = journey.player.get(f"/api/videos/{kind}/{journey.video_id}")
     assert answer.status_code == 302
-    assert fetch(answer.headers["Location"]).content == fetch(journey.told[f"{kind}_url"]).content
+    assert fetch(answer.headers["Location"]).content == fetch(journey.video[f"{kind}_url"]).content
 
 
 def test_the_original_is_kept_apart_and_unchanged(journey: Journey) -> None:
-    assert fetch(journey.told["original_url"]).content == journey.source.read_bytes()
+    assert fetch(journey.video["original_url"]).content == journey.source.read_bytes()
     video_id, keys = journey.video_id, journey.site.bucket.stored_keys()
     assert f"unprocessed-videos/{video_id}.mp4" in keys
     for prefix in (f"processed-videos/{video_id}/", f"posters/{video_id}/"):
@@ -162,7 +163,7 @@ def test_the_public_sees_it_votes_and_the_ranking_shows_it(journey: Journey) -> 
     site, player = journey.site, journey.player
     shown = site.api.get(f"/api/public/videos/{journey.video_id}").json()
     assert (shown["title"], shown["username"], shown["votes"]) == ("La final", player.username, 0)
-    assert fetch(shown["processed_url"]).content == fetch(journey.told["processed_url"]).content
+    assert fetch(shown["processed_url"]).content == fetch(journey.video["processed_url"]).content
     voter = site.sign_up()
     assert voter.vote(journey.video_id).status_code == 200
     assert refusal(voter.vote(journey.video_id), 400) == "Ya has votado por este video."
@@ -170,7 +171,7 @@ def test_the_public_sees_it_votes_and_the_ranking_shows_it(journey: Journey) -> 
     assert ranking == [{"position": 1, "username": player.username, "city": player.city, "votes": 1}]
 
 
-def test_it_can_no_longer_be_deleted(journey: Journey) -> None:
+def test_a_published_clip_can_no_longer_be_deleted(journey: Journey) -> None:
     assert refusal(journey.player.request("DELETE", f"/api/videos/{journey.video_id}"), 400)
 
 
@@ -190,9 +191,9 @@ def test_a_clip_that_is_deleted_while_it_waits_or_renders_never_comes_out(workin
 
 
 def test_real_footage_goes_the_whole_way(real_journey: Journey, tmp_path: Path) -> None:
-    assert real_journey.told["status"] == "processed", real_journey.told
-    assert fetch(real_journey.told["original_url"]).content == real_journey.source.read_bytes()
-    info = media_info(fetch(real_journey.told["processed_url"]).content, tmp_path)
+    assert real_journey.video["status"] == "processed", real_journey.video
+    assert fetch(real_journey.video["original_url"]).content == real_journey.source.read_bytes()
+    info = media_info(fetch(real_journey.video["processed_url"]).content, tmp_path)
     (video,), (audio,) = info.video_tracks, info.audio_tracks
     assert (video.format, video.width, video.height, float(video.frame_rate)) == ("AVC", 1920, 1080, 30)
     assert 30_000 < float(video.duration) <= 35_100
@@ -206,6 +207,6 @@ def test_a_clip_whose_sound_cannot_be_used_is_processed_with_a_notice(broadcast_
     spatial = clip.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"free")
     clip.write_bytes(spatial)
     journey = send(broadcast_site, clip)
-    assert journey.told["status"] == "processed", journey.told
-    assert journey.told["notice"]["code"] == "sound_unusable"
-    assert media_info(fetch(journey.told["processed_url"]).content, tmp_path).audio_tracks == []
+    assert journey.video["status"] == "processed", journey.video
+    assert journey.video["notice"]["code"] == "sound_unusable"
+    assert media_info(fetch(journey.video["processed_url"]).content, tmp_path).audio_tracks == []

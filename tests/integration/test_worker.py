@@ -64,7 +64,7 @@ class Workshop:
         return process
 
     def add(self, clip: Path, owner: uuid.UUID | None = None) -> uuid.UUID:
-        """An uploaded clip whose render is queued and nobody was rung for."""
+        """Add an uploaded clip whose render job is queued in the ledger, without ringing a doorbell."""
         video = add_clip(self.settings, owner)
         self.store.upload(clip, original_key(video), content_type="video/mp4")
         return video

@@ -124,11 +124,11 @@ def test_a_target_that_leaves_ends_what_it_has_begun(
 ) -> None:
     balancer.follow(wanted, addresses(targets, "i-two"))
     wait_until(lambda: balancer.health() == {"i-two": True}, what="a healthy target")
-    told: list[int] = []
+    statuses: list[int] = []
 
     def ask() -> None:
         answer = httpx.get(f"http://127.0.0.1:{balancer.port}/slow", trust_env=False, timeout=30)
-        told.append(answer.status_code)
+        statuses.append(answer.status_code)
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -137,7 +137,7 @@ def test_a_target_that_leaves_ends_what_it_has_begun(
     balancer.follow(wanted, addresses(targets, "i-three"))
     assert not balancer.drained("i-two")
     asking.join()
-    assert told == [200]
+    assert statuses == [200]
     wait_until(lambda: follow_until_drained(balancer, wanted, targets), what="the end of the draining")
 
 

@@ -1,6 +1,6 @@
-"""The rehearsal's short form: built from nothing by site.yml, which sends a clip the whole way; and unbuilt.
+"""The rehearsal's short form: site.yml builds a site from nothing and verifies it with a clip; then it is destroyed.
 
-Before it another one was begun, and nobody took it away.
+An earlier rehearsal that was never destroyed must not disturb it.
 """
 
 import pytest

@@ -48,7 +48,7 @@ ON_A_ROLE_OF_A_MACHINE: dict[str, Attack] = {
     "attach an administrator's policy": lambda iam, role: iam.attach_role_policy(
         RoleName=role, PolicyArn=ADMINISTRATOR
     ),
-    "trust everybody": lambda iam, role: iam.update_assume_role_policy(RoleName=role, PolicyDocument=TRUST),
+    "trust every account": lambda iam, role: iam.update_assume_role_policy(RoleName=role, PolicyDocument=TRUST),
 }
 ON_THE_BOUNDARY: dict[str, Attack] = {
     "a new version": lambda iam, _: iam.create_policy_version(PolicyArn=OURS, PolicyDocument=ALL, SetAsDefault=True),

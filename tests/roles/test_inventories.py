@@ -1,4 +1,4 @@
-"""Who a push reaches, as the inventories tell it from AWS, and how."""
+"""The AWS inventories list the machines that a push reaches, and how it connects to them."""
 
 import json
 import os
@@ -41,18 +41,18 @@ def test_a_push_reaches_the_machines_of_its_environment_by_their_kind(
     pushed_to = {machines[environment, kind] for kind in KINDS if kind != "builder"}
     assert set(found["machines"]["hosts"]) == pushed_to
     for host in pushed_to:
-        told = found["_meta"]["hostvars"][host]
-        assert machines[environment, plain(told["host_kind"])] == host == plain(told["ansible_host"])
-        assert told["ansible_connection"] == "amazon.aws.aws_ssm"
+        facts = found["_meta"]["hostvars"][host]
+        assert machines[environment, plain(facts["host_kind"])] == host == plain(facts["ansible_host"])
+        assert facts["ansible_connection"] == "amazon.aws.aws_ssm"
 
 
-def plain(told: dict[str, str]) -> str:
-    """A value of AWS, which Ansible marks so that nobody takes it for a template."""
-    return told["__ansible_unsafe"]
+def plain(marked: dict[str, str]) -> str:
+    """Return a value from AWS without the mark by which Ansible keeps it from being evaluated as a template."""
+    return marked["__ansible_unsafe"]
 
 
 def inventory(environment: str, aws: MockAws) -> dict[str, Any]:
-    """As Ansible sees it."""
+    """Return the environment's inventory as `ansible-inventory` lists it."""
     done = subprocess.run(
         [str(PROGRAM.with_name("ansible-inventory")), "-i", f"inventory/{environment}", "--list"],
         cwd=REPOSITORY,
@@ -62,5 +62,5 @@ def inventory(environment: str, aws: MockAws) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

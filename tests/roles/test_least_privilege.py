@@ -22,7 +22,7 @@ from rehearsal.operator.policy import create_boundary
 NAME = "rising-stars-molecule"
 PREFIX = "rising-stars/molecule"
 MEDIA = "rising-stars-molecule-media-123456789012-us-east-1"
-FOREIGN = "somebody-elses-bucket"
+FOREIGN = "bucket-of-another-account"
 SECRETS = {
     "web": ("database", "jwt", "doorbell", "redis", "verification"),
     "worker": ("database", "doorbell", "redis"),
@@ -68,7 +68,7 @@ def machines(aws: MockAws) -> dict[str, Machine]:
     for name in (*(f"{PREFIX}/{short}" for short in SECRETS["web"]), f"{PREFIX}/database-of-others", "elsewhere/jwt"):
         aws.client("secretsmanager").create_secret(Name=name, SecretString="hidden")
     for name in (f"/{PREFIX}/web", f"/{PREFIX}/worker", "/elsewhere/web", f"/{PREFIX}s/web"):
-        aws.client("ssm").put_parameter(Name=name, Value="told", Type="String")
+        aws.client("ssm").put_parameter(Name=name, Value="settings", Type="String")
     found = {}
     for kind in (*KINDS, GREEDY):
         arn = iam.get_role(RoleName=f"{NAME}-{kind}")["Role"]["Arn"]
@@ -99,10 +99,10 @@ def assert_refused(call: Callable[..., object], **arguments: object) -> None:
     assert caught.value.response["Error"]["Code"] in REFUSED
 
 
-def test_who_wears_no_role_may_do_nothing(machines: dict[str, Machine]) -> None:
-    stranger = machines["web"].aws.client("s3")
+def test_a_client_without_a_role_may_do_nothing(machines: dict[str, Machine]) -> None:
+    unauthorized = machines["web"].aws.client("s3")
     with pytest.raises(ClientError) as caught:
-        stranger.list_objects_v2(Bucket=MEDIA)
+        unauthorized.list_objects_v2(Bucket=MEDIA)
     assert caught.value.response["Error"]["Code"] == "InvalidAccessKeyId"
 
 
@@ -199,7 +199,7 @@ def test_a_machine_reads_the_secrets_of_its_settings_and_no_others(machines: dic
 @pytest.mark.parametrize("kind", SITE_KINDS)
 def test_a_machine_reads_the_parameters_of_its_site_and_no_others(machines: dict[str, Machine], kind: str) -> None:
     ssm = machines[kind].client("ssm")
-    assert ssm.get_parameter(Name=f"/{PREFIX}/{kind}")["Parameter"]["Value"] == "told"
+    assert ssm.get_parameter(Name=f"/{PREFIX}/{kind}")["Parameter"]["Value"] == "settings"
     assert len(ssm.get_parameters(Names=[f"/{PREFIX}/web", f"/{PREFIX}/worker"])["Parameters"]) == 2
     for other in ("/elsewhere/web", f"/{PREFIX}s/web"):
         assert_refused(ssm.get_parameter, Name=other)

@@ -129,7 +129,7 @@ REFUSED = {
     ),
     "anybody's address": Asked("ec2:ReleaseAddress", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1"),
     "the end of anybody's network": Asked("ec2:DeleteVpc", f"arn:aws:ec2:{HERE}:vpc/vpc-1"),
-    "a machine that bears no tags": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new"),
+    "a machine without tags": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new"),
     "an image of anybody's": Asked("ec2:RunInstances", "arn:aws:ec2:us-east-1::image/ami-1", {"ec2:Owner": "1"}),
     "production's address, taken over by tags": Asked(
         "ec2:CreateTags", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1", {**NEW, **FOREIGN_TAGS}

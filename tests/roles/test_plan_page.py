@@ -1,4 +1,4 @@
-"""docs/plan.md tells all that a plan does not see."""
+"""docs/plan.md lists everything that a plan does not show."""
 
 import re
 from pathlib import Path

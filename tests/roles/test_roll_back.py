@@ -25,7 +25,7 @@ class Machine(NamedTuple):
 
 @pytest.fixture(scope="module")
 def operator(aws: MockAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """Two releases are at hand, told apart by their bundles; which one is meant, each run says."""
+    """An operator with several releases, whose bundles differ; each run names the release that it deploys."""
     folder = tmp_path_factory.mktemp("releases")
     settings = release_in(folder)
     for version in ("1.0.0", "1.1.0", "1.2.0"):
@@ -52,8 +52,8 @@ def running(aws: MockAws, role: str) -> set[Machine]:
 
 
 def user_data_of(ec2: Any, instance_id: str) -> str:
-    told = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
-    return base64.b64decode(told["UserData"]["Value"]).decode()
+    attribute = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
+    return base64.b64decode(attribute["UserData"]["Value"]).decode()
 
 
 def site(aws: MockAws) -> dict[str, set[Machine]]:

@@ -1,4 +1,4 @@
-"""Whoever is woken by an alarm finds what to do."""
+"""The runbook has instructions for every alarm."""
 
 import re
 from pathlib import Path

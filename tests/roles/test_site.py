@@ -1,4 +1,4 @@
-"""The whole site, planned, built, left alone, mended, unbuilt. One AWS for all: the order of the tests is the story."""
+"""The whole site is planned, built, rerun, repaired and destroyed: the tests share one mock AWS and run in order."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -43,8 +43,8 @@ def operator(aws: MockAws, released: dict[str, str], platform: str) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def told(aws: MockAws) -> Callable[[], dict[str, str]]:
-    """Reads the values of all secrets."""
+def read_secrets(aws: MockAws) -> Callable[[], dict[str, str]]:
+    """Returns the values of all secrets, by name."""
 
     def read() -> dict[str, str]:
         manager = aws.client("secretsmanager")
@@ -73,14 +73,14 @@ def test_a_first_run_builds_and_verifies_the_site(first_run: Run) -> None:
 
 
 def test_a_second_run_changes_nothing_and_shows_no_secret(
-    first_run: Run, operator: Operator, told: Callable[[], dict[str, str]]
+    first_run: Run, operator: Operator, read_secrets: Callable[[], dict[str, str]]
 ) -> None:
-    before = told()
+    before = read_secrets()
     again = operator.succeed("site", "-vvv")
     assert again.changes == []
     assert again.changed == 0
     assert again.module_calls <= CALLS_AT_MOST
-    assert told() == before
+    assert read_secrets() == before
     assert [name for name, value in before.items() if value in first_run.output + again.output] == []
 
 
@@ -93,7 +93,7 @@ def test_a_plan_of_what_stands_shows_nothing_and_writes_nothing(operator: Operat
 
 @pytest.fixture
 def drifted(aws: MockAws) -> dict[str, Any]:
-    """Somebody opened a port, deleted an alarm and changed the web group, by hand."""
+    """Open a port, delete an alarm and change the web group, as a manual intervention would."""
     ec2, alarms, groups = aws.client("ec2"), aws.client("cloudwatch"), aws.client("autoscaling")
     (web,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{NAME}-web"]}])["SecurityGroups"]
     ec2.authorize_security_group_ingress(

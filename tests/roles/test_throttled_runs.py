@@ -53,7 +53,7 @@ def test_each_service_refuses_in_its_own_words(
 def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws: MockAws, tmp_path: Path) -> None:
     playbook = tmp_path / "secrets.yml"
     playbook.write_text(PLAY)
-    # The inventory asks EC2 once, and the role nobody but Secrets Manager.
+    # The inventory calls EC2 once; the role calls only Secrets Manager.
     aws.throttle(after=2, refusals=BRIEFLY)
     play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), env=aws.env)
     order = aws.throttled()[-1]

@@ -41,14 +41,14 @@ def found(in_service: str | None) -> dict[str, Any]:
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Any:
-    """What one of the variables says."""
+    """Evaluates one of the role's variables."""
 
     def answer(asked: str, in_service: str | None, noted: dict[str, str], **settings: Any) -> str:
-        playbook, told = tmp_path / "ask.yml", tmp_path / "told"
+        playbook, written = tmp_path / "ask.yml", tmp_path / "answer"
         playbook.write_text(PLAY)
-        facts = {**found(in_service), "__site_rollout": noted, "asked": asked, "answer": str(told), **settings}
+        facts = {**found(in_service), "__site_rollout": noted, "asked": asked, "answer": str(written), **settings}
         play(playbook, "-e", json.dumps(facts))
-        return told.read_text()
+        return written.read_text()
 
     return answer
 
@@ -79,7 +79,7 @@ def test_the_newest_roll_out_is_undone_and_once_undone_it_stays_so(ask: Any, in_
 
 
 @pytest.mark.parametrize(
-    ("in_service", "noted", "told"),
+    ("in_service", "noted", "reason"),
     [
         (None, {}, "No release is in service here"),
         ("1.0.0", {}, "none was in service before 1.0.0"),
@@ -92,9 +92,9 @@ def test_the_newest_roll_out_is_undone_and_once_undone_it_stays_so(ask: Any, in_
     ],
 )
 def test_where_no_way_leads_back_a_sentence_says_why(
-    ask: Any, in_service: str | None, noted: dict[str, str], told: str
+    ask: Any, in_service: str | None, noted: dict[str, str], reason: str
 ) -> None:
-    assert told in ask("first_unmet", in_service, noted)
+    assert reason in ask("first_unmet", in_service, noted)
 
 
 def test_a_release_may_be_named(ask: Any) -> None:

@@ -1,4 +1,4 @@
-"""What one role is told of another's settings (playbooks/vars/site.yml), by what comes of it."""
+"""The settings that playbooks/vars/site.yml passes from one role to another have the intended effect."""
 
 import json
 from pathlib import Path

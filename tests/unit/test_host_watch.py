@@ -1,4 +1,4 @@
-"""How a machine hears that it is to go, and how it goes."""
+"""How a machine learns that it will be terminated, and how it stops its services."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ UNITS = ("rising-stars-worker.service", "rising-stars-upkeep.service")
 
 
 class Group:
-    """Hears beats and completions."""
+    """Records heartbeats and the completion."""
 
     def __init__(self) -> None:
         self.beats = 0
@@ -52,8 +52,8 @@ def ended(thread: threading.Thread) -> Callable[[], bool]:
     return lambda: not thread.is_alive()
 
 
-def test_a_machine_nobody_wants_gone_stays(metadata: MetadataService, systemctl: Systemctl) -> None:
-    metadata.told["meta-data/autoscaling/target-lifecycle-state"] = "InService"
+def test_a_machine_that_stays_in_service_stops_nothing(metadata: MetadataService, systemctl: Systemctl) -> None:
+    metadata.values["meta-data/autoscaling/target-lifecycle-state"] = "InService"
     with watching(metadata, group := Group(), Leaving(UNITS)) as thread:
         time.sleep(0.4)
         assert thread.is_alive()
@@ -66,19 +66,19 @@ def test_the_groups_wish_stops_the_units_and_then_lets_the_machine_go(
     systemctl.install(seconds=1)
     with watching(metadata, group := Group(), Leaving(UNITS, heartbeat_seconds=0.3)) as thread:
         wished_at = time.monotonic()
-        metadata.told |= TO_GO
+        metadata.values |= TO_GO
         wait_for(ended(thread), "the watch's end")
     assert systemctl.asked == [STOPPED]
     assert group.completed_at is not None
     assert group.completed_at - wished_at >= 1, "the units had not stopped yet"
-    assert group.beats >= 2, "a long stop is told to the group"
+    assert group.beats >= 2, "a long stop sends heartbeats to the group"
 
 
 def test_units_that_do_not_stop_in_order_do_not_keep_the_group_waiting(
     metadata: MetadataService, systemctl: Systemctl
 ) -> None:
     systemctl.install(code=1)
-    metadata.told |= TO_GO
+    metadata.values |= TO_GO
     with watching(metadata, group := Group(), Leaving(UNITS)) as thread:
         wait_for(ended(thread), "the watch's end")
     assert group.completed_at is not None
@@ -89,7 +89,7 @@ def test_a_web_machine_stays_whole_while_the_balancer_still_sends_then_fails_rea
 ) -> None:
     drain_file = tmp_path / "draining"
     systemctl.install(look_at=drain_file)
-    metadata.told |= TO_GO
+    metadata.values |= TO_GO
     leaving = Leaving(UNITS, drain_file, balancer_seconds=0.8, interrupted_seconds=60, heartbeat_seconds=0.2)
     with watching(metadata, group := Group(), leaving) as thread:
         time.sleep(0.4)
@@ -103,7 +103,7 @@ def test_a_spot_notice_fails_ready_at_once_and_stops_when_the_balancer_has_seen_
     metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
 ) -> None:
     drain_file = tmp_path / "draining"
-    metadata.told |= SPOT
+    metadata.values |= SPOT
     leaving = Leaving(UNITS, drain_file, balancer_seconds=60, interrupted_seconds=0.6)
     with watching(metadata, group := Group(), leaving) as thread:
         wait_for(drain_file.exists, "failing /ready")
@@ -111,8 +111,8 @@ def test_a_spot_notice_fails_ready_at_once_and_stops_when_the_balancer_has_seen_
         wait_for(lambda: systemctl.asked == [STOPPED], "the stop")
         time.sleep(0.3)
         assert systemctl.asked == [STOPPED], "once is enough"
-        assert group.completed_at is None, "nobody waits"
-        metadata.told |= TO_GO
+        assert group.completed_at is None, "no lifecycle hook waits"
+        metadata.values |= TO_GO
         wait_for(ended(thread), "the watch's end")
     assert systemctl.asked == [STOPPED]
     assert group.completed_at is not None
@@ -122,7 +122,7 @@ def test_a_metadata_service_that_fails_for_a_while_is_asked_again(
     metadata: MetadataService, systemctl: Systemctl
 ) -> None:
     metadata.failing = True
-    metadata.told |= TO_GO
+    metadata.values |= TO_GO
     with watching(metadata, Group(), Leaving(UNITS)) as thread:
         time.sleep(0.3)
         assert thread.is_alive()
@@ -131,8 +131,10 @@ def test_a_metadata_service_that_fails_for_a_while_is_asked_again(
     assert systemctl.asked == [STOPPED]
 
 
-def test_a_machine_that_goes_down_by_itself_waits_for_nobody(metadata: MetadataService, systemctl: Systemctl) -> None:
-    metadata.told |= TO_GO
+def test_a_machine_that_shuts_down_by_itself_does_not_wait_for_the_balancer(
+    metadata: MetadataService, systemctl: Systemctl
+) -> None:
+    metadata.values |= TO_GO
     began = time.monotonic()
     with watching(metadata, Group(), Leaving(UNITS, balancer_seconds=60)):
         time.sleep(0.3)
@@ -151,7 +153,7 @@ def test_a_token_that_expired_is_replaced(metadata: MetadataService) -> None:
 
 
 def test_what_the_metadata_service_does_not_know_or_answer_is_said(metadata: MetadataService) -> None:
-    del metadata.told["meta-data/instance-id"]
+    del metadata.values["meta-data/instance-id"]
     with pytest.raises(Unreachable, match="does not know meta-data/instance-id"):
         Metadata(metadata.url).instance_id()
     metadata.failing = True
