@@ -41,7 +41,7 @@ def test_a_new_account_is_answered_with_its_profile_and_a_token(site: Site) -> N
     assert set(body["user"]) >= PROFILE - {"user_id"}
 
 
-def test_the_token_of_a_sign_up_opens_the_owners_routes(site: Site) -> None:
+def test_the_token_of_a_sign_up_is_accepted_by_the_owners_routes(site: Site) -> None:
     token = sign_up(site).json()["access_token"]
     answer = site.api.get("/api/videos", headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.json()) == (200, [])
@@ -77,7 +77,7 @@ def decomposed(text: str) -> str:
     return unicodedata.normalize("NFD", text)
 
 
-def test_a_password_counts_as_many_characters_as_it_shows(site: Site) -> None:
+def test_the_length_of_a_password_counts_composed_characters(site: Site) -> None:
     seven, eight, most = (decomposed("ñ" * length) for length in (7, 8, 128))
     answer = sign_up(site, password1=seven, password2=seven)
     assert shape_refusal(answer, "password1") == "Password must be at least 8 characters"
@@ -108,7 +108,7 @@ def test_a_password_that_was_hashed_as_it_was_typed_still_signs_in(site: Site) -
 @pytest.mark.parametrize(
     "spaces", [" ", "\t", "\u00a0", "\u3000", "\u2009 ", "\x1f", "\r\n", "\u200b", "\ufeff"], ids=ascii
 )
-def test_spaces_around_an_address_are_none_of_it(site: Site, spaces: str) -> None:
+def test_spaces_around_an_address_are_ignored(site: Site, spaces: str) -> None:
     email = f"{unique('ana')}@example.com"
     assert sign_up(site, email=f"{spaces}{email}{spaces}").json()["email"] == email
     assert refusal(sign_up(site, email=email), 400)
@@ -117,7 +117,7 @@ def test_spaces_around_an_address_are_none_of_it(site: Site, spaces: str) -> Non
 
 
 @pytest.mark.parametrize("email", ["", "ana", "ana@", "@example.com", "ana@ example.com", "a@b@example.com"])
-def test_what_is_no_address_is_refused_as_such(site: Site, email: str) -> None:
+def test_a_malformed_address_is_refused_by_name(site: Site, email: str) -> None:
     answer = sign_up(site, email=email)
     assert shape_refusal(answer, "email").startswith("value is not a valid email address")
 
@@ -141,13 +141,13 @@ def test_an_address_is_kept_in_lower_case(site: Site) -> None:
     assert sign_up(site, email=email).json()["email"] == email.lower()
 
 
-def test_the_shape_is_judged_before_the_rules(site: Site) -> None:
+def test_field_errors_are_reported_before_rule_violations(site: Site) -> None:
     taken = site.sign_up().email
     assert shape_refusal(sign_up(site, email=taken, first_name=None, password2="another one"), "first_name")
 
 
 @pytest.mark.parametrize("field", REQUIRED)
-def test_every_required_field_is_missed_by_name(site: Site, field: str) -> None:
+def test_a_missing_required_field_is_named(site: Site, field: str) -> None:
     form = sign_up_form()
     del form[field]
     assert shape_refusal(site.api.post("/api/auth/signup", json=form), field)
@@ -172,7 +172,7 @@ def test_a_name_without_letters_or_too_long_is_refused(site: Site, field: str, v
 
 
 @pytest.mark.parametrize("field", ["first_name", "last_name", "email", "city", "country"])
-def test_no_text_that_is_shown_takes_nul(site: Site, field: str) -> None:
+def test_nul_in_a_displayed_field_is_refused(site: Site, field: str) -> None:
     form = sign_up_form(city="Cali", country="Colombia")
     form[field] += "\x00"
     assert shape_refusal(site.api.post("/api/auth/signup", json=form), field)
@@ -224,18 +224,18 @@ INVISIBLE = ["\u200b", "\u200d", "\ufeff \u200e", "\u00ad\u2060", "\u3164", "\u2
 
 @pytest.mark.parametrize("value", INVISIBLE, ids=ascii)
 @pytest.mark.parametrize("field", ["first_name", "last_name"])
-def test_a_name_that_shows_nothing_is_refused_as_an_empty_one(site: Site, field: str, value: str) -> None:
+def test_a_name_of_invisible_characters_is_refused_as_empty(site: Site, field: str, value: str) -> None:
     assert refusal(sign_up(site, **{field: value}), 422) == refusal(sign_up(site, **{field: ""}), 422)
 
 
 @pytest.mark.parametrize("value", INVISIBLE, ids=ascii)
-def test_a_city_that_shows_nothing_is_none(site: Site, value: str) -> None:
+def test_a_city_of_invisible_characters_is_stored_as_none(site: Site, value: str) -> None:
     body = sign_up(site, city=value, country=value).json()
     assert (body["city"], body["country"]) == (None, None)
 
 
 @pytest.mark.parametrize("field", ["first_name", "last_name", "city", "country"])
-def test_what_a_keyboard_inserts_unseen_is_not_kept(site: Site, field: str) -> None:
+def test_invisible_characters_are_removed(site: Site, field: str) -> None:
     written = "\ufeff\u200bSan\u200e José\u200f \u2060\u00ad "
     assert sign_up(site, **{field: written}).json()[field] == "San José"
 

@@ -1,4 +1,4 @@
-"""Whatever fails, the answer is JSON with the right status; and nothing secret is ever written down."""
+"""Every error is answered in JSON with the right status, and no secret is logged."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_another_method_is_not_allowed(site: Site, right: str, path: str) -> Non
 
 
 def _also_allowed(path: str) -> set[str]:
-    """Methods of `/api/videos/{id}`, which a name like `upload` fits as well (an id that is not one: 404)."""
+    """Return the methods of `/api/videos/{id}` if the path also matches that route, as `/api/videos/upload` does."""
     return {"GET", "DELETE"} if path == "/api/videos/upload" else set()
 
 
@@ -90,7 +90,7 @@ def test_head_answers_like_get_without_a_body(site: Site, path: str) -> None:
     ids=lambda body: repr(body[:20]),
 )
 @pytest.mark.parametrize("path", JSON_ROUTES)
-def test_what_is_no_json_object_is_refused_as_a_list(site: Site, path: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused_with_a_list(site: Site, path: str, body: bytes) -> None:
     answer = site.api.post(path, content=body, headers={"Content-Type": "application/json"})
     detail = refusal(answer, 422)
     assert isinstance(detail, list)
@@ -117,7 +117,7 @@ def test_a_body_that_is_refused_does_not_repeat_what_was_sent(site: Site) -> Non
 
 
 def raw(site: Site, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Send bytes as they are; the answer's status, headers (names in lower case) and body."""
+    """Send raw bytes and return the answer's status, headers (names in lower case) and body."""
     with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
         connection.sendall(request)
         with closing(connection.makefile("rb")) as answer:
@@ -156,7 +156,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("name", GARBAGE)
-def test_what_is_no_http_is_refused_in_json_and_the_next_request_served(site: Site, name: str) -> None:
+def test_malformed_http_is_refused_in_json_and_the_next_request_is_served(site: Site, name: str) -> None:
     status, headers, body = raw(site, GARBAGE[name])
     assert 400 <= status < 600
     assert status != 500
@@ -165,7 +165,7 @@ def test_what_is_no_http_is_refused_in_json_and_the_next_request_served(site: Si
     assert site.api.get("/health").status_code == 200
 
 
-def test_a_client_that_hangs_up_in_the_middle_disturbs_nobody(site: Site) -> None:
+def test_a_client_that_disconnects_mid_request_does_not_disturb_others(site: Site) -> None:
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
             connection.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
@@ -177,7 +177,7 @@ def test_an_unexpected_exception_is_answered_in_json_and_its_text_is_only_in_the
     # It is not published, so that no list but its owner's reads the row.
     site.publish_video(player, published=False)
     with site.tables():
-        # A state that no release knows: reading the row raises.
+        # No release knows this state, so that reading the row raises.
         Video.update(status=SQL("'unheard of'")).where(Video.user == uuid.UUID(player.id)).execute()
     answer = player.get("/api/videos")
     assert isinstance(refusal(answer, 500), str)
@@ -191,7 +191,7 @@ def test_an_unexpected_exception_is_answered_in_json_and_its_text_is_only_in_the
 # Request ids, headers, logs
 
 
-def test_a_request_keeps_the_id_it_came_with(site: Site) -> None:
+def test_a_request_keeps_the_id_that_the_client_sent(site: Site) -> None:
     request_id = unique("request-")
     assert site.api.get("/health", headers={"X-Request-Id": request_id}).headers["X-Request-Id"] == request_id
 
@@ -203,7 +203,7 @@ def test_every_answer_has_an_id(site: Site, path: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["x" * 5_000, "a b", "<script>", '"', "%0d%0aSet-Cookie: a"])
-def test_an_odd_request_id_is_not_handed_on(site: Site, odd: str) -> None:
+def test_a_malformed_request_id_is_replaced(site: Site, odd: str) -> None:
     answer = site.api.get("/health", headers={"X-Request-Id": odd})
     assert re.fullmatch(r"[A-Za-z0-9._:-]{1,200}", answer.headers["X-Request-Id"])
 
@@ -251,5 +251,5 @@ def test_every_answer_forbids_guessing_its_type_and_being_framed(site: Site, pat
     assert "Content-Security-Policy" in headers
 
 
-def test_the_server_does_not_say_what_it_is(site: Site) -> None:
+def test_answers_do_not_name_the_server_software(site: Site) -> None:
     assert "waitress" not in site.api.get("/health").headers.get("Server", "")

@@ -18,9 +18,9 @@ DAY_SECONDS = 86_400
 
 @pytest.fixture(scope="module")
 def strict_site(home: Home) -> Iterator[Site]:
-    """Three of anything a day for an account; addresses are free.
+    """A site that allows an account three requests of each kind a day, and does not limit addresses.
 
-    A day, because around the end of a window the sliding count is a little too low, and a minute ends often.
+    The window is a day because the sliding count is slightly too low around the end of a window.
     """
     names = ("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "VOTE_LIMIT_PER_ACCOUNT", "UPLOAD_LIMIT_PER_ACCOUNT")
     limits = dict.fromkeys(names, f"{PER_ACCOUNT} per 1 day")
@@ -38,7 +38,7 @@ def throttled(answer: httpx.Response) -> bool:
 
 
 def first_throttled(act: Callable[[], httpx.Response], *, tries: int = 30) -> int:
-    """After how many acts the next is refused."""
+    """Return how many requests are accepted before the first is refused."""
     return next(number for number in range(tries) if throttled(act()))
 
 
@@ -55,13 +55,13 @@ def test_guessing_an_accounts_password_is_throttled(strict_site: Site) -> None:
     assert first_throttled(lambda: wrong_password(strict_site, player.email)) == PER_ACCOUNT
 
 
-def test_a_throttled_account_is_shut_for_the_right_password_too(strict_site: Site) -> None:
+def test_a_throttled_account_refuses_the_right_password_too(strict_site: Site) -> None:
     player = strict_site.sign_up()
     first_throttled(lambda: wrong_password(strict_site, player.email))
     assert throttled(log_in(strict_site, player))
 
 
-def test_a_throttled_account_shuts_no_other(strict_site: Site) -> None:
+def test_a_throttled_account_does_not_throttle_another(strict_site: Site) -> None:
     player, other = strict_site.sign_up(), strict_site.sign_up()
     first_throttled(lambda: wrong_password(strict_site, player.email))
     assert log_in(strict_site, other).status_code == 200
@@ -72,19 +72,19 @@ def test_an_unknown_address_is_throttled_like_a_known_one(strict_site: Site) -> 
     assert first_throttled(lambda: wrong_password(strict_site, email)) == PER_ACCOUNT
 
 
-def test_other_case_is_no_other_account_to_the_throttle(strict_site: Site) -> None:
+def test_spelling_an_address_in_another_case_does_not_avoid_the_limit(strict_site: Site) -> None:
     player = strict_site.sign_up()
     spellings = iter([player.email, player.email.upper(), player.email.title(), player.email.upper()])
     assert first_throttled(lambda: wrong_password(strict_site, next(spellings))) == PER_ACCOUNT
 
 
-def test_spaces_around_an_address_are_no_other_account_to_the_throttle(strict_site: Site) -> None:
+def test_spaces_around_an_address_do_not_avoid_the_limit(strict_site: Site) -> None:
     email = strict_site.sign_up().email
     spellings = iter([email, f"{email} ", f"\u00a0{email}", f"{email}\u200b", f" {email}"])
     assert first_throttled(lambda: wrong_password(strict_site, next(spellings))) == PER_ACCOUNT
 
 
-def test_a_throttled_account_stays_signed_in_where_it_is(strict_site: Site) -> None:
+def test_open_sessions_of_a_throttled_account_stay_valid(strict_site: Site) -> None:
     player = strict_site.sign_up()
     first_throttled(lambda: wrong_password(strict_site, player.email))
     assert player.get("/api/videos").status_code == 200
@@ -122,7 +122,7 @@ def test_uploads_of_an_account_are_limited_and_the_one_too_many_leaves_nothing(
 def test_an_address_that_tries_many_accounts_is_throttled(
     make_site: SiteMaker, setting: str, act: Callable[[Site], httpx.Response]
 ) -> None:
-    # An odd window: the counters of a limit are shared by every site on one Redis.
+    # No other test uses this window, because every site on one Redis shares the counters of a limit.
     site = make_site({setting: f"{PER_ADDRESS} per 23 hour"})
     assert first_throttled(lambda: act(site)) == PER_ADDRESS
     assert site.api.get("/api/public/videos").status_code == 200
@@ -136,7 +136,7 @@ def test_an_address_that_votes_with_many_accounts_is_throttled(make_site: SiteMa
     assert site.api.get(f"/api/public/videos/{video_id}").json()["votes"] == PER_ADDRESS
 
 
-def test_an_address_that_nobody_trusts_cannot_say_it_is_another(make_site: SiteMaker) -> None:
+def test_without_a_trusted_proxy_a_client_cannot_claim_another_address(make_site: SiteMaker) -> None:
     site = make_site(LOGIN_LIMIT_PER_ADDRESS=f"{PER_ADDRESS} per 21 hour")
     numbers = iter(range(1, 200))
 
@@ -148,7 +148,7 @@ def test_an_address_that_nobody_trusts_cannot_say_it_is_another(make_site: SiteM
     assert first_throttled(guess) == PER_ADDRESS
 
 
-def test_behind_a_proxy_every_visitor_has_an_address_of_its_own(make_site: SiteMaker) -> None:
+def test_behind_a_trusted_proxy_each_forwarded_address_is_limited_separately(make_site: SiteMaker) -> None:
     site = make_site(LOGIN_LIMIT_PER_ADDRESS=f"{PER_ACCOUNT} per 20 hour", TRUSTED_PROXY="127.0.0.1")
 
     def guess(address: str) -> httpx.Response:

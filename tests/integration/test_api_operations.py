@@ -1,4 +1,4 @@
-"""/health, /ready and /metrics: what balancers, operators and Prometheus see, also when a part is down."""
+"""/health, /ready and /metrics, which balancers, operators and Prometheus read, also while a dependency is down."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def port_of(url: str) -> int:
 
 @dataclass(frozen=True)
 class Wiring:
-    """A cable to each part a site depends on, and the settings that lead through them."""
+    """A cable to each dependency of a site, and the settings that route its connections through them."""
 
     to: dict[str, Cable]
     settings: dict[str, str]
@@ -47,7 +47,7 @@ class Wiring:
 
 @pytest.fixture
 def wiring(home: Home, lay_cable: LayCable) -> Wiring:
-    """On the embedded backend the database and the queue are files: only the storage has a cable."""
+    """On the embedded backend only the storage has a cable, because the database and the queue are files."""
     variables = {"storage": "AWS_ENDPOINT_URL"}
     if home.backend == "production":
         variables |= {"database": "DATABASE_URL", "queue": "QUEUE_URL"}
@@ -72,18 +72,18 @@ def parts_down(site: Site, *, deep: bool = False) -> tuple[int, set[str]]:
     return answer.status_code, {part for part in PARTS if report[part] != "ok"}
 
 
-# Well
+# Healthy
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/", "/api/health", "/api/health/"])
-def test_a_process_that_lives_says_so(site: Site, path: str) -> None:
+def test_a_live_process_answers_health_with_200(site: Site, path: str) -> None:
     answer = site.api.get(path)
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
 
 
 @pytest.mark.parametrize("query", ["", "?deep=1", "?deep=0", "?colour=red"])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_site_whose_parts_are_well_is_ready(site: Site, query: str, slash: str) -> None:
+def test_a_site_with_healthy_dependencies_is_ready(site: Site, query: str, slash: str) -> None:
     answer = site.api.get(f"/ready{slash}{query}")
     assert answer.status_code == 200
     assert {part: answer.json()[part] for part in PARTS} == dict.fromkeys(PARTS, "ok")
@@ -111,7 +111,7 @@ def test_no_request_can_add_a_label_value_to_the_metrics(site: Site) -> None:
     assert "MADEUP" not in text
 
 
-# A part goes down
+# A dependency goes down
 
 
 @on_every_cable
@@ -140,7 +140,7 @@ def secrets_of(site: Site) -> list[str]:
 
 @pytest.mark.only_on("production")
 @pytest.mark.parametrize("part", ["queue", "storage"])
-def test_a_part_that_hangs_does_not_make_readiness_hang(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
+def test_a_hanging_dependency_does_not_make_readiness_hang(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
     site = make_site(wiring.settings)
     wiring.to[part].muffle()
 
@@ -167,7 +167,7 @@ def test_a_hanging_database_holds_up_neither_readiness_nor_all_requests_in_turn(
         seconds[path] = max(seconds.get(path, 0), time.monotonic() - began)
         return answer
 
-    # Eight visitors of sixteen threads; and the balancer comes by again and again.
+    # Eight requests occupy half of the sixteen threads, while the balancer repeats its checks.
     paths = ["/api/public/rankings"] * 8 + ["/ready", "/health"] * 4
     answers = all_at_once(*(partial(timed_get, path) for path in paths))
     assert [answer.status_code for answer in answers] == [503] * 8 + [200] * 8
@@ -180,7 +180,7 @@ def test_a_hanging_database_holds_up_neither_readiness_nor_all_requests_in_turn(
 
 @pytest.mark.only_on("production")
 @on_every_cable
-def test_before_first_contact_only_the_queue_may_be_missing(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
+def test_at_startup_a_site_is_ready_without_the_queue_only(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
     wiring.to[part].cut()
     site = make_site(wiring.settings, ready=part == "queue")
     answer = site.api.get("/ready")
@@ -192,7 +192,7 @@ def test_before_first_contact_only_the_queue_may_be_missing(wiring: Wiring, make
     wait_until(lambda: parts_down(site) == (200, set()), what="readiness", seconds=10)
 
 
-# What still works then
+# What still works while a dependency is down
 
 
 @pytest.mark.only_on("production")
@@ -220,21 +220,21 @@ def test_an_api_that_loses_its_database_recovers_by_itself(wiring: Wiring, make_
         ("DELETE", "/api/auth"),
     ],
 )
-def test_every_route_that_needs_the_database_says_when_to_come_back(
-    site_without_database: Site, headers_of_somebody: dict[str, str], method: str, path: str
+def test_every_route_that_needs_the_database_answers_503_with_retry_after(
+    site_without_database: Site, headers_of_a_new_player: dict[str, str], method: str, path: str
 ) -> None:
     bodies: dict[str, dict[str, object]] = {
         "/api/auth/login": {"email": "ana@example.com", "password": PASSWORD},
         "/api/auth/signup": sign_up_form(),
         "/api/auth/refresh": {"refresh_token": "some token"},
     }
-    answer = site_without_database.api.request(method, path, json=bodies.get(path), headers=headers_of_somebody)
+    answer = site_without_database.api.request(method, path, json=bodies.get(path), headers=headers_of_a_new_player)
     assert isinstance(refusal(answer, 503), str)
     assert int(answer.headers["Retry-After"]) > 0
 
 
 @pytest.mark.only_on("production")
-def test_metrics_are_told_without_the_database(site_without_database: Site) -> None:
+def test_metrics_are_served_without_the_database(site_without_database: Site) -> None:
     answer = site_without_database.api.get("/metrics")
     assert answer.status_code == 200
     assert "rising_stars_requests_total" in answer.text
@@ -242,7 +242,7 @@ def test_metrics_are_told_without_the_database(site_without_database: Site) -> N
 
 @pytest.fixture(scope="module")
 def site_without_database(home: Home) -> Iterator[Site]:
-    """An API whose database was never there."""
+    """An API whose database has never been reachable."""
     with running_site(
         home.with_settings(DATABASE_URL=set_port(home.environment["DATABASE_URL"], 9)), ready=False
     ) as site:
@@ -250,13 +250,13 @@ def site_without_database(home: Home) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def headers_of_somebody(site: Site) -> dict[str, str]:
+def headers_of_a_new_player(site: Site) -> dict[str, str]:
     return site.sign_up().headers
 
 
 @pytest.mark.only_on("production")
 @pytest.mark.parametrize("fault", [Cable.cut, Cable.muffle], ids=["gone", "hanging"])
-def test_without_its_queue_the_api_takes_votes_and_clips_and_counts_whom_it_did_not_limit(
+def test_without_its_queue_the_api_takes_votes_and_clips_and_counts_unlimited_requests(
     wiring: Wiring, make_site: SiteMaker, small_clip: Path, fault: Callable[[Cable], None]
 ) -> None:
     site = make_site(wiring.settings)
@@ -294,16 +294,16 @@ def test_the_public_list_needs_no_storage(wiring: Wiring, make_site: SiteMaker) 
     assert site.api.get(f"/api/public/videos/{video_id}").status_code == 200
 
 
-# The end
+# Stopping
 
 
-def test_a_process_that_is_told_to_stop_says_so_and_finishes_what_it_has_begun(make_site: SiteMaker) -> None:
+def test_a_stopping_process_reports_it_and_finishes_open_requests(make_site: SiteMaker) -> None:
     site = make_site()
     form = json.dumps(sign_up_form()).encode()
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as slow:
         head = f"POST /api/auth/signup HTTP/1.1\r\nHost: x\r\nContent-Length: {len(form)}\r\n"
         slow.sendall(f"{head}Content-Type: application/json\r\nConnection: close\r\n\r\n".encode() + form[:10])
-        # A second connection that is open before the stop: it asks how the process is afterwards.
+        # This second connection is opened before the stop, so that the test can ask for readiness afterwards.
         assert site.api.get("/ready").status_code == 200
         os.kill(site.processes["api"].pid, signal.SIGTERM)
         wait_until(lambda: site.api.get("/ready").status_code == 503, what="a draining /ready", seconds=5)
@@ -316,7 +316,7 @@ def test_a_process_that_is_told_to_stop_says_so_and_finishes_what_it_has_begun(m
     assert site.processes["api"].stop() == 0
 
 
-def test_ready_fails_while_the_drain_file_is_there_and_requests_are_answered_as_ever(
+def test_ready_fails_while_the_drain_file_exists_and_requests_are_still_answered(
     make_site: SiteMaker, tmp_path: Path
 ) -> None:
     drain_file = tmp_path / "draining"

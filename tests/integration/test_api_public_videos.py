@@ -36,7 +36,7 @@ def next_page(answer: httpx.Response) -> str | None:
 
 
 def walk(site: Site, path: str) -> list[list[str]]:
-    """The ids of each page, following the Link header to the end."""
+    """Follow the Link header to the last page and return the ids of each page."""
     pages: list[list[str]] = []
     link: str | None = path
     while link is not None:
@@ -50,14 +50,14 @@ def walk(site: Site, path: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def player(site: Site) -> Player:
-    """Five clips in a city of their own: oldest first, with 3, 1, 4, 1, 5 votes."""
+    """A player with five clips in an otherwise unused city: oldest first, with 3, 1, 4, 1 and 5 votes."""
     made = site.sign_up(city=unique("Cartagena"))
     for age, votes in ((50, 3), (40, 1), (30, 4), (20, 1), (10, 5)):
         site.publish_video(made, votes=votes, age=age, title=f"{votes} votes, {age} s old")
     return made
 
 
-def test_nobody_has_to_sign_in_and_nothing_is_an_empty_list(site: Site) -> None:
+def test_no_sign_in_is_required_and_no_clips_are_an_empty_list(site: Site) -> None:
     answer = site.api.get("/api/public/videos", params={"city": unique("Nowhere")})
     assert (answer.status_code, answer.json()) == (200, [])
     assert next_page(answer) is None
@@ -116,9 +116,7 @@ def test_an_id_of_no_clip_is_not_found(site: Site, video_id: str) -> None:
         (None, [5, 1, 4, 1, 3]),
     ],
 )
-def test_the_list_comes_in_the_order_asked_for(
-    site: Site, player: Player, order: str | None, expected: list[int]
-) -> None:
+def test_the_list_is_in_the_requested_order(site: Site, player: Player, order: str | None, expected: list[int]) -> None:
     query = {"city": player.city} if order is None else {"city": player.city, "order": order}
     assert [video["votes"] for video in listed(site, **query)] == expected
 
@@ -134,14 +132,14 @@ def test_an_unknown_order_is_refused(site: Site) -> None:
     ("limit", "offset", "expected"),
     [(2, 0, [5, 1]), (2, 2, [4, 1]), (2, 4, [3]), (2, 5, []), (100, 0, [5, 1, 4, 1, 3])],
 )
-def test_limit_and_offset_cut_a_page_out(
+def test_limit_and_offset_select_a_page(
     site: Site, player: Player, limit: int, offset: int, expected: list[int]
 ) -> None:
     page = listed(site, city=player.city, limit=limit, offset=offset)
     assert [video["votes"] for video in page] == expected
 
 
-def test_a_page_has_20_clips_unless_told_otherwise(site: Site) -> None:
+def test_a_page_has_20_clips_by_default(site: Site) -> None:
     player = site.sign_up(city=unique("Neiva"))
     for age in range(21):
         site.publish_video(player, age=age)
@@ -160,7 +158,7 @@ def test_the_link_header_leads_through_all_pages(site: Site, player: Player, ord
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_clip_that_arrives_meanwhile_shifts_no_page(site: Site, order: str) -> None:
+def test_a_clip_that_is_published_between_two_pages_does_not_shift_them(site: Site, order: str) -> None:
     player = site.sign_up(city=unique("Ibagué"))
     for age in (50, 40, 30, 20):
         site.publish_video(player, votes=age, age=age)
@@ -210,7 +208,7 @@ def test_a_forged_cursor_is_refused(site: Site, order: str, value: str) -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("value", [10**30, -(10**30), 2**63, 2**31, 1e300, 0.5])
-def test_a_cursor_with_a_huge_number_is_no_error(site: Site, order: str, value: float) -> None:
+def test_a_cursor_with_a_huge_number_is_handled_without_an_error(site: Site, order: str, value: float) -> None:
     cursor = forge(json.dumps([order, value, UNKNOWN_ID]))
     answer = site.api.get("/api/public/videos", params={"order": order, "cursor": cursor})
     assert answer.status_code in {200, 400}, answer.text

@@ -28,7 +28,7 @@ def five(site: Site) -> list[Player]:
     return players
 
 
-def test_a_ranking_of_nobody_is_an_empty_list(site: Site) -> None:
+def test_a_ranking_without_players_is_an_empty_list(site: Site) -> None:
     assert ranking(site, city=unique("Nowhere")) == []
 
 
@@ -37,7 +37,7 @@ def test_rows_have_exactly_the_contracts_fields(site: Site, five: list[Player]) 
     assert first == {"position": 1, "username": five[0].username, "city": five[0].city, "votes": 50}
 
 
-def test_nobody_has_to_sign_in_and_the_slash_does_not_matter(site: Site) -> None:
+def test_no_sign_in_is_required_and_a_trailing_slash_is_allowed(site: Site) -> None:
     assert site.api.get("/api/public/rankings/").status_code == 200
 
 
@@ -133,7 +133,7 @@ def test_a_city_is_found_in_any_spelling(site: Site, city: str, spellings: list[
         assert [video["username"] for video in videos] == [player.username]
 
 
-def test_a_city_that_changes_the_direction_of_text_is_no_filter(site: Site) -> None:
+def test_a_city_with_a_text_direction_control_is_refused_as_a_filter(site: Site) -> None:
     assert "direction" in refusal(site.api.get("/api/public/rankings", params={"city": "Cali\u202e"}), 400)
 
 

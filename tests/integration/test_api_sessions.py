@@ -1,4 +1,4 @@
-"""Sign in, refresh, sign out, and every token that must not open a door."""
+"""Sign in, refresh, sign out, and every token that must be refused."""
 
 import time
 import uuid
@@ -60,14 +60,14 @@ def test_a_sign_in_answers_with_a_trailing_slash_too(site: Site) -> None:
     assert site.api.post("/api/auth/login/", json=body).status_code == 200
 
 
-def test_a_wrong_password_and_an_unknown_address_are_told_the_same(site: Site) -> None:
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(site: Site) -> None:
     player = site.sign_up()
     wrong, unknown = log_in(site, player.email, PASSWORD + "x"), log_in(site, f"{unique('no')}@example.com")
     assert refusal(wrong, 401) == refusal(unknown, 401) == WRONG
 
 
 @pytest.mark.parametrize("field", ["email", "password"])
-def test_every_field_is_missed_by_name(site: Site, field: str) -> None:
+def test_a_missing_field_is_named(site: Site, field: str) -> None:
     body = {"email": "ana@example.com", "password": PASSWORD}
     del body[field]
     assert shape_refusal(site.api.post("/api/auth/login", json=body), field)
@@ -101,7 +101,7 @@ def test_a_lone_surrogate_is_refused(site: Site, field: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["email", "password"])
-def test_nul_opens_nothing_and_breaks_nothing(site: Site, field: str) -> None:
+def test_nul_in_a_field_is_refused_without_an_error(site: Site, field: str) -> None:
     player = site.sign_up()
     body = {"email": player.email, "password": player.password}
     answer = site.api.post("/api/auth/login", json={**body, field: body[field] + "\x00"})
@@ -122,7 +122,7 @@ def test_a_refresh_gives_a_new_pair(site: Site) -> None:
     assert opens(site, after["access_token"])
 
 
-def test_each_refresh_token_leads_on_to_the_next(site: Site) -> None:
+def test_each_refresh_returns_a_token_for_the_next_refresh(site: Site) -> None:
     tokens = site.sign_up().log_in()
     seen = {tokens["refresh_token"]}
     for _ in range(4):
@@ -176,7 +176,7 @@ def pretend_it_was_long_ago(player: Player) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "rubbish", "a.b.c", "é", "' OR 1=1 --", "\x00", "x" * 10_000])
-def test_what_is_no_refresh_token_is_refused(site: Site, token: str) -> None:
+def test_a_malformed_refresh_token_is_refused(site: Site, token: str) -> None:
     answer = refresh(site, token)
     assert answer.status_code in {401, 422}
     assert refusal(answer, answer.status_code)
@@ -237,7 +237,7 @@ def test_a_sign_out_without_a_token_is_refused(site: Site) -> None:
     assert refusal(site.api.delete("/api/auth"), 401) == NOT_SIGNED_IN
 
 
-def test_a_blocked_account_is_out_at_once(site: Site) -> None:
+def test_a_blocked_account_is_refused_at_once(site: Site) -> None:
     player = site.sign_up()
     tokens = player.log_in()
     with site.tables():
@@ -247,7 +247,7 @@ def test_a_blocked_account_is_out_at_once(site: Site) -> None:
     assert refusal(log_in(site, player.email), 401) == WRONG
 
 
-# Tokens that open nothing
+# Tokens that must be refused
 
 BAD_HEADERS = {
     "no token": "",
@@ -268,18 +268,18 @@ BAD_HEADERS = {
 
 
 @pytest.mark.parametrize("header", BAD_HEADERS.values(), ids=BAD_HEADERS)
-def test_what_is_no_token_opens_nothing(site: Site, header: str) -> None:
+def test_a_malformed_token_is_refused(site: Site, header: str) -> None:
     answer = site.api.get("/api/videos", headers=[(b"Authorization", header.encode("latin-1"))])
     assert refusal(answer, 401) == NOT_SIGNED_IN
 
 
 @pytest.mark.parametrize("wrap", ['"{}"', "'{}'", "{}x", "x{}", "{} {}", "{}."])
-def test_a_good_token_with_something_around_it_opens_nothing(site: Site, wrap: str) -> None:
+def test_a_valid_token_with_extra_characters_is_refused(site: Site, wrap: str) -> None:
     token = site.sign_up().access_token
     assert not opens(site, wrap.format(token, token))
 
 
-def test_another_scheme_with_a_good_token_opens_nothing(site: Site) -> None:
+def test_another_scheme_with_a_valid_token_is_refused(site: Site) -> None:
     header = f"Basic {site.sign_up().access_token}"
     assert refusal(site.api.get("/api/videos", headers={"Authorization": header}), 401) == NOT_SIGNED_IN
 
@@ -289,7 +289,7 @@ def test_the_scheme_may_be_written_in_any_case(site: Site) -> None:
     assert site.api.get("/api/videos", headers={"Authorization": header}).status_code == 200
 
 
-def test_the_forged_tokens_would_open_if_nothing_in_them_were_wrong(site: Site) -> None:
+def test_a_forged_token_with_correct_claims_is_accepted(site: Site) -> None:
     assert opens(site, site.token(site.sign_up()))
 
 
@@ -311,15 +311,15 @@ def test_the_forged_tokens_would_open_if_nothing_in_them_were_wrong(site: Site) 
     ],
     ids=repr,
 )
-def test_a_token_with_another_claim_opens_nothing(site: Site, claims: dict[str, object]) -> None:
+def test_a_token_with_a_wrong_claim_is_refused(site: Site, claims: dict[str, object]) -> None:
     assert not opens(site, site.token(site.sign_up(), **claims))
 
 
-def test_a_token_that_has_just_expired_opens_nothing(site: Site) -> None:
+def test_a_token_that_has_just_expired_is_refused(site: Site) -> None:
     assert not opens(site, site.token(site.sign_up(), exp=int(time.time()) - 1))
 
 
-def test_a_token_with_another_players_name_on_my_session_opens_nothing(site: Site) -> None:
+def test_a_token_with_another_players_id_on_this_session_is_refused(site: Site) -> None:
     assert not opens(site, site.token(site.sign_up(), sub=site.sign_up().id))
 
 
@@ -328,16 +328,16 @@ def test_a_token_with_another_players_name_on_my_session_opens_nothing(site: Sit
     [("x" * 64, "HS256"), ("x" * 64, "HS512"), ("", "none")],
     ids=["HS256", "HS512", "none"],
 )
-def test_a_token_of_a_foreign_secret_or_of_none_opens_nothing(site: Site, secret: str, algorithm: str) -> None:
+def test_a_token_signed_with_another_secret_or_none_is_refused(site: Site, secret: str, algorithm: str) -> None:
     claims = jwt.decode(site.sign_up().access_token, options={"verify_signature": False})
     assert not opens(site, jwt.encode(claims, secret, algorithm=algorithm))
 
 
-def test_another_algorithm_with_the_right_secret_opens_nothing(site: Site) -> None:
+def test_another_algorithm_with_the_right_secret_is_refused(site: Site) -> None:
     claims = jwt.decode(site.sign_up().access_token, options={"verify_signature": False})
     assert not opens(site, jwt.encode(claims, site.environment["JWT_SECRET"], algorithm="HS512"))
 
 
-def test_a_token_whose_claims_were_changed_opens_nothing(site: Site) -> None:
+def test_a_token_whose_claims_were_changed_is_refused(site: Site) -> None:
     mine, theirs = site.sign_up().access_token.split("."), site.sign_up().access_token.split(".")
     assert not opens(site, ".".join([mine[0], theirs[1], mine[2]]))

@@ -1,4 +1,4 @@
-"""POST /api/videos/upload: what is accepted, and what comes of it. `test_bad_uploads.py` has the refusals."""
+"""POST /api/videos/upload: accepted uploads and their effects. `test_bad_uploads.py` tests the refusals."""
 
 import hashlib
 import socket
@@ -21,7 +21,7 @@ MESSAGE = "Video subido correctamente. Procesamiento en curso."
 
 
 def accepted(player: Player, clip: Path, **options: object) -> str:
-    """Upload, and give the new clip's id."""
+    """Upload the clip and return its id."""
     answer = player.upload(clip, **options)  # type: ignore[arg-type]
     assert answer.status_code == 201, answer.text
     return str(answer.json()["task_id"])
@@ -53,7 +53,7 @@ def test_the_stored_original_is_what_was_sent_byte_by_byte(site: Site, small_cli
     assert stored == small_clip.read_bytes()
 
 
-def test_a_new_clip_is_its_owners_but_not_yet_the_publics(site: Site, small_clip: Path) -> None:
+def test_a_new_clip_is_visible_to_its_owner_but_not_to_the_public(site: Site, small_clip: Path) -> None:
     player = site.sign_up()
     video_id = accepted(player, small_clip)
     assert [video["video_id"] for video in player.get("/api/videos").json()] == [video_id]
@@ -93,7 +93,7 @@ def test_the_route_answers_with_a_trailing_slash_too(site: Site, small_clip: Pat
         "ﷺ",
     ],
 )
-def test_a_title_comes_back_as_the_data_it_is(site: Site, small_clip: Path, title: str) -> None:
+def test_a_title_is_returned_unchanged(site: Site, small_clip: Path, title: str) -> None:
     player = site.sign_up()
     video_id = accepted(player, small_clip, title=title)
     shown = player.get(f"/api/videos/{video_id}")
@@ -115,7 +115,7 @@ FILE_NAMES = (
 
 
 @pytest.mark.parametrize("filename", FILE_NAMES, ids=repr)
-def test_the_files_name_on_the_players_machine_means_nothing(site: Site, small_clip: Path, filename: str) -> None:
+def test_the_file_name_that_the_client_sends_is_ignored(site: Site, small_clip: Path, filename: str) -> None:
     player, files_before = site.sign_up(), everything_below(site.home.folder)
     video_id = accepted(player, small_clip, filename=filename)
     assert f"unprocessed-videos/{video_id}.mp4" in site.bucket.stored_keys()
@@ -144,7 +144,7 @@ def test_two_uploads_are_two_clips(site: Site, small_clip: Path) -> None:
     assert site.video_count(player) == 2
 
 
-def test_a_client_that_asks_before_it_sends_is_told_to_go_on(site: Site, small_clip: Path) -> None:
+def test_a_client_that_expects_100_continue_receives_it(site: Site, small_clip: Path) -> None:
     player = site.sign_up()
     ready_made = site.api.build_request(
         "POST",
@@ -174,7 +174,7 @@ def site_behind_a_proxy(home: Home) -> Iterator[Site]:
 
 
 def begun(seconds_ago: float) -> dict[str, str]:
-    """The proxy's stamp: when it saw the request begin."""
+    """Return the header in which the proxy states when the request began."""
     return {"X-Request-Start": f"t={time.time() - seconds_ago:.3f}"}
 
 
@@ -182,22 +182,20 @@ def with_a_token_that_expired(player: Player, seconds_ago: float) -> Player:
     return replace(player, access_token=player.site.token(player, exp=int(time.time() - seconds_ago)))
 
 
-def test_a_token_that_expires_while_the_clip_arrives_is_good_enough(
-    site_behind_a_proxy: Site, small_clip: Path
-) -> None:
+def test_a_token_that_expires_while_the_clip_arrives_is_accepted(site_behind_a_proxy: Site, small_clip: Path) -> None:
     slow = with_a_token_that_expired(site_behind_a_proxy.sign_up(), 30)
     assert accepted(slow, small_clip, headers=begun(60))
     assert refusal(slow.upload(small_clip, headers=begun(10)), 401)
     assert refusal(slow.upload(small_clip), 401)
 
 
-def test_a_session_that_ended_while_the_clip_arrives_is_over(site_behind_a_proxy: Site, small_clip: Path) -> None:
+def test_a_session_that_ends_while_the_clip_arrives_is_refused(site_behind_a_proxy: Site, small_clip: Path) -> None:
     player = site_behind_a_proxy.sign_up()
     assert player.request("DELETE", "/api/auth").status_code == 204
     assert refusal(player.upload(small_clip, headers=begun(60)), 401)
 
 
-def test_nobody_but_the_proxy_says_when_a_request_began(site: Site, small_clip: Path) -> None:
+def test_only_a_trusted_proxy_can_state_when_a_request_began(site: Site, small_clip: Path) -> None:
     late = with_a_token_that_expired(site.sign_up(), 30)
     assert refusal(late.upload(small_clip, headers=begun(60)), 401)
 
@@ -249,7 +247,7 @@ def test_two_players_may_use_the_same_key(site: Site, small_clip: Path) -> None:
     assert accepted(site.sign_up(), small_clip, headers=key) != accepted(site.sign_up(), small_clip, headers=key)
 
 
-def test_a_refused_upload_does_not_use_its_key_up(site: Site, small_clip: Path, tmp_path: Path) -> None:
+def test_a_refused_upload_leaves_its_idempotency_key_unused(site: Site, small_clip: Path, tmp_path: Path) -> None:
     player, key, text = site.sign_up(), keyed(), tmp_path / "text.mp4"
     text.write_text("no clip")
     assert refusal(player.upload(text, headers=key), 400)

@@ -34,7 +34,7 @@ def shown(player: Player, video_id: str) -> Json:
 
 
 def put(site: Site, video_id: str, key: str, content: bytes) -> None:
-    """Lay an object where the row says it is."""
+    """Store an object under a key of the video's row."""
     with site.tables():
         stored = getattr(Video.get_by_id(uuid.UUID(video_id)), key)
     with site.bucket.client() as client:
@@ -61,7 +61,7 @@ def test_a_clip_in_any_state_is_listed_with_the_contracts_fields(site: Site, sta
     assert datetime.fromisoformat(listed["uploaded_at"]).tzinfo is not None
 
 
-def test_a_processed_clip_is_listed_with_when_and_where(site: Site) -> None:
+def test_a_processed_clip_is_listed_with_its_time_and_urls(site: Site) -> None:
     player = site.sign_up()
     site.publish_video(player)
     (listed,) = player.get("/api/videos").json()
@@ -71,7 +71,7 @@ def test_a_processed_clip_is_listed_with_when_and_where(site: Site) -> None:
 
 
 @pytest.mark.parametrize("status", [VideoStatus.FAILED, VideoStatus.REJECTED])
-def test_a_clip_that_did_not_make_it_says_why(site: Site, status: VideoStatus) -> None:
+def test_a_failed_or_rejected_clip_is_listed_with_its_reason(site: Site, status: VideoStatus) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player, status=status)
     with site.tables():
@@ -101,7 +101,7 @@ def test_the_routes_answer_with_a_trailing_slash_too(site: Site, path: str) -> N
     assert player.get(path.format(site.publish_video(player))).status_code == 200
 
 
-def test_a_clip_that_lost_its_sound_says_so_to_its_owner_alone(site: Site) -> None:
+def test_the_notice_of_lost_sound_is_shown_to_the_owner_only(site: Site) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player)
     assert "notice" not in shown(player, video_id)
@@ -131,7 +131,7 @@ def test_a_clip_is_shown_with_the_contracts_fields(site: Site, status: VideoStat
     assert [bool(video[name]) for name in ("processed_url", "poster_url")] == [processed, processed]
 
 
-def test_the_list_and_the_clip_say_the_same(site: Site) -> None:
+def test_the_list_and_the_single_view_of_a_clip_agree(site: Site) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player, votes=2)
     (listed,) = player.get("/api/videos").json()
@@ -148,7 +148,7 @@ def test_the_progress_of_the_ledger_is_shown(site: Site) -> None:
     assert shown(player, video_id)["progress"] == 0.25
 
 
-def test_urls_let_anybody_who_has_them_fetch_the_files(site: Site) -> None:
+def test_presigned_urls_work_without_a_token(site: Site) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player)
     for key, name in (
@@ -160,7 +160,7 @@ def test_urls_let_anybody_who_has_them_fetch_the_files(site: Site) -> None:
         assert httpx.get(shown(player, video_id)[name], trust_env=False).content == name.encode()
 
 
-def test_without_their_signature_files_are_closed(site: Site) -> None:
+def test_files_cannot_be_fetched_without_a_signature(site: Site) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player)
     put(site, video_id, "processed_key", b"clip")
@@ -176,7 +176,7 @@ def test_without_their_signature_files_are_closed(site: Site) -> None:
 
 @pytest.mark.parametrize("kind", ["original", "processed"])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_file_is_fetched_by_way_of_a_presigned_url(site: Site, kind: str, slash: str) -> None:
+def test_a_file_route_redirects_to_a_presigned_url(site: Site, kind: str, slash: str) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player)
     put(site, video_id, f"{kind}_key", kind.encode())
@@ -225,7 +225,7 @@ def test_a_clip_that_was_not_published_can_be_deleted(site: Site, slash: str) ->
 
 
 @on_every_owners_route
-def test_a_deleted_clip_is_found_no_more(site: Site, method: str, path: str) -> None:
+def test_a_deleted_clip_is_not_found(site: Site, method: str, path: str) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player, published=False)
     player.request("DELETE", f"/api/videos/{video_id}")
@@ -255,11 +255,11 @@ def test_a_clip_that_never_was_published_can_be_deleted_in_any_state(site: Site,
     assert player.request("DELETE", f"/api/videos/{video_id}").status_code == 200
 
 
-# Whose clip it is
+# Ownership
 
 
 @on_every_owners_route
-def test_a_clip_of_somebody_else_is_forbidden_and_stays_as_it_is(site: Site, method: str, path: str) -> None:
+def test_another_players_clip_is_forbidden_and_stays_unchanged(site: Site, method: str, path: str) -> None:
     owner = site.sign_up()
     video_id = site.publish_video(owner, published=False)
     assert isinstance(refusal(site.sign_up().request(method, path.format(video_id)), 403), str)

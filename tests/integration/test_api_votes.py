@@ -1,4 +1,4 @@
-"""Voting, withdrawing, and asking whether one has voted."""
+"""Voting, withdrawing a vote, and the status of an account's vote."""
 
 import uuid
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def ask(player: Player, video_id: str) -> httpx.Response:
 
 
 def counted(site: Site, video_id: str) -> tuple[int, int]:
-    """The counter and the rows of votes: they must agree."""
+    """Return the video's vote counter and its number of vote rows, which must agree."""
     with site.tables():
         rows = Vote.select().where(Vote.video == uuid.UUID(video_id)).count()
         return Video.get_by_id(uuid.UUID(video_id)).votes, rows
@@ -45,7 +45,7 @@ def video_id(site: Site) -> str:
 
 
 def hidden_videos(site: Site) -> dict[str, str]:
-    """A clip of each kind that the public does not see."""
+    """One clip of each kind that is hidden from the public."""
     owner = site.sign_up()
     return {
         "unknown": UNKNOWN_ID,
@@ -114,7 +114,7 @@ def test_a_vote_that_was_not_given_cannot_be_withdrawn(site: Site, video_id: str
 
 
 @pytest.mark.parametrize("request_", [vote, withdraw])
-def test_what_the_public_does_not_see_is_not_found(site: Site, request_: Request) -> None:
+def test_a_clip_that_is_hidden_from_the_public_is_not_found(site: Site, request_: Request) -> None:
     voter = site.sign_up()
     for video_id in hidden_videos(site).values():
         assert refusal(request_(voter, video_id), 404) == NOT_FOUND
@@ -149,7 +149,7 @@ def test_an_id_in_capitals_is_the_same_clip(site: Site, video_id: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "DELETE", "GET"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": 'Bearer "rubbish"'}], ids=["no token", "rubbish"])
 @pytest.mark.parametrize("known", [True, False], ids=["known", "malformed"])
-def test_nobody_votes_without_an_account_and_that_is_said_first(
+def test_authentication_is_checked_before_the_id(
     site: Site, video_id: str, method: str, headers: dict[str, str], *, known: bool
 ) -> None:
     path = f"/api/public/videos/{video_id if known else 'abc'}/{'vote-status' if method == 'GET' else 'vote'}"
@@ -177,7 +177,7 @@ def test_the_status_says_whether_this_account_has_voted(site: Site, video_id: st
     assert ask(voter, video_id).json() == expected
 
 
-def test_the_status_of_what_the_public_does_not_see_is_not_voted(site: Site) -> None:
+def test_the_status_of_a_hidden_clip_is_not_voted(site: Site) -> None:
     voter = site.sign_up()
     for video_id in hidden_videos(site).values():
         answer = ask(voter, video_id)

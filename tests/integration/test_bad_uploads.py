@@ -24,7 +24,7 @@ MULTIPART = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 @contextmanager
 def nothing_left_behind(site: Site, player: Player) -> Iterator[None]:
-    """No temporary file, no object, no unfinished upload, no row."""
+    """Assert that the block leaves no temporary file, object, unfinished multipart upload or row."""
     objects, rows = site.bucket.stored_keys(), site.video_count(player)
     yield
     assert list(site.work_dir.iterdir()) == []
@@ -34,11 +34,11 @@ def nothing_left_behind(site: Site, player: Player) -> Iterator[None]:
     assert site.video_count(player) == rows
 
 
-# Files that are no clips
+# Files that are not clips
 
 
 def plain(path: Path, *, width: int = 1920, height: int = 1080, seconds: float = 20, fps: int | str = 1) -> Path:
-    """A clip of one colour, a few kilobytes; full chroma, which odd sizes need."""
+    """Make a clip of one colour (a few kilobytes), with full chroma because odd sizes need it."""
     return make_clip(
         path,
         width=width,
@@ -52,7 +52,7 @@ def plain(path: Path, *, width: int = 1920, height: int = 1080, seconds: float =
 
 
 def rich(path: Path, *, container: str = "mp4", faststart: bool = False) -> Path:
-    """A clip with enough in it that half of it is still something."""
+    """Make a clip with enough content to be truncated in the middle."""
     return make_clip(path, fps=1, container=container, faststart=faststart)
 
 
@@ -106,7 +106,7 @@ NO_CLIPS: dict[str, Callable[[Path], object]] = {
 
 
 def many_entries_for_one_picture(path: Path, *, side: int, pictures: int, ticks: int) -> None:
-    """An index that names one picture again and again, `ticks` of a 90 kHz clock apart."""
+    """Write a clip whose index repeats one frame, `ticks` of a 90 kHz clock apart."""
     grey = make_clip(
         path.with_name("one.mp4"), width=side, height=side, seconds=1, fps=1, picture="color=c=gray", audio=None
     )
@@ -172,7 +172,7 @@ MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 @pytest.fixture(scope="session")
 def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
-    """Makes each file once for all backends."""
+    """Creates each file once for all backends."""
     folder = tmp_path_factory.mktemp("bad-clips")
 
     def make(name: str, write: Callable[[Path], object]) -> Path:
@@ -190,7 +190,7 @@ def player(site: Site) -> Player:
 
 
 @pytest.mark.parametrize("name", NO_CLIPS)
-def test_a_file_that_is_no_clip_is_refused_as_such(site: Site, player: Player, make_once: MakeOnce, name: str) -> None:
+def test_a_file_that_is_not_a_clip_is_refused(site: Site, player: Player, make_once: MakeOnce, name: str) -> None:
     clip = make_once(name, NO_CLIPS[name])
     with nothing_left_behind(site, player):
         assert refusal(player.upload(clip), 400).startswith(INVALID_TYPE)
@@ -213,7 +213,9 @@ def test_the_refusal_says_what_is_wrong_with_the_file(
 
 
 @pytest.mark.parametrize("name", OUT_OF_BOUNDS)
-def test_a_clip_out_of_bounds_is_told_which(site: Site, player: Player, make_once: MakeOnce, name: str) -> None:
+def test_the_refusal_of_a_clip_out_of_bounds_names_the_bound(
+    site: Site, player: Player, make_once: MakeOnce, name: str
+) -> None:
     write, bound = OUT_OF_BOUNDS[name]
     clip = make_once(name, write)
     with nothing_left_behind(site, player):
@@ -226,7 +228,7 @@ def test_a_clip_at_the_bound_is_accepted(player: Player, make_once: MakeOnce, na
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "text/html", "application/octet-stream", ""])
-def test_what_the_client_calls_the_file_decides_nothing(
+def test_the_declared_content_type_does_not_affect_the_check(
     player: Player, small_clip: Path, make_once: MakeOnce, kind: str
 ) -> None:
     for clip, status in ((small_clip, 201), (make_once("JPEG", make_jpeg), 400)):
@@ -251,7 +253,7 @@ def too_large_clip(small_clip: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def in_chunks(player: Player, clip: Path) -> httpx.Response:
-    """Upload without saying how much will come."""
+    """Upload in chunks, without a Content-Length."""
 
     def body() -> Iterator[bytes]:
         yield head_of(("title", None)) + b"Clip\r\n" + head_of(("video_file", "clip.mp4"))
@@ -294,7 +296,7 @@ def test_one_byte_more_is_refused(
         assert "104857600" in refusal(send(player, too_large_clip), 400).replace(",", "").replace(".", "")
 
 
-def test_a_body_that_says_it_is_huge_is_refused_in_json_before_it_comes(site: Site, player: Player) -> None:
+def test_a_huge_content_length_is_refused_in_json_before_the_body_arrives(site: Site, player: Player) -> None:
     with nothing_left_behind(site, player), closing(begin_upload(site, player, length=10**12)) as connection:
         status, body = read_answer(connection)
         assert status in {400, 413}
@@ -305,7 +307,7 @@ def test_a_body_that_says_it_is_huge_is_refused_in_json_before_it_comes(site: Si
 
 
 def form(*parts: tuple[str, str | None, bytes], end: bytes = b"--\r\n") -> bytes:
-    """A multipart body: name, file name and content of each part."""
+    """Return a multipart body of parts, each with a name, a file name and content."""
     written = b"".join(head_of((name, filename)) + content + b"\r\n" for name, filename, content in parts)
     return written + b"--" + BOUNDARY + end
 
@@ -352,13 +354,13 @@ def test_no_body_at_all_is_refused(site: Site, player: Player) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain", "", "rubbish"])
-def test_what_is_no_form_is_refused_as_a_list(site: Site, player: Player, kind: str) -> None:
+def test_a_body_that_is_not_a_form_is_refused_with_a_list(site: Site, player: Player, kind: str) -> None:
     with nothing_left_behind(site, player):
         assert isinstance(refusal(post(player, b'{"title": "Clip"}', kind), 422), list)
 
 
 def begin_upload(site: Site, player: Player, *, length: int) -> socket.socket:
-    """Send the head of an upload that promises `length` bytes."""
+    """Send the headers of an upload whose Content-Length is `length`."""
     connection = socket.create_connection(("127.0.0.1", site.port), timeout=20)
     head = (
         f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {player.access_token}\r\n"
@@ -380,7 +382,7 @@ def test_a_body_that_is_cut_off_leaves_nothing(site: Site, player: Player, too_l
     with nothing_left_behind(site, player), closing(begin_upload(site, player, length=len(body))) as connection:
         connection.sendall(body[: int(len(body) * sent)])
         connection.shutdown(socket.SHUT_WR)
-        # The other end hangs up when it has understood that no more will come.
+        # The server closes the connection once it has noticed the end of the input.
         while connection.recv(4096):
             pass
 
@@ -402,13 +404,13 @@ def test_a_chunked_body_that_is_cut_off_leaves_nothing(site: Site, player: Playe
 # Fields
 
 
-def test_a_missing_title_is_missed_by_name(site: Site, player: Player, small_clip: Path) -> None:
+def test_a_missing_title_is_named(site: Site, player: Player, small_clip: Path) -> None:
     with nothing_left_behind(site, player):
         body = form(("video_file", "clip.mp4", small_clip.read_bytes()))
         assert shape_refusal(post(player, body), "title")
 
 
-def test_a_missing_file_is_missed_by_name(site: Site, player: Player) -> None:
+def test_a_missing_file_is_named(site: Site, player: Player) -> None:
     with nothing_left_behind(site, player):
         assert shape_refusal(post(player, form(TITLE)), "video_file")
 
@@ -423,7 +425,7 @@ FILE_NAMES = {
 
 
 def named_form(names: str, clip: bytes, *, field: str = "video_file") -> bytes:
-    """A form whose file has the name `names`, as written in its Content-Disposition."""
+    """Return a form whose file part has these parameters in its Content-Disposition."""
     head = b"--" + BOUNDARY + f'\r\nContent-Disposition: form-data; name="{field}"{names}\r\n\r\n'.encode()
     return head_of(("title", None)) + b"Clip\r\n" + head + clip + b"\r\n--" + BOUNDARY + b"--\r\n"
 
@@ -434,20 +436,20 @@ def test_a_part_with_a_file_name_of_any_kind_is_a_file(player: Player, small_cli
     assert post(player, body).status_code == 201
 
 
-def test_two_files_of_which_one_is_named_by_rfc_5987_are_two(site: Site, player: Player, small_clip: Path) -> None:
+def test_a_second_file_named_as_in_rfc_5987_is_refused(site: Site, player: Player, small_clip: Path) -> None:
     clip = small_clip.read_bytes()
     first = named_form(FILE_NAMES["as RFC 5987 has it"], clip).removesuffix(b"--" + BOUNDARY + b"--\r\n")
     with nothing_left_behind(site, player):
         assert "exactly one" in refusal(post(player, first + form(("file", "clip.mp4", clip))), 400)
 
 
-def test_a_name_that_looks_like_one_of_a_file_is_none(site: Site, player: Player) -> None:
+def test_a_parameter_that_only_resembles_a_file_name_makes_no_file(site: Site, player: Player) -> None:
     with nothing_left_behind(site, player):
         body = named_form("", b"text", field="video_file; filename*=UTF-8''clip.mp4")
         assert shape_refusal(post(player, body), "video_file")
 
 
-def test_text_in_the_place_of_the_file_is_no_file(site: Site, player: Player) -> None:
+def test_a_text_field_instead_of_the_file_is_refused(site: Site, player: Player) -> None:
     with nothing_left_behind(site, player):
         assert shape_refusal(post(player, form(TITLE, ("video_file", None, b"text"))), "video_file")
 
@@ -464,7 +466,7 @@ def test_a_blank_title_is_refused(site: Site, player: Player, small_clip: Path, 
 
 
 @pytest.mark.parametrize("title", ["\u200b", "\ufeff \u200d", "\u3164", "\u2800", "\u200e\u200f\u2060"], ids=ascii)
-def test_a_title_that_shows_nothing_is_blank(site: Site, player: Player, small_clip: Path, title: str) -> None:
+def test_a_title_of_invisible_characters_is_blank(site: Site, player: Player, small_clip: Path, title: str) -> None:
     with nothing_left_behind(site, player):
         assert refusal(player.upload(small_clip, title=title), 400) == "El título del video no puede estar vacío"
 
@@ -484,7 +486,7 @@ def test_a_title_over_200_characters_is_refused(site: Site, player: Player, smal
 
 
 @pytest.mark.parametrize("title", [b"a\x00b", b"\xff\xfe", b"\xed\xa0\x80", b"a\x1b[31m"], ids=repr)
-def test_a_title_that_is_no_text_is_refused(site: Site, player: Player, small_clip: Path, title: bytes) -> None:
+def test_a_title_that_is_not_valid_text_is_refused(site: Site, player: Player, small_clip: Path, title: bytes) -> None:
     body = form(("title", None, title), ("video_file", "clip.mp4", small_clip.read_bytes()))
     with nothing_left_behind(site, player):
         answer = post(player, body)
@@ -503,7 +505,7 @@ def test_two_titles_are_refused(site: Site, player: Player, small_clip: Path) ->
 # The order of refusals
 
 
-def test_who_is_asked_before_what(site: Site, player: Player) -> None:
+def test_authentication_is_checked_before_the_form(site: Site, player: Player) -> None:
     bad = form(("title", None, b""))
     with nothing_left_behind(site, player):
         for headers in ({}, {"Authorization": 'Bearer "x"'}, {"Authorization": f"Bearer {site.token(player, exp=1)}"}):
@@ -511,11 +513,11 @@ def test_who_is_asked_before_what(site: Site, player: Player) -> None:
             assert refusal(answer, 401) == "Could not validate credentials"
 
 
-def test_the_shape_is_judged_before_the_rules(site: Site, player: Player) -> None:
+def test_missing_fields_are_reported_before_the_file_is_checked(site: Site, player: Player) -> None:
     with nothing_left_behind(site, player):
         assert shape_refusal(post(player, form(("video_file", "clip.mp4", b"no clip"))), "title")
 
 
-def test_an_upload_is_answered_after_it_was_refused_on_the_same_connection(player: Player, small_clip: Path) -> None:
+def test_a_connection_is_usable_after_a_refused_upload(player: Player, small_clip: Path) -> None:
     assert refusal(post(player, form(TITLE)), 422)
     assert player.upload(small_clip).status_code == 201

@@ -1,4 +1,4 @@
-"""Limits instead of collapse: at a bound the API says 503 and when to come back, and stays what it is."""
+"""Overload: at each bound the API answers 503 with Retry-After, and keeps running within its limits."""
 
 import os
 import shutil
@@ -31,8 +31,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system with room for next to nothing: a mount of our own, or (where a container allows
-    none) its small /dev/shm, filled up.
+    """A folder on an almost full file system: a new mount, or, where a container does not allow one, a filled
+    /dev/shm.
     """
     place = tmp_path / "tiny"
     place.mkdir()
@@ -54,40 +54,40 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def told_to_come_back(answer: httpx.Response) -> None:
+def assert_retry_later(answer: httpx.Response) -> None:
     refusal(answer, 503)
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_an_upload_is_put_off_when_as_many_clips_wait_as_may_wait(make_site: SiteMaker, clip: Path) -> None:
+def test_an_upload_is_refused_for_now_when_the_backlog_is_full(make_site: SiteMaker, clip: Path) -> None:
     site = make_site(MAX_QUEUED_JOBS="1")
     first, second = site.sign_up(), site.sign_up()
     first.upload(clip)
     before = site.bucket.stored_keys("unprocessed-videos/")
-    told_to_come_back(second.upload(clip))
+    assert_retry_later(second.upload(clip))
     assert site.video_count(second) == 0
     assert site.bucket.stored_keys("unprocessed-videos/") == before
 
 
-def test_a_body_that_finds_no_room_is_refused_and_the_next_request_is_answered(
+def test_a_body_without_disk_space_is_refused_and_the_next_request_is_answered(
     make_site: SiteMaker, tiny_disk: Path, tmp_path: Path
 ) -> None:
     site = make_site(TMPDIR=str(tiny_disk))
     player = site.sign_up()
     large = tmp_path / "large.mp4"
     large.write_bytes(bytes(8 * MIB))
-    told_to_come_back(player.upload(large))
+    assert_retry_later(player.upload(large))
     assert player.get("/api/videos").json() == []
 
 
-def test_a_clip_that_finds_no_room_in_the_work_directory_is_put_off(
+def test_an_upload_is_refused_for_now_when_the_work_directory_is_full(
     make_site: SiteMaker, tiny_disk: Path, tmp_path: Path
 ) -> None:
     site = make_site(WORK_DIR=str(tiny_disk))
     player = site.sign_up()
     large = tmp_path / "large.mp4"
     large.write_bytes(bytes(8 * MIB))
-    told_to_come_back(player.upload(large))
+    assert_retry_later(player.upload(large))
     assert list(tiny_disk.iterdir()) == []
 
 
@@ -116,7 +116,7 @@ def test_under_more_requests_than_it_can_answer_the_api_sheds_some_and_keeps_its
     assert site.api.get("/ready").status_code == 200
 
 
-def test_a_hundred_idle_connections_keep_nobody_out(make_site: SiteMaker) -> None:
+def test_a_hundred_idle_connections_do_not_block_other_clients(make_site: SiteMaker) -> None:
     site = make_site(API_THREADS="2")
     clients = [httpx.Client(base_url=site.url, timeout=30, trust_env=False) for _ in range(100)]
     try:

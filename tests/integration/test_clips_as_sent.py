@@ -1,6 +1,6 @@
-"""Clips as phones, browsers, cameras and editors write them, through both FFmpegs, judged by their pictures and sound.
+"""Clips as phones, browsers, cameras and editors write them, rendered by both FFmpegs and checked by picture and sound.
 
-Each recipe rebuilds what a public bug report of a video platform describes.
+Each recipe reproduces a clip that a public bug report of a video platform describes.
 """
 
 import re
@@ -47,7 +47,7 @@ Render = Callable[..., Rendering]
 
 @pytest.fixture
 def render(tmp_path: Path, engine: Path) -> Render:
-    """Renders a clip in a folder of its own."""
+    """Renders a clip in a new folder."""
 
     def run(clip: Path, profile: ProfileName = BROADCAST) -> Rendering:
         out = tmp_path / f"render-{clip.stem}"
@@ -69,7 +69,7 @@ def remux(source: Path, path: Path, *options: str) -> Path:
 
 
 def patch(path: Path, *changes: tuple[bytes, bytes]) -> Path:
-    """Replace the first occurrence of some bytes by as many others."""
+    """Replace the first occurrence of each byte string by one of the same length."""
     content = path.read_bytes()
     for old, new in changes:
         assert len(old) == len(new)
@@ -80,7 +80,7 @@ def patch(path: Path, *changes: tuple[bytes, bytes]) -> Path:
 
 
 def joined_stream(path: Path, *parts: Path, codec: str = "h264") -> Path:
-    """One track of several streams behind each other, as a recorder writes that changes its mind."""
+    """Concatenate streams into one track, as a recorder does when its format changes during a recording."""
     raw = path.with_suffix(f".{codec}")
     with raw.open("wb") as out:
         for number, part in enumerate(parts):
@@ -128,13 +128,13 @@ def two_tracks(tmp_path: Path) -> Path:
 
 
 def share_of_high_tones(video: Path) -> float:
-    """How much of the sound's loudness lies above 1 kHz, as the difference of two measurements in LU."""
+    """Return the loudness of the sound above 1 kHz, relative to the whole, in LU."""
     low, whole = (loudness(video, chain) for chain in ("lowpass=f=600:p=2,lowpass=f=600:p=2,", ""))
     return whole - low
 
 
 def test_the_first_sound_track_that_decodes_is_measured_and_rendered(tmp_path: Path, render: Render) -> None:
-    """Recent iPhones put spatial sound (APAC), which no FFmpeg reads, in front of AAC."""
+    """Recent iPhones write spatial sound (APAC), which no FFmpeg reads, as the first track, and AAC as the second."""
     clip = two_tracks(tmp_path)
     assert share_of_high_tones(render(clip).video) < 1
     unreadable = tmp_path / "apac.mp4"
@@ -146,7 +146,7 @@ def test_the_first_sound_track_that_decodes_is_measured_and_rendered(tmp_path: P
     assert not made.sound_lost
 
 
-def test_a_track_that_states_aac_and_decodes_to_nothing_gives_way_to_the_next(tmp_path: Path, render: Render) -> None:
+def test_a_track_that_declares_aac_but_does_not_decode_is_skipped(tmp_path: Path, render: Render) -> None:
     clip = two_tracks(tmp_path)
     content = bytearray(clip.read_bytes())
     esds = content.index(b"esds")
@@ -157,7 +157,7 @@ def test_a_track_that_states_aac_and_decodes_to_nothing_gives_way_to_the_next(tm
     assert not made.sound_lost
 
 
-def test_sound_that_no_track_gives_is_missed_and_the_picture_is_kept(tmp_path: Path, render: Render) -> None:
+def test_a_clip_without_a_decodable_sound_track_keeps_its_picture(tmp_path: Path, render: Render) -> None:
     clip = patch(small_clip(tmp_path / "clip.mp4"), *SPATIAL)
     made = render(clip)
     assert made.sound_lost
@@ -165,12 +165,12 @@ def test_sound_that_no_track_gives_is_missed_and_the_picture_is_kept(tmp_path: P
     assert made.duration_seconds == pytest.approx(7, abs=0.05)
 
 
-def test_a_profile_without_sound_misses_none(tmp_path: Path, render: Render) -> None:
+def test_a_profile_without_sound_reports_no_lost_sound(tmp_path: Path, render: Render) -> None:
     clip = patch(small_clip(tmp_path / "clip.mp4"), *SPATIAL)
     assert not render(clip, LITE).sound_lost
 
 
-def test_a_sound_track_that_is_declared_but_empty_is_no_sound(tmp_path: Path, render: Render) -> None:
+def test_an_empty_sound_track_counts_as_no_sound(tmp_path: Path, render: Render) -> None:
     clip = small_clip(tmp_path / "clip.mp4")
     boxes = parse_boxes(clip.read_bytes())
     tracks = [box for top in boxes for box in top.walk() if box.kind == b"trak"]
@@ -203,7 +203,7 @@ def test_a_sound_that_changes_its_layout_in_the_middle_is_rendered_whole(tmp_pat
 
 
 def loudness_at(video: Path, second: float) -> float:
-    """Mean volume of a quarter of a second, in dB of full scale."""
+    """Return the mean volume of a quarter of a second, in dB of full scale."""
     run = [str(FFMPEG), "-nostats", "-hide_banner", "-ss", str(second), "-t", "0.25", "-i", str(video), "-vn"]
     said = subprocess.run([*run, "-af", "volumedetect", "-f", "null", "-"], capture_output=True, text=True, check=True)
     return float(re.findall(r"mean_volume: (-?[\d.]+|-inf) dB", said.stderr)[-1])
@@ -220,7 +220,7 @@ def test_a_muted_microphones_hiss_stays_quiet(tmp_path: Path, render: Render) ->
 # Time
 
 
-def test_a_delay_that_all_tracks_share_is_no_part_of_the_clip(tmp_path: Path, render: Render) -> None:
+def test_a_delay_that_all_tracks_share_is_removed(tmp_path: Path, render: Render) -> None:
     clip = remux(small_clip(tmp_path / "plain.mp4"), tmp_path / "clip.mp4", "-output_ts_offset", "5")
     assert probe(clip).duration_seconds == pytest.approx(2, abs=0.05)
     made = render(clip)
@@ -229,8 +229,8 @@ def test_a_delay_that_all_tracks_share_is_no_part_of_the_clip(tmp_path: Path, re
     assert loudness_at(made.video, INTRO + 1.5) > -30
 
 
-def test_the_shared_delay_of_fragments_is_no_part_of_the_clip(tmp_path: Path, render: Render) -> None:
-    """A recorder that had been running for a while when the clip began."""
+def test_the_shared_delay_of_fragments_is_removed(tmp_path: Path, render: Render) -> None:
+    """The timestamps of a recorder that was already running when the clip began."""
     plain = small_clip(tmp_path / "plain.mp4")
     fragments = ("-movflags", "+frag_keyframe+empty_moov+default_base_moof+delay_moov", "-output_ts_offset", "100")
     clip = remux(plain, tmp_path / "clip.mp4", *fragments)
@@ -238,7 +238,7 @@ def test_the_shared_delay_of_fragments_is_no_part_of_the_clip(tmp_path: Path, re
     assert render(clip).duration_seconds == pytest.approx(7, abs=0.15)
 
 
-def test_sound_that_begins_after_the_picture_still_does(tmp_path: Path, render: Render) -> None:
+def test_sound_that_begins_after_the_picture_keeps_its_delay(tmp_path: Path, render: Render) -> None:
     plain = small_clip(tmp_path / "plain.mp4")
     clip = tmp_path / "clip.mp4"
     run_ffmpeg(
@@ -251,7 +251,7 @@ def test_sound_that_begins_after_the_picture_still_does(tmp_path: Path, render: 
 
 
 def test_a_picture_held_across_the_end_of_the_shown_part_is_cut_exactly(tmp_path: Path, render: Render) -> None:
-    """Slides: one picture in eight seconds, forty seconds long."""
+    """A slide show of forty seconds with one frame every eight seconds."""
     clip = small_clip(tmp_path / "clip.mp4", fps="1/8", seconds=40)
     assert render(clip, LITE).duration_seconds == pytest.approx(35, abs=0.02)
 
@@ -297,7 +297,7 @@ def test_an_hdr_picture_that_changes_in_the_middle_is_rendered_whole(tmp_path: P
 
 
 def test_a_turned_clip_whose_picture_changes_is_rendered_whole(tmp_path: Path, render: Render) -> None:
-    """Filters that turn a picture read beyond a frame that is smaller than the first."""
+    """FFmpeg's rotating filters read out of bounds when a frame is smaller than the first."""
     first = small_clip(tmp_path / "first.mp4", audio=None)
     other = small_clip(tmp_path / "second.mp4", audio=None, width=160, height=90)
     joined = joined_stream(tmp_path / "joined.mp4", first, other)
@@ -309,8 +309,8 @@ EIGHT_WAYS = [(mirrored, turn) for mirrored in (False, True) for turn in (0, 90,
 
 
 @pytest.mark.parametrize(("mirrored", "turn"), EIGHT_WAYS)
-def test_every_way_to_hold_a_camera_is_shown_upright(tmp_path: Path, render: Render, mirrored: bool, turn: int) -> None:
-    """A red corner, followed from where it is stored to where the matrix of the track puts it."""
+def test_every_camera_orientation_is_shown_upright(tmp_path: Path, render: Render, mirrored: bool, turn: int) -> None:
+    """The test computes from the track's matrix where a red corner of the stored picture must appear."""
     corner = "drawbox=x=0:y=0:w=iw/4:h=ih/4:color=red:t=fill"
     clip = small_clip(
         tmp_path / "clip.mp4", picture="color=c=blue", drawing=corner, audio=None, width=640, height=640, seconds=1
@@ -335,7 +335,7 @@ def test_every_way_to_hold_a_camera_is_shown_upright(tmp_path: Path, render: Ren
 
 
 @pytest.mark.parametrize("wiped", [True, False], ids=["container alone", "transfer alone"])
-def test_hdr_with_tags_only_in_part_looks_as_with_all(tmp_path: Path, render: Render, wiped: bool) -> None:
+def test_hdr_with_incomplete_tags_looks_as_with_complete_ones(tmp_path: Path, render: Render, wiped: bool) -> None:
     options = {"video_codec": "libx265", "pix_fmt": "yuv420p10le", "audio": None, "fps": 5, "seconds": 1}
     whole = small_clip(tmp_path / "whole.mp4", picture=GREEN_BAR, colour=PQ, **options)
     unsaid = "colour_primaries=2:matrix_coefficients=2" + (":transfer_characteristics=2" if wiped else "")
@@ -347,7 +347,7 @@ def test_hdr_with_tags_only_in_part_looks_as_with_all(tmp_path: Path, render: Re
     assert colour_at(render(clip).video, INTRO + 0.5, MIDDLE) == pytest.approx(expected, abs=2)
 
 
-def test_sdr_with_tags_only_in_the_container_is_decoded_by_them(tmp_path: Path, render: Render) -> None:
+def test_colour_tags_in_the_container_alone_are_used_for_sdr(tmp_path: Path, render: Render) -> None:
     options = {"video_codec": "libx265", "audio": None, "fps": 5, "seconds": 1}
     whole = small_clip(tmp_path / "whole.mp4", picture=GREEN_BAR, colour=BT709, **options)
     unsaid = "hevc_metadata=colour_primaries=2:matrix_coefficients=2:transfer_characteristics=2"
@@ -388,7 +388,7 @@ def test_interlaced_pictures_are_deinterlaced(tmp_path: Path, render: Render) ->
 
 
 def share_of_combed_frames(video: Path) -> float:
-    """By FFmpeg's detector of fields, over several frames."""
+    """Return the share of interlaced frames that FFmpeg's `idet` filter detects."""
     run = [str(FFMPEG), "-nostats", "-hide_banner", "-i", str(video), "-an", "-vf", "idet", "-f", "null", "-"]
     said = subprocess.run(run, capture_output=True, text=True, check=True).stderr
     counts = re.findall(r"Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)", said)[-1]
@@ -445,7 +445,7 @@ except UnreadableClip:
 def test_a_stream_that_switches_to_a_huge_picture_is_refused_within_bounded_memory(
     tmp_path: Path, engine: Path
 ) -> None:
-    """The index promises 640x360; the second part is 69 megapixels a picture, of which one needs 104 MB."""
+    """The index declares 640x360, but frames in the second part have 69 megapixels and need 104 MB each."""
     first = small_clip(tmp_path / "first.mp4", picture="color=c=gray", audio=None)
     huge = small_clip(tmp_path / "huge.mp4", picture="color=c=gray", audio=None, width=8448, height=8192, seconds=0.4)
     clip = joined_stream(tmp_path / "clip.mp4", first, *[huge] * 4)
@@ -458,7 +458,7 @@ def test_a_stream_that_switches_to_a_huge_picture_is_refused_within_bounded_memo
 
 
 def test_no_decoder_outside_the_list_is_opened(tmp_path: Path, engine: Path) -> None:
-    """QuickTime animation in a second picture track."""
+    """The clip has a second picture track in the QuickTime Animation codec."""
     first = small_clip(tmp_path / "first.mp4", seconds=1)
     animated = tmp_path / "animated.mov"
     run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5:duration=1", "-c:v", "qtrle", str(animated))
@@ -475,7 +475,7 @@ def test_no_decoder_outside_the_list_is_opened(tmp_path: Path, engine: Path) -> 
     assert re.search(r"qtrle.* not on whitelist", said)
 
 
-def test_silence_is_sound(tmp_path: Path, render: Render) -> None:
+def test_a_silent_sound_track_is_kept(tmp_path: Path, render: Render) -> None:
     made = render(small_clip(tmp_path / "clip.mp4", audio=SILENCE))
     assert probe(made.video).audio_channels == 2
     assert not made.sound_lost

@@ -1,4 +1,4 @@
-"""CORS_ORIGINS: what browsers hand to pages of other sites, and that refusals are readable there, too."""
+"""CORS_ORIGINS: which answers browsers let pages of other origins read; errors are readable as well."""
 
 import socket
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def listed(value: str) -> set[str]:
 
 
 def allowed(answer: httpx.Response) -> str | None:
-    """The origin that the answer is for; its other headers are as they must be."""
+    """Assert that the answer's CORS headers are consistent, and return the origin that it allows."""
     headers = answer.headers
     origin: str | None = headers.get("Access-Control-Allow-Origin")
     assert "Access-Control-Allow-Credentials" not in headers
@@ -85,7 +85,7 @@ def test_a_preflight_names_the_methods_and_headers_of_its_route(open_site: Site,
 
 
 @pytest.mark.parametrize("origin", [UNKNOWN, "null", f"{SHOW}.evil.example", "https://SHOW.example.org/", ""])
-def test_another_origin_is_allowed_nothing_but_to_read_what_is_public(open_site: Site, origin: str) -> None:
+def test_another_origin_may_only_read_public_routes(open_site: Site, origin: str) -> None:
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     for answer in (
         open_site.api.options("/api/auth/login", headers=headers),

@@ -1,4 +1,4 @@
-"""The database's URL as a deployed machine has it: connections are encrypted, and the server is who it says it is."""
+"""With the database URL of a deployed machine, connections are encrypted and the server's identity is verified."""
 
 import datetime as dt
 import ipaddress
@@ -24,7 +24,7 @@ Key = ec.EllipticCurvePrivateKey
 
 
 def certificate(name: str, key: Key, issuer: str, issuer_key: Key, *, authority: bool) -> bytes:
-    """In PEM, valid for a day, for 127.0.0.1 only."""
+    """Return a PEM certificate for 127.0.0.1 that is valid for a day."""
     names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, each)]) for each in (name, issuer)]
     now = dt.datetime.now(dt.UTC)
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -48,14 +48,14 @@ def new_key() -> Key:
 
 @dataclass(frozen=True)
 class Encrypted:
-    """A PostgreSQL server with a certificate, the authority that signed it, and one that did not."""
+    """A PostgreSQL server with a certificate, the authority that signed it, and an unrelated authority."""
 
     server: Postgres
     authority: Path
     another: Path
 
     def url(self, ca_bundle: Path, *, host: str = "127.0.0.1") -> str:
-        """As `rising-stars host configure` writes it."""
+        """Return the database URL in the form that `rising-stars host configure` writes."""
         hosts = HostSettings(
             environment="t",
             region="r",
@@ -106,7 +106,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
 
 
 def is_encrypted(url: str) -> bool:
-    """Connect as the platform does, and ask."""
+    """Connect as the platform does, and return whether the connection is encrypted."""
     pool = open_database(url, max_connections=2)
     try:
         query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
@@ -129,7 +129,7 @@ def test_a_connection_is_encrypted_and_the_server_verified(encrypted: Encrypted)
         ("authority", "localhost", "does not match host name"),
     ],
 )
-def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
+def test_a_server_with_an_unverified_identity_receives_no_password(
     bundle: str, host: str, reason: str, encrypted: Encrypted
 ) -> None:
     path = encrypted.authority.with_name(f"{bundle}.pem")

@@ -26,12 +26,12 @@ PROJECT = Path(__file__).parents[2]
 MARKER = "RISING_STARS_TEST_RUN"
 CHEAP = {"RENDER_PRESET": "ultrafast", "RENDER_PROFILE": "lite"}
 STOP_SECONDS = 15
-"""Within which everything is gone, whatever it was doing."""
+"""Within this time every process ends, in whatever state it was."""
 STORY_SECONDS = 180
 
 
 class Demo:
-    """One run of `python -m demo`, and every process that descends from it, wherever it has gone."""
+    """One run of `python -m demo`, and all its descendants, even detached ones."""
 
     def __init__(self, *command: str, data: Path, **environment: str) -> None:
         self.data = data
@@ -65,7 +65,7 @@ class Demo:
         return self.process.wait(seconds)
 
     def processes(self) -> list[psutil.Process]:
-        """Those alive: marked by their environment, or once seen below one that is."""
+        """Return the live processes with the demo's mark in their environment, and descendants of such processes."""
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if process.environ().get(MARKER) == self._mark:
@@ -76,7 +76,7 @@ class Demo:
         wait_until(lambda: not self.processes(), what="the end of all processes", seconds=seconds)
 
     def kill(self) -> None:
-        """For the end of a test that failed."""
+        """Kill every process, after a failed test."""
         for process in self.processes():
             with suppress(psutil.Error):
                 process.kill()
@@ -90,7 +90,7 @@ def _alive(process: psutil.Process) -> bool:
 
 
 class Demos:
-    """Starts demos in folders of their own."""
+    """Starts demos, each in a new folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -143,7 +143,7 @@ def test_the_demo_goes_from_sign_up_to_ranking_on_one_screen_and_leaves_the_resu
     assert MediaInfo.parse(demo.data / "poster.jpg").image_tracks[0].width == 1280
 
 
-def test_an_own_clip_goes_the_whole_way(demos: Demos, own_clip: Path) -> None:
+def test_the_demo_processes_a_clip_of_the_users_own(demos: Demos, own_clip: Path) -> None:
     demo = demos.run(CLIP=str(own_clip))
     assert demo.ended() == 0, demo.said
     assert f"One uploads {own_clip}" in demo.said
@@ -210,7 +210,7 @@ def test_a_signal_while_a_clip_is_rendered_leaves_no_process(demos: Demos, own_c
 
 
 @pytest.mark.slow
-def test_a_killed_demo_takes_its_render_with_it(demos: Demos, own_clip: Path) -> None:
+def test_killing_the_demo_also_ends_its_render(demos: Demos, own_clip: Path) -> None:
     demo = demos.run(CLIP=str(own_clip), RENDER_PRESET="veryslow")
     wait_until(lambda: "ffmpeg" in names_of(demo), what="the start of FFmpeg")
     demo.process.kill()
@@ -243,7 +243,7 @@ def test_a_served_site_stops_when_one_of_its_processes_dies_and_names_it(demos: 
     assert "upkeep.log" in demo.said
 
 
-def test_a_taken_port_is_said_clearly_and_so_is_a_taken_folder(demos: Demos) -> None:
+def test_a_port_or_a_folder_in_use_is_reported(demos: Demos) -> None:
     port = free_port()
     first = demos.serve(port=port)
     first.wait_until_it_says("Ctrl-C stops it.")
@@ -256,7 +256,7 @@ def test_a_taken_port_is_said_clearly_and_so_is_a_taken_folder(demos: Demos) -> 
 
 
 @pytest.mark.slow
-def test_make_serve_hands_a_sigterm_on_and_leaves_no_process(demos: Demos) -> None:
+def test_make_serve_forwards_sigterm_and_leaves_no_process(demos: Demos) -> None:
     demo = demos.start("make", "serve", f"PORT={free_port()}")
     demo.wait_until_it_says("Ctrl-C stops it.")
     demo.process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The demo's store and its leash: what is started, what it answers, and that nothing of it is left."""
+"""The demo's object store and its leash (process supervisor): start, answers, and complete cleanup."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ def test_the_store_takes_and_gives_an_object_with_its_own_credentials(seaweedfs:
         assert client.get_object(Bucket=seaweedfs.bucket, Key=KEY)["Body"].read() == b"clip"
 
 
-def test_the_store_refuses_who_does_not_sign(seaweedfs: SeaweedFS) -> None:
+def test_the_store_refuses_unsigned_requests(seaweedfs: SeaweedFS) -> None:
     url = f"{seaweedfs.endpoint}/{seaweedfs.bucket}/{KEY}"
     assert httpx.put(url, content=b"x", trust_env=False).status_code == 403
     assert httpx.get(url, trust_env=False).status_code == 403
@@ -110,7 +110,7 @@ def test_a_leash_returns_the_exit_code_of_its_command(tmp_path: Path) -> None:
     assert leashed("exit 7", tmp_path).wait(10) == 7
 
 
-def test_a_leash_ends_what_its_command_left_behind(tmp_path: Path) -> None:
+def test_a_leash_ends_processes_that_its_command_left_behind(tmp_path: Path) -> None:
     started = leashed("(setsid sleep 98765 &) ; sleep 1", tmp_path)
     wait_until(lambda: len(tree_of(started.process.pid)) >= 3, what="the start of the orphan")
     tree = tree_of(started.process.pid)

@@ -1,4 +1,4 @@
-"""What the doctor finds on a site that is ill, and that it finds nothing on one that is well."""
+"""The doctor finds each fault of a site, and finds nothing on a healthy one."""
 
 import hashlib
 import subprocess
@@ -25,7 +25,7 @@ LONG_AGO = 100_000
 
 @pytest.fixture
 def settings(settings: Settings, own_home: Home) -> Settings:
-    """One worker is well, and the bucket is empty."""
+    """Settings of a site with one healthy worker and an empty bucket."""
     with own_home.bucket.client() as client:
         for key in own_home.bucket.stored_keys():
             client.delete_object(Bucket=own_home.bucket.name, Key=key)
@@ -40,7 +40,7 @@ def store(settings: Settings) -> S3Store:
 
 @pytest.fixture
 def clip(settings: Settings, store: S3Store, tmp_path: Path) -> uuid.UUID:
-    """A published clip with everything that belongs to it."""
+    """A published clip with all its rows and objects."""
     content = b"a clip"
     sha256 = hashlib.sha256(content).hexdigest()
     (tmp_path / "object").write_bytes(content)
@@ -64,7 +64,7 @@ def only_finding(store: S3Store, settings: Settings) -> Finding:
     return found[0]
 
 
-def test_a_site_that_is_well_gets_no_finding(settings: Settings, store: S3Store, clip: uuid.UUID) -> None:
+def test_a_healthy_site_gets_no_finding(settings: Settings, store: S3Store, clip: uuid.UUID) -> None:
     voter = add_player()
     voting.vote(voter, clip, allow_self_vote=True)
     add_clip(settings)
@@ -73,12 +73,12 @@ def test_a_site_that_is_well_gets_no_finding(settings: Settings, store: S3Store,
     assert findings(store, settings) == []
 
 
-def test_a_site_without_workers_is_told_so(settings: Settings, store: S3Store) -> None:
+def test_a_site_without_workers_gets_a_finding(settings: Settings, store: S3Store) -> None:
     Worker.delete().execute()
     assert "No worker has reported" in only_finding(store, settings).what
 
 
-def test_a_worker_that_fell_silent_or_is_not_well_is_named(settings: Settings, store: S3Store) -> None:
+def test_a_silent_or_unhealthy_worker_is_named(settings: Settings, store: S3Store) -> None:
     presence.report("host:2", "This machine's clock is 3600 s fast")
     assert only_finding(store, settings) == Finding(
         "Worker host:2 is not healthy.", "This machine's clock is 3600 s fast"
@@ -90,14 +90,14 @@ def test_a_worker_that_fell_silent_or_is_not_well_is_named(settings: Settings, s
     assert findings(store, settings) == []
 
 
-def test_a_lease_nobody_reaps_is_found(settings: Settings, store: S3Store, clip: uuid.UUID) -> None:
+def test_an_expired_lease_that_was_not_reaped_is_found(settings: Settings, store: S3Store, clip: uuid.UUID) -> None:
     Job.update(state=JobState.RUNNING, lease_expires_at=read_now() - LONG_AGO).where(Job.video == clip).execute()
     finding = only_finding(store, settings)
     assert str(job_of(clip).id) in finding.what
     assert "rising-stars-upkeep" in finding.remedy
 
 
-def test_due_jobs_that_nobody_is_rung_for_are_found(settings: Settings, store: S3Store, clip: uuid.UUID) -> None:
+def test_due_jobs_without_a_doorbell_message_are_found(settings: Settings, store: S3Store, clip: uuid.UUID) -> None:
     Job.update(state=JobState.QUEUED, run_at=read_now() - LONG_AGO).where(Job.video == clip).execute()
     assert "the doorbell has not rung" in only_finding(store, settings).what
     Job.update(dispatched_at=read_now()).where(Job.video == clip).execute()
@@ -154,7 +154,7 @@ def test_a_lost_original_is_found(settings: Settings, store: S3Store, clip: uuid
     assert "original" in only_finding(store, settings).what
 
 
-def test_what_the_sweep_should_have_taken_is_found(
+def test_data_that_the_sweep_should_have_deleted_is_found(
     settings: Settings, store: S3Store, clip: uuid.UUID, tmp_path: Path
 ) -> None:
     assert clip

@@ -26,12 +26,12 @@ class Column(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """What code relies on."""
+    """The parts of a schema that code relies on."""
 
     tables: dict[str, dict[str, Column]]
-    """Table → column → what it is."""
+    """Columns by table and name."""
     unique: set[tuple[str, ...]]
-    """Table, and columns whose values no two rows share."""
+    """For each unique index, its table and columns."""
 
     @classmethod
     def of(cls, db: peewee.Database) -> "Schema":
@@ -48,7 +48,7 @@ class Schema(NamedTuple):
 
 
 def contractions(folder: Path) -> dict[str, list[str]]:
-    """Migration → what of it code from before does not survive, in sentences."""
+    """Return, by migration, a sentence for each change that breaks earlier code."""
     db = peewee.SqliteDatabase(":memory:")
     runner = Runner(db, directory=str(folder))
     found: dict[str, list[str]] = {}
@@ -64,7 +64,7 @@ def contractions(folder: Path) -> dict[str, list[str]]:
 
 
 def lost(before: Schema, after: Schema) -> Iterator[str]:
-    """What was there and is not, or is not as it was; and what earlier code would have to fill in and does not know."""
+    """Yield columns that were removed or changed, and new ones that earlier code would have to fill in."""
     for table, columns in before.tables.items():
         now = after.tables.get(table)
         if now is None:
@@ -81,18 +81,18 @@ def lost(before: Schema, after: Schema) -> Iterator[str]:
 
 
 def newly_unique(before: Schema, after: Schema) -> Iterator[str]:
-    """Columns of before in which earlier code may still write a value twice."""
+    """Yield existing columns that became unique, in which earlier code may still write a value twice."""
     for table, *columns in after.unique - before.unique:
         if set(columns) <= before.tables.get(table, {}).keys():
             yield f"{table} has each {', '.join(columns)} once only"
 
 
 def is_announced(migration: Migration) -> bool:
-    """Whether it says since which release nothing uses what it takes away."""
+    """Return whether the migration names the release since which its removed columns or tables are unused."""
     return bool(RELEASE.fullmatch(getattr(migration.load(), "UNUSED_SINCE", "")))
 
 
-def test_no_migration_takes_away_what_the_release_before_it_uses() -> None:
+def test_no_migration_removes_what_the_previous_release_uses() -> None:
     assert contractions(MIGRATIONS) == {}
 
 
@@ -129,7 +129,7 @@ def migrations(tmp_path: Path) -> Path:
         ),
     ],
 )
-def test_what_earlier_code_does_not_survive_is_found(migrations: Path, statement: str, finding: str) -> None:
+def test_a_change_that_breaks_earlier_code_is_found(migrations: Path, statement: str, finding: str) -> None:
     (migrations / "0002_second.py").write_text(second(statement))
     assert finding in contractions(migrations)["0002_second"]
 
@@ -143,12 +143,12 @@ def test_what_earlier_code_does_not_survive_is_found(migrations: Path, statement
         "migrator.migrate(migrator.add_index('clips', ('title',), False))",
     ],
 )
-def test_what_only_adds_is_let_through(migrations: Path, statement: str) -> None:
+def test_a_migration_that_only_adds_is_accepted(migrations: Path, statement: str) -> None:
     (migrations / "0002_second.py").write_text(second(statement))
     assert contractions(migrations) == {}
 
 
-def test_what_was_announced_may_go(migrations: Path) -> None:
+def test_an_announced_removal_is_accepted(migrations: Path) -> None:
     drop = "migrator.migrate(migrator.drop_column('clips', 'title'))"
     (migrations / "0002_second.py").write_text(second(drop, 'UNUSED_SINCE = "1.4.0"'))
     assert contractions(migrations) == {}

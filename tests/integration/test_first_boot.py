@@ -1,4 +1,4 @@
-"""A machine's first boot (release/first_boot.py), with AWS and the instance metadata service around it."""
+"""A machine's first boot (release/first_boot.py) with mock AWS and an instance metadata service."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def instance(aws: MockAws, metadata: MetadataService, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def boot(aws: MockAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str | None]:
-    """Boot a machine whose bundle holds this script as `release/become`. Its files are in a folder of the test."""
+    """Boots a machine whose bundle contains a given `release/become` script; its files are in the test's folder."""
     monkeypatch.setattr(first_boot, "FAILURE", tmp_path / "failure")
     monkeypatch.setattr(first_boot, "BOOT_FAILED", tmp_path / "etc" / "boot-failed")
 
@@ -57,7 +57,7 @@ def boot(aws: MockAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
 
 
 def bundle_with(become: str) -> bytes:
-    """A bundle with nothing in it but `release/become`."""
+    """Return a bundle that contains only `release/become`."""
     packed, program = BytesIO(), become.encode()
     info = tarfile.TarInfo("release/become")
     info.size, info.mode = len(program), 0o755

@@ -1,4 +1,4 @@
-"""`rising-stars host` against the AWS of tests, as a machine's units run it."""
+"""`rising-stars host` with mock AWS, run as a machine's systemd units run it."""
 
 import json
 import os
@@ -31,7 +31,7 @@ Run = subprocess.CompletedProcess[str]
 
 
 class StoredSite:
-    """A site's parameter and secrets, as the playbooks leave them."""
+    """A site's parameter and secrets in AWS, as the playbooks write them."""
 
     def __init__(self, aws: MockAws) -> None:
         self.aws, self.environment = aws, unique("e")
@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def host(environment: dict[str, str], *arguments: object) -> Run:
-    """Run the command with nothing else in its environment."""
+    """Run the command with only this environment."""
     command = [str(PROGRAMS / "rising-stars"), "host", *map(str, arguments)]
     environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -107,7 +107,7 @@ def test_a_machine_configures_itself(stored: StoredSite, folder: Path) -> None:
         assert parse(path.read_text()) == made
 
 
-def test_a_worker_asks_for_no_secret_that_it_does_not_need(stored: StoredSite, folder: Path) -> None:
+def test_a_worker_reads_only_the_secrets_that_it_needs(stored: StoredSite, folder: Path) -> None:
     for name in ("jwt", "verification"):
         secret = f"{stored.path[1:]}/{name}"
         stored.aws.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
@@ -116,7 +116,7 @@ def test_a_worker_asks_for_no_secret_that_it_does_not_need(stored: StoredSite, f
     assert stored.aws.operations()[before:] == ["GetParameter", *["GetSecretValue"] * 3]
 
 
-def test_during_a_rotation_a_web_machine_gets_the_secret_that_is_accepted_beside_the_one_that_signs(
+def test_during_a_rotation_a_web_machine_gets_both_the_signing_and_the_accepted_secret(
     stored: StoredSite, folder: Path
 ) -> None:
     manager, secret = stored.aws.client("secretsmanager"), f"{stored.path[1:]}/jwt"
@@ -169,9 +169,7 @@ def test_a_missing_parameter_is_named(stored: StoredSite, folder: Path) -> None:
         ("[]", "is invalid"),
     ],
 )
-def test_a_parameter_that_says_nothing_of_use_is_named(
-    text: str, sentence: str, stored: StoredSite, folder: Path
-) -> None:
+def test_an_unusable_parameter_is_named(text: str, sentence: str, stored: StoredSite, folder: Path) -> None:
     stored.write(text)
     run = configure(stored, folder)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
@@ -224,7 +222,7 @@ def test_when_aws_does_not_answer_the_last_good_copy_is_used(
     assert stat.S_IMODE((folder / "run/site.env").stat().st_mode) == 0o600
 
 
-def test_a_first_boot_without_aws_or_metadata_fails_in_a_sentence(stored: StoredSite, folder: Path) -> None:
+def test_a_first_boot_without_aws_or_metadata_fails_with_one_line(stored: StoredSite, folder: Path) -> None:
     without = {"AWS_REGION": ""}
     run = configure(stored, folder, "--metadata-url", "http://127.0.0.1:9", **without)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
@@ -310,7 +308,7 @@ def test_a_log_group_that_is_not_there_does_not_keep_the_tag_from_being_written(
 
 @pytest.fixture
 def group(aws: MockAws, metadata: MetadataService) -> str:
-    """A web group of one machine with its hook; the machine is us."""
+    """A web group with a lifecycle hook and one machine, whose id the metadata service returns."""
     prefix = unique("stars")
     autoscaling = aws.client("autoscaling")
     autoscaling.create_launch_configuration(
@@ -352,7 +350,7 @@ def start_watch(
     )
 
 
-def test_a_machine_that_its_group_lets_go_drains_and_is_let_go(
+def test_a_machine_that_its_group_terminates_drains_and_completes_the_hook(
     aws: MockAws, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
     systemctl.install(seconds=1, look_at=folder / "draining")
@@ -382,7 +380,7 @@ def test_a_hook_that_does_not_wait_for_this_machine_ends_the_watch_all_the_same(
     assert systemctl.asked == ["stop a.service b.service"]
 
 
-def test_a_machine_sends_how_full_it_is(
+def test_a_machine_sends_its_disk_and_memory_usage(
     aws: MockAws, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
     namespace = unique("RisingStars/n")
@@ -422,7 +420,7 @@ def test_a_web_machine_sends_whether_a_process_keeps_its_limits_in_memory(  # no
 
 @pytest.fixture
 def httpserver_of_processes() -> Iterator[Callable[[list[str | None]], str]]:
-    """Serves the figures of that many API processes as a machine's Nginx does; None: one that does not answer."""
+    """Serves the metrics of several API processes as a machine's Nginx does; None is a process without an answer."""
     with ExitStack() as stack:
 
         def serve(answers: list[str | None]) -> str:

@@ -1,4 +1,4 @@
-"""The ACL file of the queue: a whole site lives under it, and nothing else does."""
+"""The ACL file of the queue allows every command that a site uses, and no others."""
 
 import stat
 import subprocess
@@ -49,7 +49,7 @@ FORBIDDEN = (
 
 @dataclass(frozen=True)
 class Guarded:
-    """A Redis under the file that the command wrote."""
+    """A Redis server with the ACL file that `rising-stars host` wrote."""
 
     port: int
     acl: Path
@@ -67,7 +67,7 @@ class Guarded:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     program = str(redis_server())
     folder, port = tmp_path_factory.mktemp("guarded"), free_port()
-    made = Guarded(port, folder / "users.acl", None)  # type: ignore[arg-type] # its URL is needed first
+    made = Guarded(port, folder / "users.acl", None)  # type: ignore[arg-type] # the server needs this URL to start
     (folder / "site.env").write_text(render({"S3_BUCKET": "clips", "QUEUE_URL": made.url}))
     command = [str(PROGRAMS / "rising-stars"), "host", "redis-acl"]
     options = ["--env", str(folder / "site.env"), "--out", str(made.acl)]
@@ -93,25 +93,27 @@ def answers(guarded: Guarded) -> bool:
         return False
 
 
-def test_the_file_is_its_owners_alone_and_does_not_hold_the_password(guarded: Guarded) -> None:
+def test_only_its_owner_can_read_the_file_and_it_does_not_contain_the_password(guarded: Guarded) -> None:
     assert stat.S_IMODE(guarded.acl.stat().st_mode) == 0o600
     assert PASSWORD not in guarded.acl.read_text()
 
 
-def test_nobody_gets_in_without_the_password(guarded: Guarded) -> None:
+def test_the_password_is_required(guarded: Guarded) -> None:
     for url in (f"redis://127.0.0.1:{guarded.port}", f"redis://stars:wrong@127.0.0.1:{guarded.port}"):
         with redis.Redis.from_url(url) as client, pytest.raises(redis.exceptions.AuthenticationError):
             client.ping()
 
 
 @pytest.mark.parametrize("command", FORBIDDEN, ids=" ".join)
-def test_what_the_platform_never_asks_is_refused(guarded: Guarded, command: tuple[str, ...]) -> None:
+def test_commands_that_the_platform_does_not_use_are_refused(guarded: Guarded, command: tuple[str, ...]) -> None:
     with guarded.client() as client, pytest.raises(redis.exceptions.NoPermissionError):
         client.execute_command(*command)
 
 
-def test_a_whole_site_lives_under_it(guarded: Guarded, new_home: Callable[[Backend], Home], small_clip: Path) -> None:
-    """Every way to the queue: ringing, hearing, counting, refusing, forgiving, and a window that slides on."""
+def test_a_complete_site_works_with_the_acl_file(
+    guarded: Guarded, new_home: Callable[[Backend], Home], small_clip: Path
+) -> None:
+    """The test uses every queue operation: send and receive doorbells, and count, refuse and reset rate limits."""
     limits = {"LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": "3 per 2 second"}
     home = new_home("production").with_settings(QUEUE_URL=guarded.url, **limits)
     with sites.running_site(home, with_worker=True) as site:
@@ -136,7 +138,7 @@ def test_a_whole_site_lives_under_it(guarded: Guarded, new_home: Callable[[Backe
     assert "no permissions" not in said.lower()
 
 
-def test_the_file_names_no_more_than_it_must() -> None:
+def test_the_file_names_only_the_commands_that_are_needed() -> None:
     assert len(set(COMMANDS)) == len(COMMANDS)
     assert not [key for key in KEYS if key.startswith("*")]
 

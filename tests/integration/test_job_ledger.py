@@ -51,7 +51,7 @@ def status_of(video: uuid.UUID) -> VideoStatus:
 
 
 def at_once(count: int, act: Callable[[], object]) -> list[object]:
-    """What `count` threads got that all began at the same moment."""
+    """Call `act` in `count` threads at the same moment and return the results."""
     barrier = threading.Barrier(count)
 
     def run(_: int) -> object:
@@ -106,7 +106,7 @@ def test_a_player_with_fifty_clips_does_not_starve_one_with_a_single_clip(ledger
     assert only in {claim(ledger).video_id for _ in range(2)}
 
 
-def test_a_second_clip_is_not_overtaken_by_all_who_come_later(ledger: Settings) -> None:
+def test_a_second_clip_is_not_overtaken_by_all_later_players(ledger: Settings) -> None:
     player = add_player()
     first, second = add_clip(ledger, player), add_clip(ledger, player)
     claimed = {claim(ledger).video_id}
@@ -137,7 +137,7 @@ def test_a_heartbeat_extends_the_lease_and_notes_the_progress(ledger: Settings) 
     assert job.lease_expires_at > read_now()
 
 
-def test_success_ends_the_job_and_publishes_the_video_in_one_go(ledger: Settings) -> None:
+def test_success_ends_the_job_and_publishes_the_video_together(ledger: Settings) -> None:
     video = add_clip(ledger)
     assert leases.succeed(claim(ledger), OUTPUT, publish=True)
     job, shown = job_of(video), Video.get_by_id(video)
@@ -171,7 +171,7 @@ def test_a_rejected_video_is_never_published(ledger: Settings) -> None:
         moderation.publish(video, actor="operator")
 
 
-def test_a_zombie_whose_job_was_rescued_cannot_do_anything_to_it(ledger: Settings) -> None:
+def test_a_worker_that_lost_its_lease_cannot_change_the_job(ledger: Settings) -> None:
     video = add_clip(ledger)
     zombie = claim(ledger, "zombie")
     expire(zombie)
@@ -236,7 +236,7 @@ def test_other_failures_between_do_not_hide_that_a_render_ran_out_of_time(ledger
     assert status_of(video) is VideoStatus.FAILED
 
 
-def test_a_clip_that_used_up_its_time_lets_all_go_first_who_come_while_it_would_run_again(ledger: Settings) -> None:
+def test_after_a_time_out_a_players_clips_wait_behind_clips_of_later_players(ledger: Settings) -> None:
     greedy = add_player()
     first, second = add_clip(ledger, greedy), add_clip(ledger, greedy)
     lease = claim(ledger)
@@ -250,7 +250,7 @@ def test_a_clip_that_used_up_its_time_lets_all_go_first_who_come_while_it_would_
     assert served == pytest.approx(read_now() + ledger.render_timeout_seconds, abs=30)
 
 
-def test_the_surroundings_failing_spends_no_attempt_however_often(ledger: Settings) -> None:
+def test_failing_dependencies_never_use_up_an_attempt(ledger: Settings) -> None:
     video = add_clip(ledger)
     for _ in range(2 * ledger.max_attempts):
         make_due(video)
@@ -260,7 +260,7 @@ def test_the_surroundings_failing_spends_no_attempt_however_often(ledger: Settin
     assert job.run_at - read_now() <= ledger.backoff_max_seconds * 1.25
 
 
-def test_a_job_given_back_is_due_at_once_and_not_counted(ledger: Settings) -> None:
+def test_a_returned_job_is_due_at_once_and_uses_no_attempt(ledger: Settings) -> None:
     video = add_clip(ledger)
     assert retries.give_back(claim(ledger))
     assert (job_of(video).attempt, status_of(video)) == (0, VideoStatus.UPLOADED)
@@ -349,7 +349,7 @@ def test_an_operator_cancels_a_queued_job_and_it_is_audited(ledger: Settings) ->
     assert [(row.actor, row.action) for row in Audit.select()] == [("operator", "jobs.cancel")]
 
 
-def test_an_operator_cancels_a_running_job_and_its_worker_hears_of_it(ledger: Settings) -> None:
+def test_an_operator_cancels_a_running_job_and_its_worker_learns_of_it(ledger: Settings) -> None:
     video = add_clip(ledger)
     lease = claim(ledger)
     assert jobs.cancel(video, actor="operator").state is JobState.RUNNING
@@ -402,13 +402,13 @@ def test_the_render_of_a_deleted_clip_is_not_retried(ledger: Settings) -> None:
         jobs.retry(video, actor="operator")
 
 
-def test_an_unknown_job_is_said_to_be_unknown(ledger: Settings) -> None:
+def test_an_unknown_job_is_reported_as_unknown(ledger: Settings) -> None:
     assert ledger.max_attempts
     with pytest.raises(JobNotFound):
         jobs.retry(uuid.uuid4(), actor="operator")
 
 
-def test_due_jobs_nobody_was_rung_for_are_rung_for_once_in_a_while(ledger: Settings) -> None:
+def test_upkeep_rings_again_for_due_jobs_but_not_in_every_pass(ledger: Settings) -> None:
     video = add_clip(ledger)
     later = add_clip(ledger)
     Job.update(run_at=read_now() + 600).where(Job.video == later).execute()

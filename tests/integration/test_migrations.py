@@ -1,4 +1,4 @@
-"""Bringing the schema up to date, on both databases."""
+"""Migrations of the schema on both databases."""
 
 import importlib
 import shutil
@@ -25,7 +25,7 @@ from tests.ledger import opened
 
 @pytest.fixture
 def empty_database(backend: Backend, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """The URL of a database without any table."""
+    """The URL of a database without tables."""
     if backend == "embedded":
         return f"sqlite:///{tmp_path}/empty.db"
     server: Postgres = request.getfixturevalue("postgres")
@@ -34,7 +34,7 @@ def empty_database(backend: Backend, tmp_path: Path, request: pytest.FixtureRequ
 
 @contextmanager
 def bound(url: str) -> Iterator[None]:
-    """The models on another database for a while."""
+    """Bind the models to another database inside the block."""
     pool = open_database(url, max_connections=4)
     try:
         with database.connection_context():
@@ -56,7 +56,7 @@ def migrate_at_once(home: Home, url: str, count: int) -> list[str]:
     return sorted(said)
 
 
-def test_of_four_machines_that_migrate_at_once_one_does_it(home: Home, empty_database: str) -> None:
+def test_only_one_of_four_concurrent_migrations_does_the_work(home: Home, empty_database: str) -> None:
     applied = "\n".join(f"applied {path.stem}" for path in sorted(migrating.MIGRATIONS.glob("0*.py")))
     assert migrate_at_once(home, empty_database, 4) == [applied, *["nothing to do"] * 3]
 
@@ -73,7 +73,7 @@ def test_the_migrated_schema_is_what_the_models_expect(home: Home) -> None:
             assert wanted <= unique, name
 
 
-def test_a_video_cannot_have_less_than_no_votes(home: Home) -> None:
+def test_a_video_cannot_have_a_negative_number_of_votes(home: Home) -> None:
     with opened(home), pytest.raises(peewee.IntegrityError):
         database.execute_sql(
             "INSERT INTO videos (id, user_id, title, status, votes, uploaded_at) "
@@ -93,18 +93,18 @@ CITIES = {
     "Москва": "москва",
     "ß" * 100: "s" * 100,
 }
-"""A city as a player wrote it, and its key from 0005 on."""
+"""Cities as players write them, and their keys since migration 0005."""
 
 
 def key_before_0005(city: str) -> str:
-    """The fold of the releases up to then."""
+    """Return the city's key as releases before migration 0005 computed it."""
     decomposed = unicodedata.normalize("NFKD", city)
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(plain.casefold().split())[:100]
 
 
 FIRST = importlib.import_module("app.db.migrations.0001_initial")
-"""Its models know the columns that every later schema has."""
+"""The first migration, whose models have only the columns that every later schema also has."""
 
 
 def add_player_of(city: str | None, key: str | None) -> uuid.UUID:
@@ -129,7 +129,7 @@ def keys_of(players: Iterable[uuid.UUID]) -> list[str | None]:
     return [User.select(User.city_key).where(User.id == player).get().city_key for player in players]
 
 
-def test_stored_city_keys_are_brought_along(home: Home, empty_database: str) -> None:
+def test_stored_city_keys_are_migrated(home: Home, empty_database: str) -> None:
     with bound(empty_database):
         runner = Runner(database.obj, directory=str(migrating.MIGRATIONS))
         names = [migration.name for migration in runner.migrations()]
@@ -144,7 +144,7 @@ def test_stored_city_keys_are_brought_along(home: Home, empty_database: str) -> 
         assert keys_of(players.values()) == [city_key(city) for city in CITIES]
 
 
-def test_a_key_of_another_release_is_brought_along_by_upkeep(home: Home) -> None:
+def test_upkeep_updates_a_key_of_another_release(home: Home) -> None:
     with opened(home):
         players = [add_player_of(city, key_before_0005(city)) for city in (*CITIES, "Łódź")]
         nowhere = add_player_of(None, None)

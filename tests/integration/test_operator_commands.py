@@ -1,4 +1,4 @@
-"""`rising-stars`, as an operator runs it."""
+"""The `rising-stars` commands as an operator runs them."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def test_jobs_are_listed_shown_cancelled_and_retried(own_home: Home, ledger: Set
     assert [row.action for row in Audit.select().order_by(Audit.id)] == ["jobs.cancel", "jobs.retry"]
 
 
-def test_a_refusal_is_a_sentence_and_not_a_traceback(own_home: Home, ledger: Settings) -> None:
+def test_a_refusal_is_one_sentence_without_a_traceback(own_home: Home, ledger: Settings) -> None:
     video = add_clip(ledger)
     refused = rising_stars(own_home, "jobs", "retry", video)
     assert refused.returncode == 1
@@ -63,7 +63,7 @@ def test_a_refusal_is_a_sentence_and_not_a_traceback(own_home: Home, ledger: Set
         ("sqlite:////nowhere/at/all.db", "unable to open database file"),
     ],
 )
-def test_a_database_that_is_away_is_told_in_a_line_and_by_an_exit_code_of_its_own(
+def test_an_unreachable_database_is_reported_in_one_line_and_by_exit_code_3(
     command: list[str], url: str, reason: str, own_home: Home
 ) -> None:
     run = rising_stars(own_home.with_settings(DATABASE_URL=url), *command)
@@ -111,7 +111,7 @@ DUNK = "unprocessed-videos/dunk.mp4"
 
 @pytest.fixture(scope="session")
 def old_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shared file system as the platform's predecessor left it."""
+    """A folder as on the shared file system of the platform's predecessor."""
     folder = tmp_path_factory.mktemp("videos")
     originals, results = folder / "unprocessed-videos", folder / "processed-videos"
     for each in (originals, results):
@@ -125,14 +125,14 @@ def old_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def import_folder(home: Home, folder: Path, *arguments: str) -> dict[str, str]:
-    """Run the import; outcome by clip."""
+    """Run the import and return the outcome of each clip."""
     run = rising_stars(home, "media", "import", folder, *arguments)
     assert "Traceback" not in run.stderr, run.stderr
     lines = [line.split() for line in run.stdout.splitlines()]
     return {line[1]: line[0] for line in lines if line[0] in {"imported", "present", "refused"}}
 
 
-def test_an_old_folder_is_moved_into_the_site_once_however_often_it_is_run(
+def test_repeated_imports_of_an_old_folder_import_each_clip_once(
     own_home: Home, ledger: Settings, old_folder: Path
 ) -> None:
     assert ledger.s3_bucket
@@ -154,7 +154,7 @@ def test_an_old_folder_is_moved_into_the_site_once_however_often_it_is_run(
     assert by_title["only-result"].original_key is None
 
 
-def test_an_import_that_was_broken_off_goes_on_where_it_stopped(
+def test_an_interrupted_import_resumes_where_it_stopped(
     own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
 ) -> None:
     assert ledger.s3_bucket
@@ -182,7 +182,7 @@ def test_a_clip_that_is_named_by_its_old_id_keeps_it(
     assert Video.get_by_id(named).title == str(named)
 
 
-def test_importing_the_wrong_folder_or_for_nobody_is_refused_in_a_sentence(
+def test_importing_a_wrong_folder_or_for_an_unknown_account_is_refused_in_a_sentence(
     own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
 ) -> None:
     assert ledger.s3_bucket
@@ -193,7 +193,7 @@ def test_importing_the_wrong_folder_or_for_nobody_is_refused_in_a_sentence(
 
 
 def folder_of(tmp_path: Path, clip: Path, *names: str) -> Path:
-    """An old folder that holds a clip as an original under each of these names, each with content of its own."""
+    """Return an old folder with an original of each name, each with different content."""
     originals = tmp_path / "old" / "unprocessed-videos"
     originals.mkdir(parents=True)
     for size, name in enumerate(names, clip.stat().st_size + 8):
@@ -212,7 +212,7 @@ def test_imported_titles_are_cleaned_as_uploaded_ones_are(
     assert {video.title for video in Video.select()} == {"dunk of the year", "x" * 200, "mate"}
 
 
-def test_a_clip_whose_name_is_no_title_is_refused_and_the_others_are_imported(
+def test_a_clip_whose_name_is_not_a_valid_title_is_refused_and_the_others_are_imported(
     own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
 ) -> None:
     assert ledger.s3_bucket

@@ -1,4 +1,4 @@
-"""What the probe says of good files, and how it refuses the others."""
+"""The probe's description of valid clips, and its refusal of other files."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ def good_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("good") / "clip.mp4", seconds=2)
 
 
-# Good files
+# Valid clips
 
 
 def test_an_ordinary_clip_is_described(good_clip: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_clip_of_100_mib_is_described_within_a_second_and_without_being_read_w
     assert time.process_time() - started < 1
 
 
-# Files that are no clips
+# Files that are not clips
 
 
 def _quicktime(path: Path) -> None:
@@ -194,7 +194,7 @@ NO_CLIPS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", NO_CLIPS)
-def test_a_file_that_is_no_clip_is_refused_with_a_sentence_for_the_operator(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_not_a_clip_is_refused_with_a_sentence_for_the_operator(tmp_path: Path, name: str) -> None:
     write, reason = NO_CLIPS[name]
     path = tmp_path / "clip.mp4"
     write(path)
@@ -205,7 +205,7 @@ def test_a_file_that_is_no_clip_is_refused_with_a_sentence_for_the_operator(tmp_
 
 
 @pytest.mark.parametrize("name", ["text", "JPEG", "MOV", "HLS", "DASH", "ffconcat", "MP4 without moov"])
-def test_mediainfo_never_sees_what_does_not_begin_like_an_mp4(
+def test_mediainfo_is_not_run_on_a_file_that_does_not_begin_like_an_mp4(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     path = tmp_path / "clip.mp4"
@@ -215,7 +215,7 @@ def test_mediainfo_never_sees_what_does_not_begin_like_an_mp4(
         probe(path)
 
 
-def test_a_playlist_behind_an_ftyp_box_makes_nobody_read_the_other_file(good_clip: Path, tmp_path: Path) -> None:
+def test_a_playlist_after_an_ftyp_box_does_not_cause_a_read_of_its_file(good_clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(FTYP + HLS.replace("file:/etc/passwd", str(good_clip)).encode())
     with pytest.raises(UnreadableClip):
@@ -281,7 +281,7 @@ def test_mediainfo_limits_its_own_time_and_memory(good_clip: Path) -> None:
 
 
 def test_a_damaged_index_never_hangs_the_probe(good_clip: Path, tmp_path: Path) -> None:
-    """Bytes flipped by a fixed rule; the answer may be either, but it comes."""
+    """The test flips bytes by a fixed rule; the probe may accept or refuse the clip, but must answer."""
     content = good_clip.read_bytes()
     start, end = box_span(content, b"moov")
     path = tmp_path / "clip.mp4"

@@ -21,7 +21,7 @@ MAX_BYTES = 60_000_000
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    """The working tree's."""
+    """The bundle that is built from the working tree."""
     return bundle_of_working_tree()
 
 
@@ -29,7 +29,7 @@ def test_the_same_commit_gives_the_same_bytes_from_two_clones(tmp_path: Path) ->
     first, second = (bundle_of_clone(tmp_path / name, umask) for name, umask in (("one", 0o022), ("another", 0o077)))
     assert first.version == second.version
     assert first.path.read_bytes() == second.path.read_bytes()
-    # By this the inventories know what to deploy.
+    # The inventories read this file to find the release to deploy.
     assert (first.path.parent / "latest").read_text() == f"{first.version}\n"
 
 
@@ -47,7 +47,7 @@ def test_the_manifest_covers_every_file_and_no_other(bundle: Bundle) -> None:
     assert manifest["version"] == bundle.version
 
 
-def test_the_bundle_holds_what_a_host_runs_and_nothing_of_tests(bundle: Bundle) -> None:
+def test_the_bundle_contains_what_a_host_runs_and_no_tests(bundle: Bundle) -> None:
     with tarfile.open(bundle.path) as files:
         names = files.getnames()
     assert {"release/become", "release/seal", "playbooks/host.yml", "roles/host_release/tasks/main.yml"} <= set(names)
@@ -74,7 +74,7 @@ def test_the_bundle_lists_what_it_ships_with_versions_licences_and_checksums(bun
 
 
 def bundle_of_clone(clone: Path, umask: int) -> Bundle:
-    """What the present way of building makes of HEAD, in a clone of its own, under another umask."""
+    """Build HEAD with the present build code in a separate clone, under another umask."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     shutil.copytree(ROOT / "release", clone / "release", dirs_exist_ok=True)
     return build_release(clone, umask=umask)

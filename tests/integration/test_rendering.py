@@ -255,7 +255,7 @@ def test_a_clip_filmed_upright_is_shown_upright(rendered: RenderCase) -> None:
 
 
 def test_a_turned_clip_is_turned_the_right_way_round(tmp_path: Path) -> None:
-    """Red on the left before a quarter turn clockwise is red on top after it."""
+    """Red on the left is on top after a quarter turn clockwise."""
     right_half_blue = "drawbox=x=iw/2:w=iw/2:h=ih:color=blue:t=fill"
     clip = make_clip(
         tmp_path / "clip.mp4",
@@ -273,7 +273,7 @@ def test_a_turned_clip_is_turned_the_right_way_round(tmp_path: Path) -> None:
 
 
 def test_hdr_is_brought_down_to_sdr(rendered: RenderCase) -> None:
-    """Middle grey in HLG (126 of 255) becomes lighter, as SDR shows it, and stays without a tint."""
+    """Middle grey in HLG (126 of 255) becomes lighter in SDR and stays neutral."""
     made = rendered("HLG")
     assert probe(made.source).colour.hdr
     assert not probe(made.video).colour.hdr
@@ -368,7 +368,7 @@ def test_nothing_but_the_video_and_its_poster_is_left(rendered: RenderCase) -> N
     assert {path.name for path in made.video.parent.iterdir()} == {"video.mp4", "poster.jpg"}
 
 
-def test_a_leagues_own_artwork_replaces_the_houses(tmp_path: Path, source: Sources) -> None:
+def test_a_leagues_own_artwork_replaces_the_default_artwork(tmp_path: Path, source: Sources) -> None:
     brand = tmp_path / "brand"
     brand.mkdir()
     for name, size in (("intro", "1920x1080"), ("outro", "1920x1080"), ("watermark", "372x144")):
@@ -401,7 +401,7 @@ def test_one_job_decodes_the_picture_once_and_encodes_it_once(tmp_path: Path, so
     runs = log.read_text().splitlines()
     assert sum("libx264" in run for run in runs) == 1
     assert sum(str(clip) in run and "-vn" not in run.split() for run in runs) == 1
-    # The sound is decoded, laid on the timeline and measured twice; then the picture with it, and the poster.
+    # One run decodes the sound, one aligns it, two measure it, one renders the video and one takes the poster.
     assert len(runs) == 6
 
 
@@ -539,7 +539,7 @@ def test_a_render_that_exceeds_its_time_limit_is_ended(tmp_path: Path, long_clip
 
 @pytest.mark.usefixtures("no_process_is_left")
 @pytest.mark.parametrize("killer", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_an_ffmpeg_killed_from_outside_says_nothing_about_the_clip(
+def test_an_ffmpeg_killed_from_outside_is_not_blamed_on_the_clip(
     tmp_path: Path, long_clip: Path, killer: signal.Signals
 ) -> None:
     """The preset is quicker because FFmpeg, on SIGTERM, first encodes the frames in its buffers."""
@@ -553,7 +553,7 @@ def test_an_ffmpeg_killed_from_outside_says_nothing_about_the_clip(
 
 
 @pytest.mark.usefixtures("no_process_is_left")
-def test_an_ffmpeg_without_memory_says_nothing_about_the_clip(tmp_path: Path, long_clip: Path) -> None:
+def test_an_ffmpeg_without_memory_is_not_blamed_on_the_clip(tmp_path: Path, long_clip: Path) -> None:
     with pytest.raises(RenderKilled):
         encoder(memory_bytes=400 << 20).render(
             long_clip, tmp_path, BROADCAST, on_progress=lambda _: None, stop=threading.Event()
@@ -607,7 +607,7 @@ def test_ffmpeg_dies_with_its_worker(tmp_path: Path, long_clip: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_process_is_left")
-def test_a_full_disk_is_no_fault_of_the_clip(tmp_path: Path, source: Sources) -> None:
+def test_a_full_disk_is_not_blamed_on_the_clip(tmp_path: Path, source: Sources) -> None:
     """The video's path is a link to /dev/full, where every write fails with "No space left"."""
     (tmp_path / "video.mp4").symlink_to("/dev/full")
     with pytest.raises(WorkDirectoryFull, match="No space left"):
@@ -622,7 +622,7 @@ def test_missing_artwork_is_named(tmp_path: Path, source: Sources) -> None:
         )
 
 
-def test_an_ffmpeg_without_the_encoder_is_no_fault_of_the_clip(tmp_path: Path, source: Sources) -> None:
+def test_an_ffmpeg_without_the_encoder_is_not_blamed_on_the_clip(tmp_path: Path, source: Sources) -> None:
     poor = tmp_path / "ffmpeg"
     poor.write_text("#!/bin/sh\necho \"Unknown encoder 'libx264'\" >&2\nexit 1\n")
     poor.chmod(0o755)
@@ -685,7 +685,7 @@ def test_an_index_that_declares_more_than_it_holds_is_refused_before_ffmpeg_read
         probe(clip)
 
 
-def test_an_index_that_makes_ffmpeg_run_out_of_memory_is_a_fault_of_the_clip(tmp_path: Path, job: FfmpegJob) -> None:
+def test_an_index_that_makes_ffmpeg_run_out_of_memory_is_blamed_on_the_clip(tmp_path: Path, job: FfmpegJob) -> None:
     clip = make_clip(tmp_path / "clip.mp4", **TINY)
     described = probe(clip)
     _lie(clip, b"stts", 4, 0x0FFFFFFF)

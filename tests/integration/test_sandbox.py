@@ -1,4 +1,4 @@
-"""An exploited FFmpeg or MediaInfo gets nowhere: a stand-in program tries, behind the real confinement."""
+"""The sandbox confines an exploited FFmpeg or MediaInfo: a fake program tries to break out of it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ USERS = ["nobody", "root"] if os.geteuid() == 0 else ["myself"]
 
 @pytest.fixture
 def targets(tmp_path: Path, small_clip: Path) -> Targets:
-    """Two jobs' folders, a file of settings, and a folder that no job has."""
+    """The folders of two jobs, a settings file, and a folder that belongs to no job."""
     mine, other, outside = (tmp_path / name for name in ("job-1", "job-2", "outside"))
     for folder in (mine / "render", other, outside):
         folder.mkdir(parents=True)
@@ -55,7 +55,7 @@ def intruder(tmp_path: Path, targets: Targets) -> Path:
 
 @pytest.fixture
 def secret_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a worker has, and a parser must not see."""
+    """Set secrets that a worker has in its environment and a parser must not see."""
     for name in SECRETS:
         monkeypatch.setenv(name, "very secret")
 
@@ -65,19 +65,19 @@ def ffmpeg_job(program: Path, targets: Targets) -> FfmpegJob:
 
 
 def words_of(program: Path, targets: Targets) -> str:
-    """What the intruder says in FFmpeg's place."""
+    """Run the intruder instead of FFmpeg and return its output."""
     with pytest.raises(UnreadableClip) as refusal:
         ffmpeg_job(program, targets).run(["-i", f"file:{targets.clip}"])
     return str(refusal.value)
 
 
 @pytest.mark.usefixtures("secret_environment")
-def test_without_confinement_the_intruder_gets_through(
+def test_without_confinement_the_intruder_succeeds(
     intruder: Path, targets: Targets, request: pytest.FixtureRequest
 ) -> None:
-    """So that a try that can never succeed proves nothing."""
+    """Prove that each attempt can succeed; otherwise its denial would prove nothing."""
     directory = Path(targets.clip).parent / "render"
-    request.addfinalizer(lambda: Path("/tmp/intruder").unlink(missing_ok=True))  # noqa: S108 - one of its targets
+    request.addfinalizer(lambda: Path("/tmp/intruder").unlink(missing_ok=True))  # noqa: S108 - a target
     ended = endings(subprocess.run([intruder], cwd=directory, check=False, capture_output=True, text=True).stderr)
     anyone = {"own_environment", "parent_environ", "inet", "unix", "netlink", "socketpair", "settings", "passwd"}
     anyone |= {"other_clip", "write_outside", "write_other", "truncate", "open_truncate", "mode3_truncate", "symlink"}
@@ -88,7 +88,7 @@ def test_without_confinement_the_intruder_gets_through(
 
 
 @pytest.mark.usefixtures("secret_environment")
-def test_in_ffmpegs_place_the_intruder_is_denied_everything(intruder: Path, targets: Targets, small_clip: Path) -> None:
+def test_an_exploited_ffmpeg_is_denied_every_attempt(intruder: Path, targets: Targets, small_clip: Path) -> None:
     check_denied(words_of(intruder, targets))
     assert Path(targets.other_clip).read_bytes() == small_clip.read_bytes()
     assert Path(targets.clip).read_bytes() == small_clip.read_bytes()
@@ -106,10 +106,10 @@ runpy.run_path({launcher!r}, run_name="__main__")
 
 @pytest.mark.usefixtures("secret_environment")
 @pytest.mark.parametrize("abi", [1, 2, 3, 5])
-def test_older_landlocks_deny_as_much(
+def test_older_landlock_versions_deny_every_attempt_too(
     abi: int, intruder: Path, targets: Targets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Debian 12's kernel has ABI 2, which knows neither truncating nor network nor signals."""
+    """Debian 12's kernel has ABI 2, which does not restrict truncation, network or signals."""
     launcher = tmp_path / "older_kernel.py"
     *python, script = sandbox.LAUNCHER
     launcher.write_text(OLDER_KERNEL.format(root=str(ROOT), abi=abi, launcher=script))
@@ -118,7 +118,7 @@ def test_older_landlocks_deny_as_much(
 
 
 @pytest.mark.usefixtures("secret_environment")
-def test_in_mediainfos_place_the_intruder_is_denied_everything_and_writes_nothing(
+def test_an_exploited_mediainfo_is_denied_every_attempt_and_writes_nothing(
     intruder: Path, targets: Targets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probing, "_MEDIAINFO", intruder)
@@ -132,7 +132,7 @@ def test_in_mediainfos_place_the_intruder_is_denied_everything_and_writes_nothin
 
 @pytest.fixture
 def open_ground(tmp_path: Path) -> Path:
-    """The launcher where every user may read it, as an installed platform is."""
+    """A copy of the launcher that every user may read, as on an installed host."""
     folder = tmp_path / "installed"
     shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     for path in (tmp_path, *tmp_path.parents):
@@ -153,8 +153,10 @@ print(subprocess.run(command, env=ENVIRONMENT, cwd=sys.argv[4], check=False, cap
 
 @pytest.mark.usefixtures("secret_environment")
 @pytest.mark.parametrize("user", USERS)
-def test_it_holds_for_any_user_and_any_python(user: str, targets: Targets, tmp_path: Path, open_ground: Path) -> None:
-    """The targets are the user's own, so that only the confinement is in the way."""
+def test_the_confinement_holds_for_any_user_and_any_python(
+    user: str, targets: Targets, tmp_path: Path, open_ground: Path
+) -> None:
+    """The user owns the targets, so that only the confinement denies access."""
     intruder = write_intruder(tmp_path / "intruder", targets, interpreter=SYSTEM_PYTHON)
     directory = Path(targets.clip).parent / "render"
     if user == "nobody":
@@ -182,19 +184,19 @@ def test_both_ffmpegs_encode_with_all_their_threads(engine: str, small_clip: Pat
 
 
 def _threads(said: str) -> list[str]:
-    """How many x264 works with, from what FFmpeg says of its options."""
+    """Return the number of threads that x264 reports in FFmpeg's output."""
     return re.findall(r"lookahead_threads=\d+|\bthreads=\d+", said)
 
 
-def test_a_run_that_only_looks_needs_no_folder(small_clip: Path) -> None:
+def test_a_read_only_run_needs_no_folder(small_clip: Path) -> None:
     words = ["-hide_banner", "-i", f"file:{small_clip}"]
     command = confined([imageio_ffmpeg.get_ffmpeg_exe(), *words], LIMITS, readable=[small_clip])
     run = subprocess.run(command, env=ENVIRONMENT, cwd="/", check=False, capture_output=True, text=True)
     assert "1920x1080" in run.stderr
 
 
-def test_a_start_costs_little() -> None:
-    """Processor time, which a busy machine does not change."""
+def test_starting_a_confined_program_takes_little_cpu_time() -> None:
+    """The test measures CPU time, which does not depend on the machine's load."""
 
     def seconds(command: list[str]) -> float:
         before = os.times()
@@ -209,7 +211,7 @@ def test_a_start_costs_little() -> None:
 # A launcher that fails
 
 
-def test_a_launcher_that_fails_is_no_fault_of_the_clip(
+def test_a_failing_launcher_is_not_blamed_on_the_clip(
     small_clip: Path, targets: Targets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(FfmpegMissing, match=r"confine: .*No such file.*gone\.mp4"):
@@ -238,7 +240,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def without_landlock(*command: str) -> list[str]:
-    """The command line on a kernel that lacks it."""
+    """Return the command line that runs the command as on a kernel without Landlock."""
     return [sys.executable, "-c", WITHOUT_LANDLOCK, str(ROOT), *command]
 
 
@@ -252,13 +254,13 @@ def test_without_landlock_ffmpeg_still_runs_and_still_has_no_network(intruder: P
     assert ended["passwd"] == "OPEN"
 
 
-def test_this_machine_keeps_everything_off() -> None:
+def test_this_machine_supports_the_complete_confinement() -> None:
     assert sandbox_gaps() == []
 
 
 @pytest.fixture(params=["rising-stars-worker", "rising-stars-api"])
 def poor_log(request: pytest.FixtureRequest, own_home: Home, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """The log of a program that starts on a kernel without Landlock."""
+    """Returns the log of a program that starts on a kernel without Landlock."""
     listen = ["--unix-socket", str(tmp_path / "socket")] if request.param.endswith("api") else []
     command = without_landlock(str(homes.PROGRAMS / request.param), *listen)
     process = Subprocess(command, log=tmp_path / "log", environment=own_home.environment)
@@ -267,7 +269,7 @@ def poor_log(request: pytest.FixtureRequest, own_home: Home, tmp_path: Path) -> 
 
 
 @pytest.mark.only_on("embedded")
-def test_the_start_says_what_this_kernel_cannot_keep_off(poor_log: Callable[[], str]) -> None:
+def test_a_starting_program_logs_what_this_kernel_cannot_confine(poor_log: Callable[[], str]) -> None:
     wait_until(lambda: "sandbox_incomplete" in poor_log(), what="the warning", seconds=20)
     (line,) = [json.loads(line) for line in poor_log().splitlines() if "sandbox_incomplete" in line]
     assert "Landlock" in line["problem"]
@@ -275,7 +277,7 @@ def test_the_start_says_what_this_kernel_cannot_keep_off(poor_log: Callable[[], 
 
 
 @pytest.mark.only_on("embedded")
-def test_doctor_says_what_this_kernel_cannot_keep_off(own_home: Home) -> None:
+def test_doctor_reports_what_this_kernel_cannot_confine(own_home: Home) -> None:
     command = without_landlock(str(homes.PROGRAMS / "rising-stars"), "doctor")
     run = subprocess.run(command, env=own_home.environment, check=False, capture_output=True, text=True)
     assert "Landlock is not available here" in run.stdout, run.stdout + run.stderr
@@ -287,7 +289,7 @@ def test_doctor_says_what_this_kernel_cannot_keep_off(own_home: Home) -> None:
 
 
 def targets_of(home: Home, small_clip: Path) -> Targets:
-    """What a site's intruder is after: its database among it."""
+    """Return the targets in a running site, which include its database."""
     other = home.folder / "work" / "job-other"
     other.mkdir()
     shutil.copy(small_clip, other / "original.mp4")
@@ -304,12 +306,12 @@ def test_in_a_running_site_an_exploited_ffmpeg_is_denied_everything(
         player = site.sign_up()
         video = player.upload(small_clip).json()["task_id"]
         site.wait_until(player, video, "failed")
-        # Its clip here is the one that was uploaded, not the job's copy of it.
+        # `clip` is the uploaded file here, not the job's copy, so the intruder may not read it.
         check_denied(_detail(site), without=frozenset({"read_clip"}))
 
 
 def _detail(site: Site) -> str:
-    """The end of the one render, as its worker logged it."""
+    """Return the error detail that the worker logged for the only render."""
     (line,) = [line for line in site.log.splitlines() if "render_failed" in line]
     return str(json.loads(line)["detail"])
 
@@ -326,7 +328,7 @@ main()
 
 @pytest.fixture
 def with_mediainfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """From now on APIs are started with another program in MediaInfo's place."""
+    """Makes APIs that start later run another program instead of MediaInfo."""
 
     def install(script: Path) -> None:
         programs = tmp_path / "programs"
@@ -357,7 +359,7 @@ def test_an_upload_is_not_blamed_for_a_mediainfo_that_cannot_start(
 
 
 def test_a_real_clip_still_goes_the_whole_way(working_site: Site, tmp_path: Path) -> None:
-    """With sound, so that FFmpeg measures, renders and takes the poster, each time confined."""
+    """The clip has sound, so that FFmpeg measures, renders and takes the poster, each time confined."""
     player = working_site.sign_up()
     video = player.upload(make_clip(tmp_path / "clip.mp4")).json()["task_id"]
     assert working_site.wait_until(player, video, "processed")["processed_url"]

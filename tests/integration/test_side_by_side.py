@@ -47,7 +47,7 @@ def earlier_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Versions:
-    """One database without a table, one queue, one bucket; and how both versions of the code run on them."""
+    """Homes of both versions of the code on one empty database, one queue and one bucket."""
 
     earlier: Home
     later: Home
@@ -60,7 +60,7 @@ def versions(new_home: Callable[[Backend], Home], postgres: Postgres, earlier_co
 
 
 def migrate(home: Home) -> str:
-    """What that code's own command says."""
+    """Run the migrations of that version and return the command's log."""
     log = home.folder / f"{unique('migrate')}.log"
     command = Subprocess([str(PROGRAMS / "rising-stars"), "migrate"], log=log, environment=home.environment)
     wait_until(lambda: not command.running, what="the migration's end")
@@ -84,7 +84,7 @@ def assert_a_clip_goes_the_whole_way(clip: Path, by: Site, seen_by: Site) -> Non
 
 
 def elsewhere(player: Player, site: Site) -> Player:
-    """The same account and token, at the other version's API."""
+    """Return the player with the same account and token at the other version's API."""
     return replace(player, site=site)
 
 
@@ -93,9 +93,7 @@ def assert_no_error(*served: Site) -> None:
         assert [line for line in site.log.splitlines() if FAULT.search(line)] == []
 
 
-def test_earlier_code_goes_on_while_the_schema_moves_on_and_later_code_joins_it(
-    versions: Versions, small_clip: Path
-) -> None:
+def test_earlier_code_works_during_the_migration_and_beside_later_code(versions: Versions, small_clip: Path) -> None:
     assert NEWEST.stem not in migrate(versions.earlier)
     with running_site(versions.earlier, with_worker=True) as earlier:
         assert_a_clip_goes_the_whole_way(small_clip, earlier, earlier)
@@ -113,7 +111,7 @@ def test_earlier_code_goes_on_while_the_schema_moves_on_and_later_code_joins_it(
         assert_no_error(earlier)
 
 
-def test_earlier_code_comes_back_on_the_later_schema(versions: Versions, small_clip: Path) -> None:
+def test_earlier_code_works_on_the_later_schema_after_a_roll_back(versions: Versions, small_clip: Path) -> None:
     migrate(versions.later)
     with running_site(versions.later, with_worker=True) as later:
         assert_a_clip_goes_the_whole_way(small_clip, later, later)

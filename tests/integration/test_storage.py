@@ -1,4 +1,4 @@
-"""The store against a real S3: the three verbs of old, stat, list and presign."""
+"""The object store with a real S3 server: upload, download, delete, stat, list and presign."""
 
 import hashlib
 import time
@@ -28,7 +28,7 @@ def store(bucket: Bucket) -> S3Store:
 
 
 def write(path: Path, size_bytes: int) -> str:
-    """A file of that size with varied content; its SHA-256."""
+    """Write a file of that size with varied content and return its SHA-256."""
     block = hashlib.sha256(path.name.encode()).digest() * 1024
     content = (block * (size_bytes // len(block) + 1))[:size_bytes]
     path.write_bytes(content)
@@ -66,14 +66,14 @@ def test_a_result_that_does_not_match_its_checksum_is_refused(store: S3Store, bu
     assert bucket.stored_keys() == set()
 
 
-def test_a_missing_object_is_a_fact_of_its_own(store: S3Store, tmp_path: Path) -> None:
+def test_a_missing_object_raises_its_own_exception(store: S3Store, tmp_path: Path) -> None:
     with pytest.raises(ObjectNotFound):
         store.stat("nothing")
     with pytest.raises(ObjectNotFound):
         store.download("nothing", tmp_path / "file")
 
 
-def test_deleting_what_is_not_there_is_no_error(store: S3Store, bucket: Bucket, tmp_path: Path) -> None:
+def test_deleting_a_missing_object_is_not_an_error(store: S3Store, bucket: Bucket, tmp_path: Path) -> None:
     write(tmp_path / "file", 10)
     store.upload(tmp_path / "file", "key", content_type="video/mp4")
     store.delete("key")
@@ -100,14 +100,14 @@ def test_a_presigned_url_lets_its_holder_read_one_object(store: S3Store, tmp_pat
     assert httpx.get(url.partition("?")[0], trust_env=False).status_code == 403
 
 
-def test_a_url_is_handed_out_again_so_that_browsers_can_cache(store: S3Store) -> None:
+def test_a_presigned_url_is_reused_so_that_browsers_can_cache(store: S3Store) -> None:
     first = store.url("posters/p.jpg")
     time.sleep(1.1)
     assert store.url("posters/p.jpg") == first
     assert store.presign("posters/p.jpg") != first
 
 
-def test_urls_lie_under_the_cdn_when_there_is_one(bucket: Bucket) -> None:
+def test_urls_begin_with_the_cdn_when_one_is_configured(bucket: Bucket) -> None:
     store = S3Store(bucket.name, presigned_url_seconds=600, media_base_url="https://media.example.com/")
     assert store.url("posters/a b.jpg") == "https://media.example.com/posters/a%20b.jpg"
 

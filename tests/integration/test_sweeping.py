@@ -1,4 +1,4 @@
-"""Clearing away what nothing refers to, and nothing else."""
+"""The sweep deletes objects, files and rows that are no longer referenced, and nothing else."""
 
 import os
 import time
@@ -19,7 +19,7 @@ from tests.ledger import add_clip, add_player
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Everything is old enough to be swept."""
+    """Settings with which everything is old enough to be swept."""
     return settings.model_copy(update={"sweep_age_seconds": 0.0})
 
 
@@ -89,7 +89,7 @@ def test_expired_sessions_and_old_answers_are_swept(settings: Settings) -> None:
     assert Video.select().count() == 0
 
 
-def test_what_is_kept_of_a_sign_ups_address_goes_after_a_week(settings: Settings) -> None:
+def test_the_hashed_address_of_a_sign_up_is_deleted_after_a_week(settings: Settings) -> None:
     assert settings.s3_bucket
     fresh, old = add_player(), add_player()
     User.update(signup_address="a" * 64).execute()

@@ -30,14 +30,14 @@ def succeed(settings: Settings) -> None:
     assert leases.succeed(claim(settings), Output("r", "p", 1, "00" * 32), publish=True)
 
 
-def test_a_site_where_nothing_happens_measures_nothing(settings: Settings) -> None:
+def test_an_idle_site_has_zero_values(settings: Settings) -> None:
     assert settings.s3_bucket
     figures = measure(None)
     assert (figures.queue_age, figures.backlog_per_worker, figures.failed_jobs, figures.healthy_workers) == (0, 0, 0, 0)
     assert figures.renders == []
 
 
-def test_due_and_running_jobs_are_shared_by_the_workers_heard_of(settings: Settings) -> None:
+def test_due_and_running_jobs_are_divided_by_the_number_of_live_workers(settings: Settings) -> None:
     for name in ("host:1", "host:2"):
         presence.report(name, None)
     presence.report("host:3", "its disk is full")
@@ -53,7 +53,7 @@ def test_due_and_running_jobs_are_shared_by_the_workers_heard_of(settings: Setti
     assert figures.healthy_workers == 2
 
 
-def test_a_backlog_without_any_worker_is_all_of_one_workers(settings: Settings) -> None:
+def test_without_a_worker_the_backlog_is_divided_by_one(settings: Settings) -> None:
     for _ in range(3):
         add_clip(settings)
     assert measure(None).backlog_per_worker == 3
@@ -70,7 +70,7 @@ def test_the_oldest_due_job_and_recent_failures_are_measured(settings: Settings)
     assert figures.failed_jobs == 1
 
 
-def test_each_render_is_told_once(settings: Settings) -> None:
+def test_each_render_is_reported_once(settings: Settings) -> None:
     first = add_clip(settings)
     succeed(settings)
     Job.update(started_at=Job.finished_at - 12.5).where(Job.video == first).execute()
@@ -84,7 +84,7 @@ def test_each_render_is_told_once(settings: Settings) -> None:
 
 @pytest.fixture
 def cloudwatch(aws: MockAws, monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
-    """A namespace of our own; the store of these tests is another AWS, and is asked nothing here."""
+    """Mock CloudWatch with a unique namespace; the object store of these tests is not part of this mock AWS."""
     for name, value in aws.env.items():
         monkeypatch.setenv(name, value)
     return CloudWatch(unique("RisingStars/t"))
@@ -97,7 +97,7 @@ def upkeep(settings: Settings, cloudwatch: CloudWatch | None) -> Upkeep:
     return made
 
 
-def test_a_pass_tells_all_figures_in_one_request(settings: Settings, aws: MockAws, cloudwatch: CloudWatch) -> None:
+def test_a_pass_sends_all_metrics_in_one_request(settings: Settings, aws: MockAws, cloudwatch: CloudWatch) -> None:
     presence.report("host:1", None)
     looking_after = upkeep(settings, cloudwatch)
     before = len(aws.operations())
@@ -125,7 +125,7 @@ def maximum(aws: MockAws, cloudwatch: CloudWatch, name: str) -> float:
     return float(answer["Datapoints"][0]["Maximum"])
 
 
-def test_an_aws_that_does_not_answer_stops_nothing(
+def test_upkeep_continues_when_aws_does_not_answer(
     settings: Settings,
     cloudwatch: CloudWatch,
     monkeypatch: pytest.MonkeyPatch,
@@ -140,7 +140,7 @@ def test_an_aws_that_does_not_answer_stops_nothing(
     assert job_of(video).dispatched_at is not None
 
 
-def test_without_a_namespace_nobody_is_told(settings: Settings, aws: MockAws) -> None:
+def test_without_a_namespace_no_metric_is_sent(settings: Settings, aws: MockAws) -> None:
     before = len(aws.operations())
     upkeep(settings, None).make_pass()
     assert aws.operations()[before:] == []

@@ -1,4 +1,4 @@
-"""Accounts that a check of the site makes: they go a player's whole way, unseen, and leave nothing behind."""
+"""Verification accounts, which a check of the site creates: they act as players, hidden, and are deleted later."""
 
 import contextlib
 import uuid
@@ -42,7 +42,7 @@ def sign_up(site: Site, *, secret: str | None = None, key: str | None = None, **
 
 @pytest.fixture
 def verifier(site: Site) -> Player:
-    """A verification account with a city of its own."""
+    """A verification account in a unique city."""
     form = sign_up_form(city=unique("Verification "))
     headers = {"X-Verification-Secret": site.environment["VERIFICATION_SECRET"]}
     made = site.api.post("/api/auth/signup", json=form, headers=headers).json()
@@ -55,10 +55,10 @@ def is_verification(site: Site, email: str) -> bool:
         return bool(User.get(User.email == email).is_verification)
 
 
-# At the door
+# Sign-up
 
 
-def test_an_ordinary_sign_up_makes_an_ordinary_account(site: Site) -> None:
+def test_a_sign_up_without_the_secret_makes_an_ordinary_account(site: Site) -> None:
     assert not is_verification(site, site.sign_up().email)
 
 
@@ -78,7 +78,7 @@ def test_a_wrong_secret_is_refused_and_makes_no_account(site: Site, secret: str)
     assert site.account_count(email) == 0
 
 
-def test_a_site_without_a_secret_takes_nobodys(site: Site, make_site: SiteMaker) -> None:
+def test_a_site_without_a_secret_accepts_no_secret(site: Site, make_site: SiteMaker) -> None:
     environment = {name: value for name, value in site.environment.items() if name != "VERIFICATION_SECRET"}
     bare = SiteMaker(make_site._stack, Home(site.backend, site.home.folder, site.bucket, environment))()
     email = f"{unique('check')}@example.com"
@@ -87,7 +87,7 @@ def test_a_site_without_a_secret_takes_nobodys(site: Site, make_site: SiteMaker)
 
 
 @pytest.mark.parametrize("city", ["Bogotá", "Verification", "Verificationville", "New Verification 1"])
-def test_a_verification_account_cannot_stand_in_a_city_of_players(site: Site, city: str) -> None:
+def test_a_verification_account_cannot_be_in_a_city_of_players(site: Site, city: str) -> None:
     detail = refusal(sign_up(site, city=city), 400)
     assert detail == 'The city of a verification account must begin with "Verification ".'
 
@@ -99,7 +99,7 @@ def test_a_key_of_an_ordinary_account_gives_no_verification_account(site: Site) 
     assert not is_verification(site, form["email"])
 
 
-# Before the public
+# Visibility
 
 
 def listed(site: Site, **query: str) -> list[str]:
@@ -136,7 +136,7 @@ def test_its_vote_counts_and_its_published_clip_may_be_deleted(site: Site, verif
     assert verifier.request("DELETE", f"/api/videos/{own}").status_code == 404
 
 
-def test_nobody_else_may_delete_it_nor_may_it_delete_anybody_elses(site: Site, verifier: Player) -> None:
+def test_verification_accounts_and_players_cannot_delete_each_others_clips(site: Site, verifier: Player) -> None:
     player = site.sign_up()
     theirs, own = site.publish_video(player), site.publish_video(verifier)
     assert refusal(verifier.request("DELETE", f"/api/videos/{theirs}"), 403)
@@ -144,7 +144,7 @@ def test_nobody_else_may_delete_it_nor_may_it_delete_anybody_elses(site: Site, v
     assert refusal(player.request("DELETE", f"/api/videos/{theirs}"), 400)
 
 
-# What is left of them
+# Cleanup
 
 
 def add_verifier(*, age: float = AN_HOUR_AND_MORE) -> uuid.UUID:
@@ -174,7 +174,7 @@ def counters_hold(settings: Settings) -> bool:
 
 
 @pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.RUNNING])
-def test_an_old_verification_account_goes_with_all_its_rows(settings: Settings, state: JobState) -> None:
+def test_an_old_verification_account_is_deleted_with_all_its_rows(settings: Settings, state: JobState) -> None:
     player, voter = add_player(), add_player()
     theirs, deleted_of_theirs = publish(settings, player), publish(settings, player)
     before = row_counts()
@@ -192,7 +192,7 @@ def test_an_old_verification_account_goes_with_all_its_rows(settings: Settings, 
     assert [Video.get_by_id(video).votes for video in (theirs, deleted_of_theirs)] == [1, 1]
 
 
-def test_the_counters_of_others_stay_right_and_nothing_dangles(settings: Settings) -> None:
+def test_other_players_counters_stay_right_and_no_reference_dangles(settings: Settings) -> None:
     theirs, verifier, voter = publish(settings, add_player()), add_verifier(), add_player()
     for who in (verifier, voter):
         voting.vote(who, theirs, allow_self_vote=True)
@@ -261,8 +261,8 @@ def test_votes_and_two_sweeps_at_once_leave_nothing_half_done(settings: Settings
     assert counters_hold(settings)
 
 
-def test_upkeep_sweeps_them(working_site: Site, small_clip: Path) -> None:
-    """The whole way, as a check of a site goes it; then the loop that clears up behind it."""
+def test_upkeep_sweeps_verification_accounts(working_site: Site, small_clip: Path) -> None:
+    """Run a complete check of the site, then wait until upkeep has deleted its accounts."""
     city, site = unique("Verification "), working_site
     form, secret = sign_up_form(city=city), site.environment["VERIFICATION_SECRET"]
     made = site.api.post("/api/auth/signup", json=form, headers={"X-Verification-Secret": secret}).json()
@@ -280,7 +280,7 @@ def test_upkeep_sweeps_them(working_site: Site, small_clip: Path) -> None:
 
 
 def restart_upkeep(site: Site) -> None:
-    """Its first pass sweeps."""
+    """Restart upkeep, because its first pass sweeps."""
     site.processes["upkeep"].stop()
     log = site.home.folder / "sweeping.log"
     site.processes["upkeep"] = Subprocess(
@@ -288,7 +288,7 @@ def restart_upkeep(site: Site) -> None:
     )
 
 
-def test_house_rules_do_not_stop_a_check_of_the_site(settings: Settings) -> None:
+def test_settings_that_restrict_players_do_not_stop_a_check_of_the_site(settings: Settings) -> None:
     verifier, player = add_verifier(), add_player()
     own, theirs = publish(settings, verifier), publish(settings, player)
     voting.vote(verifier, own, allow_self_vote=False)
@@ -304,10 +304,10 @@ def test_where_clips_are_reviewed_only_a_check_of_the_site_needs_none(settings: 
     assert renderer._needs_no_review(claim(settings)) is verifies
 
 
-# Beside code from before
+# Beside earlier code
 
 
-def test_code_from_before_goes_on_making_accounts(settings: Settings) -> None:
+def test_earlier_code_can_still_create_accounts(settings: Settings) -> None:
     assert settings.s3_bucket
     database.execute_sql(
         "INSERT INTO users (id, email, password_hash, first_name, last_name, is_active, created_at, last_claimed_at) "

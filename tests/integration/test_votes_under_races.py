@@ -1,4 +1,4 @@
-"""A vote is counted once whatever races: through the real API, with many clients at once."""
+"""Concurrent requests of many clients to the real API: each vote is counted exactly once."""
 
 import uuid
 from collections import Counter
@@ -17,7 +17,7 @@ CROWD = 50
 
 
 def counted(site: Site, video_id: str) -> tuple[int, int]:
-    """The counter and the rows of votes."""
+    """Return the video's vote counter and its number of vote rows."""
     with site.tables():
         rows = Vote.select().where(Vote.video == uuid.UUID(video_id)).count()
         return Video.get_by_id(uuid.UUID(video_id)).votes, rows
@@ -37,7 +37,7 @@ def crowd(site: Site) -> list[Player]:
     return [site.sign_up() for _ in range(CROWD)]
 
 
-def test_fifty_votes_of_one_account_are_one_vote(site: Site, video_id: str) -> None:
+def test_fifty_votes_of_one_account_count_as_one(site: Site, video_id: str) -> None:
     voter = site.sign_up()
     answers = all_at_once(*[partial(voter.vote, video_id)] * CROWD)
     assert statuses(answers) == {200: 1, 400: CROWD - 1}
@@ -46,7 +46,7 @@ def test_fifty_votes_of_one_account_are_one_vote(site: Site, video_id: str) -> N
     assert counted(site, video_id) == (1, 1)
 
 
-def test_the_votes_of_fifty_accounts_are_fifty_votes(site: Site, video_id: str, crowd: list[Player]) -> None:
+def test_the_votes_of_fifty_accounts_count_as_fifty(site: Site, video_id: str, crowd: list[Player]) -> None:
     answers = all_at_once(*[partial(voter.vote, video_id) for voter in crowd])
     assert statuses(answers) == {200: CROWD}
     assert counted(site, video_id) == (CROWD, CROWD)
@@ -64,7 +64,7 @@ def test_votes_and_withdrawals_that_race_leave_the_counter_equal_to_the_votes(
         assert counter == rows <= len(few)
 
 
-def test_fifty_withdrawals_take_back_one_vote(site: Site, video_id: str, crowd: list[Player]) -> None:
+def test_fifty_withdrawals_withdraw_one_vote(site: Site, video_id: str, crowd: list[Player]) -> None:
     voter, other = crowd[0], crowd[1]
     voter.vote(video_id)
     other.vote(video_id)

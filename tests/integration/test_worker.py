@@ -1,4 +1,4 @@
-"""A real worker under real signals: what it was doing is never lost, and nothing of it is left behind."""
+"""Real workers that receive real signals lose no job and leave no process or file behind."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from testing.processes import Subprocess, wait_until
 from tests.ledger import add_clip, add_player, job_of, opened
 
 SLOW = {"RENDER_PRESET": "placebo"}
-"""A render that takes longer than any of these tests looks at it."""
+"""Settings for a render that outlasts every test of this file."""
 RESTLESS = {
     "LEASE_SECONDS": "2",
     "HEARTBEAT_SECONDS": "0.5",
@@ -46,7 +46,7 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Workshop:
-    """A ledger and a store with real programs at work on them, as many as the test starts."""
+    """A ledger and a store, on which a test starts real programs."""
 
     home: Home
     settings: Settings
@@ -74,7 +74,7 @@ class Workshop:
         return job_of(video)
 
     def wait_for_ffmpeg(self, worker: Subprocess) -> psutil.Process:
-        """The FFmpeg below a worker, once its render is under way."""
+        """Wait for the worker's FFmpeg and return its process."""
         found: list[psutil.Process] = []
 
         def runs() -> bool:
@@ -108,13 +108,13 @@ def workshop(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worksh
     for name, value in own_home.bucket.environment.items():
         monkeypatch.setenv(name, value)
     with opened(own_home) as settings, ExitStack() as stack:
-        # A worker that was stopped leaves rings unheard: the next test's would answer them.
+        # A stopped worker leaves messages in the queue, which the next test's worker would receive.
         create_broker(settings, socket_seconds=RING_SECONDS).flush()
         store = S3Store(own_home.bucket.name, presigned_url_seconds=600)
         yield Workshop(own_home, settings, store, stack)
 
 
-def test_sigterm_gives_the_render_back_uncounted_within_the_drain_time(workshop: Workshop, long_clip: Path) -> None:
+def test_sigterm_returns_the_job_uncounted_within_the_drain_time(workshop: Workshop, long_clip: Path) -> None:
     video = workshop.add(long_clip)
     worker, _ = workshop.start("rising-stars-worker", **SLOW, DRAIN_SECONDS="1"), workshop.start("rising-stars-upkeep")
     ffmpeg = workshop.wait_for_ffmpeg(worker)
@@ -137,9 +137,7 @@ def test_sigterm_lets_a_render_end_that_fits_in_the_drain_time(workshop: Worksho
     assert job_of(video).state is JobState.SUCCEEDED
 
 
-def test_a_killed_consumer_takes_its_processes_along_and_its_job_is_rescued(
-    workshop: Workshop, long_clip: Path
-) -> None:
+def test_killing_a_consumer_ends_its_processes_and_its_job_is_rescued(workshop: Workshop, long_clip: Path) -> None:
     video = workshop.add(long_clip)
     workshop.start("rising-stars-upkeep")
     worker = workshop.start("rising-stars-worker", **SLOW)
@@ -176,7 +174,7 @@ def test_deleting_a_clip_in_render_ends_its_ffmpeg(workshop: Workshop, long_clip
     assert workshop.home.bucket.stored_keys(f"processed-videos/{video}") == set()
 
 
-def test_a_clip_that_cannot_be_decoded_fails_with_a_reason_and_blocks_nobody(
+def test_a_clip_that_cannot_be_decoded_fails_with_a_reason_and_blocks_no_other_clip(
     workshop: Workshop, short_clip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.mp4").write_bytes(short_clip.read_bytes()[:2000])
@@ -206,7 +204,7 @@ def test_an_original_that_arrives_damaged_is_not_rendered(workshop: Workshop, sh
     assert Video.get_by_id(video).status is not VideoStatus.FAILED
 
 
-def test_a_job_nobody_was_rung_for_is_found_by_upkeep(workshop: Workshop, short_clip: Path) -> None:
+def test_upkeep_finds_a_job_without_a_doorbell_message(workshop: Workshop, short_clip: Path) -> None:
     workshop.start("rising-stars-worker", RENDER_PRESET="ultrafast")
     video = workshop.add(short_clip)
     with pytest.raises(AssertionError, match="did not happen"):
