@@ -1,4 +1,4 @@
-"""The real servers and sites that tests share, and the rule that under REQUIRE_ALL=1 nothing is skipped."""
+"""Real servers and sites that tests share, and the rule that REQUIRE_ALL=1 allows no skipped test."""
 
 import itertools
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.remote import Producer  # type: ignore[import-untyped] # it brings no types
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # nor does this
+from xdist.remote import Producer  # type: ignore[import-untyped] # no type information
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # no type information
 
 from app.config import Settings
 from demo.seaweedfs import SeaweedFS

@@ -1,7 +1,7 @@
-"""An exploited FFmpeg or MediaInfo: tries what an attacker would, and says on standard error how each try ended.
+"""An exploited FFmpeg or MediaInfo: attempts what an attacker would, and reports each result on standard error.
 
-Runs as a script of its own: `write_intruder` puts its targets in front of this text. Each try ends in the name of an
-error, or in OPEN. Without confinement it harms nothing but its targets.
+It runs as a separate script: `write_intruder` puts the targets in front of this text. The result of an attempt is the
+name of an error, or OPEN. Without confinement it harms only its targets.
 """
 
 import ctypes
@@ -72,7 +72,7 @@ def limit_parent() -> None:
 
 
 def outlive_parent() -> None:
-    """Take the signal away that the kernel would send when the worker ends."""
+    """Cancel the signal that the kernel would send when the worker ends."""
     if LIBC.prctl(1, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 
@@ -92,7 +92,7 @@ def family(kind: int, how: int = socket.SOCK_STREAM) -> Callable[[], None]:
 
 
 def tries() -> dict[str, Callable[[], object]]:
-    """What an attacker would do; all of it is to be denied."""
+    """Return the attempts of an attacker by name; the confinement must deny all of them."""
     outside, clip, other = TARGETS["outside"], TARGETS["clip"], TARGETS["other_clip"]
     return {
         "own_environment": own_environment,
@@ -148,7 +148,7 @@ def tries() -> dict[str, Callable[[], object]]:
 
 
 def needs() -> dict[str, Callable[[], object]]:
-    """What a parser must be able to do."""
+    """Return the actions by name that a parser needs and the confinement must allow."""
     return {
         "thread": run_thread,
         "cores": lambda: os.sched_getaffinity(0),

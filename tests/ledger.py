@@ -1,4 +1,4 @@
-"""A database of its own, bound in this process: what tests of the rules themselves stand on."""
+"""A database bound to the models in this process, for tests that call the rules directly."""
 
 import uuid
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from testing.homes import Home, unique
 
 
 def settings_of(home: Home, **changed: object) -> Settings:
-    """The settings that a process with the home's environment would have."""
+    """Return the settings of a process with the home's environment."""
     known = {name.lower(): value for name, value in home.environment.items()}
     fields = {name: value for name, value in known.items() if name in Settings.model_fields}
     return Settings.model_validate({**fields, **changed})
@@ -21,7 +21,7 @@ def settings_of(home: Home, **changed: object) -> Settings:
 
 @contextmanager
 def opened(home: Home) -> Iterator[Settings]:
-    """Bind the models to the home's database, emptied."""
+    """Empty the home's database and bind the models to it."""
     settings = settings_of(home)
     pool = open_database(settings.database_url, max_connections=64)
     try:
@@ -34,7 +34,7 @@ def opened(home: Home) -> Iterator[Settings]:
 
 
 def add_player(first_name: str = "Ana") -> uuid.UUID:
-    """An account without a password."""
+    """Add an account without a password and return its id."""
     player = uuid.uuid4()
     User.insert(
         id=player,
@@ -48,7 +48,7 @@ def add_player(first_name: str = "Ana") -> uuid.UUID:
 
 
 def add_clip(settings: Settings, owner: uuid.UUID | None = None, **columns: object) -> uuid.UUID:
-    """A video whose render is queued, as an upload leaves it."""
+    """Add a video with a queued render job, as an upload does, and return its id."""
     video = uuid.uuid4()
     with transaction():
         Video.insert(
@@ -63,12 +63,12 @@ def add_clip(settings: Settings, owner: uuid.UUID | None = None, **columns: obje
 
 
 def job_of(video: uuid.UUID) -> Job:
-    """The job as the ledger has it now."""
+    """Read the video's job from the ledger."""
     return jobs.find_job(video)
 
 
 def claim(settings: Settings, worker: str = "worker") -> leases.Lease:
-    """A claim that must succeed."""
+    """Claim a job, which must succeed, and return the lease."""
     lease = claiming.claim(worker, settings)
     assert lease is not None
     return lease

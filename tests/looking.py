@@ -1,4 +1,4 @@
-"""Looks at finished clips and listens to them, by numbers."""
+"""Measures picture and sound of finished clips."""
 
 import re
 import subprocess
@@ -13,11 +13,11 @@ from testing.programs import system_ffmpeg
 FFMPEG = find_ffmpeg(None)
 PACKAGED_FFMPEG = Path(imageio_ffmpeg.get_ffmpeg_exe())
 ENGINES: dict[str, Callable[[], Path]] = {"system": system_ffmpeg, "packaged": lambda: PACKAGED_FFMPEG}
-"""Finds every FFmpeg that renders clips: Debian's 5.1 on hosts, imageio-ffmpeg's 9 in the embedded site."""
+"""Functions that find each FFmpeg that renders clips: Debian's 5.1 on hosts, imageio-ffmpeg's 9 when embedded."""
 
 
 def colour_at(video: Path, seconds: float, spot: tuple[float, float]) -> tuple[float, float, float]:
-    """Mean Y, Cb, Cr of 16x16 pixels around a spot given in shares of width and height."""
+    """Return the mean Y, Cb and Cr of 16x16 pixels around a spot, given in fractions of width and height."""
     crop = f"crop=16:16:{spot[0]}*iw-8:{spot[1]}*ih-8,format=yuv420p"
     seek = ["-ss", str(seconds)] if seconds else []
     output = ["-vf", crop, "-frames:v", "1", "-f", "rawvideo", "-"]
@@ -30,9 +30,9 @@ def colour_at(video: Path, seconds: float, spot: tuple[float, float]) -> tuple[f
 
 
 def loudness(video: Path, filters: str = "") -> float:
-    """Integrated loudness in LUFS, by FFmpeg's EBU R128 meter over the whole result.
+    """Return the integrated loudness in LUFS that FFmpeg's EBU R128 meter measures over the whole result.
 
-    `filters` (each with a comma behind it) come in front of the meter.
+    `filters` (each followed by a comma) are applied before the meter.
     """
     command: list[str | Path] = [
         FFMPEG,
@@ -52,7 +52,7 @@ def loudness(video: Path, filters: str = "") -> float:
 
 
 def sample_durations(video: Path) -> set[int]:
-    """The distinct frame durations of the first track (its `stts` box)."""
+    """Return the distinct frame durations of the first track (its `stts` box)."""
     content = video.read_bytes()
     at = content.index(b"stts") + 8
     count = int.from_bytes(content[at : at + 4], "big")
@@ -60,7 +60,7 @@ def sample_durations(video: Path) -> set[int]:
 
 
 def jpeg_size(picture: Path) -> tuple[int, int]:
-    """Width and height from a JPEG's frame header."""
+    """Return width and height from a JPEG's frame header."""
     content = picture.read_bytes()
     assert content[:3] == b"\xff\xd8\xff"
     assert content[-2:] == b"\xff\xd9"
@@ -69,7 +69,7 @@ def jpeg_size(picture: Path) -> tuple[int, int]:
 
 
 def sound_seconds(video: Path) -> float:
-    """How long the decoded sound is: stereo, 48 kHz, two bytes a sample."""
+    """Return the duration of the sound, decoded to stereo, 48 kHz and two bytes a sample."""
     command: list[str | Path] = [FFMPEG, "-v", "error", "-i", video, "-vn", "-f", "s16le", "-c:a", "pcm_s16le", "-"]
     return len(subprocess.run(command, check=True, capture_output=True).stdout) / (48_000 * 2 * 2)
 

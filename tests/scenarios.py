@@ -1,4 +1,4 @@
-"""A role's molecule scenario, run from its beginning to its end."""
+"""Runs a role's complete molecule scenario."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ MOLECULE = Path(sys.executable).with_name("molecule")
 def run_scenario(
     role: str, name: str = "default", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`molecule test`, whatever comes of it; standard error is in its output. `environment` comes on top of ours."""
+    """Run `molecule test` with `environment` added to this process's; the result's output includes standard error."""
     plain = {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PATH": f"{MOLECULE.parent}:{os.environ['PATH']}"}
     return subprocess.run(
         [MOLECULE, "test", "--scenario-name", name],

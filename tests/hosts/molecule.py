@@ -1,4 +1,4 @@
-"""A plugin for pytest as molecule's verifier runs it: testinfra's `host` is the scenario's container."""
+"""A pytest plugin for molecule's verifier: testinfra's `host` is the scenario's container."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ pytest_plugins = ["tests.hosts.real_parts"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Straight to the container: through Ansible each command would take a second."""
+    """Connect testinfra to the container directly, because each command through Ansible would take a second."""
     role = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]).name
     config.option.hosts = f"podman://{role}-{os.environ['MOLECULE_SCENARIO_NAME']}"
     config.option.ansible_inventory = None

@@ -1,7 +1,7 @@
-"""Real parts for a role's scenario: PostgreSQL, whose certificate is verified, and an S3 that checks signatures.
+"""Real dependencies for a role's scenario: PostgreSQL with a verified certificate, and an S3 that checks signatures.
 
-A plugin for pytest, which tests.hosts.molecule brings along. A scenario's host finds its settings in a file that its
-prepare.yml wrote.
+This is a pytest plugin that tests.hosts.molecule loads. The scenario's host reads its settings from a file that its
+prepare.yml writes.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ CA = "/opt/rising-stars/files/database-ca.pem"
 
 @contextmanager
 def joined_network(host: Host) -> Iterator[Network]:
-    """A network that a scenario's host is in, too, as long as it is wanted."""
+    """Connect the scenario's host to a new network inside the block."""
     with Network() as made:
         podman("network", "connect", made.name, host.backend.name)
         yield made
@@ -28,30 +28,30 @@ def joined_network(host: Host) -> Iterator[Network]:
 
 @pytest.fixture(scope="module")
 def network(host: Host) -> Iterator[Network]:
-    """A network with the services in it, which the scenario's host joins."""
+    """A network that contains the services and the scenario's host."""
     with joined_network(host) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def store(network: Network) -> Iterator[Store]:
-    """S3."""
+    """An S3-compatible store that checks signatures."""
     with running_store(network) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def database(network: Network) -> Iterator[Database]:
-    """PostgreSQL with TLS."""
+    """A PostgreSQL server with TLS."""
     with running_database(network) as running:
         yield running
 
 
 @contextmanager
 def settings_of_real_parts(host: Host, settings: str, database: Database, store: Store) -> Iterator[str]:
-    """The host's file of settings leads to a new database on the server, whose name this is, and to the store.
+    """Point the host's settings file to the store and to a new database on the server; yield the database's name.
 
-    Afterwards the file is as before. Services are the caller's to restart.
+    The file is restored afterwards. The caller restarts the services.
     """
     name = database.server.create_database()
     where = f"{database.address}:{database.port}/{name}?sslmode=verify-full&sslrootcert={CA}"

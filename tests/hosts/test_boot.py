@@ -1,4 +1,4 @@
-"""A machine boots from its user data alone: it becomes what its kind is, or stays out of service and says why."""
+"""A machine boots from its user data alone and configures itself, or stays out of service and reports the cause."""
 
 import contextlib
 import json
@@ -24,13 +24,13 @@ WHAT_RUNS = (
 
 @pytest.fixture
 def web_on_baked_image(baked: tuple[Machine, str], aws_site: Site, bundle: Bundle) -> Iterator[Machine]:
-    """A web machine on the builder's image, where the bundle can no longer be fetched."""
+    """A web machine on the builder's image, after the bundle in S3 was replaced by garbage."""
     aws_site.publish(bundle, b"not the bundle")
     with aws_site.launch("web", bundle, image=baked[1]) as machine:
         yield machine
 
 
-def test_requests_are_signed_as_a_store_that_checks_signatures_wants_them(
+def test_a_store_that_checks_signatures_accepts_the_requests(
     seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with contextlib.closing(seaweedfs.client()) as client:
@@ -62,7 +62,7 @@ def test_a_baked_machine_needs_no_download_and_reads_its_settings(web_on_baked_i
     assert "Install the release" not in web_on_baked_image.log()
 
 
-def test_an_image_holds_nothing_that_belongs_to_one_machine(baked: tuple[Machine, str]) -> None:
+def test_an_image_contains_nothing_that_belongs_to_one_machine(baked: tuple[Machine, str]) -> None:
     _, image = baked
     with Host(image=image) as host:
         host.wait_for("systemctl is-system-running | grep -qE 'running|degraded'")
@@ -71,7 +71,7 @@ def test_an_image_holds_nothing_that_belongs_to_one_machine(baked: tuple[Machine
         assert host.run(WHAT_RUNS).output == ""
 
 
-def test_a_bundle_with_another_checksum_starts_nothing_and_the_tag_says_so(aws_site: Site, bundle: Bundle) -> None:
+def test_a_bundle_with_a_wrong_checksum_starts_nothing_and_the_tag_says_so(aws_site: Site, bundle: Bundle) -> None:
     aws_site.publish(bundle, bundle.path.read_bytes()[:-1] + b"!")
     with aws_site.launch("web", bundle) as machine:
         report = machine.wait_for_report()
@@ -107,13 +107,13 @@ def test_a_machine_whose_settings_are_missing_names_the_task_that_failed(
 
 
 def assert_out_of_service(machine: Machine) -> None:
-    """Nothing of the platform runs there."""
+    """Assert that no service of the platform runs on the machine."""
     assert machine.host.run(WHAT_RUNS).output == ""
     assert machine.host.run("systemctl start rising-stars-settings.service").exit_code != 0
 
 
 def sign_with(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program of the first boot signs with these, and waits for nothing."""
+    """Make the first boot's program sign with these credentials and retry without pauses."""
     monkeypatch.setattr(first_boot, "read_credentials", lambda: credentials)
     monkeypatch.setattr(first_boot, "sleep", lambda _seconds: None)
 

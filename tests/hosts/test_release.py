@@ -1,4 +1,4 @@
-"""The release bundle on a host: all that it needs beside Debian, and nothing that is not what the manifest says."""
+"""The release bundle on a host contains all that is needed beside Debian, and exactly what its manifest lists."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ PLAY = """\
 """
 
 
-def test_a_bundle_and_what_was_spoilt_in_it_are_told_apart(offline: Host) -> None:
+def test_damaged_files_of_a_bundle_are_detected(offline: Host) -> None:
     offline.output(f"cp -r {HOME} {HOME}-spoilt && echo >> {HOME}-spoilt/roles/host_release/tasks/main.yml")
     ran = offline.run(f"{HOME}-spoilt/release/become web")
     assert ran.exit_code == 70
@@ -42,7 +42,7 @@ def test_a_release_installs_without_any_network(offline: Host, bundle: Bundle) -
 
 @pytest.fixture(scope="module")
 def offline(bundle: Bundle) -> Iterator[Host]:
-    """A host without any network, with the bundle on its disk."""
+    """A host without a network, with the bundle on its disk."""
     require_podman()
     with Host(mounts={"/srv/bundle.tar.gz": bundle.path}) as host:
         host.output(f"mkdir -p {HOME} && tar -xf /srv/bundle.tar.gz -C {HOME} --no-same-owner")

@@ -1,4 +1,4 @@
-"""What hosts depend on in tests is as in AWS: TLS that verifies, a token before metadata, doors that shut."""
+"""The dependencies of hosts in tests behave as in AWS: verified TLS, metadata tokens, and connections that fail."""
 
 import os
 import subprocess
@@ -35,13 +35,13 @@ END
 
 @pytest.fixture(scope="module")
 def database(network: Network) -> Iterator[Database]:
-    """PostgreSQL at the bridge's address."""
+    """A PostgreSQL server at the bridge's address."""
     with running_database(network, "database.tests.internal") as running:
         yield running
 
 
 def connect(database: Database, authority: Authority, folder: Path) -> None:
-    """Connect as a host does, verifying the server fully."""
+    """Connect as a host does, with full verification of the server."""
     certificate = folder / "ca.pem"
     certificate.write_text(authority.certificate)
     where = f"postgresql://stars:{database.server.password}@{database.address}:{database.port}/postgres"
@@ -49,13 +49,13 @@ def connect(database: Database, authority: Authority, folder: Path) -> None:
     peewee.PostgresqlDatabase("postgres", dsn=f"{where}?{how}").connect()
 
 
-def test_the_database_is_verified_by_its_authority_and_by_no_other(database: Database, tmp_path: Path) -> None:
+def test_the_database_is_verified_only_by_its_own_authority(database: Database, tmp_path: Path) -> None:
     connect(database, database.authority, tmp_path)
     with pytest.raises(peewee.OperationalError, match="SSL error"):
         connect(database, Authority.create(), tmp_path)
 
 
-def test_a_shut_door_makes_the_database_unreachable_until_it_opens(database: Database, tmp_path: Path) -> None:
+def test_a_shut_doorway_makes_the_database_unreachable_until_it_opens(database: Database, tmp_path: Path) -> None:
     database.doorway.shut()
     with pytest.raises(peewee.OperationalError, match="refused"):
         connect(database, database.authority, tmp_path)
@@ -63,7 +63,7 @@ def test_a_shut_door_makes_the_database_unreachable_until_it_opens(database: Dat
     connect(database, database.authority, tmp_path)
 
 
-def test_a_machine_is_told_about_itself_once_it_has_a_token(network: Network, metadata: MetadataService) -> None:
+def test_the_metadata_service_requires_a_token(network: Network, metadata: MetadataService) -> None:
     address = network.address(200)
     me = Identity("i-0123456789abcdef0", address, "key", "secret", tags={"Role": "worker"})
     me.target_lifecycle_state = "InService"
@@ -74,7 +74,7 @@ def test_a_machine_is_told_about_itself_once_it_has_a_token(network: Network, me
         assert '{"action": "terminate"}' in host.output(ASK)
 
 
-def test_what_a_killed_run_left_is_removed_and_what_is_in_use_stays(network: Network) -> None:
+def test_leftovers_of_a_killed_run_are_removed_and_containers_in_use_stay(network: Network) -> None:
     with Host(network=network) as mine, Host(network=network, owned_by="1-0") as orphan:
         remove_leftovers()
         names = podman("ps", "--all", "--format", "{{.Names}}").splitlines()
@@ -82,7 +82,7 @@ def test_what_a_killed_run_left_is_removed_and_what_is_in_use_stays(network: Net
         assert orphan.name not in names
 
 
-def test_a_newcomer_does_not_change_the_bridge_that_others_talk_to(network: Network) -> None:
+def test_a_new_interface_does_not_change_the_bridges_mac_address(network: Network) -> None:
     bridge = Path("/sys/class/net", network.interface, "address")
     before = bridge.read_text()
     newcomer = f"low{os.getpid()}"

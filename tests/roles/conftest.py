@@ -1,4 +1,4 @@
-"""What tests of roles start: an AWS of their own."""
+"""Fixtures for tests of roles: a mock AWS per file or per test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +11,14 @@ from rehearsal.operator.account import release_in, running_account
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
-    """An AWS that the tests of one file share."""
+    """A mock AWS that the tests of one file share."""
     with running_account(tmp_path_factory.mktemp("aws")) as running:
         yield running
 
 
 @pytest.fixture
 def fresh_aws(tmp_path: Path) -> Iterator[MockAws]:
-    """An AWS of a test's own."""
+    """A mock AWS for one test."""
     with running_account(tmp_path) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The scenarios of the roles that call AWS: each on an AWS of its own."""
+"""Molecule scenarios of the roles that call AWS; each run uses a separate mock AWS."""
 
 import subprocess
 
@@ -10,5 +10,5 @@ ROLES = sorted(path.parents[2].name for path in REPOSITORY.glob("roles/aws_*/mol
 
 
 def run_scenario(role: str, name: str = "default", **environment: str) -> subprocess.CompletedProcess[str]:
-    """From its beginning to its end, whatever comes of it."""
+    """Run the complete scenario and return its result, even if it fails."""
     return scenarios.run_scenario(role, name, {"MOTO_PORT": str(free_port()), **environment})

@@ -1,4 +1,4 @@
-"""An operator tries to become an administrator by way of the machines' roles; IAM's rules judge each attempt."""
+"""An operator tries to gain administrator rights through the machines' roles; IAM's rules decide each attempt."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ TRUST = json.dumps(
     }
 )
 Attack = Callable[[Any, str], object]
-"""What is asked of IAM, and the role that it is about."""
+"""A request to IAM, given the client and the name of a role."""
 
 ON_A_NEW_ROLE: dict[str, Attack] = {
     "without a boundary": lambda iam, role: iam.create_role(RoleName=role, Path=PATH, AssumeRolePolicyDocument=TRUST),
@@ -69,7 +69,7 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def iam(aws: MockAws) -> Any:
-    """IAM of an account in which an administrator made this environment's boundary."""
+    """IAM of an account in which an administrator has created this environment's boundary."""
     client = aws.client("iam")
     create_boundary(client, ENVIRONMENT)
     return client
@@ -77,19 +77,19 @@ def iam(aws: MockAws) -> Any:
 
 @pytest.fixture
 def role() -> str:
-    """A name that no role has."""
+    """An unused name for a role."""
     return f"{NAME}-{next(numbers)}"
 
 
 def judged(aws: MockAws, ask: Callable[[], object]) -> list[str]:
-    """What the operator's policies refuse of what is asked now."""
+    """Make requests and return those that the operator's policies deny."""
     before = aws.calls()
     ask()
     return refused(aws.calls()[len(before) :], ENVIRONMENT, FILES, before=before)
 
 
 @pytest.mark.parametrize("attack", ON_A_NEW_ROLE.values(), ids=list(ON_A_NEW_ROLE))
-def test_a_role_is_made_within_the_boundary_or_not_at_all(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
+def test_a_role_can_only_be_created_with_the_boundary(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     assert "iam:CreateRole" in "".join(judged(aws, lambda: attack(iam, role)))
 
 
@@ -101,7 +101,7 @@ def test_a_role_within_the_boundary_may_have_any_policy(aws: MockAws, iam: Any, 
     assert judged(aws, make) == []
 
 
-def test_a_role_from_before_the_boundary_gets_it_before_any_policy(aws: MockAws, iam: Any, role: str) -> None:
+def test_a_role_older_than_the_boundary_gets_it_before_any_policy(aws: MockAws, iam: Any, role: str) -> None:
     iam.create_role(RoleName=role, Path=PATH, AssumeRolePolicyDocument=TRUST)
     put = {"RoleName": role, "PolicyName": "all", "PolicyDocument": ALL}
     assert judged(aws, lambda: iam.put_role_policy(**put)) == [
@@ -124,7 +124,7 @@ def test_a_role_of_another_environment_is_out_of_reach(aws: MockAws, iam: Any, r
     assert judged(aws, lambda: attack(iam, role)) != []
 
 
-def test_every_permission_of_the_machines_lies_within_the_boundary(aws: MockAws, iam: Any) -> None:
+def test_every_permission_of_the_machines_is_within_the_boundary(aws: MockAws, iam: Any) -> None:
     play(REPOSITORY / "roles/aws_identity/molecule/default/converge.yml", env=aws.env)
     for kind in ("web", "worker", "builder"):
         document = iam.get_role_policy(RoleName=f"{NAME}-{kind}", PolicyName=kind)["PolicyDocument"]
@@ -132,14 +132,14 @@ def test_every_permission_of_the_machines_lies_within_the_boundary(aws: MockAws,
         assert exceeding(document["Statement"]) == []
 
 
-def test_every_permission_of_the_flow_logs_lies_within_the_boundary() -> None:
+def test_every_permission_of_the_flow_logs_is_within_the_boundary() -> None:
     template = yaml.safe_load((REPOSITORY / "roles/aws_network/files/flow_logs.yml").read_text())
     role = template["Resources"]["Role"]["Properties"]
     assert role["PermissionsBoundary"] == {"Ref": "PermissionsBoundary"}
     group = template["Resources"]["LogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"].replace("${Name}", NAME)
     (policy,) = role["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]:
-        # AWS gives the ARN of a log group with its streams.
+        # The ARN that AWS returns for a log group includes its streams (`:*`).
         written = {**statement, "Resource": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}:*"}
         assert exceeding([written]) == []
 
@@ -158,7 +158,7 @@ def test_what_exceeds_the_boundary_is_found(statement: dict[str, Any]) -> None:
 
 
 def exceeding(statements: list[dict[str, Any]]) -> list[str]:
-    """What these statements allow and the boundary does not."""
+    """Return what these statements allow and the boundary does not."""
     return policies_of(ENVIRONMENT, [BOUNDARY]).exceeded_by(statements)
 
 
@@ -168,7 +168,7 @@ def test_the_boundary_fits_into_a_policy_and_is_not_attached_to_the_operator() -
     assert Path(BOUNDARY).parent.parent == FILES[0].parent
 
 
-# At the end, for moto judges nothing here: these succeed.
+# Last in this file, because moto does not enforce policies here and these requests succeed.
 @pytest.mark.parametrize("attack", ON_THE_BOUNDARY.values(), ids=list(ON_THE_BOUNDARY))
-def test_the_boundary_is_the_administrators(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
+def test_the_operator_cannot_change_the_boundary(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     assert judged(aws, lambda: attack(iam, role)) != []

@@ -1,4 +1,4 @@
-"""docs/costs.md counts what the inventories order."""
+"""docs/costs.md matches the sizes in the inventories."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ HOURS = 730
 
 
 def settings(environment: str, role: str) -> dict[str, Any]:
-    """What is set for a role: its defaults, and the inventory's choices over them."""
+    """Return a role's variables: its defaults, overridden by the inventory."""
     found: dict[str, Any] = {}
     for path in (f"roles/{role}/defaults/main.yml", f"inventory/{environment}/group_vars/all/{role}.yml"):
         file = REPOSITORY / path

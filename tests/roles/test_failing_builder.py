@@ -1,4 +1,4 @@
-"""A builder that reports a fault fails the run with its own words, and is gone."""
+"""When a builder reports an error, the run fails with that error and terminates the builder."""
 
 import pytest
 
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.timeout(600)
-def test_a_failing_builder_is_heard_and_terminated() -> None:
+def test_the_error_of_a_failing_builder_is_reported_and_the_builder_terminated() -> None:
     done = run_scenario("aws_image", "faulty")
     assert done.returncode == 0, done.stdout[-12_000:]
     assert " 1 passed" in done.stdout

@@ -1,4 +1,4 @@
-"""Flow logs are a CloudFormation stack, whose module writes a change set to find out what it would do."""
+"""Flow logs are a CloudFormation stack, whose module would create a change set even in check mode."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def playbook(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_plan_tells_what_becomes_of_flow_logs_and_writes_nothing(playbook: Path, aws: MockAws) -> None:
+def test_a_plan_reports_changes_of_flow_logs_and_writes_nothing(playbook: Path, aws: MockAws) -> None:
     network = {
         "aws_network_name": "site",
         "aws_network_tags": {"Environment": "test"},
@@ -38,19 +38,19 @@ def test_a_plan_tells_what_becomes_of_flow_logs_and_writes_nothing(playbook: Pat
         "aws_network_boundary_arn": BOUNDARY,
         "__aws_network_vpc": {"vpc": {"id": aws.client("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]}},
     }
-    as_wanted = ("-e", json.dumps(network))
+    desired = ("-e", json.dumps(network))
     before = len(aws.calls())
-    assert PLANNED in play(playbook, "--check", *as_wanted, env=aws.env)
+    assert PLANNED in play(playbook, "--check", *desired, env=aws.env)
     planned = aws.calls()[before:]
-    play(playbook, *as_wanted, env=aws.env)
+    play(playbook, *desired, env=aws.env)
     role = aws.client("iam").get_role(RoleName="site-flow-logs")["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY
     before = len(aws.calls())
-    assert PLANNED not in play(playbook, "--check", *as_wanted, env=aws.env)
+    assert PLANNED not in play(playbook, "--check", *desired, env=aws.env)
     for changed in (
         "aws_network_flow_logs_retention_days=7",
         f"aws_network_boundary_arn={BOUNDARY}-2",
         '{"aws_network_tags": {"Environment": "other"}}',
     ):
-        assert PLANNED in play(playbook, "--check", *as_wanted, "-e", changed, env=aws.env)
+        assert PLANNED in play(playbook, "--check", *desired, "-e", changed, env=aws.env)
     assert [call for call in planned + aws.calls()[before:] if call.writes] == []

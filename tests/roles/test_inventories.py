@@ -16,7 +16,7 @@ KINDS = ("web", "worker", "extra_worker", "builder")
 
 @pytest.fixture(scope="module")
 def machines(aws: MockAws) -> dict[tuple[str, str], str]:
-    """One of each kind in each environment, by its id."""
+    """The ids of one machine of each kind in each environment."""
     ec2 = aws.client("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     made = {}

@@ -1,6 +1,6 @@
-"""Machines may do what the application does, and no more: tried with each role's own credentials and its boundary.
+"""Machines may do what the application needs, and no more: the tests use each role's own credentials and boundary.
 
-moto judges by action and resource, not by conditions; those are read in aws_identity's scenario.
+moto decides by action and resource only; aws_identity's molecule scenario checks the conditions of the policies.
 """
 
 import json
@@ -36,7 +36,7 @@ GREEDY = "greedy"
 
 @dataclass(frozen=True)
 class Machine:
-    """What a process on a machine of one kind has in hand."""
+    """The credentials of a process on a machine of one kind."""
 
     aws: MockAws
     credentials: dict[str, str]
@@ -45,16 +45,16 @@ class Machine:
         return self.aws.client(service, **self.credentials)
 
     def store(self, bucket: str = MEDIA) -> S3Store:
-        """The application's own way to the bucket."""
+        """Return the application's own store for the bucket, with the machine's credentials."""
         store = S3Store(bucket, presigned_url_seconds=60)
-        # It takes endpoint and credentials from the process; here, each machine has its own.
+        # The store reads endpoint and credentials from the process's environment, which all machines share here.
         vars(store)["_client"] = vars(store)["_impatient_client"] = self.client("s3")
         return store
 
 
 @pytest.fixture(scope="module")
 def machines(aws: MockAws) -> dict[str, Machine]:
-    """A site's identities, made by the role, beside things of other people."""
+    """The machines of a site whose identities aws_identity created, in an account with other sites' resources."""
     iam, s3, sts = aws.client("iam"), aws.client("s3"), aws.client("sts")
     boundary = create_boundary(iam, "molecule")
     play(REPOSITORY / "roles/aws_identity/molecule/default/converge.yml", env=aws.env)
@@ -86,7 +86,7 @@ def machines(aws: MockAws) -> dict[str, Machine]:
 
 
 def make_greedy_role(iam: Any, boundary: str) -> None:
-    """A role whose policy allows everything, within the boundary: the worst that the operator can make."""
+    """Create a role with the boundary whose policy allows everything: the most that an operator can create."""
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     role = {"RoleName": f"{NAME}-{GREEDY}", "Path": f"/{PREFIX}/"}
     iam.create_role(**role, AssumeRolePolicyDocument="{}", PermissionsBoundary=boundary)
@@ -106,7 +106,7 @@ def test_a_client_without_a_role_may_do_nothing(machines: dict[str, Machine]) ->
     assert caught.value.response["Error"]["Code"] == "InvalidAccessKeyId"
 
 
-def test_web_takes_in_an_original_whole_or_in_parts_and_sees_that_it_is_there(
+def test_web_uploads_checks_and_deletes_originals_whole_or_in_parts(
     machines: dict[str, Machine], tmp_path: Path
 ) -> None:
     store, clip = machines["web"].store(), tmp_path / "clip.mp4"
@@ -143,7 +143,7 @@ def test_a_worker_writes_no_originals(machines: dict[str, Machine]) -> None:
 
 
 @pytest.mark.parametrize("kind", SITE_KINDS)
-def test_a_missing_clip_is_missing_and_not_forbidden(machines: dict[str, Machine], kind: str) -> None:
+def test_a_missing_clip_is_reported_as_missing_not_as_forbidden(machines: dict[str, Machine], kind: str) -> None:
     with pytest.raises(ObjectNotFound):
         machines[kind].store().stat("unprocessed-videos/never-there.mp4")
 
@@ -167,11 +167,11 @@ def test_releases_are_fetched_and_never_written(machines: dict[str, Machine], tm
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_lies_under_no_known_prefix_is_closed(machines: dict[str, Machine], kind: str) -> None:
+def test_objects_under_an_unknown_prefix_are_closed(machines: dict[str, Machine], kind: str) -> None:
     assert_refused(machines[kind].client("s3").get_object, Bucket=MEDIA, Key="elsewhere/there")
 
 
-def test_the_builder_sees_nothing_of_the_media(machines: dict[str, Machine]) -> None:
+def test_the_builder_cannot_read_media(machines: dict[str, Machine]) -> None:
     s3 = machines["builder"].client("s3")
     assert_refused(s3.list_objects_v2, Bucket=MEDIA, Prefix="unprocessed-videos/")
     assert_refused(s3.get_object, Bucket=MEDIA, Key="unprocessed-videos/there")
@@ -220,7 +220,7 @@ def test_the_builder_reads_no_secret_and_no_parameter(machines: dict[str, Machin
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_machine_gives_nobody_more_rights(machines: dict[str, Machine], kind: str) -> None:
+def test_a_machine_cannot_extend_any_rights(machines: dict[str, Machine], kind: str) -> None:
     iam = machines[kind].client("iam")
     admin = "arn:aws:iam::aws:policy/AdministratorAccess"
     assert_refused(iam.attach_role_policy, RoleName=f"{NAME}-{kind}", PolicyArn=admin)
@@ -228,7 +228,7 @@ def test_a_machine_gives_nobody_more_rights(machines: dict[str, Machine], kind: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_machine_writes_the_logs_of_its_own_kind_alone(machines: dict[str, Machine], kind: str) -> None:
+def test_a_machine_writes_only_the_logs_of_its_own_kind(machines: dict[str, Machine], kind: str) -> None:
     logs = machines[kind].client("logs")
     event = {"timestamp": int(time.time() * 1000), "message": "boot_reported"}
     for group in LOG_GROUPS:

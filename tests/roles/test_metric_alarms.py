@@ -1,4 +1,4 @@
-"""The module metric_alarms: a set of alarms, no call more than needed, nothing silently ignored."""
+"""The metric_alarms module manages a set of alarms with as few calls as possible and ignores no option silently."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_a_set_is_written_once_also_with_metric_math_and_planned_without_a_write
     assert writes(aws, before) == []
 
 
-def test_what_somebody_changed_is_taken_back_and_what_is_not_listed_goes(playbook: Path, aws: MockAws) -> None:
+def test_a_changed_alarm_is_restored_and_an_unlisted_one_is_deleted(playbook: Path, aws: MockAws) -> None:
     play(playbook, *wanted(BUSY, RATIO), env=aws.env)
     cloudwatch = aws.client("cloudwatch")
     cloudwatch.disable_alarm_actions(AlarmNames=["set-busy"])
@@ -77,7 +77,7 @@ def test_what_somebody_changed_is_taken_back_and_what_is_not_listed_goes(playboo
     assert busy["ActionsEnabled"] is True
 
 
-def test_a_lost_tag_is_given_again_without_writing_the_alarm(playbook: Path, aws: MockAws) -> None:
+def test_a_missing_tag_is_restored_without_writing_the_alarm(playbook: Path, aws: MockAws) -> None:
     play(playbook, *wanted(BUSY), env=aws.env)
     cloudwatch = aws.client("cloudwatch")
     (arn,) = [alarm["AlarmArn"] for alarm in cloudwatch.describe_alarms(AlarmNames=["set-busy"])["MetricAlarms"]]
@@ -97,7 +97,7 @@ def test_a_lost_tag_is_given_again_without_writing_the_alarm(playbook: Path, aws
         ({key: value for key, value in BUSY.items() if key != "statistic"}, "one of the following is required"),
     ],
 )
-def test_what_it_does_not_understand_is_refused(
+def test_an_invalid_alarm_is_refused_before_any_call(
     playbook: Path, aws: MockAws, alarm: dict[str, Any], words: str
 ) -> None:
     before = len(aws.calls())
@@ -107,7 +107,7 @@ def test_what_it_does_not_understand_is_refused(
     assert aws.calls()[before:] == []
 
 
-def test_absent_takes_the_whole_set_and_no_other_alarm(playbook: Path, aws: MockAws) -> None:
+def test_absent_deletes_the_whole_set_and_no_other_alarm(playbook: Path, aws: MockAws) -> None:
     play(playbook, *wanted(BUSY, RATIO), env=aws.env)
     play(playbook, *wanted(BUSY, state="absent"), env=aws.env)
     assert [name for name in names(aws) if name.startswith("set-")] == []

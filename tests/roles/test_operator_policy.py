@@ -1,6 +1,6 @@
-"""The operator's policies: what they allow, what they do not, and that AWS takes them.
+"""The operator's policies: what they allow and deny, and that AWS accepts them.
 
-That they allow what runs need is seen in every run of `whole_site.Operator`; that they allow no more, in test_site.py.
+Every run of `whole_site.Operator` checks that they allow enough; test_site.py checks that they allow no more.
 """
 
 import json
@@ -35,7 +35,7 @@ OPERATIONS_OF = {
     "servicequotas": "service-quotas",
 }
 NO_OPERATION = {"iam:PassRole", "cloudformation:TagResource", "ssmmessages:OpenDataChannel"}
-"""Permissions that are no operation of their service's interface. Those of S3 are not named for its operations."""
+"""Permissions that are not named after an operation of the service's API. (S3's permissions generally are not.)"""
 
 
 def documents() -> list[tuple[Path, dict[str, Any]]]:
@@ -46,7 +46,7 @@ def statements() -> list[dict[str, Any]]:
     return [statement for _, document in documents() for statement in document["Statement"]]
 
 
-def test_the_policies_are_what_one_may_attach() -> None:
+def test_the_policies_are_within_the_limits_of_aws() -> None:
     assert 0 < len(FILES) <= MOST_POLICIES
     for file, document in documents():
         assert set(document) == {"Version", "Statement"}
@@ -124,13 +124,13 @@ REFUSED = {
     ),
     "a session on production's machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1", FOREIGN_TAGS),
     "a session on anybody's machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1"),
-    "the end of production's machine": Asked(
+    "the termination of production's machine": Asked(
         "ec2:TerminateInstances", f"arn:aws:ec2:{HERE}:instance/i-1", FOREIGN_TAGS
     ),
-    "anybody's address": Asked("ec2:ReleaseAddress", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1"),
-    "the end of anybody's network": Asked("ec2:DeleteVpc", f"arn:aws:ec2:{HERE}:vpc/vpc-1"),
+    "an address without tags": Asked("ec2:ReleaseAddress", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1"),
+    "the deletion of a network without tags": Asked("ec2:DeleteVpc", f"arn:aws:ec2:{HERE}:vpc/vpc-1"),
     "a machine without tags": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new"),
-    "an image of anybody's": Asked("ec2:RunInstances", "arn:aws:ec2:us-east-1::image/ami-1", {"ec2:Owner": "1"}),
+    "another account's image": Asked("ec2:RunInstances", "arn:aws:ec2:us-east-1::image/ami-1", {"ec2:Owner": "1"}),
     "production's address, taken over by tags": Asked(
         "ec2:CreateTags", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1", {**NEW, **FOREIGN_TAGS}
     ),
@@ -190,11 +190,15 @@ REFUSED = {
 }
 
 ONLY_TO_PURGE = {
-    "the end of a bucket": Asked("s3:DeleteBucket", "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1"),
-    "the end of a clip": Asked(
+    "the deletion of a bucket": Asked(
+        "s3:DeleteBucket", "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1"
+    ),
+    "the deletion of a clip": Asked(
         "s3:DeleteObject", "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1/unprocessed-videos/1.mp4"
     ),
-    "the end of a snapshot": Asked("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:rising-stars-staging-final-1"),
+    "the deletion of a snapshot": Asked(
+        "rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:rising-stars-staging-final-1"
+    ),
 }
 
 
@@ -202,7 +206,7 @@ ONLY_TO_RESTORE = {
     "a database from a snapshot": Asked(
         "rds:RestoreDBInstanceFromDBSnapshot", f"arn:aws:rds:{HERE}:db:rising-stars-staging"
     ),
-    "the end of a clip's version": Asked(
+    "the deletion of a clip's version": Asked(
         "s3:DeleteObjectVersion",
         "arn:aws:s3:::rising-stars-staging-media-123456789012-us-east-1/processed-videos/1/2.mp4",
     ),
@@ -220,12 +224,12 @@ def test_stagings_operator_may_not(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize("asked", ONLY_TO_PURGE.values(), ids=list(ONLY_TO_PURGE))
-def test_what_nobody_can_bring_back_is_allowed_by_the_policy_for_purging_alone(asked: Asked) -> None:
+def test_irreversible_deletions_are_allowed_by_the_purge_policy_only(asked: Asked) -> None:
     assert policies_of("staging", EVERY_DAY).granting(asked) == []
     assert policies_of("staging").granting(asked)
 
 
 @pytest.mark.parametrize("asked", ONLY_TO_RESTORE.values(), ids=list(ONLY_TO_RESTORE))
-def test_a_restore_is_allowed_by_the_policy_for_restoring(asked: Asked) -> None:
+def test_a_restore_is_allowed_by_the_restore_policy_only(asked: Asked) -> None:
     assert policies_of("staging", EVERY_DAY).granting(asked) == []
     assert policies_of("staging", attached("restore")).granting(asked)

@@ -13,7 +13,7 @@ ROLES = sorted(REPOSITORY.glob("roles/aws_*"))
 COLLECTIONS = Path(next(iter(ansible_collections.__path__)))
 PART = "what-a-plan-does-not-see"
 ALWAYS_CHANGED = {"amazon.aws.autoscaling_group"}
-"""What their source shows: in check mode they report a change before they compare."""
+"""Modules that report a change in check mode before they compare, as their source shows."""
 
 
 def part_of_page(heading: str) -> str:
@@ -21,7 +21,7 @@ def part_of_page(heading: str) -> str:
 
 
 def modules_of(role: Path) -> set[str]:
-    """The modules that a role's tasks name."""
+    """Return the modules that a role's tasks name."""
     text = "\n".join(file.read_text() for file in role.glob("tasks/*.yml"))
     return set(re.findall(r"^ +((?:amazon|community)\.aws\.\w+):$", text, re.MULTILINE))
 
@@ -32,7 +32,7 @@ def source_of(module: str) -> str:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: str(role.name))
-def test_a_role_says_what_a_plan_of_it_does_not_see_and_the_page_leads_there(role: Path) -> None:
+def test_a_roles_readme_says_what_a_plan_does_not_show_and_the_page_links_to_it(role: Path) -> None:
     assert "\n## What a plan does not see\n" in (role / "README.md").read_text()
     assert f"(../roles/{role.name}/README.md#{PART})" in PAGE
 
@@ -53,7 +53,7 @@ def test_the_page_lists_modules_that_would_always_report_a_change() -> None:
         assert re.search(r"if module\.check_mode:\n +module\.exit_json\(changed=True", source_of(module))
 
 
-def test_what_runs_in_a_plan_alone_only_reads_and_tells() -> None:
+def test_tasks_that_run_only_in_a_plan_only_read_and_report() -> None:
     for role in ROLES:
         for file in role.glob("tasks/*.yml"):
             for task in re.split(r"\n(?=- name:)", file.read_text()):

@@ -1,4 +1,4 @@
-"""What cannot work is refused before AWS is asked; an account that is not ready, before anything is made."""
+"""Invalid variables are refused before the first call to AWS, and an unprepared account before anything is created."""
 
 import json
 from collections.abc import Mapping
@@ -43,13 +43,13 @@ def variables(changed: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def refusal(playbook: Path, aws: MockAws, changed: Mapping[str, Any], env: Mapping[str, str] | None = None) -> str:
-    """What a preflight that fails says at its end, on one line."""
+    """Run a preflight that must fail and return its message on one line."""
     done = run_playbook(playbook, *variables(changed), env={**aws.env, **(env or {})})
     assert done.returncode == 2, done.stdout + done.stderr
     return " ".join(done.stdout.split())
 
 
-def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, aws: MockAws) -> None:
+def test_valid_settings_pass_with_one_module_call_and_no_write(playbook: Path, aws: MockAws) -> None:
     before = len(aws.calls())
     printed = play(playbook, *variables({}), env=aws.env)
     asked = aws.calls()[before:]
@@ -58,7 +58,7 @@ def test_a_sound_site_passes_with_one_module_and_writes_nothing(playbook: Path, 
     assert not [call for call in asked if call.writes]
 
 
-def test_numbers_may_come_as_text_as_from_the_command_line(playbook: Path, aws: MockAws) -> None:
+def test_numbers_from_the_command_line_may_be_strings(playbook: Path, aws: MockAws) -> None:
     name = "rising-stars-molecule"
     roles = ["aws_database", "aws_image", "aws_load_balancer", "aws_monitoring", "aws_storage", "aws_web_fleet"]
     required = {f"{role}_name": name for role in [*roles, "aws_worker"]}
@@ -86,7 +86,7 @@ def test_numbers_may_come_as_text_as_from_the_command_line(playbook: Path, aws: 
 
 
 def numbers_of(role: str) -> dict[str, int]:
-    """The defaults of a role that are numbers."""
+    """Return the numeric defaults of a role."""
     defaults = yaml.safe_load((REPOSITORY / "roles" / role / "defaults" / "main.yml").read_text())
     return {option: value for option, value in defaults.items() if type(value) is int}
 
@@ -135,7 +135,7 @@ def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
     ],
     ids=["allowed on the command line", "with a certificate", "to be deleted"],
 )
-def test_a_load_balancer_may_be_without_https_if_that_is_allowed_or_it_goes(
+def test_a_load_balancer_needs_https_unless_plain_http_is_allowed_or_it_is_deleted(
     playbook: Path, aws: MockAws, changed: dict[str, Any]
 ) -> None:
     play(playbook, *variables({"aws_preflight_roles": ["aws_load_balancer"], **changed}), env=aws.env)
@@ -152,7 +152,7 @@ def test_production_alone_is_refused_without_a_certificate(
     assert ("aws_load_balancer_allow_plain_http" in done.stdout) is refused
 
 
-def test_all_that_is_wrong_is_said_at_once(playbook: Path, aws: MockAws) -> None:
+def test_all_errors_are_reported_together(playbook: Path, aws: MockAws) -> None:
     said = refusal(
         playbook,
         aws,
@@ -214,7 +214,7 @@ def test_every_quota_that_would_stop_the_run_is_named_with_its_numbers(playbook:
             ec2.release_address(AllocationId=allocation)
 
 
-def test_machines_of_others_count_and_the_sites_own_do_not(playbook: Path, aws: MockAws) -> None:
+def test_other_sites_machines_count_against_the_quota_and_the_sites_own_do_not(playbook: Path, aws: MockAws) -> None:
     ec2 = aws.client("ec2")
     machine = {"ImageId": "ami-0debian1200000002", "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
     tags = [{"Key": "Project", "Value": "rising-stars"}, {"Key": "Environment", "Value": "molecule"}]
@@ -226,7 +226,7 @@ def test_machines_of_others_count_and_the_sites_own_do_not(playbook: Path, aws: 
 
 
 def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: MockAws) -> None:
-    """A user who may do everything but ask for quotas."""
+    """The run's user may do everything except read quotas."""
     iam, policy = aws.client("iam"), "arn:aws:iam::aws:policy/AmazonEC2FullAccess"
     iam.create_user(UserName="operator")
     iam.attach_user_policy(UserName="operator", PolicyArn=policy)
@@ -258,7 +258,7 @@ def test_an_account_without_the_boundary_of_the_roles_is_refused(playbook: Path,
     assert "docs/deploy.md, Boundary" in said
 
 
-def test_a_boundary_that_is_not_this_releases_is_a_warning(playbook: Path, fresh_aws: MockAws) -> None:
+def test_a_boundary_that_differs_from_this_releases_is_a_warning(playbook: Path, fresh_aws: MockAws) -> None:
     iam = fresh_aws.client("iam")
     arn = create_boundary(iam, "staging")
     before = len(fresh_aws.calls())

@@ -1,4 +1,4 @@
-"""What restore_site.yml says before it does anything. That it restores is seen in the rehearsal, scenario 9."""
+"""The checks of restore_site.yml before it changes anything. Scenario 9 of the rehearsal tests the restore itself."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def operator(aws: MockAws, released: dict[str, str]) -> Operator:
     return Operator(aws, released)
 
 
-def test_where_nothing_was_there_is_nothing_to_come_back_from(operator: Operator) -> None:
+def test_a_restore_without_a_snapshot_is_refused(operator: Operator) -> None:
     run = operator.run("restore_site")
     assert run.code != 0
     assert f"There is no snapshot of {NAME}" in " ".join(run.output.split())
@@ -28,7 +28,7 @@ def test_where_nothing_was_there_is_nothing_to_come_back_from(operator: Operator
 
 @pytest.fixture(scope="module")
 def deleted_site(operator: Operator) -> Any:
-    """What `destroy` without purge leaves of a database and a clip; the clip was deleted afterwards."""
+    """A deleted database's final snapshot and a deleted clip's version, which `destroy` without purge keeps."""
     rds, s3 = operator.aws.client("rds"), operator.aws.client("s3")
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,
@@ -47,7 +47,7 @@ def deleted_site(operator: Operator) -> Any:
 
 
 @pytest.mark.usefixtures("deleted_site")
-def test_a_snapshot_that_is_not_there_is_named(operator: Operator) -> None:
+def test_a_missing_snapshot_is_named(operator: Operator) -> None:
     run = operator.run("restore_site", snapshot="another")
     assert run.code != 0
     assert "There is no snapshot another in us-east-1" in " ".join(run.output.split())
@@ -55,14 +55,14 @@ def test_a_snapshot_that_is_not_there_is_named(operator: Operator) -> None:
 
 
 @pytest.mark.usefixtures("deleted_site")
-def test_a_moment_that_is_none_is_refused_before_anything_is_made(operator: Operator) -> None:
+def test_an_invalid_time_is_refused_before_anything_is_created(operator: Operator) -> None:
     run = operator.run("restore_site", clips_since="yesterday")
     assert run.code != 0
     assert "aws_storage_restore_since is yesterday: give a moment with its offset" in " ".join(run.output.split())
     assert run.writes == {}
 
 
-def test_a_plan_says_what_would_come_back_and_brings_nothing(operator: Operator, deleted_site: Any) -> None:
+def test_a_plan_says_what_would_be_restored_and_restores_nothing(operator: Operator, deleted_site: Any) -> None:
     plan = operator.succeed("restore_site", "--check")
     assert f"The database is restored from {NAME}-final-1" in " ".join(plan.output.split())
     assert "aws_storage : Restore deleted clips" in plan.changes

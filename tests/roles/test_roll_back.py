@@ -1,4 +1,4 @@
-"""A release goes out, another one takes its place, and comes off again. One AWS for all: the order is the story."""
+"""A release is rolled out, replaced by another and rolled back: the tests share one mock AWS and run in order."""
 
 import base64
 import re
@@ -10,14 +10,14 @@ import pytest
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.account import release_in
 from rehearsal.operator.whole_site import Operator, Run, machines
-from tests.roles.surroundings import provide
+from tests.roles.infrastructure import provide
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 RUNNING = {"Name": "instance-state-name", "Values": ["pending", "running"]}
 
 
 class Machine(NamedTuple):
-    """What a machine was started from."""
+    """The image and user data from which a machine was started."""
 
     image_id: str
     user_data: str
@@ -41,7 +41,7 @@ def roll(operator: Operator, version: str) -> Run:
 
 
 def running(aws: MockAws, role: str) -> set[Machine]:
-    """What the machines of one kind were started from."""
+    """Return the image and user data of each running machine of one kind."""
     ec2 = aws.client("ec2")
     found = ec2.describe_instances(Filters=[{"Name": "tag:Role", "Values": [role]}, RUNNING])
     return {
@@ -61,21 +61,21 @@ def site(aws: MockAws) -> dict[str, set[Machine]]:
 
 
 def release_of(machine: Machine) -> str:
-    """The release that its user data fetch."""
+    """Return the release that the machine's user data names."""
     (release,) = re.findall(r'^ *"release": "([^"]+)"', machine.user_data, re.MULTILINE)
     return str(release)
 
 
 @pytest.fixture(scope="module")
 def first(aws: MockAws, operator: Operator) -> dict[str, set[Machine]]:
-    """The site with 1.0.0 alone."""
+    """The site after 1.0.0, the first release, was rolled out."""
     roll(operator, "1.0.0")
     return site(aws)
 
 
 @pytest.fixture(scope="module")
 def second(aws: MockAws, operator: Operator, first: dict[str, set[Machine]]) -> dict[str, set[Machine]]:
-    """The site after 1.1.0 took over from 1.0.0."""
+    """The site after 1.1.0 replaced 1.0.0."""
     refused = operator.run("roll_back")
     assert refused.code != 0
     assert "nothing was in service before 1.0.0" in said(refused)
@@ -87,19 +87,19 @@ def second(aws: MockAws, operator: Operator, first: dict[str, set[Machine]]) -> 
 
 
 def said(run: Run) -> str:
-    """What it printed, in one line, so that no line break of Ansible's comes in between."""
+    """Return the run's output in one line, because Ansible wraps messages."""
     return " ".join(run.output.split())
 
 
 @pytest.mark.usefixtures("second")
-def test_a_plan_of_going_back_says_where_to_and_writes_nothing(operator: Operator) -> None:
+def test_a_plan_of_a_roll_back_names_the_release_and_writes_nothing(operator: Operator) -> None:
     plan = operator.succeed("roll_back", "--check")
     assert "Rolls back from release 1.1.0 to 1.0.0" in said(plan)
     assert plan.writes == {}
 
 
 @pytest.mark.usefixtures("second")
-def test_a_release_that_is_not_kept_is_refused_and_those_that_are_kept_are_named(operator: Operator) -> None:
+def test_a_release_that_is_no_longer_kept_is_refused_with_a_list_of_kept_ones(operator: Operator) -> None:
     refused = operator.run("roll_back", version="0.9.0")
     assert refused.code != 0
     assert "Release 0.9.0 is not kept" in said(refused)
@@ -107,7 +107,7 @@ def test_a_release_that_is_not_kept_is_refused_and_those_that_are_kept_are_named
     assert refused.writes == {}
 
 
-def test_going_back_brings_image_and_user_data_of_the_release_before_to_every_machine(
+def test_a_roll_back_restores_image_and_user_data_of_the_previous_release_on_every_machine(
     operator: Operator, aws: MockAws, first: dict[str, set[Machine]], second: dict[str, set[Machine]]
 ) -> None:
     assert {release_of(machine) for machine in second["web"] | second["worker"]} == {"1.1.0"}
@@ -118,21 +118,21 @@ def test_going_back_brings_image_and_user_data_of_the_release_before_to_every_ma
 
 
 @pytest.mark.usefixtures("second")
-def test_once_undone_a_roll_out_is_not_undone_again(
-    operator: Operator, aws: MockAws, first: dict[str, set[Machine]]
-) -> None:
+def test_a_second_roll_back_changes_nothing(operator: Operator, aws: MockAws, first: dict[str, set[Machine]]) -> None:
     again = operator.succeed("roll_back")
     assert again.changed == 0
     assert "Release 1.0.0 is in service" in said(again)
     assert site(aws) == first
 
 
-def test_rolling_out_again_goes_forward(operator: Operator, aws: MockAws, second: dict[str, set[Machine]]) -> None:
+def test_a_release_can_be_rolled_out_again_after_a_roll_back(
+    operator: Operator, aws: MockAws, second: dict[str, set[Machine]]
+) -> None:
     roll(operator, "1.1.0")
     assert site(aws) == second
 
 
-def test_a_release_whose_machines_do_not_come_up_leaves_the_web_group_alone_and_one_command_mends_the_worker(
+def test_a_release_whose_machines_fail_to_start_keeps_the_web_group_and_a_roll_back_repairs_the_worker(
     operator: Operator, aws: MockAws, second: dict[str, set[Machine]]
 ) -> None:
     failed = operator.run("roll_release", aws_release_version="1.2.0", aws_web_fleet_image_id="ami-0000000000000dead")

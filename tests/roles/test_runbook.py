@@ -13,7 +13,7 @@ WHAT_AN_ALARM_NEEDS = ("**Symptoms:**", "**Look:**", "**Do:**", "**Recovers by i
 
 
 def anchor(heading: str) -> str:
-    """As GitHub makes it."""
+    """Return the anchor that GitHub generates for a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
@@ -22,13 +22,13 @@ def files_of_roles() -> list[Path]:
 
 
 def pointers() -> dict[str, str]:
-    """Section that an alarm names → the file that makes the alarm."""
+    """Return the sections that alarms name, with the file that creates each alarm."""
     named = ((slug, path) for path in files_of_roles() for slug in POINTER.findall(path.read_text()))
     return {slug: str(path.relative_to(ROOT)) for slug, path in named}
 
 
 def section(slug: str) -> str:
-    """The text under the heading."""
+    """Return the text under the heading."""
     return RUNBOOK.partition(f"\n## {slug}\n")[2].partition("\n## ")[0]
 
 
@@ -40,12 +40,12 @@ def test_every_alarm_of_the_site_names_a_section() -> None:
 
 
 @pytest.mark.parametrize("slug", sorted(pointers()))
-def test_the_section_that_an_alarm_names_says_all_that_is_needed(slug: str) -> None:
+def test_the_section_that_an_alarm_names_is_complete(slug: str) -> None:
     text = section(slug)
     assert [part for part in WHAT_AN_ALARM_NEEDS if part not in text] == []
 
 
-def test_every_link_within_the_runbook_leads_somewhere() -> None:
+def test_every_link_within_the_runbook_has_a_target() -> None:
     anchors = [anchor(heading) for heading in SECTIONS]
     assert len(set(anchors)) == len(anchors)
     assert [link for link in re.findall(r"\]\(#([\w-]+)\)", RUNBOOK) if link not in anchors] == []

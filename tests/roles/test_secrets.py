@@ -1,4 +1,4 @@
-"""A run that finds its secrets asks AWS for none of their values."""
+"""A run that finds its secrets in AWS does not read their values."""
 
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play

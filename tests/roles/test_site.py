@@ -17,12 +17,12 @@ pytestmark = pytest.mark.timeout(900)
 NAME = f"rising-stars-{ENVIRONMENT}"
 SECRETS = ("database", "jwt", "doorbell", "redis", "verification")
 CALLS_AT_MOST = 70
-"""Calls of AWS modules in a run that finds everything in place: each costs about a second."""
+"""The maximum number of AWS module calls in a run without changes; each takes about a second."""
 
 
 @pytest.fixture(scope="module")
 def verification_secret(aws: MockAws) -> str:
-    """Known beforehand, for the platform that stands in for the machines; a run must keep it."""
+    """The verification secret that `platform` uses, created before the first run, which must keep it."""
     secret = secrets.token_hex(24)
     aws.client("secretsmanager").create_secret(Name=f"rising-stars/{ENVIRONMENT}/verification", SecretString=secret)
     return secret
@@ -30,7 +30,7 @@ def verification_secret(aws: MockAws) -> str:
 
 @pytest.fixture(scope="module")
 def platform(new_home: Callable[[str], Home], verification_secret: str) -> Iterator[str]:
-    """A real site behind the address that moto's load balancer only has on paper."""
+    """The URL of a real site, which replaces moto's load balancer, because that serves no requests."""
     home = new_home("embedded").with_settings(**GENEROUS, **BRISK, VERIFICATION_SECRET=verification_secret)
     with sites.running_site(home, with_worker=True) as site:
         yield site.url
@@ -61,7 +61,7 @@ def first_run(operator: Operator) -> Run:
     return operator.succeed("site")
 
 
-def test_a_plan_on_an_empty_account_says_what_would_be_made_and_makes_nothing(operator: Operator) -> None:
+def test_a_plan_on_an_empty_account_lists_what_would_be_created_and_creates_nothing(operator: Operator) -> None:
     plan = operator.succeed("site", "--check", "--diff")
     assert plan.writes == {}
     assert "Would create" in plan.output
@@ -85,7 +85,7 @@ def test_a_second_run_changes_nothing_and_shows_no_secret(
 
 
 @pytest.mark.usefixtures("first_run")
-def test_a_plan_of_what_stands_shows_nothing_and_writes_nothing(operator: Operator) -> None:
+def test_a_plan_without_drift_shows_no_change_and_writes_nothing(operator: Operator) -> None:
     plan = operator.succeed("site", "--check", "--diff")
     assert plan.changes == []
     assert plan.writes == {}
@@ -107,7 +107,7 @@ def drifted(aws: MockAws) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("first_run")
-def test_drift_is_found_and_mended_but_the_number_of_machines_is_left_to_scaling(
+def test_drift_is_found_and_repaired_but_the_number_of_machines_is_left_to_scaling(
     drifted: dict[str, Any], operator: Operator, aws: MockAws
 ) -> None:
     plan = operator.succeed("site", "--check", "--diff")
@@ -124,7 +124,7 @@ def test_drift_is_found_and_mended_but_the_number_of_machines_is_left_to_scaling
 
 
 @pytest.mark.usefixtures("first_run")
-def test_a_playbook_may_run_alone_and_a_number_on_the_command_line_is_one(operator: Operator) -> None:
+def test_a_playbook_can_run_alone_with_numbers_from_the_command_line(operator: Operator) -> None:
     assert operator.succeed("roll_release", aws_web_fleet_max="3", aws_worker_extra_max="0").changed == 0
 
 
@@ -133,7 +133,7 @@ def test_destroying_asks_for_the_environments_name(operator: Operator) -> None:
     refused = operator.run("destroy_infrastructure", confirm="production")
     assert refused.code != 0
     assert f"-e confirm={ENVIRONMENT}" in refused.output
-    # The inventory looks which machines there are before any play begins.
+    # The inventory lists machines before the first play begins.
     assert {call.operation for call in refused.calls} <= {"DescribeInstances"}
 
 
@@ -153,6 +153,6 @@ def test_destroying_with_purge_leaves_nothing(
 
 
 @pytest.mark.usefixtures("first_run")
-def test_the_operator_is_allowed_nothing_that_the_whole_story_did_not_need(operator: Operator) -> None:
+def test_the_operators_policies_allow_nothing_that_these_runs_did_not_need(operator: Operator) -> None:
     explained = {action for actions in UNSEEN.values() for action in actions}
     assert unseen((call for run in operator.runs for call in run.calls), ENVIRONMENT) == explained

@@ -1,4 +1,4 @@
-"""AWS throttles. `make test-interrupted` lets it do so in the middle of a run, at the places of THROTTLE_SEEDS."""
+"""Runs under AWS throttling. `make test-interrupted` throttles in the middle of a run, by THROTTLE_SEEDS."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from rehearsal.operator.whole_site import STEPS, Operator, machines
 pytestmark = pytest.mark.timeout(1800)
 SEEDS = [int(seed) for seed in os.environ.get("THROTTLE_SEEDS", "1").split()]
 BRIEFLY = 5
-"""Refusals that every module outlasts, also of a service whose refusals it does not retry itself."""
+"""A number of refusals that every module survives, even where it does not retry the service's error itself."""
 PLAY = f"""
 - hosts: localhost
   gather_facts: false
@@ -23,7 +23,7 @@ PLAY = f"""
   roles: [aws_secrets]
 """
 WORDS = {"ec2": "RequestLimitExceeded", "s3": "SlowDown"}
-"""By what a service names it; all others speak of throttling."""
+"""Throttling errors by service; all other services use a common name."""
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ WORDS = {"ec2": "RequestLimitExceeded", "s3": "SlowDown"}
         ("ssm", "describe_parameters", "ThrottlingException"),
     ],
 )
-def test_each_service_refuses_in_its_own_words(
+def test_each_service_refuses_with_its_own_error_code(
     service: str, operation: str, code: str, aws: MockAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -50,7 +50,7 @@ def test_each_service_refuses_in_its_own_words(
     assert refused.value.response["Error"]["Code"] == code
 
 
-def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws: MockAws, tmp_path: Path) -> None:
+def test_short_throttling_is_survived_where_a_module_does_not_retry(aws: MockAws, tmp_path: Path) -> None:
     playbook = tmp_path / "secrets.yml"
     playbook.write_text(PLAY)
     # The inventory calls EC2 once; the role calls only Secrets Manager.
@@ -62,7 +62,7 @@ def test_a_short_throttling_is_outlasted_where_no_module_tries_again_itself(aws:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_run_outlasts_a_short_throttling_fails_by_a_long_one_and_converges_when_run_again(
+def test_a_run_survives_short_throttling_fails_on_long_throttling_and_converges_when_run_again(
     seed: int, fresh_aws: MockAws, released: dict[str, str]
 ) -> None:
     operator, dice = Operator(fresh_aws, released), random.Random(seed)  # noqa: S311 (a test's dice)

@@ -1,4 +1,4 @@
-"""What moto can do as it comes, by the table in rehearsal/aws/README.md. UNPATCHED=all tries every role, at length."""
+"""What works on unpatched moto, by the table in rehearsal/aws/README.md. UNPATCHED=all tests every role (slow)."""
 
 import importlib
 import os
@@ -14,12 +14,12 @@ from tests.roles.scenarios import ROLES, run_scenario
 
 README = (REPOSITORY / "rehearsal/aws/README.md").read_text()
 FATES = dict(re.findall(r"^\| (aws_\w+) \| (passes|fails at `.+?`) \|", README, re.MULTILINE))
-"""Role → what comes of its scenario on moto as it comes."""
+"""The result of each role's scenario on unpatched moto."""
 TRIED = ROLES if os.environ.get("UNPATCHED") == "all" else ["aws_parameters"]
 
 
 def behaviours() -> set[str]:
-    """What the patches restore, in their words."""
+    """Return the descriptions of the patches."""
     for module in pkgutil.iter_modules(patches.__path__, f"{patches.__name__}."):
         importlib.import_module(module.name)
     return set(patches.restored)
@@ -35,7 +35,7 @@ def test_the_list_names_every_patch_and_no_other() -> None:
 
 
 def fate(output: str) -> str:
-    """Where a scenario failed: the first task or test to do so."""
+    """Return where a scenario failed: the first failed test or task."""
     tests = re.findall(r"^FAILED \S+::(\w+)", output, re.MULTILINE)
     again = re.findall(r"^\*  => (?:\w+ : )?(.+)$", output, re.MULTILINE)
     until_failure = re.split(r"^(?:fatal|failed): ", output, maxsplit=1, flags=re.MULTILINE)[0]
@@ -46,6 +46,6 @@ def fate(output: str) -> str:
 @pytest.mark.timeout(1800)
 @pytest.mark.slow
 @pytest.mark.parametrize("role", TRIED)
-def test_a_role_fares_on_moto_as_it_comes_as_the_table_says(role: str) -> None:
+def test_a_roles_result_on_unpatched_moto_is_as_in_the_table(role: str) -> None:
     run = run_scenario(role, MOTO_UNPATCHED="1")
     assert (fate(run.stdout) if run.returncode else "passes") == FATES[role], run.stdout[-12_000:]

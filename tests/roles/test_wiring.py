@@ -23,7 +23,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("least", "most", "alarms"), [(1, 3, 1), (3, 3, 0)])
-def test_only_a_web_group_that_can_grow_is_told_of_when_it_is_at_its_maximum(
+def test_only_a_web_group_that_can_grow_has_an_alarm_at_its_maximum(
     least: int, most: int, alarms: int, aws: MockAws, tmp_path: Path
 ) -> None:
     playbook = tmp_path / "alarms.yml"
@@ -35,7 +35,7 @@ def test_only_a_web_group_that_can_grow_is_told_of_when_it_is_at_its_maximum(
     assert len(named) > alarms
 
 
-def test_a_deletion_needs_neither_sound_settings_nor_room_nor_a_boundary(tmp_path: Path) -> None:
+def test_a_deletion_checks_neither_settings_nor_quotas_nor_the_boundary(tmp_path: Path) -> None:
     plays = yaml.safe_load((REPOSITORY / "playbooks/destroy_infrastructure.yml").read_text())
     (judged,) = [each for each in plays if {"role": "aws_preflight"} in each.get("roles", [])]
     judged["vars_files"] = [str(REPOSITORY / "playbooks" / file) for file in judged["vars_files"]]

@@ -1,4 +1,4 @@
-"""What machines stand on, as provision_infrastructure leaves it and notes it; made in a second."""
+"""Creates directly, within a second, the infrastructure that provision_infrastructure builds and records."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ KINDS = ("web", "worker", "builder")
 
 
 def provide(aws: MockAws) -> None:
-    """Make it all, and write down where it is."""
+    """Create the infrastructure and record its ids in Parameter Store."""
     network = make_network(aws.client("ec2"))
     network["private_zone_id"] = make_zone(aws.client("route53"), network["vpc_id"])
     aws.client("s3").create_bucket(Bucket=BUCKET)

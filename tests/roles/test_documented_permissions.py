@@ -1,6 +1,6 @@
-"""What READMEs and the runbook say of permissions, what modules ask for, and docs/operator-policy agree.
+"""docs/operator-policy agrees with the READMEs, the runbook and the modules' source about permissions.
 
-That the statements allow every call of a run is seen in the runs themselves (`whole_site.Operator`).
+The runs themselves (`whole_site.Operator`) check that the statements allow every call.
 """
 
 import json
@@ -23,25 +23,25 @@ OF_NO_ROLE = {
     },
     "the runbook": {"LookAtACopy", "ReadWhatTheRunbookAsksFor", "ReadConsoles", "ReadLogs"},
 }
-"""Statements that no role needs, and what does."""
+"""Statements that no role needs, by what needs them."""
 
 ROLES = sorted(REPOSITORY.glob("roles/aws_*"))
 
 
 def statements() -> set[tuple[str, str]]:
-    """(file, Sid) of each statement of the operator's policies."""
+    """Return (file, Sid) of each statement of the operator's policies."""
     return {(file.name, one["Sid"]) for file in FILES for one in json.loads(file.read_text())["Statement"]}
 
 
 def statements_in_readme(role: Path) -> set[tuple[str, str]]:
-    """The statements that the part "Permissions" of a role's README names, by the file that it links to."""
+    """Return (file, Sid) of each statement that the "Permissions" section of a role's README names."""
     part = (role / "README.md").read_text().partition("\n## Permissions\n")[2].partition("\n## ")[0]
     items = re.findall(r"^- \[([\w.]+)\]\(\.\./\.\./docs/operator-policy/\1\):((?:.|\n {2})*)", part, re.MULTILINE)
     return {(file, sid) for file, named in items for sid in re.findall(r"`(\w+)`", named)}
 
 
 def calls_aws(role: Path) -> bool:
-    """Whether a role's tasks call a module of AWS, the collections' or this project's."""
+    """Return whether a role's tasks call an AWS module of the collections or of this project."""
     own = "|".join(file.stem for file in REPOSITORY.glob("plugins/modules/*.py"))
     module = re.compile(rf"^ +((amazon|community)\.aws\.\w+|{own}):$", re.MULTILINE)
     return any(module.search(file.read_text()) for file in role.glob("tasks/*.yml"))
@@ -65,7 +65,7 @@ RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text()
 COMMANDS = sorted(set(re.findall(r"\baws ([a-z]\w*) ([a-z]+(?:-[a-z]+)*)", RUNBOOK)))
 SERVICES_OF_THE_CLI = {"elbv2": "elasticloadbalancing"}
 COMPOSED = {("logs", "tail"): "logs:FilterLogEvents"}
-"""Commands of the AWS CLI that are no operation."""
+"""Commands of the AWS CLI that are not named after an operation, with the action that they need."""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -77,7 +77,7 @@ def test_a_command_of_the_runbook_is_allowed(command: tuple[str, str]) -> None:
 
 
 def sources() -> str:
-    """What this project's tasks and the modules that they call are written in."""
+    """Return the source of this project's tasks and of the modules that they call."""
     (collections, *_) = [Path(path) for path in ansible_collections.__path__]
     tasks = [*REPOSITORY.glob("roles/aws_*/tasks/*.yml"), *REPOSITORY.glob("playbooks/**/*.yml")]
     named = {name for file in tasks for name in re.findall(r"\b(amazon|community)\.aws\.(\w+)", file.read_text())}
@@ -86,7 +86,7 @@ def sources() -> str:
     return "\n".join(file.read_text() for file in files if file.exists())
 
 
-def test_what_modules_ask_for_at_times_is_in_their_source() -> None:
+def test_permissions_for_occasional_calls_are_justified_by_the_modules_source() -> None:
     text = sources()
     claimed = [action for reason, actions in UNSEEN.items() if reason.startswith("A module") for action in actions]
     assert claimed
@@ -94,6 +94,6 @@ def test_what_modules_ask_for_at_times_is_in_their_source() -> None:
 
 
 def snake_case(action: str) -> str:
-    """As boto3 calls an operation."""
+    """Return the name of boto3's method for an operation."""
     name = action.partition(":")[2]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -1,4 +1,4 @@
-"""Where the way back leads (playbooks/vars/releases.yml), for what was rolled out and what is in service."""
+"""The target of a roll back (playbooks/vars/releases.yml), by the last roll-out and the release in service."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ KEPT = ("1.0.0", "1.1.0", "1.2.0")
 
 
 def found(in_service: str | None) -> dict[str, Any]:
-    """As tasks/read_releases.yml finds it: three releases are kept, and the web group is at one of them."""
+    """Return the facts that tasks/read_releases.yml sets: three kept releases, of which the web group runs one."""
     images = [
         {"image_id": f"ami-{release}", "tags": {"Release": release, "Rollout": f"releases/rollouts/{release}.json"}}
         for release in KEPT
@@ -63,17 +63,17 @@ NEWEST = {"release": "1.2.0", "before": "1.1.0"}
         pytest.param("1.0.0", {"release": "1.0.0", "before": ""}, "1.1.0", "1.0.0", id="the next one"),
         pytest.param("1.2.0", NEWEST, "1.2.0", "1.1.0", id="the same one, baked anew"),
         pytest.param("1.1.0", NEWEST, "1.3.0", "1.1.0", id="the next one after one that failed"),
-        pytest.param("1.0.0", {}, "1.0.0", "", id="one that was in service before anybody noted"),
+        pytest.param("1.0.0", {}, "1.0.0", "", id="one that was in service before roll-outs were recorded"),
     ],
 )
-def test_a_roll_out_takes_over_from_what_was_in_service(
+def test_a_roll_out_records_the_release_that_it_replaces(
     ask: Any, in_service: str | None, noted: dict[str, str], rolled: str, before: str
 ) -> None:
     assert ask("__site_before", in_service, noted, aws_release_result={"version": rolled}) == before
 
 
 @pytest.mark.parametrize("in_service", ["1.2.0", "1.1.0"])
-def test_the_newest_roll_out_is_undone_and_once_undone_it_stays_so(ask: Any, in_service: str) -> None:
+def test_the_newest_roll_out_is_undone_and_undoing_it_again_changes_nothing(ask: Any, in_service: str) -> None:
     assert ask("first_unmet", in_service, NEWEST) == ""
     assert ask("__site_back_to", in_service, NEWEST) == "1.1.0"
 
@@ -91,7 +91,7 @@ def test_the_newest_roll_out_is_undone_and_once_undone_it_stays_so(ask: Any, in_
         ("1.2.0", {"release": "1.2.0", "before": "0.9.0"}, "Release 0.9.0 is not kept"),
     ],
 )
-def test_where_no_way_leads_back_a_sentence_says_why(
+def test_a_roll_back_without_a_target_is_explained_in_a_sentence(
     ask: Any, in_service: str | None, noted: dict[str, str], reason: str
 ) -> None:
     assert reason in ask("first_unmet", in_service, noted)
