@@ -1,4 +1,4 @@
-"""The fence between the planes: `aws_*` roles call AWS and no host, `host_*` roles configure one and call no AWS."""
+"""The separation of the planes: `aws_*` roles call AWS and no host, `host_*` roles configure a host and call no AWS."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ CHANGE_A_HOST = {
 
 
 def tasks_of(node: Any) -> Iterator[dict[str, Any]]:
-    """Every task in a file, those inside blocks, too."""
+    """Yield every task in a file, including those in blocks."""
     for entry in node if isinstance(node, list) else []:
         yield entry
         for part in ("block", "rescue", "always"):
@@ -37,7 +37,7 @@ def tasks_of(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def modules_of(roles: str) -> set[tuple[str, str]]:
-    """(file, module) of every task in these roles."""
+    """Return (file, module) of every task in these roles."""
     found = set()
     for path in sorted(ROOT.glob(f"roles/{roles}/tasks/*.yml")) + sorted(ROOT.glob(f"roles/{roles}/handlers/*.yml")):
         for task in tasks_of(yaml.safe_load(path.read_text())):

@@ -1,4 +1,4 @@
-"""How the rooms are kept apart."""
+"""Import rules between the packages (ARCHITECTURE.md)."""
 
 import subprocess
 import sys

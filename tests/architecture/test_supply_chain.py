@@ -1,4 +1,4 @@
-"""No package is installed by its name alone."""
+"""Every package is pinned and installed with checksums."""
 
 import re
 import tomllib
@@ -13,7 +13,7 @@ HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
 def entries(lock: Path) -> list[str]:
-    """Each package of a lock file, with all that belongs to it."""
+    """Return each package of a lock file with its checksums."""
     text = re.sub(r"^\s*#.*\n", "", lock.read_text(), flags=re.MULTILINE)
     return re.split(r"\n(?=\S)", text.strip())
 
@@ -36,7 +36,7 @@ def test_the_build_uses_the_setuptools_that_is_locked() -> None:
 
 def test_make_and_the_release_let_pip_fetch_nothing_else() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    # What stands before the first file of an installation.
+    # The word before the first requirements file of each installation.
     before = set(re.findall(r"([\w$()-]+) -r requirements", re.sub(r" -r requirements\S+(?= -r )", "", makefile)))
     assert before == {"$(INSTALL_PINNED)", "--require-hashes"}
     assert re.search(r"^INSTALL_PINNED := .* --require-hashes$", makefile, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Sites behind the web edge that attacks share."""
+"""Fixtures for attacks: sites behind the web edge (Nginx)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -14,13 +14,13 @@ EdgeMaker = Callable[..., Edge]
 
 @pytest.fixture(scope="module")
 def deployed_home(new_home: Callable[[Backend], Home]) -> Home:
-    """Where a deployed site lives: PostgreSQL and Redis."""
+    """The home of a deployed site, with PostgreSQL and Redis."""
     return new_home("production")
 
 
 @pytest.fixture
 def make_edge(deployed_home: Home, tmp_path: Path) -> Iterator[EdgeMaker]:
-    """Starts sites behind the edge, with variables of the role and settings of the API; all end with the test."""
+    """Starts sites behind the edge with given role variables and API settings; all stop after the test."""
     with ExitStack() as stack:
 
         def make(variables: Mapping[str, object] | None = None, /, **settings: str) -> Edge:
@@ -33,6 +33,6 @@ def make_edge(deployed_home: Home, tmp_path: Path) -> Iterator[EdgeMaker]:
 
 @pytest.fixture(scope="module")
 def edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """A site behind the edge as the role configures it by default."""
+    """A site behind the edge with the role's default configuration."""
     with running_edge(deployed_home, tmp_path_factory.mktemp("edge")) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The web edge in front of a real API: Nginx with the settings that the host_proxy role renders."""
+"""The web edge: Nginx in front of a real API, with the configuration that the host_proxy role renders."""
 
 import json
 import os
@@ -28,39 +28,39 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "roles" / "host_proxy" / "templates"
 PLAYBOOK = Path(__file__).with_name("render.yml")
 GENEROUS = {"host_proxy_processes": 1, "host_proxy_trusted_ranges": ["127.0.0.1/32"]}
-"""Tests choose the client's address as the load balancer does, by X-Forwarded-For."""
+"""Role variables that trust X-Forwarded-For, by which tests choose the client's address as the load balancer does."""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A site whose clients come through Nginx, and the API process behind it."""
+    """A site behind Nginx, and direct access to its API process."""
 
     site: Site
-    """The same site; its URL and its client are the edge's."""
+    """The site as reached through Nginx."""
     direct: Site
     folder: Path
     nginx: Subprocess
     figures_url: str
-    """Where the machine itself reads each process's /metrics."""
+    """The local URL under which each API process's /metrics is served."""
 
     @property
     def port(self) -> int:
         return self.site.port
 
     def through(self, player: Player) -> Player:
-        """The same account, as a client of the edge."""
+        """Return the player with the same account as a client of the edge."""
         return replace(player, site=self.site)
 
     def received_bytes(self) -> int:
-        """The sizes of all files that Nginx and the API hold open for what they receive."""
+        """Return the total size of the files in which Nginx and the API buffer request bodies."""
         mother = psutil.Process(self.nginx.pid)
         receivers = [mother, *mother.children(), psutil.Process(self.direct.processes["api"].pid)]
-        # A file that is open twice lies on the disk once.
+        # A file that is opened twice is on the disk only once.
         return sum(dict(file for process in receivers for file in _open_files(process)).values())
 
 
 def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]]:
-    """Device and inode of each regular file, with its size. Deleted ones count: bodies wait in files without a name."""
+    """Yield (device, inode) and size of each open regular file, also deleted ones: Nginx buffers bodies in those."""
     for link in Path(f"/proc/{process.pid}/fd").iterdir():
         try:
             found, target = link.stat(), str(link.readlink())
@@ -72,12 +72,12 @@ def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]
 
 @contextmanager
 def running_edge(home: Home, folder: Path, variables: Mapping[str, object] | None = None) -> Iterator[Edge]:
-    """An API on `home` with the role's Nginx in front of it.
+    """Run an API on `home` behind the role's Nginx.
 
     Args:
-        home: the places and settings of the site.
-        folder: empty; Nginx's settings, bodies and logs go there.
-        variables: of the role, instead of its defaults.
+        home: the site's folder, bucket, database, queue and settings.
+        folder: an empty folder for Nginx's configuration, request bodies and logs.
+        variables: role variables that override its defaults.
     """
     program = nginx_program()
     with running_site(home.with_settings(TRUSTED_PROXY="127.0.0.1")) as site:
@@ -100,20 +100,20 @@ def running_edge(home: Home, folder: Path, variables: Mapping[str, object] | Non
 
 
 def render(folder: Path, variables: Mapping[str, object]) -> None:
-    """Render the role's templates below `folder`, by Ansible."""
+    """Render the role's templates into `folder` by Ansible."""
     files = sorted(str(path.relative_to(TEMPLATES))[: -len(".j2")] for path in TEMPLATES.rglob("etc/nginx/**/*.j2"))
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
     given = {**GENEROUS, **variables, "folder": str(folder), "templates": str(TEMPLATES), "files": files}
     given["ansible_python_interpreter"] = sys.executable
     playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", json.dumps(given)]
-    # From a folder without ansible.cfg: the repository's own inventories ask AWS.
+    # Run in a folder without ansible.cfg, because the repository's own inventories call AWS.
     done = subprocess.run([*playbook, str(PLAYBOOK)], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _move_to(folder: Path, ports: Mapping[int, int], api_port: int) -> None:
-    """Have the settings name this folder's paths, free ports and the API's port, and change nothing else."""
+    """Replace paths by this folder's, and ports by free ports and the API's port; change nothing else."""
     for name in ("run/nginx", "var/lib/nginx", "var/cache/nginx"):
         (folder / name).mkdir(parents=True)
     for path in folder.rglob("etc/nginx/**/*.conf"):
@@ -132,12 +132,12 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-# ── Clients that no library would be
+# ── Clients that misbehave
 
 
 @dataclass
 class SlowUpload:
-    """An upload whose body arrives a few bytes at a time, as long as the test wants."""
+    """An upload whose body the test sends a few bytes at a time."""
 
     connection: socket.socket
 
@@ -148,14 +148,14 @@ class SlowUpload:
         self.connection.close()
 
     def send(self, data: bytes = b"x") -> None:
-        """Send a little more; a peer that has closed is no failure of the client."""
+        """Send more of the body; ignore that the server has closed the connection."""
         try:
             self.connection.sendall(data)
         except OSError:
             return
 
     def answer(self, *, seconds: float = 5) -> bytes:
-        """What the server says within that time: nothing while it waits for more, or "closed"."""
+        """Return the server's answer within that time, b"" if there is none yet, or b"closed"."""
         self.connection.settimeout(seconds)
         try:
             return self.connection.recv(65_536) or b"closed"
@@ -165,24 +165,24 @@ class SlowUpload:
             return b"closed"
 
     def trickle(self, *, at_most: float) -> tuple[float, bytes]:
-        """Send a byte now and then until the server says something: after how many seconds, and what."""
+        """Send single bytes until the server answers; return the elapsed seconds and the answer."""
         began, answer = time.monotonic(), b""
         while not answer and time.monotonic() - began < at_most:
             self.send()
             answer = self.answer(seconds=0.3)
         seconds = time.monotonic() - began
-        if answer.endswith(b"\r\n\r\n"):  # headers and body may come apart
+        if answer.endswith(b"\r\n\r\n"):  # the body may follow in another segment
             answer += self.answer(seconds=5)
         return seconds, answer
 
     def status(self, *, seconds: float = 10) -> int | None:
-        """The answer's status; None when the server waits for more of the body for that long."""
+        """Return the answer's status, or None if the server still waits for more of the body after that time."""
         answer = self.answer(seconds=seconds)
         return int(answer.split()[1]) if answer.startswith(b"HTTP/") else None
 
 
 def begin_upload(port: int, *, headers: Mapping[str, str] | None = None, length: int = 1_000_000) -> SlowUpload:
-    """Send an upload's head and the first bytes of its body."""
+    """Send the headers of an upload and the first bytes of its body."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     lines = {"Host": "x", "Content-Length": str(length), "Content-Type": "multipart/form-data; boundary=b"}
     head = "".join(f"{name}: {value}\r\n" for name, value in {**lines, **(headers or {})}.items())
@@ -191,14 +191,14 @@ def begin_upload(port: int, *, headers: Mapping[str, str] | None = None, length:
 
 
 def statuses(uploads: Sequence[SlowUpload]) -> list[int | None]:
-    """What each has been answered, once the server has had time to."""
+    """Return the status of each upload, after giving the server time to answer."""
     time.sleep(3)
     return [upload.status(seconds=0.05) for upload in uploads]
 
 
 @contextmanager
 def slow_uploads(port: int, count: int, *, headers: Mapping[str, str] | None = None) -> Iterator[list[SlowUpload]]:
-    """That many of them, open until the block ends."""
+    """Begin that many uploads and keep them open inside the block."""
     with ExitStack() as stack:
         begun = [stack.enter_context(begin_upload(port, headers=headers)) for _ in range(count)]
         time.sleep(1)

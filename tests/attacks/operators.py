@@ -1,4 +1,4 @@
-"""The operator's command, as an operator runs it against a site."""
+"""Runs the operator's command against a site."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ from testing.homes import PROGRAMS, Home
 
 
 def rising_stars(home: Home, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `rising-stars`; its exit code and what it printed."""
+    """Run `rising-stars` and return the completed process with its output."""
     return subprocess.run(
         [str(PROGRAMS / "rising-stars"), *words],
         env={**home.environment, **environment},
@@ -18,7 +18,7 @@ def rising_stars(home: Home, *words: str, **environment: str) -> subprocess.Comp
 
 
 def operate(home: Home, *words: str) -> str:
-    """Run a command that must succeed; what it printed."""
+    """Run a command that must succeed and return its output."""
     done = rising_stars(home, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

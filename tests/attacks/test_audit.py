@@ -1,4 +1,4 @@
-"""An act whose trace names a machine instead of a person."""
+"""An operator tries to act without leaving their name in the audit log."""
 
 import getpass
 import uuid
@@ -23,7 +23,7 @@ def actors() -> list[str]:
     return [row.actor for row in Audit.select().order_by(Audit.id)]
 
 
-def test_on_a_deployed_machine_nobody_acts_without_a_name(own_home: Home, clip: uuid.UUID) -> None:
+def test_on_a_deployed_machine_an_operator_must_give_a_name(own_home: Home, clip: uuid.UUID) -> None:
     refused = rising_stars(own_home, "jobs", "cancel", str(clip), **DEPLOYED)
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "Name yourself" in refused.stderr
@@ -42,17 +42,17 @@ def test_the_audit_names_the_person_the_session_and_the_machine(own_home: Home, 
     assert actor.startswith(f"{name} ({getpass.getuser()}@")
 
 
-def test_on_an_operators_own_machine_their_user_is_a_name(own_home: Home, clip: uuid.UUID) -> None:
+def test_on_an_operators_own_machine_the_user_name_is_used(own_home: Home, clip: uuid.UUID) -> None:
     assert rising_stars(own_home, "jobs", "cancel", str(clip)).returncode == 0
     assert actors()[0].startswith(f"{getpass.getuser()}@")
 
 
-def test_looking_needs_no_name(own_home: Home, clip: uuid.UUID) -> None:
+def test_read_only_commands_need_no_name(own_home: Home, clip: uuid.UUID) -> None:
     listed = rising_stars(own_home, "jobs", "list", **DEPLOYED)
     assert (listed.returncode, str(clip) in listed.stdout) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "Marta\nroot", "x" * 121], ids=["empty", "blank", "two lines", "long"])
-def test_what_is_no_name_is_refused(own_home: Home, clip: uuid.UUID, name: str) -> None:
+def test_an_invalid_name_is_refused(own_home: Home, clip: uuid.UUID, name: str) -> None:
     assert rising_stars(own_home, "--actor", name, "jobs", "cancel", str(clip), **DEPLOYED).returncode != 0
     assert actors() == []

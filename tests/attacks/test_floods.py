@@ -1,4 +1,4 @@
-"""Floods of public reads from one address, and a venue that looks like one."""
+"""Floods of public reads from one address, and a venue with many visitors behind one address."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ def strict_edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_flood_of_reads_is_refused_in_json_and_costs_the_api_nothing(strict_edge: Edge, path: str) -> None:
     strict_edge.site.api.get(path, headers=VISITOR)
     before = answered(strict_edge)
-    # Each misses the cache.
+    # Different queries, so that none is answered from the cache.
     flood = [strict_edge.site.api.get(f"{path}?n={n}", headers=ATTACKER) for n in range(60)]
     refused = [answer for answer in flood if answer.status_code == 429]
     assert len(refused) > 30
@@ -38,7 +38,7 @@ def test_a_flood_of_reads_is_refused_in_json_and_costs_the_api_nothing(strict_ed
 
 
 def answered(edge: Edge) -> float:
-    """How many public requests have reached the API."""
+    """Return how many public requests have reached the API."""
     text = edge.direct.api.get("/metrics").text
     counts = re.findall(r"^rising_stars_requests_total\{.*/api/public.*\} (\S+)$", text, re.MULTILINE)
     return sum(map(float, counts))

@@ -1,4 +1,4 @@
-"""Plain HTTP after a first visit by HTTPS: browsers must not try it again."""
+"""HSTS: after a first visit by HTTPS, browsers must not use plain HTTP."""
 
 import pytest
 
@@ -12,13 +12,13 @@ def header(edge: Edge, path: str = "/health") -> list[str]:
     return edge.site.api.get(path, headers=BY_TLS).headers.get_list("strict-transport-security")
 
 
-def test_by_default_the_sites_own_name_is_bound(edge: Edge) -> None:
+def test_by_default_hsts_covers_only_the_sites_own_name(edge: Edge) -> None:
     assert header(edge) == ["max-age=31536000"]
     assert "strict-transport-security" not in edge.site.api.get("/health").headers
 
 
 @pytest.mark.parametrize("is_set", [True, "true"])
-def test_by_setting_all_subdomains_are(make_edge: EdgeMaker, is_set: bool | str) -> None:
+def test_a_setting_extends_hsts_to_all_subdomains(make_edge: EdgeMaker, is_set: bool | str) -> None:
     edge = make_edge({"host_proxy_hsts_includes_subdomains": is_set})
     for path in ("/health", "/nowhere", "/api/public/rankings"):
         assert header(edge, path) == ["max-age=31536000; includeSubDomains"]

@@ -1,4 +1,4 @@
-"""Operators who judge the same votes at the same moment, while their accounts vote and withdraw."""
+"""Operators void and restore the same votes concurrently, while the voters vote and withdraw."""
 
 import uuid
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def counted(clip: uuid.UUID) -> tuple[int, int]:
     return Video.get_by_id(clip).votes, rows
 
 
-def hesitate(voter: uuid.UUID, clip: uuid.UUID) -> None:
+def vote_and_withdraw(voter: uuid.UUID, clip: uuid.UUID) -> None:
     for _ in range(ROUNDS):
         with suppress(ShowcaseError):
             voting.vote(voter, clip, allow_self_vote=True)
@@ -47,16 +47,16 @@ def judge(voters: list[uuid.UUID], clip: uuid.UUID) -> None:
 
 
 def closing(act: Callable[[], None]) -> None:
-    """Do it on a connection of this thread's own."""
+    """Call `act` and close this thread's database connection."""
     try:
         act()
     finally:
         database.close()
 
 
-def test_judgements_of_the_same_votes_do_not_stop_each_other_and_the_counter_agrees(clip: uuid.UUID) -> None:
+def test_concurrent_decisions_about_the_same_votes_succeed_and_the_counter_is_right(clip: uuid.UUID) -> None:
     voters = [add_player() for _ in range(10)]
-    acts = [partial(hesitate, voter, clip) for voter in voters]
+    acts = [partial(vote_and_withdraw, voter, clip) for voter in voters]
     acts += [partial(judge, voters[first : first + 6], clip) for first in (0, 2, 4)]
     with ThreadPoolExecutor(len(acts)) as threads:
         for done in [threads.submit(closing, act) for act in acts]:

@@ -1,4 +1,4 @@
-"""The largest upload: how often it lies on the disk, and what the two hops cost."""
+"""The largest upload: how many copies are on the disk, and how much time the two hops take."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ UPLOAD = "/api/videos/upload"
 
 @contextmanager
 def greatest_bytes(edge: Edge) -> Iterator[list[int]]:
-    """What lay on the disk for the uploads at the worst moment of the block."""
+    """Measure the maximum of bytes on the disk for uploads during the block."""
     over, greatest = threading.Event(), [0]
 
     def watch() -> None:
@@ -36,7 +36,7 @@ def greatest_bytes(edge: Edge) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_a_body_that_arrives_lies_on_the_disk_once(edge: Edge) -> None:
+def test_an_arriving_body_is_on_the_disk_once(edge: Edge) -> None:
     player = edge.site.sign_up()
     with begin_upload(edge.port, headers=player.headers, length=CLIP_MIB * MIB) as upload:
         upload.send(bytes(90 * MIB))
@@ -44,7 +44,7 @@ def test_a_body_that_arrives_lies_on_the_disk_once(edge: Edge) -> None:
         assert 85 * MIB < edge.received_bytes() < 95 * MIB
 
 
-def test_an_upload_that_is_given_up_leaves_nothing_on_the_disk(edge: Edge) -> None:
+def test_an_aborted_upload_leaves_nothing_on_the_disk(edge: Edge) -> None:
     player = edge.site.sign_up()
     before = edge.received_bytes()
     with begin_upload(edge.port, headers=player.headers, length=CLIP_MIB * MIB) as upload:
@@ -53,7 +53,7 @@ def test_an_upload_that_is_given_up_leaves_nothing_on_the_disk(edge: Edge) -> No
     wait_until(lambda: edge.received_bytes() < before + MIB, what="the end of the file", seconds=10)
 
 
-def test_an_upload_in_chunks_arrives(edge: Edge, small_clip: Path) -> None:
+def test_a_chunked_upload_is_accepted(edge: Edge, small_clip: Path) -> None:
     player = edge.site.sign_up()
     form = edge.site.api.build_request(
         "POST", UPLOAD, data={"title": "Clip"}, files={"video_file": ("clip.mp4", small_clip.read_bytes())}
@@ -66,7 +66,7 @@ def test_an_upload_in_chunks_arrives(edge: Edge, small_clip: Path) -> None:
 
 
 def upload_zeros(site: Site, player: Player) -> float:
-    """Seconds until the answer to 100 MiB that are no clip."""
+    """Upload 100 MiB of zeros, which are not a clip, and return the seconds until the answer."""
     began = time.monotonic()
     answer = site.api.post(
         UPLOAD,
@@ -78,7 +78,7 @@ def upload_zeros(site: Site, player: Player) -> float:
     return time.monotonic() - began
 
 
-def test_beside_it_only_the_clip_itself_is_written(edge: Edge) -> None:
+def test_only_the_clip_is_written_beside_the_received_body(edge: Edge) -> None:
     with greatest_bytes(edge) as greatest:
         upload_zeros(edge.site, edge.site.sign_up())
     assert greatest[0] < 2.1 * CLIP_MIB * MIB

@@ -1,4 +1,4 @@
-"""Guessing passwords while Redis, which holds the limits, is away."""
+"""Guessing passwords while Redis, which stores the counters of the limits, is unreachable."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,17 +19,17 @@ IN_MEMORY = "rising_stars_limits_in_memory"
 
 @pytest.fixture
 def cable(lay_cable: Callable[[int], Cable], deployed_home: Home) -> Cable:
-    """To Redis."""
+    """A cable to Redis."""
     return lay_cable(httpx.URL(deployed_home.environment["QUEUE_URL"]).port or 0)
 
 
 @pytest.fixture
 def wired_site(deployed_home: Home, cable: Cable) -> Iterator[Site]:
-    """One whose Redis can be taken away."""
+    """A site whose connection to Redis the test can cut."""
     url = str(httpx.URL(deployed_home.environment["QUEUE_URL"]).copy_with(port=cable.port))
     limits = {
         "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_ACCOUNT} per 5 minutes",
-        # An odd window: sites on one Redis share the counters of a limit.
+        # No other test uses this window, because sites on one Redis share the counters of a limit.
         "LOGIN_LIMIT_PER_ADDRESS": f"{PER_ADDRESS} per 17 minutes",
         "UPLOAD_LIMIT_PER_ACCOUNT": "2 per 1 day",
     }
@@ -42,7 +42,7 @@ def guess(site: Site, email: str) -> int:
 
 
 def figure(site: Site, name: str) -> float:
-    """One of the process's figures, asked for by name."""
+    """Return one of the process's metrics by name."""
     text = site.api.get("/metrics", params={"name[]": name}).text
     (line,) = [line for line in text.splitlines() if not line.startswith("#")]
     found, _, value = line.partition(" ")
@@ -64,7 +64,7 @@ def test_guesses_of_an_address_are_limited(wired_site: Site, cable: Cable) -> No
     assert statuses == [401] * PER_ADDRESS + [429] * 5
 
 
-def test_a_right_password_is_forgiven_its_guesses(wired_site: Site, cable: Cable) -> None:
+def test_a_right_password_resets_the_count_of_guesses(wired_site: Site, cable: Cable) -> None:
     player = wired_site.sign_up()
     cable.cut()
     for _ in range(3):
@@ -82,7 +82,7 @@ def upload(player: Player) -> int:
     return player.request("POST", "/api/videos/upload", content=b"x").status_code
 
 
-def test_the_machine_can_say_so_and_redis_counts_again_when_it_is_back(wired_site: Site, cable: Cable) -> None:
+def test_a_metric_shows_the_fallback_and_redis_counts_again_when_it_is_back(wired_site: Site, cable: Cable) -> None:
     player = wired_site.sign_up()
     assert figure(wired_site, IN_MEMORY) == 0
     guess(wired_site, player.email)

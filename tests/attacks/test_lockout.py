@@ -1,4 +1,4 @@
-"""Shutting a player out of their account by guessing its password."""
+"""Locking a player out of their account by guessing its password."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ ATTACKER, PLAYER = "203.0.113.66", "198.51.100.7"
 
 @pytest.fixture(scope="module")
 def site(home: Home) -> Iterator[Site]:
-    """Behind a proxy that names each visitor's address, with limits that a test reaches soon."""
+    """A site behind a trusted proxy, with limits that a test reaches soon."""
     limits = {
         "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_PAIR} per 1 day",
         "LOGIN_LIMIT_PER_ACCOUNT": f"{PER_ACCOUNT} per 1 day",
@@ -35,13 +35,13 @@ def guess(site: Site, player: Player, address: str, *, times: int) -> list[int]:
     return [log_in(site, player, "a wrong guess", address).status_code for _ in range(times)]
 
 
-def test_wrong_passwords_from_one_address_shut_nobody_out_elsewhere(site: Site) -> None:
+def test_wrong_passwords_from_one_address_do_not_lock_the_player_out_elsewhere(site: Site) -> None:
     player = site.sign_up()
     assert guess(site, player, ATTACKER, times=5 * PER_ACCOUNT)[-1] == 429
     assert log_in(site, player, player.password, PLAYER).status_code == 200
 
 
-def test_the_address_that_guessed_is_shut_for_the_right_password_too(site: Site) -> None:
+def test_the_guessing_address_is_refused_the_right_password_too(site: Site) -> None:
     player = site.sign_up()
     assert guess(site, player, ATTACKER, times=PER_PAIR + 1) == [401] * PER_PAIR + [429]
     assert log_in(site, player, player.password, ATTACKER).status_code == 429
@@ -53,7 +53,7 @@ def test_guesses_from_many_addresses_reach_the_accounts_own_limit(site: Site) ->
     assert answers == [401] * PER_ACCOUNT + [429] * (len(answers) - PER_ACCOUNT)
 
 
-def test_a_sign_in_does_not_wipe_out_what_was_guessed_elsewhere(site: Site) -> None:
+def test_a_sign_in_does_not_reset_the_count_of_other_addresses(site: Site) -> None:
     player = site.sign_up()
     for number in range(2):
         assert guess(site, player, f"203.0.113.{number}", times=PER_PAIR) == [401] * PER_PAIR
@@ -61,7 +61,7 @@ def test_a_sign_in_does_not_wipe_out_what_was_guessed_elsewhere(site: Site) -> N
     assert guess(site, player, "203.0.113.9", times=PER_PAIR) == [401, 401, 429]
 
 
-def test_the_addresses_of_one_ipv6_network_are_one_address(site: Site) -> None:
+def test_the_addresses_of_one_ipv6_network_share_one_limit(site: Site) -> None:
     player = site.sign_up()
     answers = [code for host in range(PER_PAIR + 1) for code in guess(site, player, f"2001:db8:1:2::{host}", times=1)]
     assert answers == [401] * PER_PAIR + [429]

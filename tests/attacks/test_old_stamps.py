@@ -1,4 +1,4 @@
-"""X-Request-Start by a client that reaches the API past its proxy: no expired token lives on by it."""
+"""A client bypasses the proxy and forges X-Request-Start, but cannot extend the life of an expired token."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ HOUR_SECONDS = 3600
 
 @pytest.fixture(scope="module")
 def open_site(new_home: Callable[[Backend], Home]) -> Iterator[Site]:
-    """One that believes its proxy, and can be reached past it."""
+    """A site that trusts its proxy and can also be reached without it."""
     with running_site(new_home("embedded").with_settings(TRUSTED_PROXY="127.0.0.1")) as site:
         yield site
 
@@ -27,7 +27,7 @@ def stamp(seconds_ago: float) -> dict[str, str]:
 
 
 def expired(player: Player, seconds_ago: float) -> Player:
-    """The same player with a token that ended so long ago."""
+    """Return the player with a token that expired that many seconds ago."""
     return replace(player, access_token=player.site.token(player, exp=int(time.time() - seconds_ago)))
 
 
@@ -36,14 +36,14 @@ def expired(player: Player, seconds_ago: float) -> Player:
     ("method", "path"),
     [("GET", "/api/videos"), ("DELETE", "/api/auth"), ("GET", "/internal/may-upload")],
 )
-def test_nothing_but_an_upload_is_judged_as_of_an_earlier_moment(
+def test_only_an_upload_is_judged_by_an_earlier_start(
     open_site: Site, method: str, path: str, seconds_ago: float
 ) -> None:
     player = expired(open_site.sign_up(), seconds_ago / 2)
     assert player.request(method, path, headers=stamp(seconds_ago)).status_code == 401
 
 
-def test_an_upload_reaches_no_further_back_than_it_may_last(open_site: Site, small_clip: Path) -> None:
+def test_the_start_of_an_upload_is_bounded_by_its_maximum_duration(open_site: Site, small_clip: Path) -> None:
     player = expired(open_site.sign_up(), UPLOAD_SECONDS)
     assert player.upload(small_clip, headers=stamp(UPLOAD_SECONDS + 60)).status_code == 401
     assert player.upload(small_clip, headers={"X-Request-Start": "t=100000000"}).status_code == 401
@@ -52,7 +52,7 @@ def test_an_upload_reaches_no_further_back_than_it_may_last(open_site: Site, sma
 
 
 @pytest.mark.parametrize("text", ["t=99999999999", "t=-1", "t=NaN", "1700000000", "t=", "rubbish"])
-def test_a_moment_that_no_upload_began_at_counts_for_nothing(open_site: Site, small_clip: Path, text: str) -> None:
+def test_an_impossible_start_is_ignored(open_site: Site, small_clip: Path, text: str) -> None:
     player = open_site.sign_up()
     assert player.upload(small_clip, headers={"X-Request-Start": text}).status_code == 201
     assert expired(player, 1).upload(small_clip, headers={"X-Request-Start": text}).status_code == 401

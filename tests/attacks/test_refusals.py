@@ -1,4 +1,4 @@
-"""What the edge says of an upload that may not begin: the API's own words, before the body is read."""
+"""The edge refuses an upload with the API's own answer, before it reads the body."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ MIB = 1 << 20
 
 
 def assert_same_answer(through: httpx.Response, direct: httpx.Response) -> None:
-    """Byte for byte, and in the headers that a client goes by."""
+    """Assert that body, status and the headers that matter to clients are equal."""
     assert (through.status_code, through.content) == (direct.status_code, direct.content)
     for name in SAME:
         assert through.headers.get_list(name) == direct.headers.get_list(name), name
@@ -49,13 +49,13 @@ def test_any_other_method_gets_the_apis_own_answer(edge: Edge, method: str) -> N
 
 @pytest.fixture
 def strict_edge(make_edge: EdgeMaker) -> Edge:
-    """One that takes one upload a day of an account."""
+    """An edge that accepts one upload a day per account."""
     return make_edge(UPLOAD_LIMIT_PER_ACCOUNT="1 per 1 day")
 
 
-def test_above_a_limit_the_refusal_is_the_apis_and_the_question_counts_for_nothing(strict_edge: Edge) -> None:
+def test_above_a_limit_the_refusal_is_the_apis_and_the_edges_check_is_not_counted(strict_edge: Edge) -> None:
     player = strict_edge.site.sign_up()
-    # A body that is no form is refused, and counted.
+    # A body that is not a form is refused, but counted.
     assert [strict_edge.site.api.post(UPLOAD, headers=player.headers).status_code for _ in range(2)] == [422, 429]
     through, direct = answers_through_and_directly(strict_edge, player.headers)
     seconds = [int(answer.headers["retry-after"]) for answer in (through, direct)]
@@ -104,18 +104,18 @@ def test_a_body_over_the_bound_is_refused_in_json(edge: Edge, is_chunked: bool) 
     assert answer.json()["detail"].startswith("Request body too large: an upload may have 130 MiB at most")
 
 
-def test_a_client_that_asks_before_it_sends_learns_of_the_refusal_without_sending(edge: Edge) -> None:
+def test_a_client_that_expects_100_continue_is_refused_without_sending_the_body(edge: Edge) -> None:
     head = f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 104857600\r\n\r\n"
     with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as peer:
         peer.sendall(head.encode())
         with closing(peer.makefile("rb")) as answer:
             statuses = (line.split()[1] for line in answer if line.startswith(b"HTTP/1.1 "))
-            # Before any answer of its own, Nginx discards the body, and says 100 as it begins (1.22,
-            # ngx_http_discard_request_body). The refusal follows at once and waits for no body (RFC 9110, 10.1.1).
+            # Nginx sends 100 when it begins to discard a body (1.22, ngx_http_discard_request_body).
+            # The refusal follows at once, without waiting for the body (RFC 9110, 10.1.1).
             assert next(status for status in statuses if status != b"100") == b"401"
 
 
-# ── What is not the world's
+# ── Internal routes
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_an_api_without_a_proxy_has_no_internal_route(new_home: Callable[[Backen
         assert site.sign_up().get("/internal/may-upload").status_code == 404
 
 
-def test_answers_do_not_name_the_account_that_the_proxy_learnt(edge: Edge) -> None:
+def test_answers_do_not_contain_the_internal_account_header(edge: Edge) -> None:
     player = edge.site.sign_up()
     answer = edge.site.api.post(UPLOAD, headers=player.headers, content=b"x")
     assert "x-upload-account" not in answer.headers
@@ -161,14 +161,14 @@ def test_answers_do_not_name_the_account_that_the_proxy_learnt(edge: Edge) -> No
 
 @pytest.fixture(scope="module")
 def hasty_edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """One whose bodies have four seconds instead of 900, and room for one upload."""
+    """An edge that allows a body four seconds instead of 900, and one upload at a time."""
     variables = {"host_proxy_uploads_at_once": 1, "host_proxy_uploads_per_account": 1}
     home = deployed_home.with_settings(BODY_SECONDS="4")
     with running_edge(home, tmp_path_factory.mktemp("hasty"), variables) as running:
         yield running
 
 
-def test_a_body_that_trickles_in_for_longer_than_it_may_is_cut_off_and_its_place_is_free(hasty_edge: Edge) -> None:
+def test_a_body_that_exceeds_its_time_is_cut_off_and_its_slot_freed(hasty_edge: Edge) -> None:
     player = hasty_edge.site.sign_up()
     with begin_upload(hasty_edge.port, headers=player.headers) as upload:
         seconds, answer = upload.trickle(at_most=12)
@@ -179,11 +179,11 @@ def test_a_body_that_trickles_in_for_longer_than_it_may_is_cut_off_and_its_place
 
 
 def post(edge: Edge, player: Player) -> int:
-    """The status of an upload of no form."""
+    """Post a body that is not a form and return the status."""
     return edge.site.api.post(UPLOAD, headers=player.headers, content=b"x").status_code
 
 
-def test_a_token_that_ends_while_the_body_arrives_is_judged_as_of_its_beginning(hasty_edge: Edge) -> None:
+def test_a_token_that_expires_while_the_body_arrives_is_judged_by_its_start(hasty_edge: Edge) -> None:
     player = hasty_edge.site.sign_up()
     short = replace(player, access_token=hasty_edge.site.token(player, exp=int(time.time()) + 2))
     assert slow_status(hasty_edge, short, seconds=3) == 422
@@ -191,7 +191,7 @@ def test_a_token_that_ends_while_the_body_arrives_is_judged_as_of_its_beginning(
 
 
 def slow_status(edge: Edge, player: Player, *, seconds: float) -> int | None:
-    """The answer to an upload of no form whose last byte comes late."""
+    """Post a body that is not a form, send its last byte late, and return the status."""
     with begin_upload(edge.port, headers={**player.headers, "Content-Type": "text/plain"}, length=6) as upload:
         time.sleep(seconds)
         upload.send(b"y")

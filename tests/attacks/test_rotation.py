@@ -1,4 +1,4 @@
-"""What a token is worth once the secret behind it has been rotated."""
+"""The validity of tokens after a rotation of the signing secret."""
 
 import secrets
 import uuid
@@ -25,7 +25,7 @@ def opens(site: Site, access_token: str) -> bool:
 
 
 def of(player: Player) -> Expression:
-    """The player's tokens, as a condition."""
+    """Return a condition that selects the player's refresh tokens."""
     return RefreshToken.session.in_(Session.select(Session.id).where(Session.user == uuid.UUID(player.id)))
 
 
@@ -46,13 +46,13 @@ def new() -> str:
 
 @pytest.fixture
 def tokens(make_site: SiteMaker, old: str) -> tuple[Player, Json]:
-    """A player, and the tokens of a session that was opened under the old secret."""
+    """A player, and the tokens of a session that was opened with the old secret."""
     site = make_site(JWT_SECRET=old)
     player = site.sign_up()
     return player, player.log_in()
 
 
-def test_a_rotation_at_once_ends_every_session(make_site: SiteMaker, tokens: tuple[Player, Json], new: str) -> None:
+def test_an_immediate_rotation_ends_every_session(make_site: SiteMaker, tokens: tuple[Player, Json], new: str) -> None:
     rotated = make_site(JWT_SECRET=new)
     assert refresh(rotated, tokens[1]["refresh_token"]).status_code == 401
     assert not opens(rotated, tokens[1]["access_token"])
@@ -74,14 +74,14 @@ def test_a_token_that_an_earlier_release_stored_without_a_key_ends_with_the_secr
     assert refresh(upgraded, token).status_code == 200
 
 
-def test_a_prepared_rotation_signs_nobody_out(
+def test_a_prepared_rotation_keeps_every_session(
     make_site: SiteMaker, tokens: tuple[Player, Json], old: str, new: str
 ) -> None:
-    """The order of the runbook: accept the next one everywhere, sign with it, let the last one go."""
+    """The steps of the runbook: accept the new secret everywhere, sign with it, stop accepting the old one."""
     before, prepared = tokens[0].site, make_site(JWT_SECRET=old, JWT_SECRET_ACCEPTED=new)
     promoted, after = make_site(JWT_SECRET=new, JWT_SECRET_ACCEPTED=old), make_site(JWT_SECRET=new)
     pair = tokens[1]
-    # While machines are replaced, a player's requests go to machines of both steps.
+    # During a roll, a player's requests reach machines of both steps.
     for site in (before, prepared, before, prepared, promoted, prepared, promoted, after, promoted):
         answer = refresh(site, pair["refresh_token"])
         assert answer.status_code == 200, site.environment["JWT_SECRET"][:4]
@@ -90,7 +90,7 @@ def test_a_prepared_rotation_signs_nobody_out(
     assert not opens(before, pair["access_token"])
 
 
-def test_an_answer_that_was_lost_between_the_steps_of_a_rotation_is_given_again(
+def test_a_refresh_whose_answer_was_lost_between_two_steps_is_answered_again(
     make_site: SiteMaker, tokens: tuple[Player, Json], old: str, new: str
 ) -> None:
     prepared = make_site(JWT_SECRET=old, JWT_SECRET_ACCEPTED=new)
@@ -101,8 +101,8 @@ def test_an_answer_that_was_lost_between_the_steps_of_a_rotation_is_given_again(
     assert refresh(promoted, again["refresh_token"]).status_code == 200
 
 
-def test_a_row_that_was_written_into_the_database_opens_nothing(tokens: tuple[Player, Json]) -> None:
-    """Who can write to the database and has no secret cannot make a session of their own."""
+def test_a_forged_row_in_the_database_is_refused(tokens: tuple[Player, Json]) -> None:
+    """An attacker who can write to the database but has no secret cannot create a session."""
     player = tokens[0]
     set_seals(player, "0" * 64)
     assert refresh(player.site, tokens[1]["refresh_token"]).status_code == 401

@@ -1,4 +1,4 @@
-"""What a process can give away: only what it holds."""
+"""A compromised process can leak only the secrets that it has."""
 
 import re
 import subprocess
@@ -39,20 +39,20 @@ OF_THE_API = "JWT_SECRET JWT_SECRET_ACCEPTED VERIFICATION_SECRET"
 
 
 @pytest.mark.parametrize("kind", READ)
-def test_a_machines_environment_holds_the_secrets_of_its_kind_alone(kind: Kind) -> None:
+def test_a_machines_environment_has_only_the_secrets_of_its_kind(kind: Kind) -> None:
     made = compose(HOST, VALUES, Machine("/rising-stars/production", kind, Path("/etc/ca.pem")))
     written = "\n".join(made.values())
     assert {name for name, value in VALUES.items() if value in written} == READ[kind]
 
 
 @pytest.mark.parametrize("kind", [Kind.WORKER, Kind.EXTRA_WORKER])
-def test_a_worker_is_made_without_the_secrets_of_the_api(kind: Kind) -> None:
+def test_a_worker_is_configured_without_the_secrets_of_the_api(kind: Kind) -> None:
     given = {name: VALUES[name] for name in SECRETS}
     assert "JWT_SECRET" not in compose(HOST, given, Machine("/s/production", kind, Path("/etc/ca.pem")))
 
 
 def documented() -> dict[str, tuple[str, set[str]]]:
-    """Secret → variable and kinds of machines, as docs/security.md has it."""
+    """Return each secret's variable and kinds of machines from docs/security.md."""
     section = (ROOT / "docs/security.md").read_text().partition("\n## Secrets\n")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
     assert all(len(row) == 6 and all(row) for row in rows), "each secret has its readers, its rotation and its leak"
@@ -103,7 +103,7 @@ def test_worker_and_upkeep_start_without_the_secrets_of_the_api(home: Home, prog
         [str(PROGRAMS / program)], env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         try:
-            # It works until it is stopped; without a required setting it would have ended with 2.
+            # The program runs until it is stopped; without a required setting it would exit with 2.
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(timeout=4)
         finally:

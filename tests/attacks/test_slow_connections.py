@@ -1,4 +1,4 @@
-"""Connections that say little or nothing to an API without Nginx in front of it."""
+"""Slow and idle connections to an API without Nginx in front of it."""
 
 import json
 import socket
@@ -27,14 +27,14 @@ def embedded_home(new_home: Callable[[Backend], Home]) -> Home:
 
 @pytest.fixture(scope="module")
 def lone_site(embedded_home: Home) -> Iterator[Site]:
-    """An API that clients reach directly."""
+    """An API without a proxy."""
     with running_site(embedded_home) as site:
         yield site
 
 
 @contextmanager
 def connections(site: Site, count: int, saying: bytes) -> Iterator[list[socket.socket]]:
-    """That many, each of which has sent `saying` and waits."""
+    """Open that many connections, each of which has sent `saying` and waits."""
     made = []
     try:
         for _ in range(count):
@@ -48,7 +48,7 @@ def connections(site: Site, count: int, saying: bytes) -> Iterator[list[socket.s
 
 
 def read_seconds(site: Site) -> float:
-    """How long a new visitor waits for the ranking."""
+    """Return the seconds that a new visitor waits for the ranking."""
     began = time.monotonic()
     with httpx.Client(base_url=site.url, timeout=30, trust_env=False) as visitor:
         assert visitor.get("/api/public/rankings").status_code == 200
@@ -56,12 +56,12 @@ def read_seconds(site: Site) -> float:
 
 
 @pytest.mark.parametrize("saying", [HALF_A_HEADER, b"", HALF_A_BODY], ids=["half a header", "nothing", "half a body"])
-def test_as_many_slow_connections_as_there_are_keep_no_visitor_out(lone_site: Site, saying: bytes) -> None:
+def test_slow_connections_up_to_the_maximum_do_not_block_visitors(lone_site: Site, saying: bytes) -> None:
     with connections(lone_site, MAX_CONNECTIONS, saying):
         assert read_seconds(lone_site) < PATIENCE_SECONDS
 
 
-def test_attackers_that_come_again_at_once_keep_no_visitor_out(lone_site: Site) -> None:
+def test_attackers_that_reconnect_at_once_do_not_block_visitors(lone_site: Site) -> None:
     with connections(lone_site, MAX_CONNECTIONS, HALF_A_HEADER) as attack:
         for number in range(50):
             attack.append(socket.create_connection(("127.0.0.1", lone_site.port), timeout=20))
@@ -81,7 +81,7 @@ def test_an_upload_under_way_keeps_its_place_among_slow_connections(lone_site: S
 
 
 @pytest.mark.parametrize("saying", [HALF_A_HEADER, b""], ids=["half a header", "nothing"])
-def test_headers_have_ten_seconds(lone_site: Site, saying: bytes) -> None:
+def test_headers_must_arrive_within_ten_seconds(lone_site: Site, saying: bytes) -> None:
     began = time.monotonic()
     with connections(lone_site, 1, saying) as (one,):
         one.settimeout(2 * HEADER_SECONDS)
@@ -89,7 +89,7 @@ def test_headers_have_ten_seconds(lone_site: Site, saying: bytes) -> None:
         assert HEADER_SECONDS - 1 < time.monotonic() - began < HEADER_SECONDS + 5
 
 
-def test_a_header_that_trickles_in_has_no_more_time_than_any(lone_site: Site) -> None:
+def test_headers_that_trickle_in_have_the_same_time_limit(lone_site: Site) -> None:
     with SlowUpload(socket.create_connection(("127.0.0.1", lone_site.port), timeout=20)) as slow:
         slow.send(HALF_A_HEADER)
         seconds, answer = slow.trickle(at_most=2 * HEADER_SECONDS)
@@ -106,7 +106,7 @@ def test_a_connection_that_is_kept_alive_is_not_cut_off_after_ten_seconds(lone_s
         assert one.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
-def test_a_body_has_a_total_time_without_nginx_too(embedded_home: Home) -> None:
+def test_the_total_time_of_a_body_is_limited_without_nginx_too(embedded_home: Home) -> None:
     with running_site(embedded_home.with_settings(BODY_SECONDS="2")) as site:
         with begin_upload(site.port, headers=site.sign_up().headers) as upload:
             seconds, answer = upload.trickle(at_most=10)

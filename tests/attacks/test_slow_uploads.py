@@ -1,4 +1,4 @@
-"""Uploads that arrive slowly, or never: whom they keep out."""
+"""Slow and stalled uploads must not block other players."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,12 +29,12 @@ def from_address(address: str, player: Player) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def small_edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """One with room for eight uploads, of which an account may hold four."""
+    """An edge with slots for eight uploads, of which an account may use four."""
     with running_edge(deployed_home, tmp_path_factory.mktemp("small"), ROOM_FOR_EIGHT) as running:
         yield running
 
 
-def test_eight_slow_anonymous_uploads_keep_no_player_out_where_eight_have_room(
+def test_eight_slow_anonymous_uploads_do_not_block_players_on_an_edge_with_eight_slots(
     small_edge: Edge, small_clip: Path
 ) -> None:
     player = small_edge.site.sign_up()
@@ -43,9 +43,7 @@ def test_eight_slow_anonymous_uploads_keep_no_player_out_where_eight_have_room(
         assert set(statuses(attack)) == {401}
 
 
-def test_32_slow_anonymous_uploads_keep_no_player_out_of_a_site_as_it_is_by_default(
-    edge: Edge, small_clip: Path
-) -> None:
+def test_32_slow_anonymous_uploads_do_not_block_players_by_default(edge: Edge, small_clip: Path) -> None:
     player = edge.site.sign_up()
     with slow_uploads(edge.port, 32) as attack:
         assert player.upload(small_clip).status_code == 201
@@ -53,9 +51,7 @@ def test_32_slow_anonymous_uploads_keep_no_player_out_of_a_site_as_it_is_by_defa
 
 
 @pytest.mark.parametrize("kind", ["garbage", "expired", "signed out"])
-def test_slow_uploads_with_a_token_that_does_not_hold_keep_no_player_out(
-    small_edge: Edge, small_clip: Path, kind: str
-) -> None:
+def test_slow_uploads_with_an_invalid_token_do_not_block_players(small_edge: Edge, small_clip: Path, kind: str) -> None:
     player, other = small_edge.site.sign_up(), small_edge.site.sign_up()
     tokens = {"garbage": "x.y.z", "expired": small_edge.site.token(other, exp=1), "signed out": other.access_token}
     assert other.request("DELETE", "/api/auth").status_code == 204
@@ -63,7 +59,7 @@ def test_slow_uploads_with_a_token_that_does_not_hold_keep_no_player_out(
         assert player.upload(small_clip).status_code == 201
 
 
-def test_an_account_holds_no_more_than_its_share(small_edge: Edge, small_clip: Path) -> None:
+def test_an_account_uses_no_more_than_its_share_of_slots(small_edge: Edge, small_clip: Path) -> None:
     attacker, player = small_edge.site.sign_up(), small_edge.site.sign_up()
     with slow_uploads(small_edge.port, UPLOADS_AT_ONCE, headers=attacker.headers) as attack:
         assert player.upload(small_clip).status_code == 201
@@ -71,7 +67,7 @@ def test_an_account_holds_no_more_than_its_share(small_edge: Edge, small_clip: P
     assert (found.count(None), found.count(503)) == (PER_ACCOUNT, UPLOADS_AT_ONCE - PER_ACCOUNT)
 
 
-def test_an_account_has_its_share_from_all_its_addresses_together(small_edge: Edge) -> None:
+def test_all_addresses_of_an_account_have_one_share(small_edge: Edge) -> None:
     attacker = small_edge.site.sign_up()
     here, there = from_address("203.0.113.1", attacker), from_address("203.0.113.2", attacker)
     with (
@@ -81,7 +77,7 @@ def test_an_account_has_its_share_from_all_its_addresses_together(small_edge: Ed
         assert last.status() == 503
 
 
-def test_a_client_cannot_say_whose_share_it_uses(small_edge: Edge, small_clip: Path) -> None:
+def test_a_client_cannot_choose_the_account_whose_share_it_uses(small_edge: Edge, small_clip: Path) -> None:
     attacker, player = small_edge.site.sign_up(), small_edge.site.sign_up()
     stolen = {**attacker.headers, "X-Upload-Account": player.id}
     with slow_uploads(small_edge.port, UPLOADS_AT_ONCE, headers=stolen) as attack:
@@ -104,7 +100,7 @@ def test_a_venue_behind_one_address_uploads_sixteen_clips_at_once_and_leaves_roo
         assert other.status_code == 422
 
 
-def test_an_upload_that_was_given_up_leaves_its_place(small_edge: Edge, small_clip: Path) -> None:
+def test_an_aborted_upload_frees_its_slot(small_edge: Edge, small_clip: Path) -> None:
     player = small_edge.site.sign_up()
     with slow_uploads(small_edge.port, PER_ACCOUNT, headers=player.headers):
         assert player.upload(small_clip).status_code == 503

@@ -1,4 +1,4 @@
-"""A crowd of accounts that cost nothing, and the votes they give within seconds."""
+"""Vote stuffing: a crowd of free accounts votes within seconds."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def video_id(site: Site) -> str:
 
 
 def stuff(site: Site, *videos: str, accounts: int = CROWD, domain: str | None = None) -> list[Player]:
-    """Sign accounts of one invented mail domain up, and have each vote for the videos."""
+    """Create accounts of one invented mail domain, each of which votes for the videos."""
     domain = domain or f"{unique('mail')}.com"
     with ThreadPoolExecutor(4) as threads:
         names = [f"{unique('a')}@{domain}" for _ in range(accounts)]
@@ -46,7 +46,7 @@ def stuff(site: Site, *videos: str, accounts: int = CROWD, domain: str | None = 
 
 
 def counted(site: Site, video_id: str) -> tuple[int, int]:
-    """What the public sees, and the rows that are there."""
+    """Return the public counter and the number of vote rows."""
     with site.tables():
         rows = Vote.select().where(Vote.video == uuid.UUID(video_id)).count()
     return site.api.get(f"/api/public/videos/{video_id}").json()["votes"], rows
@@ -56,7 +56,7 @@ def of(*players: Player) -> list[str]:
     return [word for player in players for word in ("--account", player.id)]
 
 
-def test_stuffed_votes_are_named_and_taken_back_in_one_command(site: Site, video_id: str) -> None:
+def test_stuffed_votes_are_found_and_voided_by_one_command(site: Site, video_id: str) -> None:
     honest = site.sign_up(email=f"{unique('ana')}@example.org")
     assert honest.vote(video_id).status_code == 200
     crowd = stuff(site, video_id)
@@ -100,7 +100,7 @@ def test_votes_are_void_by_account_by_video_or_by_both(site: Site) -> None:
     assert (counted(site, first), counted(site, second)) == ((2, 2), (2, 2))
 
 
-def test_every_vote_of_the_site_is_never_meant(site: Site) -> None:
+def test_voiding_every_vote_of_the_site_is_refused(site: Site) -> None:
     refused = rising_stars(site.home, "votes", "void", *WHY)
     assert (refused.returncode, "Name the accounts" in refused.stderr) == (1, True)
 
@@ -123,7 +123,7 @@ def test_voiding_races_with_voting_and_the_counter_agrees(site: Site, video_id: 
         assert Video.get_by_id(uuid.UUID(video_id)).votes == count
 
 
-def test_the_ranking_follows(site: Site) -> None:
+def test_the_ranking_follows_voided_votes(site: Site) -> None:
     owner = site.sign_up(city=unique("Tunja"))
     crowd = stuff(site, site.publish_video(owner), accounts=3)
     operate(site.home, "votes", "void", *of(*crowd), *WHY)
@@ -131,7 +131,7 @@ def test_the_ranking_follows(site: Site) -> None:
     assert row["votes"] == 0
 
 
-def test_a_judgement_is_audited_with_its_reason_and_its_votes(site: Site, video_id: str) -> None:
+def test_voiding_is_audited_with_its_reason_and_its_votes(site: Site, video_id: str) -> None:
     crowd = stuff(site, video_id, accounts=2)
     operate(site.home, "--actor", "Marta Díaz", "votes", "void", *of(*crowd), *WHY)
     with site.tables():
@@ -144,7 +144,7 @@ def test_a_judgement_is_audited_with_its_reason_and_its_votes(site: Site, video_
 # Bursts
 
 
-def test_a_crowd_of_a_large_mail_provider_is_no_burst_of_its_domain(site: Site, video_id: str) -> None:
+def test_many_accounts_of_a_large_mail_provider_are_not_reported_as_a_burst(site: Site, video_id: str) -> None:
     domain = f"{unique('large')}.com"
     regulars = stuff(site, accounts=12, domain=domain)
     with site.tables():
@@ -171,7 +171,7 @@ def test_accounts_of_many_domains_and_one_address_are_a_burst_and_the_address_is
         assert "127.0.0.1" not in str(stored)
 
 
-def test_a_burst_that_an_operator_accepted_is_named_no_longer(site: Site, video_id: str) -> None:
+def test_a_burst_that_an_operator_accepted_is_no_longer_reported(site: Site, video_id: str) -> None:
     crowd = stuff(site, video_id, accounts=10)
     burst = f"domain:{crowd[0].email.partition('@')[2]}"
     assert burst in rising_stars(site.home, "doctor").stdout
@@ -185,7 +185,7 @@ def test_a_burst_that_an_operator_accepted_is_named_no_longer(site: Site, video_
 # Suspended accounts
 
 
-def test_a_suspended_account_is_out_at_once_and_can_come_back(site: Site, video_id: str) -> None:
+def test_a_suspended_account_is_refused_at_once_and_can_be_restored(site: Site, video_id: str) -> None:
     (player,) = stuff(site, video_id, accounts=1)
     tokens = player.log_in()
     said = operate(site.home, "accounts", "suspend", player.email, *WHY)
@@ -236,10 +236,10 @@ def test_sessions_end_by_account_or_all_of_them(backend: Backend, new_home: Call
         assert one.log_in()
 
 
-# House rules of a deployed site
+# Settings of a deployed site
 
 
-def test_in_production_nobody_votes_for_their_own_clip_and_clips_are_reviewed() -> None:
+def test_in_production_votes_for_ones_own_clip_are_refused_and_clips_are_reviewed() -> None:
     inventory = yaml.safe_load((ROOT / "inventory/production/group_vars/all/site.yml").read_text())
     assert inventory["site_settings"] == {"allow_self_vote": False, "review_required": True}
     assert set(inventory["site_settings"]) <= set(Settings.model_fields)

@@ -1,4 +1,4 @@
-"""A published clip that must go, now."""
+"""An operator hides a published clip at once."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def video_id(site: Site, owner: Player) -> str:
     return site.publish_video(owner)
 
 
-def test_a_hidden_clip_is_gone_from_every_public_place_at_once(site: Site, owner: Player, video_id: str) -> None:
+def test_a_hidden_clip_disappears_from_every_public_route_at_once(site: Site, owner: Player, video_id: str) -> None:
     voter, city = site.sign_up(), {"city": str(owner.city)}
     assert voter.vote(video_id).status_code == 200
     operate(site.home, "videos", "hide", video_id, *WHY)
@@ -57,7 +57,7 @@ def test_a_shown_clip_comes_back_with_its_votes(site: Site, owner: Player, video
     assert audited == [("videos.hide", WHY[1]), ("videos.show", "they had the rights")]
 
 
-def test_a_hidden_clips_owner_gets_no_url_of_it_and_is_told_why(site: Site, owner: Player, video_id: str) -> None:
+def test_a_hidden_clips_owner_gets_the_reason_and_no_url(site: Site, owner: Player, video_id: str) -> None:
     operate(site.home, "videos", "hide", video_id, *WHY)
     detail = owner.get(f"/api/videos/{video_id}").json()
     assert detail["status"] == "processed"
@@ -90,7 +90,7 @@ def test_a_clip_hidden_before_its_review_is_not_offered_for_publication(site: Si
 
 
 @pytest.mark.parametrize("command", ["hide", "show"])
-def test_what_cannot_be_hidden_or_shown_is_refused_in_a_sentence(site: Site, owner: Player, command: str) -> None:
+def test_hiding_or_showing_an_unsuitable_clip_is_refused_in_a_sentence(site: Site, owner: Player, command: str) -> None:
     video_id, deleted = site.publish_video(owner), site.publish_video(owner, deleted=True)
     if command == "hide":
         operate(site.home, "videos", "hide", video_id, *WHY)

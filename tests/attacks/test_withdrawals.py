@@ -1,4 +1,4 @@
-"""Votes that are given and withdrawn without end: each is a write that every page's counter waits for."""
+"""Endless voting and withdrawing, which would load the database with writes to a clip's counter."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def site(home: Home) -> Iterator[Site]:
         yield running
 
 
-def test_an_account_withdraws_only_so_often(site: Site) -> None:
+def test_an_accounts_withdrawals_are_limited(site: Site) -> None:
     voter, owner = site.sign_up(), site.sign_up()
     videos = [site.publish_video(owner) for _ in range(LIMIT + 1)]
     for video_id in videos:
@@ -29,7 +29,7 @@ def test_an_account_withdraws_only_so_often(site: Site) -> None:
     assert site.api.get(f"/api/public/videos/{videos[-1]}").json()["votes"] == 1
 
 
-def test_what_was_never_given_is_withdrawn_only_so_often_too(site: Site) -> None:
+def test_withdrawals_of_votes_that_were_never_given_are_limited_too(site: Site) -> None:
     voter, video_id = site.sign_up(), site.publish_video(site.sign_up())
     path = f"/api/public/videos/{video_id}/vote"
     assert [voter.request("DELETE", path).status_code for _ in range(LIMIT + 1)] == [404] * LIMIT + [429]

@@ -1,4 +1,4 @@
-"""Servers that the tests of the harness share; each test has a site of its own on them."""
+"""Servers that the harness's tests share; each test runs a separate site on them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,14 +15,14 @@ RunMaker = Callable[..., Run]
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Real ones that a test may kill."""
+    """Real servers that a test may kill."""
     with running_servers(tmp_path_factory.mktemp("servers")) as running:
         yield running
 
 
 @pytest.fixture
 def begin_run(servers: Servers, tmp_path: Path) -> Iterator[RunMaker]:
-    """Brings a site up; it ends with the test."""
+    """Begins a run on a new site, which stops after the test."""
     with ExitStack() as stack:
 
         def begin(*, seed: int = 1, pace: Pace | None = None, sabotage: str | None = None) -> Run:

@@ -1,4 +1,4 @@
-"""An invariant must hold for requests that overlap or have no end, and fail where something is lost."""
+"""Invariants accept overlapping and unanswered requests, and report data that is lost."""
 
 import threading
 from collections import Counter
@@ -29,7 +29,7 @@ POISONED: Row = {"state": "failed", "error_code": "poison", "error_detail": "", 
 
 
 class Story:
-    """A run as it might have been: events with chosen times, and the rows at its end."""
+    """An invented run: events at chosen times, and the rows at its end."""
 
     def __init__(self, folder: Path) -> None:
         self.history = History(folder / "history.jsonl")
@@ -44,7 +44,7 @@ class Story:
         self.videos[video] = {"id": video, "title": title, "deleted_at": deleted_at, **known, **columns}
 
     def request(self, op: str, began: float, ended: float | None, status: int | None = None, **facts: Any) -> None:
-        """A request as it is sent and, unless `ended` is None, as it ends."""
+        """Record a request and, unless `ended` is None, its answer."""
         self._numbers += 1
         about = {"op": op, "api": "api-1", "number": self._numbers, **facts}
         self.history.note("player", "sent", mono=began, **about)
@@ -78,7 +78,7 @@ def test_a_clip_that_is_deleted_while_its_owner_looks_is_not_missing(story: Stor
     assert list(nothing_answered_2xx_is_missing(story.evidence)) == []
 
 
-def test_a_clip_whose_deletion_has_no_end_is_not_missing(story: Story) -> None:
+def test_a_clip_whose_deletion_was_not_answered_is_not_missing(story: Story) -> None:
     story.row("clip", deleted_at=1.0)
     story.upload("clip", 0, 1)
     story.request("delete", 2, None, video="clip")
@@ -86,7 +86,7 @@ def test_a_clip_whose_deletion_has_no_end_is_not_missing(story: Story) -> None:
     assert list(nothing_answered_2xx_is_missing(story.evidence)) == []
 
 
-def test_a_clip_that_is_missing_before_its_deletion_is_asked_for_is_noticed(story: Story) -> None:
+def test_a_clip_that_is_missing_before_its_deletion_is_requested_is_noticed(story: Story) -> None:
     story.row("clip", deleted_at=1.0)
     story.upload("clip", 0, 1)
     story.saw(2, 3)

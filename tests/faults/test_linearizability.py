@@ -1,4 +1,4 @@
-"""The search for an order must accept exactly what some order explains, and must not take long over it."""
+"""The linearizability search accepts exactly the histories that some order explains, within a bounded time."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ SET, UNSET = (False, True), (True, False)
 IS_SET, IS_UNSET = (True, True), (False, False)
 MANY = 10_000
 MOST_SECONDS = 5.0
-"""Of this process's own time; the search takes about a tenth of it."""
+"""The maximum CPU time of this process; the search takes about a tenth of it."""
 
 OPERATIONS = st.builds(
     lambda began, lasts, effect: Operation(began, None if lasts is None else began + lasts, *effect),
@@ -23,7 +23,7 @@ OPERATIONS = st.builds(
 
 
 def values_by_brute_force(operations: list[Operation], *, value: bool = False) -> Iterator[bool]:
-    """What the register may end as, by every order there is; nothing where no order explains all answers."""
+    """Yield each possible final value of the register, by trying every order; nothing if no order is possible."""
     if all(operation.ended is None for operation in operations):
         yield value
     first_end = min((operation.ended for operation in operations if operation.ended is not None), default=float("inf"))

@@ -21,7 +21,7 @@ FRESH: Row = {
 
 
 def outcomes_of(folder: Path, *changes: Row) -> Outcomes:
-    """A job's life, one transition a second; a fault struck it in its second second."""
+    """Return the outcomes of a job with one transition a second, which a fault struck in second 2."""
     history = History(folder / "history.jsonl")
     history.note("nemesis", "heal", fault="kill_worker", happened=f"struck video {VIDEO} in process 1", began=1.5)
     history.close()
@@ -32,7 +32,7 @@ def outcomes_of(folder: Path, *changes: Row) -> Outcomes:
     return Outcomes(Evidence(history, 0, {}, {}, Counter(), set(), timed, []))
 
 
-def test_a_struck_jobs_path_is_told_in_words(tmp_path: Path) -> None:
+def test_the_states_of_a_struck_job_are_described_in_words(tmp_path: Path) -> None:
     outcomes = outcomes_of(
         tmp_path,
         {"state": "running", "attempt": 1},
@@ -55,12 +55,12 @@ def test_the_reason_of_a_job_that_was_given_up_is_reported(tmp_path: Path) -> No
     assert outcomes.of_all()[0]["struck_job"] == "failed (poison)"
 
 
-def test_recovery_counts_from_the_healing(tmp_path: Path) -> None:
+def test_recovery_time_begins_when_the_fault_ends(tmp_path: Path) -> None:
     outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "succeeded"})
     assert outcomes.recovery_after(1.5) == 0.5
     assert outcomes.recovery_after(0.5) == 0.5
     assert outcomes.of_all()[0]["recovery_seconds"] == 0.5
 
 
-def test_a_job_that_stands_still_has_not_moved_on(tmp_path: Path) -> None:
+def test_a_job_without_a_transition_has_not_recovered(tmp_path: Path) -> None:
     assert outcomes_of(tmp_path, {"state": "running"}).recovery_after(1.5) is None

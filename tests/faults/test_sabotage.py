@@ -1,4 +1,4 @@
-"""A harness that finds nothing proves nothing: each safety is taken out once, and must be missed."""
+"""The harness must find real faults: each test disables one safeguard, and the harness must report it."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
     uploading.start()
     zombie = strike("encode", lambda target: os.kill(target.pid, signal.SIGSTOP), cost="worker", seconds=CATCH_SECONDS)
     assert zombie is not None
-    # The next worker is still at it when the first one wakes up.
+    # The next worker is slowed down, so that it still renders when the first one resumes.
     heir = strike("claimed", lambda target: shim.order(target.pid, "slow"), cost="attempt", seconds=CATCH_SECONDS)
     os.kill(zombie.pid, signal.SIGCONT)
     uploading.join()
@@ -55,8 +55,8 @@ def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
     assert "only the holder of the lease ends a job" in verdict.breaches
 
 
-def test_a_reaper_that_is_off_is_caught(begin_run: RunMaker) -> None:
-    # Nothing is to end well here, so the bound need not leave time for a render.
+def test_a_disabled_reaper_is_caught(begin_run: RunMaker) -> None:
+    # No render needs to succeed in this test, so a short bound is enough.
     run = begin_run(pace=replace(BRISK, render_timeout=3), sabotage="switch_the_reaper_off")
     killed: list[Target | None] = []
     hunting = threading.Thread(
@@ -106,7 +106,7 @@ def test_votes_without_their_unique_constraint_are_caught(begin_run: RunMaker) -
     assert all(any(account.id in text for text in texts) for account in (in_turn, at_once))
 
 
-def test_a_vote_that_is_lost_is_caught(begin_run: RunMaker) -> None:
+def test_a_lost_vote_is_caught(begin_run: RunMaker) -> None:
     run = begin_run(pace=BRISK, sabotage="forget_the_vote")
     player, account, video = a_processed_clip(run)
     assert player.vote(account, video)["status"] == 200

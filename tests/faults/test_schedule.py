@@ -34,7 +34,7 @@ def test_five_minutes_hold_every_fault_and_a_worker_killed_at_every_stage(seed: 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_parameters_and_lengths_are_those_on_the_cards(seed: int) -> None:
+def test_parameters_and_durations_are_those_on_the_cards(seed: int) -> None:
     for step in schedule(seed, 5):
         assert any(
             card.fault == step.fault

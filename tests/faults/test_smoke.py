@@ -1,4 +1,4 @@
-"""A short run of everything; `make faults` is the long one."""
+"""A short run with every kind of fault; `make faults` runs the long form."""
 
 from faults.report import explain
 from faults.schedule import schedule

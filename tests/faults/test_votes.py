@@ -20,7 +20,7 @@ COUNTS, COUNTS_NOT = ("saw_vote", 1, ""), ("saw_vote", 0, "")
 
 
 def at(act: Act, began: float, ended: float) -> Event:
-    """One request with its answer, as the history notes it; seconds since the start."""
+    """Return the event of a request with its answer, as in the history; times are seconds since the start."""
     op, status, detail = act
     facts: dict[str, Any] = {"what": "request", "op": op, "status": status, "detail": detail}
     if op == "saw_vote":
@@ -29,22 +29,22 @@ def at(act: Act, began: float, ended: float) -> Event:
 
 
 def sent(op: str, began: float) -> Event:
-    """A request that begins, and of which nothing more is known."""
+    """Return the event of a request without an answer."""
     return {"who": "voter", "what": "sent", "op": op, "number": 7, "mono": began, **ABOUT}
 
 
 def in_turn(*acts: Act) -> list[Event]:
-    """One account's requests about one video, one after the other."""
+    """Return an account's requests about one video, one after another."""
     return [at(act, 2.0 * number, 2.0 * number + 1) for number, act in enumerate(acts)]
 
 
 def at_once(*acts: Act) -> list[Event]:
-    """The same, all of them at the same time; their answers arrive in this order."""
+    """Return concurrent requests of an account about one video, whose answers arrive in this order."""
     return [at(act, 0.0, 1.0 + 0.1 * number) for number, act in enumerate(acts)]
 
 
 def of_the_issue(*, then: Act) -> list[Event]:
-    """Two votes at once, of which the one that counted lost its answer, and one request after them."""
+    """Return two concurrent votes, of which the counted one lost its answer, and one request after them."""
     return [at(AGAIN, 41.2107, 41.2512), at(FAILED_VOTE, 41.2105, 41.2519), at(then, 50.0, 50.1)]
 
 
@@ -73,7 +73,7 @@ def of_the_issue(*, then: Act) -> list[Event]:
         (in_turn(LOST_VOTE, LOST_WITHDRAWAL, COUNTS, COUNTS_NOT), NO),
     ],
 )
-def test_the_rows_may_say_what_the_answers_leave_open(events: list[Event], rows: frozenset[bool]) -> None:
+def test_rows_may_have_any_value_that_the_answers_allow(events: list[Event], rows: frozenset[bool]) -> None:
     assert final_states(events) == {PAIR: rows}
     assert list(contradictions(events)) == []
 
@@ -127,7 +127,7 @@ def test_requests_that_overlap_may_have_taken_effect_in_any_order(events: list[E
         [*at_once(VOTED, AGAIN), at(COUNTS_NOT, 5.0, 6.0)],
     ],
 )
-def test_answers_that_cannot_be_are_noticed(events: list[Event]) -> None:
+def test_impossible_answers_are_noticed(events: list[Event]) -> None:
     assert len(list(contradictions(events))) == 1
 
 
@@ -137,7 +137,7 @@ def test_a_contradiction_names_the_request_and_its_time() -> None:
     assert text.startswith("withdraw was answered 404 between 2.0 and 3.0")
 
 
-def test_a_request_that_ended_is_not_taken_for_one_that_did_not() -> None:
+def test_an_answered_request_is_not_treated_as_unanswered() -> None:
     ended = {**at(NOT_THERE, 0.0, 1.0), "number": 7}
     assert final_states([sent("vote", 0.0), ended]) == {PAIR: NO}
 

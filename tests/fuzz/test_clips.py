@@ -1,4 +1,4 @@
-"""Mutated MP4s through upload and renderer. `make fuzz SEED=n COUNT=m` is the long form, whose table is kept."""
+"""Uploads and renders mutated MP4s. `make fuzz SEED=n COUNT=m` runs the long form, whose table is saved."""
 
 import shutil
 import sys
@@ -20,17 +20,17 @@ from testing.sites import Site
 AT_ONCE = 2
 BATCH = 20
 UPLOADS, RENDERS = 54, 15
-"""In `make test`."""
+"""Numbers of mutants in `make test`."""
 
 pytestmark = pytest.mark.timeout(0 if plan.LONG else 300)
 
 
 def of_seed(clips: Sequence[bytes], seed: int) -> bytes:
-    """Each kind of mutation meets each clip in turn."""
+    """Return the clip for a seed, so that each kind of mutation is applied to each clip in turn."""
     return clips[seed // len(KINDS) % len(clips)]
 
 
-def sought(act: Callable[[int], Verdict], seeds: Sequence[int]) -> list[Verdict]:
+def run_at_once(act: Callable[[int], Verdict], seeds: Sequence[int]) -> list[Verdict]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         return list(threads.map(act, seeds))
 
@@ -44,7 +44,7 @@ def report(way: str, verdicts: Sequence[Verdict]) -> None:
 
 @pytest.fixture(scope="module")
 def large_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Two clips the showcase takes, of a few kilobytes, their index behind and in front."""
+    """Two valid clips of a few kilobytes, one with its index at the end, one with it in front."""
     folder = tmp_path_factory.mktemp("large")
     behind = make_clip(folder / "behind.mp4", fps=1, picture="color=c=orange", audio=None, seconds=30)
     front = make_clip(folder / "front.mp4", fps=1, picture="color=c=orange", audio=SILENCE, faststart=True)
@@ -53,7 +53,7 @@ def large_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Two clips that render in a second: too small and short to upload, which the renderer need not know."""
+    """Two clips that render in a second; too small and short for an upload, which the renderer does not check."""
     folder = tmp_path_factory.mktemp("tiny")
     behind = make_clip(folder / "behind.mp4", seconds=1, width=320, height=180, fps=5)
     front = make_clip(
@@ -72,7 +72,7 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
     seeds = plan.seeds(UPLOADS)
     for first in range(0, len(seeds), BATCH):
         before = site.bucket.stored_keys()
-        batch = sought(
+        batch = run_at_once(
             lambda seed: upload_mutant(seed, of_seed(large_clips, seed), player, tmp_path), seeds[first:][:BATCH]
         )
         verdicts += batch
@@ -83,8 +83,10 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
     assert site.api.get("/ready").status_code == 200
 
 
-def test_a_mutated_clip_is_rendered_right_or_refused_within_its_limits(tiny_clips: list[bytes], tmp_path: Path) -> None:
-    # What a render leaves is a child of this process. PostgreSQL's own children come and go.
+def test_a_mutated_clip_is_rendered_correctly_or_refused_within_its_limits(
+    tiny_clips: list[bytes], tmp_path: Path
+) -> None:
+    # A process that a render leaves is a direct child of this one; PostgreSQL's own children are not.
     children = {child.pid for child in psutil.Process().children()}
 
     def render(seed: int) -> Verdict:
@@ -94,9 +96,9 @@ def test_a_mutated_clip_is_rendered_right_or_refused_within_its_limits(tiny_clip
         shutil.rmtree(folder)
         return verdict
 
-    # The short form takes every other kind.
+    # The short form uses every second kind of mutation.
     seeds = plan.seeds(RENDERS) if plan.LONG else [seed * 2 for seed in plan.seeds(RENDERS)]
-    verdicts = sought(render, seeds)
+    verdicts = run_at_once(render, seeds)
     report("renders", verdicts)
     assert tally.faults(verdicts) == []
     assert {"rendered", "refused"} <= {verdict.outcome for verdict in verdicts}

@@ -1,4 +1,4 @@
-"""The mutations themselves: by seed, and real."""
+"""Mutations are reproducible by seed, and really change the clip."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ from fuzz.valid_requests import VALID, World, every_route, valid_request
 from testing.sites import Site
 
 ASKS, EXAMPLES, BODIES = 160, 20, 100
-"""In `make test`: by our own generator; by hypothesis on a site, and without one."""
+"""Numbers of examples in `make test`: from our own generator; from hypothesis with a site, and without one."""
 
 GOOD_SHARE = 0.2
 LEAST_SUCCEEDED = 0.15
@@ -35,7 +35,7 @@ JSON_FIELDS: dict[str, type[BaseModel]] = {
 ID_ROUTES = sorted(route for route in VALID if "<video_id>" in route[1])
 QUERY_NAMES = ["limit", "offset", "city", "order", "cursor", "from", "to", "deep"]
 
-# Lone surrogates cannot be sent as UTF-8; the generator sends them as JSON's escapes.
+# Lone surrogates cannot be encoded in UTF-8; our own generator sends them as JSON escapes.
 texts = st.text(st.characters(codec="utf-8"), max_size=300)
 addresses = st.builds("{}@{}.{}".format, texts, texts, st.sampled_from(["com", "es", "xn--p1ai", "рф"])) | st.emails()
 numbers = st.integers() | st.floats()
@@ -47,7 +47,7 @@ values = st.recursive(
 
 
 def disciplined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The same examples each time; from another seed in the long form."""
+    """Configure hypothesis to use the same examples each time, or those of the given seed in the long form."""
 
     def apply(test: Callable[..., None]) -> Callable[..., None]:
         chosen = settings(
@@ -74,18 +74,18 @@ def send_and_check(site: Site, request: RawRequest) -> Answer | None:
     return answer
 
 
-def test_every_route_is_sought() -> None:
+def test_every_route_is_fuzzed() -> None:
     assert set(VALID) == every_route()
 
 
-def test_every_route_answers_a_good_request_well(site: Site, world: World) -> None:
+def test_every_route_accepts_a_valid_request(site: Site, world: World) -> None:
     for method, path in VALID:
         answer = send_and_check(site, valid_request(world, method, path))
         assert answer is not None, path
         assert answer.succeeded, f"{method} {path}: {answer}"
 
 
-def test_whatever_is_asked_is_answered_or_refused_in_json(site: Site, world: World) -> None:
+def test_any_request_is_answered_or_refused_in_json(site: Site, world: World) -> None:
     said_before = len(site.log)
     routes = tuple(VALID)
     broken: list[str] = []
@@ -105,7 +105,7 @@ def test_whatever_is_asked_is_answered_or_refused_in_json(site: Site, world: Wor
             broken.append(f"seed {number}: {request.route} {request.disturbed}: {claim}: {request.encode()[:1_500]!r}")
     assert not broken, "\n".join(broken)
     assert not [word for word in ("Traceback", "uncaptured", "request_failed") if word in site.log[said_before:]]
-    # A generator whose requests all fail at the door seeks nothing behind it.
+    # A generator whose requests all fail early would test only the first check.
     assert sum(bool(answer and answer.succeeded) for answer in answers) >= LEAST_SUCCEEDED * len(answers)
     assert len(answers) < ASKS or {400, 401, 404, 405, 422} <= {answer.status for answer in answers if answer}
     assert list(site.work_dir.iterdir()) == []
@@ -191,5 +191,5 @@ def test_each_disturbance_is_used() -> None:
 
 
 def _json(value: object) -> bytes:
-    """With NaN and Infinity as Python writes them, which is no JSON."""
+    """Serialize with Python's NaN and Infinity, which are not valid JSON."""
     return json.dumps(value).encode()

@@ -1,4 +1,4 @@
-"""The load balancer of a rehearsal, on real HAProxy, before servers on addresses of this machine."""
+"""The rehearsal's load balancer: real HAProxy in front of servers on addresses of this machine."""
 
 import tempfile
 import threading
@@ -25,7 +25,7 @@ SLOW_SECONDS = 3
 
 @dataclass
 class Target:
-    """A web host: /ready answers as `ready` says, /slow after a while, all else with its address."""
+    """A web host: /ready answers by `ready`, /slow after a delay, and every other path with the host's address."""
 
     address: str
     port: int
@@ -46,7 +46,7 @@ class Target:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         server = ThreadingHTTPServer((self.address, self.port), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -83,7 +83,7 @@ def wanted(targets: dict[str, Target]) -> Balancer:
 @pytest.fixture
 def balancer() -> Iterator[LoadBalancer]:
     haproxy()
-    # Short: a socket's path may not be long.
+    # The folder's name is short because the length of a socket's path is limited.
     with tempfile.TemporaryDirectory(prefix="lb-") as folder, LoadBalancer(free_port(), Path(folder)) as made:
         yield made
 
@@ -93,12 +93,12 @@ def addresses(targets: dict[str, Target], *names: str) -> dict[str, str]:
 
 
 def answers(balancer: LoadBalancer, count: int = 8) -> set[str]:
-    """Who answers so many requests."""
+    """Send that many requests and return the addresses of the hosts that answered."""
     url = f"http://127.0.0.1:{balancer.port}/"
     return {httpx.get(url, trust_env=False).raise_for_status().text for _ in range(count)}
 
 
-def test_requests_go_to_all_that_are_healthy_and_to_nobody_else(
+def test_requests_go_to_all_healthy_targets_and_no_others(
     balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]
 ) -> None:
     balancer.follow(wanted, addresses(targets))
@@ -119,7 +119,7 @@ def test_a_new_target_gets_nothing_before_its_checks_succeed(
     assert balancer.health() == {"i-two": False}
 
 
-def test_a_target_that_leaves_ends_what_it_has_begun(
+def test_a_deregistered_target_finishes_open_requests(
     balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]
 ) -> None:
     balancer.follow(wanted, addresses(targets, "i-two"))
@@ -146,16 +146,16 @@ def follow_until_drained(balancer: LoadBalancer, wanted: Balancer, targets: dict
     return balancer.drained("i-two")
 
 
-def test_what_is_for_the_inside_is_not_found(
-    balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]
-) -> None:
+def test_internal_paths_are_not_found(balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]) -> None:
     balancer.follow(wanted, addresses(targets))
     wait_until(lambda: all(balancer.health().values()), what="healthy targets")
     url = f"http://127.0.0.1:{balancer.port}"
     assert [httpx.get(url + path, trust_env=False).status_code for path in ("/metrics", "/metrics/x")] == [404, 404]
 
 
-def test_another_health_check_is_followed(balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]) -> None:
+def test_a_changed_health_check_is_applied(
+    balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]
+) -> None:
     targets["i-two"].ready = False
     group = replace(wanted.target_group, health_path="/other")
     balancer.follow(wanted, addresses(targets, "i-two"))

@@ -1,4 +1,4 @@
-"""The simulation of target tracking decides as its documentation says it does."""
+"""The simulation of target tracking decides as AWS documents it."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from rehearsal.site import clean_up, rehearsal, start_plane, wait_for
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 
-def test_a_site_is_built_used_and_unbuilt_after_a_rehearsal_that_was_killed() -> None:
+def test_a_site_is_built_used_and_destroyed_after_a_killed_rehearsal() -> None:
     require_podman()
     clean_up()
     left_behind = start_plane()

@@ -1,4 +1,4 @@
-"""Environment files: what we write is what systemd, and a shell, reads."""
+"""Environment files: systemd and a shell read exactly what we write."""
 
 import os
 import stat
@@ -32,9 +32,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters
 
 
 class SystemdReader:
-    """systemd's `parse_env_file_internal` (src/basic/env-file.c, v252): a method for each of its states.
+    """A port of systemd's `parse_env_file_internal` (src/basic/env-file.c, v252), with a method for each state.
 
-    Only the states that a file of ours may reach; any other fails.
+    It has only the states that our files may reach; any other input fails.
     """
 
     def __init__(self) -> None:
@@ -117,12 +117,12 @@ def test_what_systemd_would_drop_is_refused_without_being_shown(value: str) -> N
 
 
 @pytest.mark.parametrize("name", ["", "lower", "1ST", "A B", "A=B", "A\nB"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
+def test_an_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(HostError, match="not a valid variable name"):
         render({name: "x"})
 
 
-def test_a_private_file_is_whole_and_its_owners_alone(tmp_path: Path) -> None:
+def test_a_private_file_is_complete_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "site.env"
     previous = os.umask(0)
     try:
@@ -136,7 +136,7 @@ def test_a_private_file_is_whole_and_its_owners_alone(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_that_cannot_be_written_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_is_reported_in_a_sentence_and_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "site.env").mkdir()
     with pytest.raises(HostError, match=r"site\.env could not be written"):
         write_private(tmp_path / "site.env", "secret")

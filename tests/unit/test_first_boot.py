@@ -14,12 +14,12 @@ from release.first_boot import BootFailed, Credentials, Settings
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 SUITE = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "")
-"""Of AWS' Signature Version 4 test suite (awslabs/aws-c-auth, tests/aws-signing-test-suite/v4)."""
+"""Credentials of AWS's Signature Version 4 test suite (awslabs/aws-c-auth, tests/aws-signing-test-suite/v4)."""
 SUITE_SCOPE = "20150830/us-east-1/service/aws4_request"
 SUITE_HEADERS = {"host": "example.amazonaws.com", "x-amz-date": "20150830T123600Z"}
 SUITE_TOKEN = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"
 S3 = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "")
-"""Of Amazon S3's API reference, "Signature Calculations for the Authorization Header"."""
+"""Credentials in Amazon S3's API reference, "Signature Calculations for the Authorization Header"."""
 S3_SCOPE = "20130524/us-east-1/s3/aws4_request"
 S3_HEADERS = {
     "host": "examplebucket.s3.amazonaws.com",
@@ -83,7 +83,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def bundle(settings: Settings, tmp_path: Path) -> Path:
-    """Where the bundle goes. Its archive lies beside it and holds a `release/become` of tests."""
+    """The folder to unpack the bundle into; the archive is beside it and contains a fake `release/become`."""
     become = tmp_path / "content" / "release" / "become"
     become.parent.mkdir(parents=True)
     become.write_text('#!/bin/sh\necho "$PWD: $@" > arguments\n')

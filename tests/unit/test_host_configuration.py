@@ -1,4 +1,4 @@
-"""From a site's parameter and secrets to the variables of a machine's services."""
+"""A site's parameter and secrets are converted into the environment of a machine's services."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,7 +17,7 @@ WORKER = Machine("/rising-stars/production/", Kind.WORKER, Path("/etc/ca.pem"), 
 
 
 def host(**changed: object) -> HostSettings:
-    """The parameter `hosts` as the playbooks write it."""
+    """Return the parameter `hosts` as the playbooks write it."""
     return HostSettings.model_validate(
         {
             "environment": "production",
@@ -39,7 +39,7 @@ def host(**changed: object) -> HostSettings:
     )
 
 
-def test_a_web_machine_gets_all_that_its_services_need() -> None:
+def test_a_web_machine_gets_every_variable_that_its_services_need() -> None:
     made = compose(host(), SECRETS, WEB)
     assert made == {
         "DATABASE_URL": f"postgresql://stars:{SECRETS['database']}@db.example.com:5432/stars"
@@ -69,12 +69,12 @@ def test_a_web_machine_waits_for_as_long_as_its_balancer_drains() -> None:
 
 
 @pytest.mark.parametrize("is_set", [True, False])
-def test_a_web_machine_learns_whether_https_binds_subdomains(is_set: bool) -> None:
+def test_a_web_machine_gets_the_setting_for_hsts_on_subdomains(is_set: bool) -> None:
     made = compose(host(hsts_includes_subdomains=is_set), SECRETS, WEB)
     assert made.get("HSTS_INCLUDES_SUBDOMAINS") == ("true" if is_set else None)
 
 
-def test_a_worker_gets_no_secret_of_the_web_alone() -> None:
+def test_a_worker_gets_no_secret_that_only_web_machines_need() -> None:
     without = {name: value for name, value in SECRETS.items() if name not in {"jwt", "verification"}}
     made = compose(host(endpoint_url="http://10.0.0.1:4566"), without, WORKER)
     assert {"JWT_SECRET", "VERIFICATION_SECRET", "DRAIN_FILE", "BALANCER_RANGES"}.isdisjoint(made)
@@ -83,7 +83,7 @@ def test_a_worker_gets_no_secret_of_the_web_alone() -> None:
     assert made["SITE_NAME"] == "rising-stars-production"
 
 
-def test_a_password_of_any_characters_stays_one() -> None:
+def test_a_password_may_contain_any_character() -> None:
     password = "p@ss:/word?#[]%20 \"'\\$ñ&sslmode=disable"
     made = compose(host(), {**SECRETS, "database": password, "redis": password}, WEB)
     for url in (urlsplit(made["DATABASE_URL"]), urlsplit(made["QUEUE_URL"])):
@@ -124,7 +124,7 @@ def test_a_wrong_setting_is_refused_in_a_sentence(settings: dict[str, object], s
     assert "\n" not in str(caught.value)
 
 
-def test_origins_reach_the_line_that_the_proxy_reads() -> None:
+def test_origins_are_written_for_the_proxy() -> None:
     origins = "https://show.example.org, http://localhost:3000"
     made = compose(host(settings={"cors_origins": origins}), SECRETS, WEB)
     assert f'\nCORS_ORIGINS="{origins}"\n' in render(made)
@@ -138,6 +138,6 @@ def test_a_secret_that_is_too_short_is_named_and_not_shown() -> None:
 
 
 @pytest.mark.parametrize("ranges", [None, [], ["10.20.0.0/33"], ["the VPC"]])
-def test_a_balancer_without_addresses_is_no_balancer(ranges: list[str] | None) -> None:
+def test_a_balancer_without_address_ranges_is_not_trusted(ranges: list[str] | None) -> None:
     with pytest.raises(ValidationError, match="balancer_ranges"):
         host(balancer_ranges=ranges)

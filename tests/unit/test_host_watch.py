@@ -60,7 +60,7 @@ def test_a_machine_that_stays_in_service_stops_nothing(metadata: MetadataService
     assert (systemctl.asked, group.completed_at) == ([], None)
 
 
-def test_the_groups_wish_stops_the_units_and_then_lets_the_machine_go(
+def test_a_termination_stops_the_units_and_then_completes_the_hook(
     metadata: MetadataService, systemctl: Systemctl
 ) -> None:
     systemctl.install(seconds=1)
@@ -74,9 +74,7 @@ def test_the_groups_wish_stops_the_units_and_then_lets_the_machine_go(
     assert group.beats >= 2, "a long stop sends heartbeats to the group"
 
 
-def test_units_that_do_not_stop_in_order_do_not_keep_the_group_waiting(
-    metadata: MetadataService, systemctl: Systemctl
-) -> None:
+def test_the_hook_is_completed_even_if_units_fail_to_stop(metadata: MetadataService, systemctl: Systemctl) -> None:
     systemctl.install(code=1)
     metadata.values |= TO_GO
     with watching(metadata, group := Group(), Leaving(UNITS)) as thread:
@@ -84,7 +82,7 @@ def test_units_that_do_not_stop_in_order_do_not_keep_the_group_waiting(
     assert group.completed_at is not None
 
 
-def test_a_web_machine_stays_whole_while_the_balancer_still_sends_then_fails_ready_then_stops(
+def test_a_web_machine_serves_until_the_balancer_stops_sending_then_fails_ready_then_stops(
     metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
 ) -> None:
     drain_file = tmp_path / "draining"
@@ -152,7 +150,7 @@ def test_a_token_that_expired_is_replaced(metadata: MetadataService) -> None:
     assert len(metadata.tokens) == 1
 
 
-def test_what_the_metadata_service_does_not_know_or_answer_is_said(metadata: MetadataService) -> None:
+def test_missing_metadata_and_a_failing_service_are_named_in_the_error(metadata: MetadataService) -> None:
     del metadata.values["meta-data/instance-id"]
     with pytest.raises(Unreachable, match="does not know meta-data/instance-id"):
         Metadata(metadata.url).instance_id()
@@ -163,7 +161,7 @@ def test_what_the_metadata_service_does_not_know_or_answer_is_said(metadata: Met
         Metadata("http://127.0.0.1:9").region()
 
 
-def test_a_machine_without_systemd_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_systemd_gets_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="systemctl is missing"):
         find_systemctl()

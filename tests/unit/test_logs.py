@@ -1,4 +1,4 @@
-"""What never reaches a log."""
+"""Secrets are removed from log events."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from app.logs import redact
 
 
 @pytest.mark.parametrize("name", ["password", "password1", "refresh_token", "Authorization", "jwt_secret", "cookie"])
-def test_values_with_secret_names_are_blotted_out(name: str) -> None:
+def test_values_with_secret_names_are_redacted(name: str) -> None:
     assert redact(None, "info", {name: "s3cr3t"})[name] == "[redacted]"
 
 
@@ -20,7 +20,7 @@ def test_values_with_secret_names_are_blotted_out(name: str) -> None:
         "redis://:s3cr3t@queue:6379/0",
     ],
 )
-def test_secrets_inside_texts_are_blotted_out(text: str) -> None:
+def test_secrets_inside_texts_are_redacted(text: str) -> None:
     redacted = redact(None, "info", {"event": text})["event"]
     assert "s3cr3t" not in redacted
     assert "[redacted]" in redacted

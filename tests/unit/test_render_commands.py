@@ -1,4 +1,4 @@
-"""FFmpeg's arguments, compared as lists: nothing is run here."""
+"""FFmpeg's arguments, compared as lists; no program is run."""
 
 import os
 import sys
@@ -57,14 +57,14 @@ def render(clip: Clip = CLIP, profile: Profile = BROADCAST, gain_db: float | Non
 
 
 def option(arguments: list[str], name: str) -> str:
-    """The one value of an option."""
+    """Return the value of an option that occurs once."""
     values = [value for word, value in pairwise(arguments) if word == name]
     assert len(values) == 1, f"{name}: {values}"
     return values[0]
 
 
 def input_options(arguments: list[str], number: int) -> list[str]:
-    """The words between the input before and this one's path."""
+    """Return the arguments between the previous input and this input's path."""
     ends = [at for at, word in enumerate(arguments) if word == "-i"]
     start = ends[number - 1] + 2 if number else 0
     return arguments[start : ends[number] + 2]
@@ -263,11 +263,11 @@ def test_a_linear_sound_needs_two_passes() -> None:
     assert gains == [0, 14]
 
 
-def test_a_sound_is_lifted_by_twenty_decibels_at_most() -> None:
+def test_the_gain_is_twenty_decibels_at_most() -> None:
     assert find_gain(lambda gain_db: -62 + gain_db, target_lufs=-16) == 20
 
 
-def test_a_limited_sound_is_pushed_until_it_lands() -> None:
+def test_the_gain_of_a_limited_sound_is_raised_until_it_reaches_the_target() -> None:
     gain = find_gain(lambda gain_db: -25 + 0.5 * gain_db, target_lufs=-16)
     assert gain is not None
     assert abs(-25 + 0.5 * gain + 16) <= 0.5
@@ -282,7 +282,7 @@ def test_an_audio_track_without_a_sample_gives_no_sound() -> None:
     assert find_gain(lambda _: None, target_lufs=-16) is None
 
 
-def test_a_sound_that_never_lands_gets_the_nearest_gain() -> None:
+def test_a_sound_that_never_reaches_the_target_gets_the_nearest_gain() -> None:
     passes: list[float] = []
 
     def measure(gain_db: float) -> float:
@@ -310,10 +310,10 @@ def test_progress_ignores_other_lines_never_falls_and_leaves_one_to_the_checked_
     assert shares == [0.2, 0.5, 0.99]
 
 
-# FFmpeg's binary and its last words
+# FFmpeg's binary and its errors
 
 
-def test_a_configured_ffmpeg_that_is_no_program_is_named(tmp_path: Path) -> None:
+def test_a_configured_ffmpeg_that_is_not_a_program_is_named(tmp_path: Path) -> None:
     with pytest.raises(FfmpegMissing, match=r"FFMPEG_PATH=.*nowhere"):
         find_ffmpeg(tmp_path / "nowhere")
 
@@ -351,7 +351,7 @@ def test_without_any_ffmpeg_the_error_says_how_to_get_one(monkeypatch: pytest.Mo
         (255, "Exiting normally, received signal 15.", RenderKilled),
     ],
 )
-def test_the_end_of_ffmpeg_tells_the_clips_fault_from_the_machines(
+def test_ffmpegs_exit_distinguishes_faults_of_the_clip_from_those_of_the_machine(
     code: int, last_words: str, error: type[MediaError]
 ) -> None:
     with pytest.raises(MediaError) as raised:
@@ -360,5 +360,5 @@ def test_the_end_of_ffmpeg_tells_the_clips_fault_from_the_machines(
     assert last_words in str(raised.value)
 
 
-def test_a_good_end_raises_nothing() -> None:
+def test_a_successful_exit_raises_nothing() -> None:
     raise_for_exit(0, "No space left on device, says a file's title")

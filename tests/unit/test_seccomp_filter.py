@@ -1,4 +1,4 @@
-"""The filter of system calls decides as it says, on both processors: a small machine runs its instructions."""
+"""The seccomp filter decides as documented on both architectures; a small BPF interpreter runs it."""
 
 import errno
 import os
@@ -30,13 +30,13 @@ KNOWN = {
     "x86_64": {"socket": 41, "connect": 42, "ptrace": 101, "truncate": 76, "bpf": 321, "process_vm_readv": 310},
     "aarch64": {"socket": 198, "connect": 203, "ptrace": 117, "truncate": 45, "bpf": 280, "process_vm_readv": 270},
 }
-"""Looked up in the kernel's tables by hand."""
+"""Numbers of system calls, copied from the kernel's tables."""
 
 machines = pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
 
 
 def verdict(machine: str, call: str | int, *arguments: int, architecture: int | None = None) -> str:
-    """What the kernel would answer: `allowed`, or an error's name."""
+    """Return the kernel's decision: `allowed`, or the name of an error."""
     number = number_of(call, machine) if isinstance(call, str) else call
     assert number is not None, f"{machine} has no {call}"
     words = [*arguments, *[0] * (6 - len(arguments))]
@@ -46,7 +46,7 @@ def verdict(machine: str, call: str | int, *arguments: int, architecture: int | 
 
 
 def _run(program: bytes, data: bytes) -> int:
-    """Classic BPF as seccomp has it, the few instructions of it that the filter uses."""
+    """Interpret classic BPF as seccomp does, limited to the instructions that the filter uses."""
     accumulator, at = 0, 0
     steps = list(struct.iter_unpack("=HBBI", program))
     while True:
@@ -66,7 +66,7 @@ def _run(program: bytes, data: bytes) -> int:
 
 
 @machines
-def test_what_a_parser_has_no_business_with_is_denied(machine: str) -> None:
+def test_system_calls_that_a_parser_does_not_need_are_denied(machine: str) -> None:
     numbers = {call: number for call in DENIED if (number := number_of(call, machine)) is not None}
     assert {call: verdict(machine, number) for call, number in numbers.items()} == dict.fromkeys(numbers, "EPERM")
     assert {call: numbers[call] for call in KNOWN[machine]} == KNOWN[machine]
@@ -74,7 +74,7 @@ def test_what_a_parser_has_no_business_with_is_denied(machine: str) -> None:
 
 
 @machines
-def test_what_ffmpeg_needs_is_allowed(machine: str) -> None:
+def test_system_calls_that_ffmpeg_needs_are_allowed(machine: str) -> None:
     needs = FFMPEG_NEEDS[machine]
     assert {call: verdict(machine, number) for call, number in needs.items()} == dict.fromkeys(needs, ALLOWED)
     assert verdict(machine, "clone", THREAD) == ALLOWED
@@ -111,7 +111,7 @@ def test_a_program_limits_only_itself(machine: str) -> None:
 
 @machines
 def test_only_a_file_opened_for_writing_is_truncated(machine: str) -> None:
-    """Landlock checks writing; its first two versions do not check truncating."""
+    """Landlock restricts writing, but its first two versions do not restrict truncation."""
     writes = (os.O_WRONLY | os.O_TRUNC | os.O_CREAT, os.O_RDWR | os.O_TRUNC, os.O_RDONLY, os.O_WRONLY)
     assert [verdict(machine, "openat", 0, 0, flags) for flags in writes] == [ALLOWED] * 4
     for mode in (os.O_RDONLY, os.O_ACCMODE):

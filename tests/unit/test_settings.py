@@ -1,4 +1,4 @@
-"""Reading the environment."""
+"""Settings are read from the environment."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_the_required_settings_are_enough_and_secrets_do_not_show() -> None:
+def test_the_required_settings_are_enough_and_secrets_are_not_shown() -> None:
     settings = load_settings(ApiSettings)
     assert settings.s3_bucket == "clips"
     assert "j" * 32 not in repr(settings)
@@ -54,7 +54,7 @@ def test_a_wrong_setting_is_named_with_what_it_may_be(
     assert "short" not in str(caught.value).replace("should have", "")
 
 
-def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("S3_BUCKET")
     monkeypatch.setenv("WORKERS", "many")
     with pytest.raises(ConfigurationError) as caught:
@@ -100,7 +100,7 @@ def test_no_origin_is_allowed_unless_it_is_named() -> None:
         "https://a.example https://b.example",
     ],
 )
-def test_what_is_no_origin_is_named_with_how_one_is_written(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_origin_is_named_with_the_expected_form(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", f"https://good.example,{origin}")
     with pytest.raises(ConfigurationError) as caught:
         load_settings(Settings)
@@ -109,6 +109,6 @@ def test_what_is_no_origin_is_named_with_how_one_is_written(origin: str, monkeyp
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_process_that_judges_no_token_needs_no_secret_of_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_verifies_no_token_needs_no_signing_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JWT_SECRET")
     assert load_settings(Settings).s3_bucket == "clips"

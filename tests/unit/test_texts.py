@@ -42,7 +42,7 @@ def test_spellings_of_one_city_have_one_key(key: str, spellings: list[str]) -> N
         ("Cali", "Cartagena"),
         ("San Juan", "Sanjuan"),
         ("Nariño", "Narino 2"),
-        # Written in Latin letters without tones or vowels, each of these would be one city.
+        # Transliterated without tones or vowels, the names in each row would be equal.
         ("苏州", "宿州"),
         ("福州", "抚州"),
         ("東京", "北京", "京都"),
@@ -79,13 +79,13 @@ def test_controls_are_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Triple de Ñandú", "مباراة", "👨‍👩‍👧 en la cancha", "a\u00a0b", "<b>"])
-def test_ordinary_writing_is_not_refused(text: str) -> None:
+def test_ordinary_text_is_not_refused(text: str) -> None:
     assert not has_control_characters(text)
     assert not has_bidi_controls(text)
 
 
 @pytest.mark.parametrize("code", [*range(0x202A, 0x202F), *range(0x2066, 0x206A)], ids=lambda code: f"U+{code:04X}")
-def test_every_control_of_direction_is_found(code: int) -> None:
+def test_every_text_direction_control_is_found(code: int) -> None:
     assert has_bidi_controls(f"Ana{chr(code)}Ruiz")
 
 
@@ -94,7 +94,7 @@ def test_every_control_of_direction_is_found(code: int) -> None:
     [0xAD, 0x61C, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x2061, 0x2065), *range(0x206A, 0x2070)],
     ids=lambda code: f"U+{code:04X}",
 )
-def test_an_unseen_character_is_removed_wherever_it_stands(code: int) -> None:
+def test_an_invisible_character_is_removed_at_any_position(code: int) -> None:
     unseen = chr(code)
     assert clean(f"{unseen} {unseen}Ana{unseen} Ruiz {unseen}") == "Ana Ruiz"
     assert clean(f"{unseen} {unseen}") == ""
@@ -120,7 +120,7 @@ def test_an_unseen_character_is_removed_wherever_it_stands(code: int) -> None:
     ],
     ids=ascii,
 )
-def test_of_a_text_that_shows_nothing_nothing_is_left(text: str) -> None:
+def test_a_text_of_invisible_characters_becomes_empty(text: str) -> None:
     assert clean(text) == ""
 
 

@@ -1,4 +1,4 @@
-"""Access and refresh tokens, with a clock that the test turns."""
+"""Access and refresh tokens, with a clock that the test sets."""
 
 import uuid
 
@@ -14,7 +14,7 @@ NOW = 1_800_000_000.0
 
 
 class Clock:
-    """A clock that stands still until it is turned."""
+    """A clock that stands still until the test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -39,13 +39,13 @@ def forged(*, key: str = SECRET, algorithm: str = "HS256", **claims: object) -> 
     return jwt.encode(kept, key if algorithm != "none" else "", algorithm=algorithm)
 
 
-def test_a_token_says_whose_session_it_is(tokens: Tokens) -> None:
+def test_a_token_contains_its_session(tokens: Tokens) -> None:
     claims = tokens.read_access(tokens.issue_access(USER, SESSION))
     assert (claims.user_id, claims.session_id) == (USER, SESSION)
 
 
 @pytest.mark.parametrize(("later", "holds"), [(0, True), (899, True), (900, False), (86_400, False)])
-def test_a_token_holds_for_fifteen_minutes(later: float, holds: bool, tokens: Tokens, clock: Clock) -> None:
+def test_a_token_is_valid_for_fifteen_minutes(later: float, holds: bool, tokens: Tokens, clock: Clock) -> None:
     token = tokens.issue_access(USER, SESSION)
     clock.now += later
     if holds:
@@ -55,7 +55,7 @@ def test_a_token_holds_for_fifteen_minutes(later: float, holds: bool, tokens: To
             tokens.read_access(token)
 
 
-def test_a_slow_upload_is_judged_by_when_it_began(tokens: Tokens, clock: Clock) -> None:
+def test_the_token_of_a_slow_upload_is_judged_by_the_uploads_start(tokens: Tokens, clock: Clock) -> None:
     token = tokens.issue_access(USER, SESSION)
     clock.now += 3600
     assert tokens.read_access(token, at=NOW + 10).user_id == USER
@@ -79,12 +79,12 @@ def test_a_slow_upload_is_judged_by_when_it_began(tokens: Tokens, clock: Clock) 
         forged()[:-2],
     ],
 )
-def test_what_this_platform_did_not_sign_opens_nothing(token: str, tokens: Tokens) -> None:
+def test_a_token_that_this_platform_did_not_sign_is_refused(token: str, tokens: Tokens) -> None:
     with pytest.raises(NotSignedIn):
         tokens.read_access(token)
 
 
-def test_a_refresh_token_has_one_successor_which_only_the_platform_can_tell(tokens: Tokens) -> None:
+def test_a_refresh_token_has_one_successor_which_only_the_platform_can_compute(tokens: Tokens) -> None:
     first = tokens.first_refresh()
     assert tokens.next_refresh(first) == tokens.next_refresh(first) != first
     other_platform = Tokens("o" * 64, access_seconds=900, clock=lambda: NOW)
@@ -105,14 +105,14 @@ def test_a_token_of_either_secret_is_read_and_only_the_first_signs(clock: Clock)
         before.read_access(after.issue_access(USER, SESSION))
 
 
-def test_an_expired_token_of_the_accepted_secret_opens_nothing(clock: Clock) -> None:
+def test_an_expired_token_of_the_accepted_secret_is_refused(clock: Clock) -> None:
     token = Tokens(SECRET, access_seconds=900, clock=clock).issue_access(USER, SESSION)
     clock.now += 900
     with pytest.raises(NotSignedIn):
         Tokens("n" * 64, accepted=SECRET, access_seconds=900, clock=clock).read_access(token)
 
 
-def test_a_seal_holds_under_the_secrets_in_force_and_for_its_own_digest_alone(clock: Clock) -> None:
+def test_a_seal_is_valid_only_for_its_digest_and_the_current_secrets(clock: Clock) -> None:
     stored, before = digest("token"), Tokens(SECRET, access_seconds=900, clock=clock)
     seal = before.seal(stored)
     assert Tokens("n" * 64, accepted=SECRET, access_seconds=900, clock=clock).is_seal_of(stored, seal)
@@ -120,7 +120,7 @@ def test_a_seal_holds_under_the_secrets_in_force_and_for_its_own_digest_alone(cl
     assert not before.is_seal_of(digest("another"), seal)
 
 
-def test_what_is_kept_of_an_address_shows_equal_ones_and_hangs_on_the_secret(tokens: Tokens, clock: Clock) -> None:
+def test_hidden_addresses_are_equal_for_equal_addresses_and_depend_on_the_secret(tokens: Tokens, clock: Clock) -> None:
     assert tokens.hide_address("203.0.113.7") == tokens.hide_address("203.0.113.7")
     other = Tokens("n" * 64, access_seconds=900, clock=clock)
     assert (

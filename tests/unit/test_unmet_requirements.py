@@ -1,4 +1,4 @@
-"""The filter that the roles' requirements go through (plugins/filter/unmet.py)."""
+"""The filter that evaluates the roles' requirements (plugins/filter/unmet.py)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from plugins.filter.unmet import unmet
 
 
 class Unrendered(Mapping[str, object]):
-    """A requirement that holds, and whose message cannot be rendered then."""
+    """A requirement that is met, and whose message therefore cannot be rendered."""
 
     def __getitem__(self, key: str) -> object:
         return {"holds": True}[key]
@@ -19,7 +19,7 @@ class Unrendered(Mapping[str, object]):
         return 2
 
 
-def test_the_messages_of_what_does_not_hold_come_in_their_order() -> None:
+def test_the_messages_of_unmet_requirements_are_returned_in_order() -> None:
     requirements: list[dict[str, Any]] = [
         {"holds": False, "message": "first"},
         {"holds": True, "message": "second"},
@@ -28,5 +28,5 @@ def test_the_messages_of_what_does_not_hold_come_in_their_order() -> None:
     assert unmet(requirements) == ["first", "third"]
 
 
-def test_the_message_of_what_holds_is_not_rendered() -> None:
+def test_the_message_of_a_met_requirement_is_not_rendered() -> None:
     assert unmet([Unrendered()]) == []

@@ -1,4 +1,4 @@
-"""User data: what the playbooks make of release/first_boot.py for each kind of machine."""
+"""User data, which the playbooks render from release/first_boot.py for each kind of machine."""
 
 import ast
 import base64
@@ -13,7 +13,7 @@ from rehearsal.hosts.user_data import render_user_data
 from release import first_boot
 
 USER_DATA_LIMIT = 16_384
-"""Bytes that EC2 takes. It counts them before base64; here the encoded text must fit as well."""
+"""The maximum that EC2 accepts, in bytes before base64; these tests require that the encoded text fits as well."""
 AGENTS = ("amazon-cloudwatch-agent", "amazon-ssm-agent")
 RELEASE = {
     "version": "0.1.0-g1a2b3c4d",
@@ -36,7 +36,7 @@ kinds = pytest.mark.parametrize("kind", ["web", "worker", "extra_worker", "build
 
 
 def settings_in(program: str) -> Any:
-    """The settings that a program of the first boot holds."""
+    """Return the settings inside a first boot program."""
     (text,) = (
         ast.literal_eval(statement.value)
         for statement in ast.parse(program).body
@@ -77,13 +77,13 @@ def test_nothing_but_the_settings_differs_from_the_program(kind: str) -> None:
 
 
 @kinds
-def test_user_data_fit_into_what_aws_takes(kind: str) -> None:
+def test_user_data_fit_into_the_limit_of_ec2(kind: str) -> None:
     assert len(base64.b64encode(render_user_data(kind, SITE).encode())) <= USER_DATA_LIMIT
 
 
 @pytest.mark.parametrize(
     "version", ['"quoted"', "back\\slash", '"""', "\u00f1", "line\nbreak", "{{ braces }}", "@SETTINGS@"]
 )
-def test_settings_arrive_as_they_are_written(version: str) -> None:
+def test_settings_are_rendered_unchanged(version: str) -> None:
     settings = settings_in(render_user_data("web", {**SITE, "aws_release_result": {**RELEASE, "version": version}}))
     assert settings["release"] == version
