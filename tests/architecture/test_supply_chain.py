@@ -34,7 +34,7 @@ def test_the_build_uses_the_setuptools_that_is_locked() -> None:
     assert [entry.split()[0] for entry in entries(ROOT / "requirements" / "build.txt")] == [required]
 
 
-def test_make_and_the_release_let_pip_fetch_nothing_else() -> None:
+def test_make_and_the_release_install_only_with_checksums() -> None:
     makefile = (ROOT / "Makefile").read_text()
     # The word before the first requirements file of each installation.
     before = set(re.findall(r"([\w$()-]+) -r requirements", re.sub(r" -r requirements\S+(?= -r )", "", makefile)))

@@ -149,7 +149,7 @@ def test_an_api_without_a_proxy_has_no_internal_route(new_home: Callable[[Backen
         assert site.sign_up().get("/internal/may-upload").status_code == 404
 
 
-def test_answers_do_not_contain_the_internal_account_header(edge: Edge) -> None:
+def test_answers_do_not_contain_internal_headers(edge: Edge) -> None:
     player = edge.site.sign_up()
     answer = edge.site.api.post(UPLOAD, headers=player.headers, content=b"x")
     assert "x-upload-account" not in answer.headers

@@ -146,9 +146,7 @@ def test_rows_that_are_lost_are_reported_and_do_not_end_the_judging(story: Story
 
 
 @pytest.mark.parametrize(("rows", "held"), [(1, True), (0, False)])
-def test_of_two_votes_at_once_the_one_without_an_answer_may_be_the_one_that_counts(
-    story: Story, rows: int, held: bool
-) -> None:
+def test_of_two_concurrent_votes_the_unanswered_one_may_be_the_counted_one(story: Story, rows: int, held: bool) -> None:
     about = {"user": "voter", "video": "clip"}
     story.request("vote", 1.0, 1.5, 400, detail=ALREADY, **about)
     story.request("vote", 1.1, 1.6, 503, **about)
@@ -156,7 +154,7 @@ def test_of_two_votes_at_once_the_one_without_an_answer_may_be_the_one_that_coun
     assert (list(votes_match_the_responses(story.evidence)) == []) is held
 
 
-def test_a_snapshot_does_not_see_what_is_committed_meanwhile(servers: Servers, tmp_path: Path) -> None:
+def test_a_snapshot_does_not_see_later_commits(servers: Servers, tmp_path: Path) -> None:
     history = History(tmp_path / "history.jsonl")
     history.close()
     ledger = Ledger(servers.postgres.at.url(servers.postgres.at.create_database()), history)

@@ -18,7 +18,7 @@ def test_other_seeds_give_other_schedules() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_steps_come_one_after_the_other_and_within_the_time(seed: int) -> None:
+def test_steps_do_not_overlap_and_end_within_the_time(seed: int) -> None:
     steps = schedule(seed, 5)
     ends = [step.at + step.seconds for step in steps]
     assert steps[0].at == FIRST_SECONDS
@@ -49,7 +49,7 @@ def test_the_database_is_refused_for_a_minute_in_a_long_run_and_for_seconds_in_a
     assert (long, short) == (60, 3)
 
 
-def test_only_the_faults_asked_for_take_part() -> None:
+def test_only_the_requested_faults_are_scheduled() -> None:
     only = ["redis_flush", "kill_ffmpeg"]
     assert {step.fault for step in schedule(1, 2, only=only)} == set(only)
 

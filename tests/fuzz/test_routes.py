@@ -126,7 +126,7 @@ def test_any_json_is_answered_or_refused(site: Site, path: str, data: st.DataObj
 @pytest.mark.parametrize("shape", JSON_FIELDS.values(), ids=lambda shape: shape.__name__)
 @disciplined(BODIES)
 @given(data=st.data())
-def test_a_body_that_does_not_fit_is_a_validation_error_and_nothing_else(
+def test_a_body_that_does_not_match_the_schema_is_a_validation_error(
     shape: type[BaseModel], data: st.DataObject
 ) -> None:
     fields = data.draw(st.fixed_dictionaries(dict.fromkeys(shape.model_fields, texts | addresses | values)))

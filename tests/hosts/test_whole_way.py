@@ -71,7 +71,9 @@ def job_of(site: VisitedSite, video_id: str) -> Job:
     return job
 
 
-def test_a_clip_goes_the_whole_way(visited: VisitedSite, small_clip: Path, tmp_path: Path) -> None:
+def test_a_clip_is_uploaded_processed_voted_for_and_ranked(
+    visited: VisitedSite, small_clip: Path, tmp_path: Path
+) -> None:
     player = visited.sign_up(city=unique("Bogotá"))
     video_id = upload(player, small_clip)
     video_view = visited.wait_until(player, video_id, "processed", seconds=RENDER_SECONDS)

@@ -110,7 +110,7 @@ def test_too_much_json_is_too_large_also_in_chunks(site: Site, path: str) -> Non
         assert refusal(answer, 413)
 
 
-def test_a_body_that_is_refused_does_not_repeat_what_was_sent(site: Site) -> None:
+def test_the_refusal_of_a_body_does_not_repeat_its_content(site: Site) -> None:
     answer = site.api.post("/api/auth/signup", json=sign_up_form(password1="sEcReT1"))
     assert shape_refusal(answer, "password1")
     assert "sEcReT1" not in answer.text
@@ -133,7 +133,7 @@ def raw(site: Site, request: bytes) -> tuple[int, dict[str, str], bytes]:
     "request_line",
     [b"GET /api/videos?x=%zz HTTP/1.1", b"GET //api//videos HTTP/1.1", b"GET /api/\xff\xfe HTTP/1.1"],
 )
-def test_an_odd_path_is_answered_in_json(site: Site, request_line: bytes) -> None:
+def test_a_malformed_path_is_answered_in_json(site: Site, request_line: bytes) -> None:
     status, headers, body = raw(site, request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert 400 <= status < 500
     assert headers["content-type"].startswith("application/json")
@@ -214,7 +214,7 @@ def test_the_log_names_the_request_by_its_id(site: Site) -> None:
     wait_until(lambda: request_id in site.log, what="a line with the request's id", seconds=5)
 
 
-def test_the_log_holds_no_secret(site: Site) -> None:
+def test_the_log_contains_no_secret(site: Site) -> None:
     secret = f"S3cret-{unique('word')}"
     player = site.sign_up(password1=secret, password2=secret)
     tokens = player.log_in()

@@ -68,7 +68,7 @@ def test_a_throttled_account_does_not_throttle_another(strict_site: Site) -> Non
 
 
 def test_an_unknown_address_is_throttled_like_a_known_one(strict_site: Site) -> None:
-    email = f"{unique('nobody')}@example.com"
+    email = f"{unique('unknown')}@example.com"
     assert first_throttled(lambda: wrong_password(strict_site, email)) == PER_ACCOUNT
 
 
@@ -90,7 +90,7 @@ def test_open_sessions_of_a_throttled_account_stay_valid(strict_site: Site) -> N
     assert player.get("/api/videos").status_code == 200
 
 
-def test_votes_of_an_account_are_limited_and_the_one_too_many_is_not_counted(strict_site: Site) -> None:
+def test_votes_of_an_account_are_limited_and_an_excess_vote_is_not_counted(strict_site: Site) -> None:
     voter, owner = strict_site.sign_up(), strict_site.sign_up()
     videos = [strict_site.publish_video(owner) for _ in range(PER_ACCOUNT + 1)]
     answers = [voter.vote(video_id) for video_id in videos]
@@ -100,7 +100,7 @@ def test_votes_of_an_account_are_limited_and_the_one_too_many_is_not_counted(str
     assert strict_site.sign_up().vote(videos[-1]).status_code == 200
 
 
-def test_uploads_of_an_account_are_limited_and_the_one_too_many_leaves_nothing(
+def test_uploads_of_an_account_are_limited_and_an_excess_upload_leaves_nothing(
     strict_site: Site, small_clip: Path
 ) -> None:
     player = strict_site.sign_up()

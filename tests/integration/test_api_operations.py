@@ -24,7 +24,7 @@ from testing.processes import wait_until
 from testing.sites import Site, SiteMaker, running_site
 
 LayCable = Callable[[int], Cable]
-PARTS = ("database", "queue", "storage")
+DEPENDENCIES = ("database", "queue", "storage")
 BALANCER_PATIENCE_SECONDS = 5
 
 
@@ -51,12 +51,14 @@ def wiring(home: Home, lay_cable: LayCable) -> Wiring:
     variables = {"storage": "AWS_ENDPOINT_URL"}
     if home.backend == "production":
         variables |= {"database": "DATABASE_URL", "queue": "QUEUE_URL"}
-    to = {part: lay_cable(port_of(home.environment[name])) for part, name in variables.items()}
-    return Wiring(to, {name: set_port(home.environment[name], to[part].port) for part, name in variables.items()})
+    to = {dependency: lay_cable(port_of(home.environment[name])) for dependency, name in variables.items()}
+    return Wiring(
+        to, {name: set_port(home.environment[name], to[dependency].port) for dependency, name in variables.items()}
+    )
 
 
 on_every_cable = pytest.mark.parametrize(
-    "part",
+    "dependency",
     [
         pytest.param("database", marks=pytest.mark.only_on("production")),
         pytest.param("queue", marks=pytest.mark.only_on("production")),
@@ -65,11 +67,11 @@ on_every_cable = pytest.mark.parametrize(
 )
 
 
-def parts_down(site: Site, *, deep: bool = False) -> tuple[int, set[str]]:
+def dependencies_down(site: Site, *, deep: bool = False) -> tuple[int, set[str]]:
     answer = site.api.get("/ready", params={"deep": "1"} if deep else {})
     report = answer.json()
-    assert set(report) >= set(PARTS)
-    return answer.status_code, {part for part in PARTS if report[part] != "ok"}
+    assert set(report) >= set(DEPENDENCIES)
+    return answer.status_code, {dependency for dependency in DEPENDENCIES if report[dependency] != "ok"}
 
 
 # Healthy
@@ -86,7 +88,7 @@ def test_a_live_process_answers_health_with_200(site: Site, path: str) -> None:
 def test_a_site_with_healthy_dependencies_is_ready(site: Site, query: str, slash: str) -> None:
     answer = site.api.get(f"/ready{slash}{query}")
     assert answer.status_code == 200
-    assert {part: answer.json()[part] for part in PARTS} == dict.fromkeys(PARTS, "ok")
+    assert {dependency: answer.json()[dependency] for dependency in DEPENDENCIES} == dict.fromkeys(DEPENDENCIES, "ok")
 
 
 def test_metrics_are_prometheus_text_and_count_requests_by_route(site: Site) -> None:
@@ -116,18 +118,20 @@ def test_no_request_can_add_a_label_value_to_the_metrics(site: Site) -> None:
 
 @on_every_cable
 def test_a_dependency_that_goes_down_is_reported_and_the_machine_stays_in_service(
-    wiring: Wiring, make_site: SiteMaker, part: str
+    wiring: Wiring, make_site: SiteMaker, dependency: str
 ) -> None:
     site = make_site(wiring.settings)
-    wiring.to[part].cut()
-    wait_until(lambda: parts_down(site) == (200, {part}), what=f"{part} reported down", seconds=10)
+    wiring.to[dependency].cut()
+    wait_until(lambda: dependencies_down(site) == (200, {dependency}), what=f"{dependency} reported down", seconds=10)
     answer = site.api.get("/ready?deep=1")
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
-    assert parts_down(site, deep=True) == (503, {part})
+    assert dependencies_down(site, deep=True) == (503, {dependency})
     assert site.api.get("/health").status_code == 200
-    wiring.to[part].plug_in()
-    wait_until(lambda: parts_down(site, deep=True) == (200, set()), what=f"{part} reported well", seconds=10)
+    wiring.to[dependency].plug_in()
+    wait_until(
+        lambda: dependencies_down(site, deep=True) == (200, set()), what=f"{dependency} reported healthy", seconds=10
+    )
     for secret in secrets_of(site):
         assert secret not in site.log
 
@@ -139,22 +143,24 @@ def secrets_of(site: Site) -> list[str]:
 
 
 @pytest.mark.only_on("production")
-@pytest.mark.parametrize("part", ["queue", "storage"])
-def test_a_hanging_dependency_does_not_make_readiness_hang(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
+@pytest.mark.parametrize("dependency", ["queue", "storage"])
+def test_a_hanging_dependency_does_not_make_readiness_hang(
+    wiring: Wiring, make_site: SiteMaker, dependency: str
+) -> None:
     site = make_site(wiring.settings)
-    wiring.to[part].muffle()
+    wiring.to[dependency].muffle()
 
     def reported_down() -> bool:
         began = time.monotonic()
-        found = parts_down(site)
+        found = dependencies_down(site)
         assert time.monotonic() - began < BALANCER_PATIENCE_SECONDS
-        return found == (200, {part})
+        return found == (200, {dependency})
 
-    wait_until(reported_down, what=f"{part} reported down", seconds=30)
+    wait_until(reported_down, what=f"{dependency} reported down", seconds=30)
 
 
 @pytest.mark.only_on("production")
-def test_a_hanging_database_holds_up_neither_readiness_nor_all_requests_in_turn(
+def test_a_hanging_database_delays_neither_readiness_nor_every_request_in_turn(
     wiring: Wiring, make_site: SiteMaker
 ) -> None:
     site = make_site(wiring.settings)
@@ -173,23 +179,25 @@ def test_a_hanging_database_holds_up_neither_readiness_nor_all_requests_in_turn(
     assert [answer.status_code for answer in answers] == [503] * 8 + [200] * 8
     assert max(seconds["/ready"], seconds["/health"]) < BALANCER_PATIENCE_SECONDS
     assert seconds["/api/public/rankings"] < 15
-    wait_until(lambda: parts_down(site) == (200, {"database"}), what="the database reported down", seconds=30)
+    wait_until(lambda: dependencies_down(site) == (200, {"database"}), what="the database reported down", seconds=30)
     wiring.to["database"].plug_in()
     wait_until(lambda: site.api.get("/api/public/rankings").status_code == 200, what="recovery", seconds=10)
 
 
 @pytest.mark.only_on("production")
 @on_every_cable
-def test_at_startup_a_site_is_ready_without_the_queue_only(wiring: Wiring, make_site: SiteMaker, part: str) -> None:
-    wiring.to[part].cut()
-    site = make_site(wiring.settings, ready=part == "queue")
+def test_at_startup_a_site_is_ready_without_the_queue_only(
+    wiring: Wiring, make_site: SiteMaker, dependency: str
+) -> None:
+    wiring.to[dependency].cut()
+    site = make_site(wiring.settings, ready=dependency == "queue")
     answer = site.api.get("/ready")
-    assert answer.status_code == (200 if part == "queue" else 503)
-    assert answer.json()[part] != "ok"
-    assert ("Retry-After" in answer.headers) is (part != "queue")
+    assert answer.status_code == (200 if dependency == "queue" else 503)
+    assert answer.json()[dependency] != "ok"
+    assert ("Retry-After" in answer.headers) is (dependency != "queue")
     assert site.api.get("/health").status_code == 200
-    wiring.to[part].plug_in()
-    wait_until(lambda: parts_down(site) == (200, set()), what="readiness", seconds=10)
+    wiring.to[dependency].plug_in()
+    wait_until(lambda: dependencies_down(site) == (200, set()), what="readiness", seconds=10)
 
 
 # What still works while a dependency is down

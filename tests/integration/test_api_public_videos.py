@@ -149,7 +149,7 @@ def test_a_page_has_20_clips_by_default(site: Site) -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
-def test_the_link_header_leads_through_all_pages(site: Site, player: Player, order: str, limit: int) -> None:
+def test_the_link_header_connects_all_pages(site: Site, player: Player, order: str, limit: int) -> None:
     everything = ids(listed(site, city=player.city, order=order))
     pages = walk(site, f"/api/public/videos?city={quote(str(player.city))}&order={order}&limit={limit}")
     assert [video for page in pages for video in page] == everything
@@ -171,7 +171,7 @@ def test_a_clip_that_is_published_between_two_pages_does_not_shift_them(site: Si
     assert not set(after) & {late, *before}
 
 
-def test_clips_with_the_same_time_and_votes_are_all_seen_once(site: Site) -> None:
+def test_clips_with_equal_time_and_votes_are_each_listed_once(site: Site) -> None:
     player = site.sign_up(city=unique("Tunja"))
     made = {site.publish_video(player, votes=1) for _ in range(7)}
     with site.tables():
@@ -250,7 +250,7 @@ def test_a_city_is_not_found_by_a_part_of_its_name_or_a_wildcard(site: Site, pla
 
 @pytest.mark.parametrize("raw", ["%00", "%FF", "%F1", "%ED%A0%80", "%", "'", "x" * 5_000])
 @pytest.mark.parametrize("path", ["/api/public/videos", "/api/public/rankings"])
-def test_an_odd_city_is_refused_or_nowhere(site: Site, path: str, raw: str) -> None:
+def test_a_malformed_city_is_refused_or_matches_no_clip(site: Site, path: str, raw: str) -> None:
     answer = site.api.get(f"{path}?city=odd{raw}")
     if answer.status_code != 200:
         assert refusal(answer, 400)

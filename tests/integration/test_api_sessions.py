@@ -38,7 +38,7 @@ def opens(site: Site, access_token: str) -> bool:
 # Signing in
 
 
-def test_a_sign_in_gives_tokens(site: Site) -> None:
+def test_a_sign_in_returns_tokens(site: Site) -> None:
     player = site.sign_up()
     answer = log_in(site, player.email)
     assert answer.status_code == 200
@@ -112,7 +112,7 @@ def test_nul_in_a_field_is_refused_without_an_error(site: Site, field: str) -> N
 # Staying signed in
 
 
-def test_a_refresh_gives_a_new_pair(site: Site) -> None:
+def test_a_refresh_returns_a_new_pair_of_tokens(site: Site) -> None:
     before = site.sign_up().log_in()
     answer = refresh(site, before["refresh_token"])
     assert answer.status_code == 200
@@ -131,7 +131,7 @@ def test_each_refresh_returns_a_token_for_the_next_refresh(site: Site) -> None:
     assert len(seen) == 5
 
 
-def test_the_same_old_token_within_the_grace_gives_the_same_successor(site: Site) -> None:
+def test_reusing_an_old_token_within_the_grace_period_returns_the_same_successor(site: Site) -> None:
     old = site.sign_up().log_in()["refresh_token"]
     first, second = refresh(site, old), refresh(site, old)
     assert (first.status_code, second.status_code) == (200, 200)
@@ -147,7 +147,7 @@ def test_refreshes_that_race_get_the_same_successor(site: Site) -> None:
     assert opens(site, answers[0].json()["access_token"])
 
 
-def test_the_same_old_token_after_the_grace_ends_the_session(site: Site) -> None:
+def test_reusing_an_old_token_after_the_grace_period_ends_the_session(site: Site) -> None:
     player = site.sign_up()
     old = player.log_in()["refresh_token"]
     successor = refresh(site, old).json()

@@ -46,7 +46,7 @@ def test_an_upload_is_answered_with_its_id_and_stored_and_queued(site: Site, sma
     assert list(site.work_dir.iterdir()) == []
 
 
-def test_the_stored_original_is_what_was_sent_byte_by_byte(site: Site, small_clip: Path) -> None:
+def test_the_stored_original_equals_the_upload_byte_for_byte(site: Site, small_clip: Path) -> None:
     video_id = accepted(site.sign_up(), small_clip)
     with site.bucket.client() as client:
         stored = client.get_object(Bucket=site.bucket.name, Key=f"unprocessed-videos/{video_id}.mp4")["Body"].read()

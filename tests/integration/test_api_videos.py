@@ -268,7 +268,7 @@ def test_another_players_clip_is_forbidden_and_stays_unchanged(site: Site, metho
 
 @on_every_owners_route
 @pytest.mark.parametrize("video_id", [UNKNOWN_ID, *NUMBERS])
-def test_a_clip_that_is_not_there_is_not_found(site: Site, method: str, path: str, video_id: str) -> None:
+def test_a_clip_that_does_not_exist_is_not_found(site: Site, method: str, path: str, video_id: str) -> None:
     assert refusal(site.sign_up().request(method, path.format(video_id)), 404)
 
 
@@ -291,7 +291,9 @@ def test_a_malformed_id_of_a_clip_to_show_is_explained_in_a_list(site: Site, vid
 
 @on_every_owners_route
 @pytest.mark.parametrize("video_id", ["known", "abc", UNKNOWN_ID])
-def test_without_a_token_nothing_is_said_about_the_clip(site: Site, method: str, path: str, video_id: str) -> None:
+def test_without_a_token_the_answer_reveals_nothing_about_the_clip(
+    site: Site, method: str, path: str, video_id: str
+) -> None:
     known = site.publish_video(site.sign_up())
     answer = site.api.request(method, path.format(known if video_id == "known" else video_id))
     assert refusal(answer, 401) == "Could not validate credentials"

@@ -202,7 +202,7 @@ def test_the_status_of_a_number_is_not_voted_or_refused(site: Site, number: str)
         assert refusal(answer, 400) == MALFORMED
 
 
-def test_a_city_sees_the_votes_of_its_players(site: Site) -> None:
+def test_the_ranking_of_a_city_counts_the_votes_of_its_players(site: Site) -> None:
     owner = site.sign_up(city=unique("Tunja"))
     video_id = site.publish_video(owner)
     for _ in range(3):

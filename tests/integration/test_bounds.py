@@ -20,7 +20,7 @@ from testing.clips import make_clip
 from testing.sites import SiteMaker
 
 MIB = 1024 * 1024
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 (the fixture makes names of its own in it)
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 (the fixture creates unique names in it)
 MOST_TO_FILL = 256 * MIB
 
 
@@ -91,7 +91,7 @@ def test_an_upload_is_refused_for_now_when_the_work_directory_is_full(
     assert list(tiny_disk.iterdir()) == []
 
 
-def test_under_more_requests_than_it_can_answer_the_api_sheds_some_and_keeps_its_memory(make_site: SiteMaker) -> None:
+def test_an_overloaded_api_sheds_requests_within_bounded_memory(make_site: SiteMaker) -> None:
     site = make_site(API_THREADS="2")
     player = site.sign_up()
     process = psutil.Process(site.processes["api"].pid)

@@ -123,7 +123,7 @@ def own_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_demo_goes_from_sign_up_to_ranking_on_one_screen_and_leaves_the_result(demos: Demos) -> None:
+def test_the_demo_shows_sign_up_to_ranking_on_one_screen_and_keeps_the_result(demos: Demos) -> None:
     demo = demos.run(COLUMNS="80")
     assert demo.ended() == 0, demo.said
     demo.assert_nothing_is_left(0)
@@ -143,7 +143,7 @@ def test_the_demo_goes_from_sign_up_to_ranking_on_one_screen_and_leaves_the_resu
     assert MediaInfo.parse(demo.data / "poster.jpg").image_tracks[0].width == 1280
 
 
-def test_the_demo_processes_a_clip_of_the_users_own(demos: Demos, own_clip: Path) -> None:
+def test_the_demo_processes_the_users_own_clip(demos: Demos, own_clip: Path) -> None:
     demo = demos.run(CLIP=str(own_clip))
     assert demo.ended() == 0, demo.said
     assert f"One uploads {own_clip}" in demo.said

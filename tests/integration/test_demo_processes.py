@@ -48,7 +48,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_the_store_takes_and_gives_an_object_with_its_own_credentials(seaweedfs: SeaweedFS) -> None:
+def test_the_store_accepts_and_returns_an_object_with_its_own_credentials(seaweedfs: SeaweedFS) -> None:
     with closing(seaweedfs.client()) as client:
         client.put_object(Bucket=seaweedfs.bucket, Key=KEY, Body=b"clip")
         assert client.get_object(Bucket=seaweedfs.bucket, Key=KEY)["Body"].read() == b"clip"
@@ -99,7 +99,9 @@ def test_a_stopped_store_leaves_no_process_and_no_socket(tmp_path: Path) -> None
     assert not [path for path in left if any(str(port + 10_000) in path.name for port in ports)]
 
 
-def test_a_store_that_cannot_start_says_so_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_store_that_cannot_start_contains_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = SeaweedFS(tmp_path)
     monkeypatch.setattr(store, "_command", lambda: ["sh", "-c", "echo no room on the disk; exit 3"])
     with pytest.raises(DemoError, match=r"(?s)seaweedfs ended unexpectedly \(exit code 3\).*no room on the disk"):

@@ -164,13 +164,13 @@ def test_data_that_the_sweep_should_have_deleted_is_found(
     assert "processed-videos/left.mp4" in only_finding(store, ancient).what
 
 
-def test_the_doctor_changes_nothing_and_exits_by_what_it_found(
+def test_the_doctor_changes_nothing_and_its_exit_code_depends_on_findings(
     own_home: Home, settings: Settings, store: S3Store, clip: uuid.UUID
 ) -> None:
     assert settings.s3_bucket
     doctor = [str(PROGRAMS / "rising-stars"), "doctor"]
-    well = subprocess.run(doctor, env=own_home.environment, capture_output=True, text=True, check=False)
-    assert (well.returncode, "✘" in well.stdout) == (0, False), well.stdout + well.stderr
+    healthy = subprocess.run(doctor, env=own_home.environment, capture_output=True, text=True, check=False)
+    assert (healthy.returncode, "✘" in healthy.stdout) == (0, False), healthy.stdout + healthy.stderr
     store.delete(original_key(clip))
     before = list(Video.select().dicts()), list(Job.select().dicts()), list(User.select().dicts())
     ill = subprocess.run(doctor, env=own_home.environment, capture_output=True, text=True, check=False)

@@ -68,23 +68,23 @@ def lost(before: Schema, after: Schema) -> Iterator[str]:
     for table, columns in before.tables.items():
         now = after.tables.get(table)
         if now is None:
-            yield f"{table} is gone"
+            yield f"{table} was removed"
             continue
         for name in columns.keys() - now.keys():
-            yield f"{table}.{name} is gone"
+            yield f"{table}.{name} was removed"
         for name in columns.keys() & now.keys():
             if (now[name].kind, now[name].null) != (columns[name].kind, columns[name].null):
-                yield f"{table}.{name} is another one"
+                yield f"{table}.{name} was changed"
         for name in now.keys() - columns.keys():
             if not now[name].null and not now[name].has_default:
-                yield f"{table}.{name} must be given, and has no default"
+                yield f"{table}.{name} is required and has no default"
 
 
 def newly_unique(before: Schema, after: Schema) -> Iterator[str]:
     """Yield existing columns that became unique, in which earlier code may still write a value twice."""
     for table, *columns in after.unique - before.unique:
         if set(columns) <= before.tables.get(table, {}).keys():
-            yield f"{table} has each {', '.join(columns)} once only"
+            yield f"{table} requires unique values of {', '.join(columns)}"
 
 
 def is_announced(migration: Migration) -> bool:
@@ -115,17 +115,17 @@ def migrations(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("statement", "finding"),
     [
-        ("db.execute_sql('DROP TABLE clips')", "clips is gone"),
-        ("migrator.migrate(migrator.drop_column('clips', 'title'))", "clips.title is gone"),
-        ("migrator.migrate(migrator.rename_column('clips', 'title', 'name'))", "clips.title is gone"),
-        ("migrator.migrate(migrator.rename_table('clips', 'films'))", "clips is gone"),
-        ("migrator.migrate(migrator.add_not_null('clips', 'title'))", "clips.title is another one"),
-        ("migrator.migrate(migrator.drop_not_null('clips', 'city'))", "clips.city is another one"),
-        ("migrator.migrate(migrator.alter_column_type('clips', 'city', TextField()))", "clips.city is another one"),
-        ("migrator.migrate(migrator.add_index('clips', ('title',), True))", "clips has each title once only"),
+        ("db.execute_sql('DROP TABLE clips')", "clips was removed"),
+        ("migrator.migrate(migrator.drop_column('clips', 'title'))", "clips.title was removed"),
+        ("migrator.migrate(migrator.rename_column('clips', 'title', 'name'))", "clips.title was removed"),
+        ("migrator.migrate(migrator.rename_table('clips', 'films'))", "clips was removed"),
+        ("migrator.migrate(migrator.add_not_null('clips', 'title'))", "clips.title was changed"),
+        ("migrator.migrate(migrator.drop_not_null('clips', 'city'))", "clips.city was changed"),
+        ("migrator.migrate(migrator.alter_column_type('clips', 'city', TextField()))", "clips.city was changed"),
+        ("migrator.migrate(migrator.add_index('clips', ('title',), True))", "clips requires unique values of title"),
         (
             "migrator.migrate(migrator.add_column('clips', 'place', TextField(default='')))",
-            "clips.place must be given, and has no default",
+            "clips.place is required and has no default",
         ),
     ],
 )

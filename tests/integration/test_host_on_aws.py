@@ -135,7 +135,7 @@ def test_during_a_rotation_a_web_machine_gets_both_the_signing_and_the_accepted_
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
-def test_a_missing_secret_is_named_whatever_the_cache_holds(name: str, stored: StoredSite, folder: Path) -> None:
+def test_a_missing_secret_is_named_even_if_the_cache_contains_it(name: str, stored: StoredSite, folder: Path) -> None:
     assert configure(stored, folder).returncode == 0
     stored.aws.client("secretsmanager").delete_secret(
         SecretId=f"{stored.path[1:]}/{name}", ForceDeleteWithoutRecovery=True
@@ -206,7 +206,7 @@ def unreachable() -> str:
     return f"http://127.0.0.1:{free_port()}"
 
 
-def test_when_aws_does_not_answer_the_last_good_copy_is_used(
+def test_when_aws_does_not_answer_the_last_valid_copy_is_used(
     stored: StoredSite, folder: Path, unreachable: str
 ) -> None:
     assert configure(stored, folder).returncode == 0

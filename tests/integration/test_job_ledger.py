@@ -366,7 +366,7 @@ def test_a_job_that_has_ended_is_not_cancelled(ledger: Settings) -> None:
     assert Audit.select().count() == 0
 
 
-def test_an_operator_gives_a_failed_job_a_fresh_start(ledger: Settings) -> None:
+def test_an_operator_can_retry_a_failed_job_with_all_its_attempts(ledger: Settings) -> None:
     video = add_clip(ledger)
     leases.fail(claim(ledger), "unreadable_clip", "bad")
     retried = jobs.retry(video, actor="operator")
@@ -387,7 +387,7 @@ def test_a_job_cancelled_while_it_ran_can_be_retried(ledger: Settings) -> None:
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED])
-def test_only_what_ended_without_a_result_is_retried(state: JobState, ledger: Settings) -> None:
+def test_only_a_job_that_ended_without_a_result_can_be_retried(state: JobState, ledger: Settings) -> None:
     video = add_clip(ledger)
     Job.update(state=state).where(Job.video == video).execute()
     with pytest.raises(JobNotRetryable):

@@ -171,7 +171,7 @@ def test_an_interrupted_import_resumes_where_it_stopped(
     assert not User.get(User.email == "archive@rising-stars.invalid").is_active
 
 
-def test_a_clip_that_is_named_by_its_old_id_keeps_it(
+def test_an_imported_clip_named_by_its_old_id_keeps_that_id(
     own_home: Home, ledger: Settings, old_folder: Path, tmp_path: Path
 ) -> None:
     assert ledger.s3_bucket

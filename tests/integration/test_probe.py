@@ -259,7 +259,7 @@ def test_a_mediainfo_that_hangs_is_given_up(
         probe(good_clip)
 
 
-def test_a_mediainfo_killed_from_outside_says_nothing_about_the_clip(
+def test_a_mediainfo_killed_from_outside_is_not_blamed_on_the_clip(
     good_clip: Path, fake_mediainfo: Callable[[str], None]
 ) -> None:
     fake_mediainfo("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")

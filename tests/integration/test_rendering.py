@@ -363,7 +363,7 @@ def test_progress_never_falls_and_ends_at_one(rendered: RenderCase) -> None:
     assert progress[-1] == 1.0
 
 
-def test_nothing_but_the_video_and_its_poster_is_left(rendered: RenderCase) -> None:
+def test_only_the_video_and_its_poster_remain(rendered: RenderCase) -> None:
     made = rendered("landscape")
     assert {path.name for path in made.video.parent.iterdir()} == {"video.mp4", "poster.jpg"}
 
@@ -465,7 +465,7 @@ def test_without_the_format_whitelist_ffmpeg_would_read_the_other_file(job: Ffmp
     assert (job.directory / "decoded.nut").stat().st_size > 100_000
 
 
-def test_a_clip_whose_pictures_end_before_its_index_says_is_refused(tmp_path: Path) -> None:
+def test_a_clip_whose_frames_end_before_its_declared_duration_is_refused(tmp_path: Path) -> None:
     """The index declares 20 s, but the second half of the frames is zeros."""
     clip = make_clip(tmp_path / "clip.mp4", seconds=20, fps=2, audio=None, faststart=True)
     content = clip.read_bytes()
@@ -598,8 +598,8 @@ def test_ffmpeg_dies_with_its_worker(tmp_path: Path, long_clip: Path) -> None:
     finally:
         worker.kill()
         worker.wait()
-    gone, alive = psutil.wait_procs([ffmpeg], timeout=2)
-    assert gone
+    ended, alive = psutil.wait_procs([ffmpeg], timeout=2)
+    assert ended
     assert not alive
 
 

@@ -358,7 +358,7 @@ def test_an_upload_is_not_blamed_for_a_mediainfo_that_cannot_start(
     assert make_site().sign_up().upload(small_clip).status_code == 503
 
 
-def test_a_real_clip_still_goes_the_whole_way(working_site: Site, tmp_path: Path) -> None:
+def test_a_real_clip_is_processed_under_confinement(working_site: Site, tmp_path: Path) -> None:
     """The clip has sound, so that FFmpeg measures, renders and takes the poster, each time confined."""
     player = working_site.sign_up()
     video = player.upload(make_clip(tmp_path / "clip.mp4")).json()["task_id"]

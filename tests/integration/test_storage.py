@@ -36,7 +36,7 @@ def write(path: Path, size_bytes: int) -> str:
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, 1_000_000, 2 * MULTIPART_BYTES + 12_345])
-def test_what_was_uploaded_comes_back_byte_for_byte(size_bytes: int, store: S3Store, tmp_path: Path) -> None:
+def test_an_uploaded_object_is_downloaded_byte_for_byte(size_bytes: int, store: S3Store, tmp_path: Path) -> None:
     sha256 = write(tmp_path / "there", size_bytes)
     store.upload(tmp_path / "there", "unprocessed-videos/a.mp4", content_type="video/mp4")
     assert store.download("unprocessed-videos/a.mp4", tmp_path / "back") == sha256

@@ -92,7 +92,7 @@ def test_a_verification_account_cannot_be_in_a_city_of_players(site: Site, city:
     assert detail == 'The city of a verification account must begin with "Verification ".'
 
 
-def test_a_key_of_an_ordinary_account_gives_no_verification_account(site: Site) -> None:
+def test_the_idempotency_key_of_an_ordinary_account_creates_no_verification_account(site: Site) -> None:
     form, key = sign_up_form(city="Verification 2"), unique("key")
     assert site.api.post("/api/auth/signup", json=form, headers={"Idempotency-Key": key}).status_code == 201
     assert refusal(sign_up(site, key=key, **form), 422)
@@ -226,7 +226,7 @@ def test_an_account_whose_clip_is_being_rendered_waits_for_the_next_sweep(settin
     assert [table.select().count() for table in (User, Video, Job)] == [0, 0, 0]
 
 
-def test_votes_and_two_sweeps_at_once_leave_nothing_half_done(settings: Settings) -> None:
+def test_concurrent_votes_and_sweeps_leave_consistent_rows(settings: Settings) -> None:
     theirs, voters = publish(settings, add_player()), [add_player() for _ in range(6)]
     verifiers = [add_verifier() for _ in range(4)]
     clips = [publish(settings, verifier) for verifier in verifiers]
@@ -297,7 +297,7 @@ def test_settings_that_restrict_players_do_not_stop_a_check_of_the_site(settings
 
 
 @pytest.mark.parametrize("verifies", [True, False])
-def test_where_clips_are_reviewed_only_a_check_of_the_site_needs_none(settings: Settings, verifies: bool) -> None:
+def test_where_clips_are_reviewed_only_verification_clips_skip_the_review(settings: Settings, verifies: bool) -> None:
     reviewing = settings.model_copy(update={"review_required": True})
     renderer = Renderer(S3Store(settings.s3_bucket, presigned_url_seconds=60), build_encoder(settings), reviewing)
     add_clip(settings, add_verifier() if verifies else add_player())

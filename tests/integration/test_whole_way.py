@@ -159,7 +159,7 @@ def test_the_workers_leave_no_temporary_file(journey: Journey) -> None:
     wait_until(lambda: not list(journey.site.work_dir.iterdir()), what="an empty work directory", seconds=10)
 
 
-def test_the_public_sees_it_votes_and_the_ranking_shows_it(journey: Journey) -> None:
+def test_a_published_clip_is_shown_voted_for_and_ranked(journey: Journey) -> None:
     site, player = journey.site, journey.player
     shown = site.api.get(f"/api/public/videos/{journey.video_id}").json()
     assert (shown["title"], shown["username"], shown["votes"]) == ("La final", player.username, 0)
@@ -175,7 +175,9 @@ def test_a_published_clip_can_no_longer_be_deleted(journey: Journey) -> None:
     assert refusal(journey.player.request("DELETE", f"/api/videos/{journey.video_id}"), 400)
 
 
-def test_a_clip_that_is_deleted_while_it_waits_or_renders_never_comes_out(working_site: Site, small_clip: Path) -> None:
+def test_a_clip_that_is_deleted_while_it_waits_or_renders_is_never_published(
+    working_site: Site, small_clip: Path
+) -> None:
     player = working_site.sign_up()
     video_id = player.upload(small_clip).json()["task_id"]
     assert player.request("DELETE", f"/api/videos/{video_id}").status_code == 200
@@ -190,7 +192,7 @@ def test_a_clip_that_is_deleted_while_it_waits_or_renders_never_comes_out(workin
     assert refusal(working_site.api.get(f"/api/public/videos/{video_id}"), 404)
 
 
-def test_real_footage_goes_the_whole_way(real_journey: Journey, tmp_path: Path) -> None:
+def test_real_footage_is_processed_and_published(real_journey: Journey, tmp_path: Path) -> None:
     assert real_journey.video["status"] == "processed", real_journey.video
     assert fetch(real_journey.video["original_url"]).content == real_journey.source.read_bytes()
     info = media_info(fetch(real_journey.video["processed_url"]).content, tmp_path)

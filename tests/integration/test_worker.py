@@ -99,7 +99,7 @@ def command_line(process: psutil.Process) -> list[str]:
         return []
 
 
-def gone(process: psutil.Process) -> bool:
+def has_ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
@@ -123,7 +123,9 @@ def test_sigterm_returns_the_job_uncounted_within_the_drain_time(workshop: Works
     wait_until(lambda: not worker.running, what="the worker's end", seconds=10)
     job = job_of(video)
     assert (job.state, job.attempt, job.rescues) == (JobState.QUEUED, 0, 0)
-    wait_until(lambda: all(gone(process) for process in [*family, ffmpeg]), what="the end of all processes", seconds=5)
+    wait_until(
+        lambda: all(has_ended(process) for process in [*family, ffmpeg]), what="the end of all processes", seconds=5
+    )
     assert list(workshop.settings.work_dir.glob("job-*")) == []
 
 
@@ -144,7 +146,9 @@ def test_killing_a_consumer_ends_its_processes_and_its_job_is_rescued(workshop: 
     ffmpeg = workshop.wait_for_ffmpeg(worker)
     family = descendants(worker)
     os.kill(worker.pid, signal.SIGKILL)
-    wait_until(lambda: all(gone(process) for process in [*family, ffmpeg]), what="the end of all processes", seconds=5)
+    wait_until(
+        lambda: all(has_ended(process) for process in [*family, ffmpeg]), what="the end of all processes", seconds=5
+    )
     rescued = workshop.wait_for(video, JobState.QUEUED, seconds=20)
     assert rescued.rescues == 1
     assert Video.get_by_id(video).status is VideoStatus.UPLOADED
@@ -170,7 +174,7 @@ def test_deleting_a_clip_in_render_ends_its_ffmpeg(workshop: Workshop, long_clip
     ffmpeg = workshop.wait_for_ffmpeg(workshop.start("rising-stars-worker", **SLOW))
     videos.delete_own(owner, video)
     workshop.wait_for(video, JobState.CANCELLED, seconds=10)
-    wait_until(lambda: gone(ffmpeg), what="FFmpeg's end", seconds=5)
+    wait_until(lambda: has_ended(ffmpeg), what="FFmpeg's end", seconds=5)
     assert workshop.home.bucket.stored_keys(f"processed-videos/{video}") == set()
 
 

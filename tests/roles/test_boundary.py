@@ -153,7 +153,7 @@ def test_every_permission_of_the_flow_logs_is_within_the_boundary() -> None:
         {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::rising-stars-production-media-1-us-east-1/posters/*"},
     ],
 )
-def test_what_exceeds_the_boundary_is_found(statement: dict[str, Any]) -> None:
+def test_a_permission_that_exceeds_the_boundary_is_found(statement: dict[str, Any]) -> None:
     assert exceeding([{"Effect": "Allow", **statement}]) != []
 
 

@@ -30,14 +30,14 @@ def row(part: str) -> str:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_parts_add_up(environment: str) -> None:
+def test_the_total_is_the_sum_of_the_parts(environment: str) -> None:
     parts = [float(found[environment]) for found in ROW.finditer(TABLE)]
     (together,) = TOGETHER.findall(TABLE)
     assert round(sum(parts), 2) == float(together[ENVIRONMENTS.index(environment)])
 
 
 @pytest.mark.parametrize("part", ["Load balancer", "NAT gateway", "Web machine, the first", "Worker, with Redis"])
-def test_a_month_of_hours_is_what_the_price_says(part: str) -> None:
+def test_monthly_costs_are_computed_from_the_hourly_price(part: str) -> None:
     price, production, staging = re.findall(r"\d+\.\d+", row(part))
     assert float(production) == float(staging) == round(float(price) * HOURS + 1e-9, 2)
 

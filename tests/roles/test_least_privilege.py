@@ -243,7 +243,7 @@ def test_a_machine_writes_only_the_logs_of_its_own_kind(machines: dict[str, Mach
             assert_refused(logs.describe_log_streams, logGroupName=stream["logGroupName"])
 
 
-def test_the_boundary_holds_a_role_that_allows_everything(machines: dict[str, Machine]) -> None:
+def test_the_boundary_restricts_a_role_that_allows_everything(machines: dict[str, Machine]) -> None:
     greedy = machines[GREEDY]
     iam, s3, manager = (greedy.client(service) for service in ("iam", "s3", "secretsmanager"))
     assert s3.get_object(Bucket=MEDIA, Key="releases/there")["Body"].read() == b"there"

@@ -52,7 +52,7 @@ def names(aws: MockAws) -> list[str]:
     return sorted(alarm["AlarmName"] for alarm in aws.client("cloudwatch").describe_alarms()["MetricAlarms"])
 
 
-def test_a_set_is_written_once_also_with_metric_math_and_planned_without_a_write(playbook: Path, aws: MockAws) -> None:
+def test_a_set_with_metric_math_is_planned_without_a_write_and_written_once(playbook: Path, aws: MockAws) -> None:
     before = len(aws.calls())
     play(playbook, *wanted(BUSY, RATIO), "--check", env=aws.env)
     assert writes(aws, before) == []

@@ -92,7 +92,7 @@ ALLOWED = {
         "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:rising-stars/staging/database-AbCdEf"
     ),
     "a session on its machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1", TAGS),
-    "a machine of its own": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new", NEW),
+    "a new machine of its environment": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new", NEW),
     "its role, to a machine": Asked(
         "iam:PassRole",
         "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
@@ -123,7 +123,7 @@ REFUSED = {
         "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:rising-stars/production/database-AbCdEf"
     ),
     "a session on production's machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1", FOREIGN_TAGS),
-    "a session on anybody's machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1"),
+    "a session on a machine without tags": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1"),
     "the termination of production's machine": Asked(
         "ec2:TerminateInstances", f"arn:aws:ec2:{HERE}:instance/i-1", FOREIGN_TAGS
     ),

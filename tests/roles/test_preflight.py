@@ -142,7 +142,7 @@ def test_a_load_balancer_needs_https_unless_plain_http_is_allowed_or_it_is_delet
 
 
 @pytest.mark.parametrize(("environment", "refused"), [("production", True), ("staging", False), ("rehearsal", False)])
-def test_production_alone_is_refused_without_a_certificate(
+def test_only_production_is_refused_without_a_certificate(
     playbook: Path, aws: MockAws, environment: str, *, refused: bool
 ) -> None:
     settings = REPOSITORY / "inventory" / environment / "group_vars" / "all" / "aws_load_balancer.yml"

@@ -129,7 +129,7 @@ def test_a_playbook_can_run_alone_with_numbers_from_the_command_line(operator: O
 
 
 @pytest.mark.usefixtures("first_run")
-def test_destroying_asks_for_the_environments_name(operator: Operator) -> None:
+def test_destroying_requires_the_environments_name(operator: Operator) -> None:
     refused = operator.run("destroy_infrastructure", confirm="production")
     assert refused.code != 0
     assert f"-e confirm={ENVIRONMENT}" in refused.output

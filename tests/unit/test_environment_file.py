@@ -110,7 +110,7 @@ def test_any_text_survives(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\x00b", "a\rb", "\x1b[1m", "\x7f"])
-def test_what_systemd_would_drop_is_refused_without_being_shown(value: str) -> None:
+def test_a_value_that_systemd_would_drop_is_refused_without_being_shown(value: str) -> None:
     with pytest.raises(HostError, match="JWT_SECRET contains a control character") as caught:
         render({"JWT_SECRET": value})
     assert value not in str(caught.value)

@@ -172,7 +172,7 @@ def test_a_bundle_is_unpacked_once(bundle: Path) -> None:
     assert not Path(f"{bundle}.half").exists()
 
 
-def test_a_bundle_that_ends_early_is_never_taken_for_a_whole_one(bundle: Path) -> None:
+def test_a_truncated_bundle_is_never_treated_as_complete(bundle: Path) -> None:
     archive = Path(f"{bundle}.tar.gz")
     whole = archive.read_bytes()
     archive.write_bytes(whole[:-20])

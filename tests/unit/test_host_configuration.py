@@ -138,6 +138,6 @@ def test_a_secret_that_is_too_short_is_named_and_not_shown() -> None:
 
 
 @pytest.mark.parametrize("ranges", [None, [], ["10.20.0.0/33"], ["the VPC"]])
-def test_a_balancer_without_address_ranges_is_not_trusted(ranges: list[str] | None) -> None:
+def test_missing_or_invalid_address_ranges_of_the_balancer_are_refused(ranges: list[str] | None) -> None:
     with pytest.raises(ValidationError, match="balancer_ranges"):
         host(balancer_ranges=ranges)

@@ -97,7 +97,7 @@ def test_a_web_machine_serves_until_the_balancer_stops_sending_then_fails_ready_
     assert group.beats >= 2
 
 
-def test_a_spot_notice_fails_ready_at_once_and_stops_when_the_balancer_has_seen_it(
+def test_a_spot_notice_fails_ready_at_once_and_stops_units_after_the_balancer_has_noticed(
     metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
 ) -> None:
     drain_file = tmp_path / "draining"

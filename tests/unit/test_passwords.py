@@ -49,7 +49,7 @@ def test_a_hash_of_a_mixed_form_matches_the_password_as_typed() -> None:
 
 def test_nothing_matches_an_unknown_account_or_a_broken_hash() -> None:
     passwords = Passwords()
-    assert not passwords.matches("nobody has this password", None)
+    assert not passwords.matches("a password of no account", None)
     assert not passwords.matches("!", "!")
 
 

@@ -64,7 +64,7 @@ def option(arguments: list[str], name: str) -> str:
 
 
 def input_options(arguments: list[str], number: int) -> list[str]:
-    """Return the arguments between the previous input and this input's path."""
+    """Return an input's options, with `-i` and its path."""
     ends = [at for at, word in enumerate(arguments) if word == "-i"]
     start = ends[number - 1] + 2 if number else 0
     return arguments[start : ends[number] + 2]
@@ -87,7 +87,7 @@ def test_the_players_file_is_read_only_as_mp4_from_disk_with_known_codecs_and_th
         assert "-nostdin" in words
 
 
-def test_all_pictures_together_stay_within_the_bound_even_when_they_are_larger_than_the_index_says() -> None:
+def test_the_total_of_pixels_is_bounded_even_if_frames_are_larger_than_declared() -> None:
     fast = replace(CLIP, pictures=15_000)
     assert max_pixels(fast) * fast.pictures <= MAX_DECODED_PIXELS
     assert max_pixels(fast) >= 2 * fast.pixels
@@ -130,7 +130,7 @@ def test_each_step_opens_only_the_streams_it_uses() -> None:
     assert option(decode, "-map") == "0:i:9"
 
 
-def test_the_sound_keeps_its_distance_to_the_picture_and_ends_with_it() -> None:
+def test_the_sound_keeps_its_offset_to_the_picture_and_ends_with_it() -> None:
     lay = lay_arguments(clip=CLIP, profile=BROADCAST)
     assert "-copyts" in lay
     assert option(lay, "-af") == "aresample=48000:async=1:first_pts=0,atrim=end=20.000"
@@ -273,7 +273,7 @@ def test_the_gain_of_a_limited_sound_is_raised_until_it_reaches_the_target() -> 
     assert abs(-25 + 0.5 * gain + 16) <= 0.5
 
 
-def test_silence_is_left_alone() -> None:
+def test_silence_is_not_amplified() -> None:
     assert find_gain(lambda _: -70.0, target_lufs=-16) == 0.0
     assert find_gain(lambda _: float("-inf"), target_lufs=-16) == 0.0
 
@@ -301,7 +301,7 @@ def test_the_last_line_is_the_loudness_of_the_whole() -> None:
 # Progress
 
 
-def test_progress_ignores_other_lines_never_falls_and_leaves_one_to_the_checked_result() -> None:
+def test_progress_ignores_other_lines_never_falls_and_stays_below_one() -> None:
     shares: list[float] = []
     progress = Progress(shares.append, CLIP, BROADCAST)
     times = ["N/A", "-1", "5000000", "2500000", "5000000", "12500000", "25000000", "26000000"]

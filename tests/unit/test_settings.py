@@ -45,7 +45,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("HEARTBEAT_SECONDS", "31", "at least twice HEARTBEAT_SECONDS"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_it_may_be(
+def test_an_invalid_setting_is_named_with_its_allowed_values(
     name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
