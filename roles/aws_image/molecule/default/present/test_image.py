@@ -40,11 +40,11 @@ def test_the_image_and_its_snapshot_record_their_inputs(images: dict[str, Any], 
     image = images["0.5.0"]
     snapshot = snapshots[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]]
     assert image["Name"].startswith("rising-stars-molecule-0.5.0-")
-    for borne in (tags(image), tags(snapshot)):
-        inputs = borne.pop("Inputs")
+    for found_tags in (tags(image), tags(snapshot)):
+        inputs = found_tags.pop("Inputs")
         assert len(inputs) == 8
         expected = {"Name": "rising-stars-molecule-0.5.0", "Release": "0.5.0", "BaseImage": NEWEST_DEBIAN}
-        assert borne == OURS | expected
+        assert found_tags == OURS | expected
 
 
 def test_the_base_image_is_the_newest_debian_of_its_publisher(builders: list[Any]) -> None:
@@ -56,8 +56,8 @@ def test_the_base_image_is_recorded_under_our_tags() -> None:
     ssm = boto3.client("ssm")
     name = "/rising-stars/molecule/base-image"
     assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == NEWEST_DEBIAN
-    borne = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
-    assert {tag["Key"]: tag["Value"] for tag in borne} == OURS | {"Name": name}
+    found_tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+    assert {tag["Key"]: tag["Value"] for tag in found_tags} == OURS | {"Name": name}
 
 
 def test_no_builder_is_left_of_this_run_or_of_a_killed_one(builders: list[Any]) -> None:

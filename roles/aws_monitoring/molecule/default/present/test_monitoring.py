@@ -117,8 +117,8 @@ def test_every_alarm_has_the_sites_tags(cloudwatch: Any, alarms: dict[str, Any])
 
 def test_only_the_given_subscribers_are_notified(topic: str) -> None:
     sns = boto3.client("sns")
-    told = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    assert sorted((each["Protocol"], each["Endpoint"]) for each in told) == [
+    subscriptions = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert sorted((each["Protocol"], each["Endpoint"]) for each in subscriptions) == [
         ("email", "operator@example.com"),
         ("https", "https://events.example.com/site"),
     ]

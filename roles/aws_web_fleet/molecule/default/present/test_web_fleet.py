@@ -100,8 +100,8 @@ def test_the_load_balancer_judges_the_machines_after_a_grace(group: Any) -> None
     (target_group,) = elb.describe_target_groups()["TargetGroups"]
     assert group["TargetGroupARNs"] == [target_group["TargetGroupArn"]]
     assert (group["HealthCheckType"], group["HealthCheckGracePeriod"]) == ("ELB", 300)
-    told = elb.describe_target_health(TargetGroupArn=target_group["TargetGroupArn"])["TargetHealthDescriptions"]
-    assert [each["Target"]["Id"] for each in told] == [group["Instances"][0]["InstanceId"]]
+    answer = elb.describe_target_health(TargetGroupArn=target_group["TargetGroupArn"])["TargetHealthDescriptions"]
+    assert [each["Target"]["Id"] for each in answer] == [group["Instances"][0]["InstanceId"]]
 
 
 def test_the_group_names_its_version_by_number_and_counts_itself(group: Any) -> None:
@@ -133,9 +133,9 @@ def test_a_machine_has_five_minutes_to_drain_and_goes_in_any_case(autoscaling: A
 
 
 def test_it_scales_on_processors_and_on_requests_per_machine(autoscaling: Any) -> None:
-    told = autoscaling.describe_policies(AutoScalingGroupName=NAME)["ScalingPolicies"]
-    policies = {policy["PolicyName"]: policy for policy in told}
-    assert {policy["PolicyType"] for policy in told} == {"TargetTrackingScaling"}
+    answer = autoscaling.describe_policies(AutoScalingGroupName=NAME)["ScalingPolicies"]
+    policies = {policy["PolicyName"]: policy for policy in answer}
+    assert {policy["PolicyType"] for policy in answer} == {"TargetTrackingScaling"}
     assert {name: policy["TargetTrackingConfiguration"] for name, policy in policies.items()} == {
         f"{NAME}-cpu": {
             "TargetValue": 60.0,

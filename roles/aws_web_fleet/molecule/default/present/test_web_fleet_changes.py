@@ -65,8 +65,8 @@ def test_changed_and_unknown_policies_are_shown_by_a_plan_and_corrected(autoscal
 
 
 def names_of_policies(autoscaling: Any) -> list[str]:
-    told = autoscaling.describe_policies(AutoScalingGroupName=NAME)["ScalingPolicies"]
-    return sorted(policy["PolicyName"] for policy in told)
+    answer = autoscaling.describe_policies(AutoScalingGroupName=NAME)["ScalingPolicies"]
+    return sorted(policy["PolicyName"] for policy in answer)
 
 
 def test_a_plan_of_a_new_version_makes_none(autoscaling: Any) -> None:

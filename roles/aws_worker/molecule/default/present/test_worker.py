@@ -24,8 +24,8 @@ def machine(ec2: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def alarms() -> dict[str, Any]:
-    told = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}-")["MetricAlarms"]
-    return {alarm["AlarmName"].removeprefix(f"{NAME}-"): alarm for alarm in told}
+    answer = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}-")["MetricAlarms"]
+    return {alarm["AlarmName"].removeprefix(f"{NAME}-"): alarm for alarm in answer}
 
 
 def as_dict(tags: list[dict[str, Any]]) -> dict[str, str]:
@@ -67,12 +67,12 @@ def test_it_is_what_was_asked_for_and_may_be_replaced(ec2: Any, machine: Any) ->
 
 def test_machine_disk_and_network_interface_have_the_environments_tags(ec2: Any, machine: Any) -> None:
     (card,) = machine["NetworkInterfaces"]
-    (told,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[card["NetworkInterfaceId"]])["NetworkInterfaces"]
+    (answer,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[card["NetworkInterfaceId"]])["NetworkInterfaces"]
     (disk,) = ec2.describe_volumes(VolumeIds=[machine["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]])["Volumes"]
     sha256 = hashlib.sha256(b"#!/bin/sh\necho first\n").hexdigest()
     assert as_dict(machine["Tags"]) == {**TAGS, "UserDataSha256": sha256, "VolumeGib": "60"}
     assert TAGS.items() <= as_dict(disk["Tags"]).items()
-    assert as_dict(told["TagSet"]) == TAGS
+    assert as_dict(answer["TagSet"]) == TAGS
 
 
 def test_the_queue_is_found_by_its_name() -> None:

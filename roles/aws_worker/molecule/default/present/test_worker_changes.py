@@ -62,11 +62,11 @@ def test_other_user_data_make_a_new_worker_at_the_same_address(ec2: Any) -> None
     before = worker(ec2)
     applied = converge(user_data="#!/bin/sh\necho second\n")
     after = worker(ec2)
-    told = ec2.describe_instance_attribute(InstanceId=after["InstanceId"], Attribute="userData")
+    answer = ec2.describe_instance_attribute(InstanceId=after["InstanceId"], Attribute="userData")
     assert applied.returncode == 0, applied.stdout
     assert after["InstanceId"] != before["InstanceId"]
     assert after["PrivateIpAddress"] == before["PrivateIpAddress"] == "10.20.16.10"
-    assert base64.b64decode(told["UserData"]["Value"]).decode() == "#!/bin/sh\necho second\n"
+    assert base64.b64decode(answer["UserData"]["Value"]).decode() == "#!/bin/sh\necho second\n"
     assert watched_machines() == {after["InstanceId"]}
 
 
@@ -105,9 +105,9 @@ def test_a_worker_in_wrong_groups_is_put_right_and_keeps_what_it_wrote_on_itself
     converge()
     mended = worker(ec2)
     tags = {tag["Key"]: tag["Value"] for tag in mended["Tags"]}
-    told = ec2.describe_instance_attribute(InstanceId=machine["InstanceId"], Attribute="groupSet")
+    answer = ec2.describe_instance_attribute(InstanceId=machine["InstanceId"], Attribute="groupSet")
     assert mended["InstanceId"] == machine["InstanceId"]
-    assert {each["GroupId"] for each in told["Groups"]} == right
+    assert {each["GroupId"] for each in answer["Groups"]} == right
     assert (tags["Release"], tags["Project"]) == ("1.2.3", "rising-stars")
 
 

@@ -29,8 +29,8 @@ def start(host: Host) -> None:
 
 
 def test_the_real_service_answers_on_its_socket(host: Host) -> None:
-    told = host.run(f"{AWAIT} '/ready' 30 '1 2'")
-    assert told.succeeded, told.stderr
+    waiting = host.run(f"{AWAIT} '/ready' 30 '1 2'")
+    assert waiting.succeeded, waiting.stderr
     log = host.check_output("systemctl reload rising-stars-migrate; journalctl -u rising-stars-migrate -o cat")
     assert "nothing to do" in log
 
@@ -42,8 +42,8 @@ def test_a_database_whose_certificate_is_anothers_keeps_the_api_down_and_is_name
     assert host.run("timeout 60 systemctl start rising-stars-api@1").failed
     assert "SSL error" in host.check_output("journalctl -u rising-stars-migrate -o cat | tail -20")
     host.check_output(f"mv {CA}.kept {CA}")
-    told = host.run(f"{AWAIT} /ready 40 '1 2'")
-    assert told.succeeded, told.stderr
+    waiting = host.run(f"{AWAIT} /ready 40 '1 2'")
+    assert waiting.succeeded, waiting.stderr
 
 
 def test_a_database_that_goes_away_does_not_take_the_api_with_it(host: Host, database: Database) -> None:

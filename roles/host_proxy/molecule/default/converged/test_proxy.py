@@ -237,10 +237,10 @@ def test_nginx_alone_sets_the_start_time_of_an_upload(host: Host, address: str, 
         )
         time.sleep(2)
         peer.sendall(b"b")
-        told = json.loads(peer.makefile("rb").read().partition(b"\r\n\r\n")[2])
-        stamp = float(told["headers"]["X-Request-Start"].removeprefix("t="))
+        received = json.loads(peer.makefile("rb").read().partition(b"\r\n\r\n")[2])
+        stamp = float(received["headers"]["X-Request-Start"].removeprefix("t="))
         assert abs(stamp - began) < 1
-        assert told["at"] - stamp > 1.8
+        assert received["at"] - stamp > 1.8
         elsewhere = site.get("/api/videos", headers={"X-Request-Start": "t=1000000000"}).json()["headers"]
         assert "X-Request-Start" not in elsewhere
 
@@ -344,7 +344,7 @@ def test_who_shows_a_token_gets_an_answer_of_his_own(site: httpx.Client, token: 
     path = "/api/public/videos?limit=9"
     mine = [site.get(path, headers={"Authorization": f"Bearer {token}"}).headers["x-cache"] for _ in range(2)]
     assert mine == ["BYPASS", "BYPASS"]
-    assert site.get(path).headers["x-cache"] == "MISS", "nor is his kept for others"
+    assert site.get(path).headers["x-cache"] == "MISS", "nor is their answer kept for others"
 
 
 def test_nothing_else_is_cached(site: httpx.Client) -> None:
@@ -417,7 +417,7 @@ def test_a_refusal_of_nginx_names_an_origin_that_is_allowed(site: httpx.Client) 
     for origin, named in (
         (ORIGIN, ORIGIN),
         ("http://localhost:3000", "http://localhost:3000"),
-        ("https://stranger.example", None),
+        ("https://unknown.example", None),
         ("null", None),
     ):
         headers = {"Origin": origin}
@@ -445,7 +445,7 @@ def test_without_any_process_public_reads_are_refused_for_all_and_others_for_the
     host.check_output("cd /run/rising-stars-api; mv 1.sock 1.gone; mv 2.sock 2.gone; sleep 2.5")
     try:
         for path in ("/api/public/videos?limit=17", "/api/public/rankings/?limit=17", f"/api/public/videos/{'a' * 9}"):
-            for headers in ({}, {"Origin": ORIGIN}, {"Origin": "https://stranger.example"}):
+            for headers in ({}, {"Origin": ORIGIN}, {"Origin": "https://unknown.example"}):
                 refused = site.get(path, headers=headers)
                 assert_refused_by_nginx(refused, 503)
                 assert allowed_origin(refused) == "*"
@@ -510,8 +510,8 @@ def test_an_operator_may_check_the_settings_as_root(host: Host) -> None:
 
 def test_nothing_of_it_is_root_and_it_is_sandboxed(host: Host) -> None:
     assert {process.user for process in host.process.filter(comm="nginx")} == {"www-data"}
-    told = host.check_output("systemd-analyze security --no-pager nginx.service | tail -1")
-    assert float(told.split(":")[1].split()[0]) <= 2.0
+    output = host.check_output("systemd-analyze security --no-pager nginx.service | tail -1")
+    assert float(output.split(":")[1].split()[0]) <= 2.0
     assert host.run("systemd-analyze verify --man=no nginx.service").stderr == ""
 
 

@@ -29,8 +29,8 @@ class StandIn(BaseHTTPRequestHandler):
         if MODE == "break" and not self.path.startswith("/internal/"):
             self.close_connection = True
             return
-        told = {"path": self.path, "length": length, "at": time.time(), "headers": dict(self.headers.items())}
-        body = json.dumps(told).encode()
+        received = {"path": self.path, "length": length, "at": time.time(), "headers": dict(self.headers.items())}
+        body = json.dumps(received).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

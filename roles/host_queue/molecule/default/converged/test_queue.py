@@ -17,7 +17,7 @@ assert bell.ring()
 print(bell._huey.pending_count())
 """
 
-HEAR = """
+RECEIVE = """
 from app.config import Settings, load_settings
 from tasks.broker import LISTEN_SECONDS, create_broker
 from tasks.doorbell import install_bell
@@ -88,9 +88,9 @@ def wait_for(command: str, host: Host, seconds: float = 30) -> None:
 
 
 def test_the_platform_sends_and_receives_its_doorbell(host: Host) -> None:
-    run(host, HEAR)
+    run(host, RECEIVE)
     assert [run(host, RING) for _ in range(2)] == ["1", "2"]
-    assert run(host, HEAR) == "2"
+    assert run(host, RECEIVE) == "2"
 
 
 def test_limits_are_counted_and_forgiven_and_never_fail_open(host: Host) -> None:
@@ -111,8 +111,8 @@ def test_no_command_works_without_the_password(host: Host) -> None:
     ],
 )
 def test_the_platforms_own_user_may_not_harm_redis(host: Host, command: str) -> None:
-    told = run(host, CALL, *command.split())
-    assert told.startswith(("NoPermissionError", "ResponseError DEBUG command not allowed"))
+    answer = run(host, CALL, *command.split())
+    assert answer.startswith(("NoPermissionError", "ResponseError DEBUG command not allowed"))
 
 
 def test_the_platforms_own_user_reaches_no_other_keys(host: Host) -> None:
@@ -179,20 +179,20 @@ def test_without_settings_it_stays_down_says_why_and_comes_back_with_them(host: 
 
 
 def test_what_was_rung_is_heard_after_a_restart(host: Host) -> None:
-    run(host, HEAR)
+    run(host, RECEIVE)
     run(host, RING)
     host.check_output("systemctl restart redis-server")
-    assert run(host, HEAR) == "1"
+    assert run(host, RECEIVE) == "1"
 
 
 def test_what_was_rung_is_heard_after_a_kill(host: Host) -> None:
-    run(host, HEAR)
+    run(host, RECEIVE)
     run(host, RING)
     time.sleep(1.2)
     before = host.check_output("systemctl show --property MainPID --value redis-server")
     host.check_output("systemctl kill --signal KILL redis-server")
     wait_for(f"systemctl is-active redis-server && ! ps --pid {before}", host)
-    assert run(host, HEAR) == "1"
+    assert run(host, RECEIVE) == "1"
 
 
 def test_nothing_is_dropped_when_its_memory_is_full(host: Host) -> None:

@@ -101,11 +101,11 @@ def test_it_runs_once_it_knows_its_machine(machine: Machine) -> None:
 
 
 def test_usage_metrics_have_the_kind_that_alarms_expect(machine: Machine) -> None:
-    def told() -> set[tuple[str, str]]:
+    def published() -> set[tuple[str, str]]:
         found = machine.cloud.client("cloudwatch").list_metrics(Namespace="RisingStars/molecule")["Metrics"]
         return {(metric["MetricName"], metric["Dimensions"][0]["Value"]) for metric in found}
 
-    machine.wait_for(lambda: told() == {("DiskUsedPercent", "worker"), ("MemoryUsedPercent", "worker")})
+    machine.wait_for(lambda: published() == {("DiskUsedPercent", "worker"), ("MemoryUsedPercent", "worker")})
 
 
 def test_it_comes_back_after_a_kill(machine: Machine) -> None:
@@ -157,9 +157,9 @@ def test_without_the_agent_the_journal_is_not_copied_and_its_configuration_is_th
 
 
 def test_no_secret_is_in_its_command_line_or_in_what_it_says(machine: Machine) -> None:
-    told = machine.host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'") + machine.journal()
-    assert "host\nwatch" in told
-    assert [secret for secret in ("q" * 40, "j" * 40) if secret in told] == []
+    texts = machine.host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'") + machine.journal()
+    assert "host\nwatch" in texts
+    assert [secret for secret in ("q" * 40, "j" * 40) if secret in texts] == []
 
 
 def test_a_machine_that_its_group_lets_go_stops_its_services_first_and_is_watched_no_longer(machine: Machine) -> None:
