@@ -39,8 +39,8 @@ def test_it_faces_the_internet_in_two_zones(balancer: Any) -> None:
 
 
 def test_it_drops_invalid_headers_waits_for_slow_uploads_logs_and_is_protected(elb: Any, balancer: Any) -> None:
-    told = elb.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])["Attributes"]
-    attributes = {attribute["Key"]: attribute["Value"] for attribute in told}
+    response = elb.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])["Attributes"]
+    attributes = {attribute["Key"]: attribute["Value"] for attribute in response}
     wanted = {
         "access_logs.s3.bucket": "rising-stars-molecule-logs",
         "access_logs.s3.enabled": "true",
@@ -54,8 +54,8 @@ def test_it_drops_invalid_headers_waits_for_slow_uploads_logs_and_is_protected(e
 
 
 def test_machines_are_asked_whether_they_are_ready_and_drain_for_two_minutes(elb: Any, target_group: Any) -> None:
-    told = elb.describe_target_group_attributes(TargetGroupArn=target_group["TargetGroupArn"])["Attributes"]
-    attributes = {attribute["Key"]: attribute["Value"] for attribute in told}
+    response = elb.describe_target_group_attributes(TargetGroupArn=target_group["TargetGroupArn"])["Attributes"]
+    attributes = {attribute["Key"]: attribute["Value"] for attribute in response}
     asked = ("Protocol", "Port", "HealthCheckPath", "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds")
     assert [target_group[key] for key in asked] == ["HTTP", 80, "/ready", 10, 5]
     assert (target_group["HealthyThresholdCount"], target_group["UnhealthyThresholdCount"]) == (2, 3)
@@ -112,9 +112,9 @@ def test_the_sites_name_is_an_alias_of_it(balancer: Any) -> None:
 
 def test_every_resource_has_the_environments_tags(elb: Any, balancer: Any, target_group: Any) -> None:
     arns = [balancer["LoadBalancerArn"], target_group["TargetGroupArn"]]
-    told = elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
+    response = elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
     assert {
-        described["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in described["Tags"]} for described in told
+        described["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in described["Tags"]} for described in response
     } == {
         arn: {
             "Project": "rising-stars",

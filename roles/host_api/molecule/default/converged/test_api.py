@@ -63,9 +63,9 @@ def test_only_the_proxy_may_use_the_sockets(host: Host, numbers: list[int]) -> N
 
 @pytest.mark.parametrize("unit", ["rising-stars-api@1.service", "rising-stars-migrate.service"])
 def test_units_are_sandboxed(host: Host, unit: str) -> None:
-    told = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
-    found = re.search(r"level for \S+: ([\d.]+)", told)
-    assert found, told
+    printed = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
+    found = re.search(r"level for \S+: ([\d.]+)", printed)
+    assert found, printed
     assert float(found.group(1)) <= 2.0
 
 
@@ -165,8 +165,8 @@ def test_the_machine_drains_before_anything_stops(host: Host, numbers: list[int]
     host.check_output("touch /run/rising-stars/drain")
     try:
         for number in numbers:
-            status, told = ask(host, number, "/ready")
-            assert (status, told["status"]) == (503, "draining")
+            status, printed = ask(host, number, "/ready")
+            assert (status, printed["status"]) == (503, "draining")
             assert ask(host, number, "/api/public/videos") == (200, [])
     finally:
         host.check_output("rm /run/rising-stars/drain")
@@ -185,8 +185,8 @@ def test_a_schema_that_cannot_be_brought_up_keeps_the_api_down_until_it_can(host
     try:
         assert host.run("timeout 60 systemctl start rising-stars-api.target rising-stars-api@1").failed
         assert not host.service("rising-stars-api@1").is_running
-        told = host.check_output("journalctl -u rising-stars-migrate -o cat | tail -30")
-        assert "unable to open database file" in told
+        printed = host.check_output("journalctl -u rising-stars-migrate -o cat | tail -30")
+        assert "unable to open database file" in printed
     finally:
         host.check_output("mv /etc/rising-stars/good.env /etc/rising-stars/test.env")
         host.check_output("systemctl restart rising-stars-settings")

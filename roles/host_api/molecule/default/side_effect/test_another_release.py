@@ -9,10 +9,8 @@ AWAIT = "/usr/local/lib/rising-stars/await-api"
 
 def started(host: Host, number: int) -> dt.datetime:
     """When the process did."""
-    started_at = host.check_output(
-        f"systemctl show rising-stars-api@{number} --property ExecMainStartTimestamp --value"
-    )
-    return dt.datetime.strptime(started_at, "%a %Y-%m-%d %H:%M:%S %Z").replace(tzinfo=dt.UTC)
+    moment = host.check_output(f"systemctl show rising-stars-api@{number} --property ExecMainStartTimestamp --value")
+    return dt.datetime.strptime(moment, "%a %Y-%m-%d %H:%M:%S %Z").replace(tzinfo=dt.UTC)
 
 
 def test_processes_were_restarted_one_after_the_other(host: Host) -> None:

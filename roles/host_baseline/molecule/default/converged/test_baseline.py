@@ -41,9 +41,9 @@ def test_only_security_updates_come_by_themselves_and_never_a_reboot(host: Host)
     settings = host.check_output("apt-config dump")
     assert 'Unattended-Upgrade::Automatic-Reboot "false"' in settings
     assert 'APT::Periodic::Unattended-Upgrade "1"' in settings
-    told = host.run("unattended-upgrade --dry-run --debug")
-    assert told.succeeded, told.stderr
-    (allowed,) = [line for line in (told.stdout + told.stderr).splitlines() if "Allowed origins are" in line]
+    dry_run = host.run("unattended-upgrade --dry-run --debug")
+    assert dry_run.succeeded, dry_run.stderr
+    (allowed,) = [line for line in (dry_run.stdout + dry_run.stderr).splitlines() if "Allowed origins are" in line]
     assert allowed.count("origin=") == 1
     assert "bookworm-security" in allowed
 

@@ -229,9 +229,11 @@ def test_without_settings_the_units_wait_and_start_when_there_are_some(host: Hos
 
 def test_no_secret_is_in_a_command_line_or_in_the_journal(host: Host, ledger: Ledger) -> None:
     secrets = ["q" * 40, "j" * 40, "d" * 40, ledger.database.server.password]
-    told = host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'") + host.check_output("journalctl --no-pager")
-    assert "rising-stars-worker" in told
-    assert [secret for secret in secrets if secret in told] == []
+    printed = host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'") + host.check_output(
+        "journalctl --no-pager"
+    )
+    assert "rising-stars-worker" in printed
+    assert [secret for secret in secrets if secret in printed] == []
 
 
 @pytest.mark.parametrize("unit", UNITS.split())
@@ -243,8 +245,8 @@ def test_it_is_confined(host: Host, unit: str) -> None:
 def test_a_stop_takes_longer_than_the_drain_and_ends_the_consumer_alone_first(host: Host) -> None:
     properties = ("KillMode", "OOMPolicy", "Restart", "TimeoutStopUSec", "CPUWeight", "IOWeight", "User")
     asked = " ".join(f"--property {name}" for name in properties)
-    told = host.check_output(f"systemctl show rising-stars-worker {asked}")
-    shown = dict(line.split("=", 1) for line in told.splitlines())
+    printed = host.check_output(f"systemctl show rising-stars-worker {asked}")
+    shown = dict(line.split("=", 1) for line in printed.splitlines())
     assert [shown[name] for name in properties] == ["mixed", "continue", "always", "2min", "50", "50", "stars"]
     environment = host.check_output(f"cat /proc/{main_pid(host)}/environ | tr '\\0' '\\n'").splitlines()
     assert {"DRAIN_SECONDS=90", "WORKERS=1"} <= set(environment)
