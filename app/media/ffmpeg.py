@@ -1,6 +1,7 @@
 """Running FFmpeg: finding its binary, and confined, supervised runs."""
 
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -49,6 +50,10 @@ _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
 )
 """Texts in FFmpeg's last stderr lines, and the error that each indicates. Without one, the clip is unreadable."""
 
+
+_INTERRUPTED = re.compile(r"Cannot determine format of input stream [1-9]\d*:\d+ after EOF")
+"""FFmpeg's words when SIGTERM arrives before it has read its inputs; it then exits with 1. Inputs after the first are
+the artwork and the decoded sound, which the platform wrote: only an interruption leaves them unread."""
 
 _LAUNCHER = ("confine: ", "Traceback (most recent call last):", "Fatal Python error: ")
 """stderr prefixes that mean the sandbox launcher itself failed, independently of the clip."""
@@ -177,6 +182,8 @@ def raise_for_exit(code: int, last_words: str) -> None:
         raise RenderKilled(f"FFmpeg was ended by signal {-code if code < 0 else 'TERM or INT'}. {last_words}".strip())
     if code in {1, LAUNCH_FAILED} and last_words.startswith(_LAUNCHER):
         raise FfmpegMissing(f"FFmpeg could not be started: {last_words}")
+    if _INTERRUPTED.match(last_words):
+        raise RenderKilled(f"FFmpeg was ended by a signal before it had read its inputs. {last_words}")
     for words, error in _CAUSES:
         if words in last_words:
             raise error(f"FFmpeg: {last_words}")

@@ -186,7 +186,7 @@ def test_missing_credentials_are_named(playbook: Path, aws: MockAws) -> None:
 
 def test_a_region_other_than_the_runs_is_refused(playbook: Path, aws: MockAws) -> None:
     said = refusal(playbook, aws, {}, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"})
-    assert "The site is meant for us-east-1, but AWS_REGION is eu-west-1" in said
+    assert "The site's region is us-east-1, but AWS_REGION is eu-west-1" in said
 
 
 def test_every_quota_that_would_stop_the_run_is_named_with_its_numbers(playbook: Path, aws: MockAws) -> None:

@@ -332,6 +332,9 @@ def test_without_any_ffmpeg_the_error_says_how_to_get_one(monkeypatch: pytest.Mo
         find_ffmpeg(None)
 
 
+AFTER_EOF = "after EOF\nError marking filters as finished"
+
+
 @pytest.mark.parametrize(
     ("code", "last_words", "error"),
     [
@@ -349,6 +352,8 @@ def test_without_any_ffmpeg_the_error_says_how_to_get_one(monkeypatch: pytest.Mo
         (127, "ffmpeg: error while loading shared libraries: libavdevice.so.59: cannot open", FfmpegMissing),
         (-9, "", RenderKilled),
         (255, "Exiting normally, received signal 15.", RenderKilled),
+        (1, f"Cannot determine format of input stream 2:0 {AFTER_EOF}", RenderKilled),
+        (1, f"Cannot determine format of input stream 0:1 {AFTER_EOF}", UnreadableClip),
     ],
 )
 def test_ffmpegs_exit_distinguishes_faults_of_the_clip_from_those_of_the_machine(
