@@ -78,7 +78,7 @@ def second(aws: MockAws, operator: Operator, first: dict[str, set[Machine]]) -> 
     """The site after 1.1.0 replaced 1.0.0."""
     refused = operator.run("roll_back")
     assert refused.code != 0
-    assert "nothing was in service before 1.0.0" in said(refused)
+    assert "none was in service before 1.0.0" in said(refused)
     roll(operator, "1.1.0")
     after = site(aws)
     assert not first["web"] & after["web"]
@@ -103,7 +103,7 @@ def test_a_release_that_is_no_longer_kept_is_refused_with_a_list_of_kept_ones(op
     refused = operator.run("roll_back", version="0.9.0")
     assert refused.code != 0
     assert "Release 0.9.0 is not kept" in said(refused)
-    assert "which are kept: 1.0.0, 1.1.0." in said(refused)
+    assert "with -e version=…: 1.0.0, 1.1.0." in said(refused)
     assert refused.writes == {}
 
 

@@ -136,7 +136,7 @@ def test_a_rotation_at_once_leaves_no_second_value_that_is_accepted(manager: Any
 def test_of_no_other_secret_two_values_are_accepted() -> None:
     refused = run_playbook(CONVERGE, "-e", json.dumps({"aws_secrets_prepare": ["database"]}))
     assert refused.returncode != 0
-    assert "aws_secrets_prepare, _promote and _retire take jwt alone, not database" in refused.stdout
+    assert "aws_secrets_prepare, _promote and _retire accept jwt only, not database" in refused.stdout
 
 
 def test_a_plan_shows_a_rotation_and_changes_nothing(manager: Any) -> None:

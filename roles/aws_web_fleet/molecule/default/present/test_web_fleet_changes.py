@@ -112,7 +112,7 @@ def test_the_same_version_again_replaces_no_machine(autoscaling: Any) -> None:
 def test_a_version_that_cannot_start_is_rolled_back_and_the_run_says_why(autoscaling: Any) -> None:
     applied = converge(user_data="#!/bin/sh\necho second\n", image_id="ami-0gone")
     assert applied.returncode != 0
-    assert "the refresh ended as RollbackSuccessful; in service stays version 2" in applied.stdout
+    assert "the refresh ended as RollbackSuccessful; version 2 stays in service" in applied.stdout
     assert "The image id '[ami-0gone]' does not exist" in applied.stdout
     assert group(autoscaling)["LaunchTemplate"]["Version"] == "2"
     assert set(machines(autoscaling).values()) == {"2"}
