@@ -22,7 +22,7 @@ def operator(aws: MockAws, released: dict[str, str]) -> Operator:
 def test_a_restore_without_a_snapshot_is_refused(operator: Operator) -> None:
     run = operator.run("restore_site")
     assert run.code != 0
-    assert f"There is no snapshot of {NAME}" in " ".join(run.output.split())
+    assert f"There is no available snapshot of {NAME}" in " ".join(run.output.split())
     assert run.writes == {}
 
 
@@ -50,7 +50,7 @@ def deleted_site(operator: Operator) -> Any:
 def test_a_missing_snapshot_is_named(operator: Operator) -> None:
     run = operator.run("restore_site", snapshot="another")
     assert run.code != 0
-    assert "There is no snapshot another in us-east-1" in " ".join(run.output.split())
+    assert "There is no available snapshot another in us-east-1" in " ".join(run.output.split())
     assert run.writes == {}
 
 
@@ -58,7 +58,7 @@ def test_a_missing_snapshot_is_named(operator: Operator) -> None:
 def test_an_invalid_time_is_refused_before_anything_is_created(operator: Operator) -> None:
     run = operator.run("restore_site", clips_since="yesterday")
     assert run.code != 0
-    assert "aws_storage_restore_since is yesterday: give a moment with its offset" in " ".join(run.output.split())
+    assert "aws_storage_restore_since is yesterday: set a moment with its offset" in " ".join(run.output.split())
     assert run.writes == {}
 
 

@@ -138,4 +138,4 @@ def test_settings_that_cannot_work_are_refused_in_sentences() -> None:
     refused = converge("--check", min=5, max=2, cpu_target_percent=0)
     assert refused.returncode != 0
     assert "aws_web_fleet_max is 2, and less than aws_web_fleet_min (5)." in refused.stdout
-    assert "aws_web_fleet_cpu_target_percent is 0: give 1 to 100." in refused.stdout
+    assert "aws_web_fleet_cpu_target_percent is 0: set 1 to 100." in refused.stdout

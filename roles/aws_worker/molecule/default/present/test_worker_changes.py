@@ -203,4 +203,4 @@ def test_settings_that_cannot_work_are_refused_in_sentences() -> None:
     refused = converge("--check", private_address="10.20.16.300", extra_max=-1)
     assert refused.returncode != 0
     assert "aws_worker_private_address is not an IPv4 address: 10.20.16.300." in refused.stdout
-    assert "aws_worker_extra_max is -1: give 0 or more." in refused.stdout
+    assert "aws_worker_extra_max is -1: set 0 or more." in refused.stdout
