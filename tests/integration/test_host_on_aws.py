@@ -247,7 +247,7 @@ def test_a_missing_database_certificate_is_named_in_the_error(stored: StoredSite
     (folder / "ca.pem").unlink()
     run = configure(stored, folder)
     assert run.returncode == 1
-    assert "ca.pem is not there" in run.stderr
+    assert "ca.pem is missing" in run.stderr
 
 
 # report
