@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PORT ?= 8080
 PYTEST_ARGS ?=
+# Three processes on two cores, because a playbook waits for a third of its time.
+AT_ONCE = --numprocesses 3 --no-loadscope-reorder --durations 12 $(PYTEST_ARGS)
 SEED ?= 1
 MINUTES ?= 5
 COUNT ?= 540
@@ -56,9 +58,6 @@ test: tested-on ## Run the tests on real services (as root on Debian, install th
 
 test-slow: tested-on ## Run the longer tests, which `make test` leaves to CI
 	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'slow and not long' --ignore tests/hosts tests
-
-# Three processes on two cores, because a playbook waits for a third of its time.
-AT_ONCE = --numprocesses 3 --no-loadscope-reorder --durations 12 $(PYTEST_ARGS)
 
 test-platform: tested-on ## Run all tests of the platform itself. PYTEST_ARGS=…
 	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/unit tests/architecture tests/attacks tests/integration tests/faults tests/fuzz
