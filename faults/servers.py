@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -18,9 +17,9 @@ import redis
 
 from demo.ports import free_port
 from demo.seaweedfs import SeaweedFS
-from testing.postgres import UNPRIVILEGED_USERS, Postgres, user_exists
-from testing.processes import Subprocess, user_group, wait_until
-from testing.programs import postgres_programs, redis_server
+from testing.postgres import Postgres, create_home, initdb_command, initialize, server_command, server_user
+from testing.processes import Subprocess
+from testing.programs import redis_server
 from testing.redis_server import Redis
 
 T = TypeVar("T")
@@ -56,26 +55,15 @@ class PostgresServer:
         self.at = Postgres(free_port(), secrets.token_hex(16))
         self.log = log
         self._starter = starter
-        self._programs = postgres_programs()
-        # PostgreSQL refuses to run as root, and its user cannot enter the run's folder.
-        self._user = next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
-        self._home = Path(tempfile.mkdtemp(prefix="rising-stars-faults-"))
+        self._home = create_home(self.at.password)
         self._server: Subprocess | None = None
 
     def create(self) -> None:
-        password = self._home / "password"
-        password.write_text(self.at.password)
-        if self._user:
-            for path in (self._home, password):
-                shutil.chown(path, self._user, user_group(self._user))
-        options = ["--username=stars", f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
-        initdb = self._run("initdb", f"--pgdata={self._home / 'data'}", "--locale=C.UTF-8", *options)
-        wait_until(lambda: not initdb.running, what="initdb's end")
+        initialize(self._run(initdb_command(self._home)))
 
     def start(self) -> None:
-        settings = {**POSTGRES_SETTINGS, "port": str(self.at.port)}
-        words = [f"-c{name}={value}" for name, value in settings.items()]
-        self._server = self._run("postgres", f"-D{self._home / 'data'}", *words, stop_signal=signal.SIGINT)
+        command = server_command(self._home, {**POSTGRES_SETTINGS, "port": str(self.at.port)})
+        self._server = self._run(command, stop_signal=signal.SIGINT)
         self._server.wait_until(self.answers, what="PostgreSQL's start")
 
     def crash(self) -> None:
@@ -94,9 +82,8 @@ class PostgresServer:
             self._server.stop()
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _run(self, program: str, *arguments: str, stop_signal: signal.Signals = signal.SIGTERM) -> Subprocess:
-        command = [str(self._programs / program), *arguments]
-        return self._starter.do(lambda: Subprocess(command, log=self.log, user=self._user, stop_signal=stop_signal))
+    def _run(self, command: list[str], *, stop_signal: signal.Signals = signal.SIGTERM) -> Subprocess:
+        return self._starter.do(lambda: Subprocess(command, log=self.log, user=server_user(), stop_signal=stop_signal))
 
 
 class RedisServer:

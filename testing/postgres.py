@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,17 @@ from testing.processes import Subprocess, user_group, wait_until
 from testing.programs import postgres_programs
 
 UNPRIVILEGED_USERS = ("postgres", "nobody")
+PASSWORD_FILE = "password"
+INITDB_OPTIONS = ("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+}
+"""For tests that lose nothing in a crash of the machine."""
 
 
 @dataclass(frozen=True)
@@ -49,55 +60,13 @@ class Postgres:
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """Run a new PostgreSQL server. It refuses to run as root, so a test run as root starts it as another user."""
-    programs = postgres_programs()
-    user = next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
-    # Not below pytest's temporary directory, which the other user may not enter.
-    home = Path(tempfile.mkdtemp(prefix="rising-stars-postgres-"))
+    """Run a new PostgreSQL server."""
+    postgres = Postgres(free_port(), secrets.token_hex(16))
+    home = create_home(postgres.password)
     try:
-        postgres = Postgres(free_port(), secrets.token_hex(16))
-        password_file = home / "password"
-        password_file.write_text(postgres.password)
-        if user:
-            for path in (home, password_file):
-                shutil.chown(path, user, user_group(user))
-        data = home / "data"
-        initdb = Subprocess(
-            [
-                str(programs / "initdb"),
-                f"--pgdata={data}",
-                "--username=stars",
-                f"--pwfile={password_file}",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "--no-sync",
-            ],
-            log=home / "initdb.log",
-            user=user,
-        )
-        wait_until(lambda: not initdb.running, what="initdb's end")
-        if initdb.stop() != 0:
-            raise AssertionError(f"initdb failed:\n{initdb.log.read_text()}")
-        settings = {
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
-            "max_connections": "200",
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            "port": str(postgres.port),
-        }
-        server = Subprocess(
-            [
-                str(programs / "postgres"),
-                f"-D{data}",
-                *(f"-c{name}={value}" for name, value in settings.items()),
-            ],
-            log=home / "postgres.log",
-            stop_signal=signal.SIGINT,
-            user=user,
-        )
+        initialize(Subprocess(initdb_command(home), log=home / "initdb.log", user=server_user()))
+        command = server_command(home, {**SETTINGS, "port": str(postgres.port)})
+        server = Subprocess(command, log=home / "postgres.log", stop_signal=signal.SIGINT, user=server_user())
         try:
             server.wait_until(lambda: _postgres_answers(postgres), what="PostgreSQL's start")
             yield postgres
@@ -105,6 +74,47 @@ def running_postgres() -> Iterator[Postgres]:
             server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def server_user() -> str | None:
+    """Return the user to run PostgreSQL as; None for the current one. PostgreSQL refuses to run as root."""
+    return next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
+
+
+def create_home(password: str) -> Path:
+    """Create a folder for a cluster and its superuser's password, which `server_user()` owns.
+
+    It is not in pytest's temporary directory, which another user may not enter.
+    """
+    home = Path(tempfile.mkdtemp(prefix="rising-stars-postgres-"))
+    (home / PASSWORD_FILE).write_text(password)
+    if user := server_user():
+        for path in (home, home / PASSWORD_FILE):
+            shutil.chown(path, user, user_group(user))
+    return home
+
+
+def initdb_command(home: Path) -> list[str]:
+    """Return the command that creates the cluster of `home`, with the superuser `stars`."""
+    access = ["--username=stars", f"--pwfile={home / PASSWORD_FILE}", "--auth=scram-sha-256"]
+    return [str(postgres_programs() / "initdb"), f"--pgdata={home / 'data'}", *access, *INITDB_OPTIONS]
+
+
+def initialize(initdb: Subprocess) -> None:
+    """Wait until initdb has created the cluster.
+
+    Raises:
+        AssertionError: initdb failed; the text is its output.
+    """
+    wait_until(lambda: not initdb.running, what="initdb's end")
+    if initdb.stop() != 0:
+        raise AssertionError(f"initdb failed:\n{initdb.log.read_text()}")
+
+
+def server_command(home: Path, settings: Mapping[str, str]) -> list[str]:
+    """Return the command that runs the server of `home` with these settings."""
+    options = [f"-c{name}={value}" for name, value in settings.items()]
+    return [str(postgres_programs() / "postgres"), f"-D{home / 'data'}", *options]
 
 
 def user_exists(name: str) -> bool:
