@@ -30,6 +30,16 @@ MAX_CONNECTIONS = 512
 LOOK_EVERY_SECONDS = 1
 """How often the server looks for clients that take too long."""
 
+BOUNDS = {
+    "max_request_body_size": MAX_BODY_BYTES,
+    "inbuf_overflow": BUFFER_BYTES,
+    "outbuf_overflow": BUFFER_BYTES,
+    "connection_limit": MAX_CONNECTIONS,
+    "channel_timeout": 120,
+    "cleanup_interval": LOOK_EVERY_SECONDS,
+}
+"""waitress's own options; times in seconds."""
+
 WAITING_PER_THREAD = 8
 """How many requests may wait for each thread. With more, responses would come too late to be useful."""
 
@@ -89,19 +99,22 @@ def serve(
         RefusalHeaderMiddleware(guarded),
         **address,
         **forwarded,
+        **BOUNDS,
         threads=threads,
         trusted_proxy=trusted_proxy,
         clear_untrusted_proxy_headers=True,
-        max_request_body_size=MAX_BODY_BYTES,
-        inbuf_overflow=BUFFER_BYTES,
-        outbuf_overflow=BUFFER_BYTES,
-        connection_limit=MAX_CONNECTIONS,
-        channel_timeout=120,
-        cleanup_interval=LOOK_EVERY_SECONDS,
         ident=None,
     )
     server.cors = cors
     server.body_seconds = body_seconds
+    _stop_on_signals(server, draining)
+    log.info("api_listening", place=unix_socket or listen, threads=threads)
+    server.run()
+    log.info("api_stopped")
+
+
+def _stop_on_signals(server: object, draining: Event) -> None:
+    """Finish what was accepted at the first SIGTERM or SIGINT, and leave at the second one."""
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         if draining.is_set():
@@ -113,9 +126,6 @@ def serve(
     signal.signal(signal.SIGINT, stop)
     # The drain thread ends the main thread's loop by this signal.
     signal.signal(signal.SIGUSR1, _leave)
-    log.info("api_listening", place=unix_socket or listen, threads=threads)
-    server.run()
-    log.info("api_stopped")
 
 
 def _leave(_signum: int, _frame: FrameType | None) -> None:
