@@ -2,18 +2,31 @@
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import imageio_ffmpeg
+import pytest
 
 from app.media.ffmpeg import find_ffmpeg
+from app.media.profiles import PROFILES
 from testing.programs import system_ffmpeg
 
 FFMPEG = find_ffmpeg(None)
 PACKAGED_FFMPEG = Path(imageio_ffmpeg.get_ffmpeg_exe())
 ENGINES: dict[str, Callable[[], Path]] = {"system": system_ffmpeg, "packaged": lambda: PACKAGED_FFMPEG}
 """Functions that find each FFmpeg that renders clips: Debian's 5.1 on hosts, imageio-ffmpeg's 9 when embedded."""
+
+
+@contextmanager
+def small_profiles() -> Iterator[None]:
+    """Let both profiles render 640x360 pixels in this process, for tests whose subject is not the size."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, profile in PROFILES.items():
+            patched.setitem(PROFILES, name, replace(profile, width=640, height=360))
+        yield
 
 
 def colour_at(video: Path, seconds: float, spot: tuple[float, float]) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from app.media.profiles import PROFILES
 from app.media.sound import decode_arguments
 from fuzz.boxes import encode_boxes, parse_boxes
 from testing.clips import SILENCE, TONE, make_clip, run_ffmpeg
-from tests.looking import ENGINES, FFMPEG, colour_at, loudness, sound_seconds
+from tests.looking import ENGINES, FFMPEG, colour_at, loudness, small_profiles, sound_seconds
 
 BROADCAST, LITE = ProfileName.BROADCAST, ProfileName.LITE
 INTRO = PROFILES[BROADCAST].intro_seconds
@@ -46,8 +46,8 @@ Render = Callable[..., Rendering]
 
 
 @pytest.fixture
-def render(tmp_path: Path, engine: Path) -> Render:
-    """Renders a clip in a new folder."""
+def render(tmp_path: Path, engine: Path) -> Iterator[Render]:
+    """Renders a clip in a new folder. Full-size renders are the subject of test_rendering.py."""
 
     def run(clip: Path, profile: ProfileName = BROADCAST) -> Rendering:
         out = tmp_path / f"render-{clip.stem}"
@@ -55,7 +55,8 @@ def render(tmp_path: Path, engine: Path) -> Render:
         encoder = Encoder(ffmpeg=engine, brand_dir=None, timeout_seconds=120, memory_bytes=8 << 30, preset="ultrafast")
         return encoder.render(clip, out, profile, on_progress=lambda _: None, stop=threading.Event())
 
-    return run
+    with small_profiles():
+        yield run
 
 
 def small_clip(path: Path, **options: object) -> Path:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -46,6 +47,7 @@ from tests.looking import (
     jpeg_size,
     loudness,
     sample_durations,
+    small_profiles,
     sound_seconds,
 )
 
@@ -75,19 +77,23 @@ class Case:
     make: Callable[[Path], object]
     seconds: float = 2.0
     sound: bool = True
+    full_size: bool = False
+    """Whether it is rendered in the profile's size; the other kinds are rendered small, because that is quicker."""
 
 
-def _clip(**options: object) -> Callable[[Path], object]:
+def _clip(width: int = 640, height: int = 360, **options: object) -> Callable[[Path], object]:
     settings: dict[str, object] = {"seconds": 2.0, "fps": 15, **options}
-    return lambda path: make_clip(path, **settings)  # type: ignore[arg-type]
+    return lambda path: make_clip(path, width=width, height=height, **settings)  # type: ignore[arg-type]
 
 
 CASES = {
     "landscape": Case(
-        _clip(seconds=3, fps=30, audio=STEREO, metadata={PLACE: LOCATION, "title": "At home"}), seconds=3.0
+        _clip(1920, 1080, seconds=3, fps=30, audio=STEREO, metadata={PLACE: LOCATION, "title": "At home"}),
+        seconds=3.0,
+        full_size=True,
     ),
-    "grey": Case(_clip(picture=GREY, audio=None), sound=False),
-    "portrait": Case(_clip(width=1080, height=1920, picture=GREY)),
+    "grey": Case(_clip(1920, 1080, picture=GREY, audio=None), sound=False, full_size=True),
+    "portrait": Case(_clip(1080, 1920, picture=GREY), full_size=True),
     "turned": Case(_clip(rotation=90, picture=GREY, audio=None), sound=False),
     "variable frame rate": Case(_clip(fps=30, variable_frame_rate=True)),
     "60 frames per second": Case(_clip(fps=60)),
@@ -95,7 +101,7 @@ CASES = {
     "HLG": Case(
         _clip(video_codec="libx265", pix_fmt="yuv420p10le", colour=HLG, seconds=1, fps=5, picture=GREY), seconds=1.0
     ),
-    "odd size": Case(_clip(width=1921, height=1081, pix_fmt="yuv444p")),
+    "odd size": Case(_clip(1921, 1081, pix_fmt="yuv444p"), full_size=True),
     "5.1": Case(_clip(audio=SURROUND)),
     "silent": Case(_clip(audio=SILENCE), sound=False),
     "sound shorter than the picture": Case(_clip(audio_seconds=1)),
@@ -167,13 +173,14 @@ def rendered(tmp_path_factory: pytest.TempPathFactory, source: Sources, engine: 
         key = name, profile, ffmpeg
         if key not in done:
             progress: list[float] = []
-            rendering = encoder(ffmpeg=ffmpeg).render(
-                source(name),
-                tmp_path_factory.mktemp("render"),
-                profile,
-                on_progress=progress.append,
-                stop=threading.Event(),
-            )
+            with nullcontext() if CASES[name].full_size else small_profiles():
+                rendering = encoder(ffmpeg=ffmpeg).render(
+                    source(name),
+                    tmp_path_factory.mktemp("render"),
+                    profile,
+                    on_progress=progress.append,
+                    stop=threading.Event(),
+                )
             done[key] = Rendered(CASES[name], source(name), rendering, progress)
         return done[key]
 
@@ -187,7 +194,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory, source: Sources, engine: 
 def test_every_clip_becomes_the_same_kind_of_video(rendered: RenderCase, name: str) -> None:
     made = rendered(name)
     found = probe(made.video)
-    assert (found.width, found.height) == (1920, 1080)
+    assert (found.width, found.height) == ((1920, 1080) if made.case.full_size else (640, 360))
     assert (found.video_codec, found.chroma, found.bit_depth) == ("AVC", "4:2:0", 8)
     assert (found.frame_rate, found.orientation, found.interlaced) == (30.0, UPRIGHT, False)
     assert found.colour == replace(BT709, full_range=False)
