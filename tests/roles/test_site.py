@@ -61,6 +61,7 @@ def first_run(operator: Operator) -> Run:
     return operator.succeed("site")
 
 
+@pytest.mark.slow
 def test_a_plan_on_an_empty_account_lists_what_would_be_created_and_creates_nothing(operator: Operator) -> None:
     plan = operator.succeed("site", "--check", "--diff")
     assert plan.writes == {}
@@ -84,6 +85,7 @@ def test_a_second_run_changes_nothing_and_shows_no_secret(
     assert [name for name, value in before.items() if value in first_run.output + again.output] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("first_run")
 def test_a_plan_without_drift_shows_no_change_and_writes_nothing(operator: Operator) -> None:
     plan = operator.succeed("site", "--check", "--diff")
@@ -106,6 +108,7 @@ def drifted(aws: MockAws) -> dict[str, Any]:
     return {"web": web, "alarm": alarm}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("first_run")
 def test_drift_is_found_and_repaired_but_the_number_of_machines_is_left_to_scaling(
     drifted: dict[str, Any], operator: Operator, aws: MockAws
@@ -123,6 +126,7 @@ def test_drift_is_found_and_repaired_but_the_number_of_machines_is_left_to_scali
     assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (1, 2, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("first_run")
 def test_a_playbook_can_run_alone_with_numbers_from_the_command_line(operator: Operator) -> None:
     assert operator.succeed("roll_release", aws_web_fleet_max="3", aws_worker_extra_max="0").changed == 0
