@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 PORT ?= 8080
 PYTEST_ARGS ?=
-# Three processes on two cores, because a playbook waits for a third of its time.
+# Three processes on two cores, because a playbook spends a third of its time waiting.
 AT_ONCE = --numprocesses 3 --no-loadscope-reorder --durations 12 $(PYTEST_ARGS)
 SEED ?= 1
 MINUTES ?= 5
@@ -22,7 +22,7 @@ PREVIOUS ?= HEAD
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# pip installs every package by its checksum, and the project itself with the setuptools that requirements/build.txt pins.
+# pip installs every package by its checksum, and builds the project with the setuptools of requirements/build.txt.
 INSTALL_PINNED := $(INSTALL) --require-hashes
 INSTALL_PROJECT := $(INSTALL) --no-deps --no-build-isolation --check-build-dependencies --editable .
 COMPILE = .venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --generate-hashes --no-header \
@@ -49,13 +49,13 @@ demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path uses you
 serve: $(FOR_DEMO) ## Run the platform on this machine and keep its data in var/site. PORT=8080
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
-check: lint-python lint-format lint-types ## Lint the changes since HEAD and run the unit tests, in under a minute
+check: lint-python lint-format lint-types ## Lint Python code and changed Ansible files, check types, run the unit tests, in under a minute
 	@changed="$$(git diff --name-only --diff-filter=d HEAD -- 'inventory/*.yml' 'playbooks/*.yml' 'roles/*.yml')"; \
 		[ -z "$$changed" ] || ANSIBLE_INVENTORY=/dev/null $(BIN)/ansible-lint --offline --profile production $$changed
 	@exec $(BIN)/python -m pytest --quiet --numprocesses 2 tests/unit tests/architecture
 
 ##@ Test
-test: tested-on ## Run the tests on real services (as root on Debian, install them first)
+test: tested-on ## Run the tests on real services (as root on Debian, installs them first)
 	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'not slow and not long' --ignore tests/hosts tests
 
 test-slow: tested-on ## Run the longer tests, which `make test` leaves to CI
@@ -80,7 +80,7 @@ test-interrupted: $(FOR_TESTS) ## Kill and throttle site.yml; the next run must 
 	@KILL_SEEDS="$(KILL_SEEDS)" exec $(BIN)/python -m pytest --numprocesses 2 \
 		tests/roles/test_killed_runs.py tests/roles/test_throttled_runs.py
 
-test-unpatched: $(FOR_TESTS) ## Try every role on moto without patches, and compare with rehearsal/aws/README.md
+test-unpatched: $(FOR_TESTS) ## Run every role on moto without patches, and compare the results with rehearsal/aws/README.md
 	@UNPATCHED=all exec $(BIN)/python -m pytest --numprocesses 2 tests/roles/test_unpatched.py
 
 faults: tested-on ## Inject failures into a real site and prove that nothing is lost. SEED=n MINUTES=m
@@ -114,8 +114,8 @@ lint-security: $(FOR_TESTS)
 lint-yaml: $(FOR_TESTS)
 	@$(BIN)/yamllint --strict .
 
-# /dev/null replaces the inventory, which would call AWS. Only Ansible's folders are listed, because ansible-lint takes any
-# YAML below a folder named tasks/ for a task file.
+# /dev/null replaces the inventory, which would call AWS. Only Ansible's folders are listed, because ansible-lint takes
+# any YAML file below a folder named tasks/ for a task file.
 lint-ansible: $(FOR_TESTS)
 	@ANSIBLE_INVENTORY=/dev/null $(BIN)/ansible-lint --offline --profile production inventory playbooks roles
 
@@ -140,11 +140,11 @@ rehearse: tested-on ## Build, use and destroy the whole site on this machine (ro
 rehearse-down: $(FOR_TESTS) ## Delete everything that a rehearsal created
 	@exec $(BIN)/python -m rehearsal down
 
-release: $(FOR_TESTS) ## Build the bundle of HEAD, which hosts configure themselves from, in dist/
+release: $(FOR_TESTS) ## Build the bundle from which hosts configure themselves, from HEAD into dist/
 	@exec $(BIN)/python -m release
 
 ##@ Measure
-bench: $(FOR_TESTS) ## Measure the figures in README. ONLY=render, upload, latency, site or boot (root)
+bench: $(FOR_TESTS) ## Measure the figures in the README. ONLY=render, upload, latency, site or boot (root)
 	@exec $(BIN)/python -m benchmarks $(ONLY)
 
 $(CREATED):

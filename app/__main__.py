@@ -1,4 +1,4 @@
-"""`python -m app` is `rising-stars`."""
+"""The entry point of `python -m app`, the same command line as `rising-stars`."""
 
 from app.cli import main
 

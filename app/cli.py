@@ -22,11 +22,11 @@ from app.operations.importing import Importer, find_owner
 
 cli = typer.Typer(
     help="Operate a Rising Stars site. Settings come from the environment. "
-    "Exit codes: 1 the command is refused, 2 the settings are wrong, 3 the database cannot be used.",
+    "Exit codes: 1 the command was refused, 2 the settings are wrong, 3 the database cannot be used.",
     no_args_is_help=True,
 )
-jobs_cli = typer.Typer(help="The ledger of renders.", no_args_is_help=True)
-media_cli = typer.Typer(help="Import of clips.", no_args_is_help=True)
+jobs_cli = typer.Typer(help="List, show, retry and cancel the render jobs in the ledger.", no_args_is_help=True)
+media_cli = typer.Typer(help="Import clips.", no_args_is_help=True)
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(media_cli, name="media")
 cli.add_typer(videos_cli, name="videos")
@@ -45,13 +45,13 @@ def main() -> None:
 
 @cli.callback()
 def name_actor(*, actor: ActorOption = None) -> None:
-    """Store the actor for the command that follows."""
+    """Store the actor for the command that is about to run."""
     site.actor.set(actor)
 
 
 @cli.command()
 def migrate() -> None:
-    """Migrate the database's schema. Several machines may do so at once."""
+    """Migrate the database schema. Several machines may do this at the same time."""
     with open_site():
         applied = migrate_schema()
     typer.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
@@ -91,7 +91,7 @@ def retry_job(
     job: JobOrVideo,
     *,
     again: Annotated[
-        bool, typer.Option("--again", help="Also retry a job that succeeded, whose result was lost.")
+        bool, typer.Option("--again", help="Also retry a job that succeeded but whose result was lost.")
     ] = False,
 ) -> None:
     """Restart a failed or cancelled job with its counters reset."""
@@ -108,10 +108,12 @@ def cancel_job(job: JobOrVideo) -> None:
 
 @media_cli.command("import")
 def import_media(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder that contains both.")],
+    folder: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="The folder that contains these two folders.")
+    ],
     owner: Annotated[str | None, typer.Option(help="E-mail address of the account that will own the clips.")] = None,
 ) -> None:
-    """Import unprocessed-videos/ and processed-videos/ of an old file system.
+    """Import the clips in unprocessed-videos/ and processed-videos/ of an old file system.
 
     The folder is not changed. A repeated import only adds the missing clips.
     """
@@ -130,7 +132,7 @@ def import_media(
 
 @cli.command()
 def doctor() -> None:
-    """Check the site, read-only: report each problem and its remedy. Exit code 1 when there is a problem."""
+    """Check the site without changing it. Report each problem and its remedy; the exit code is 1 if there is any."""
     findings = 0
     with open_site() as services:
         for claim, check in Doctor(services.store, services.settings).checks():

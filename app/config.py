@@ -1,7 +1,7 @@
 """All settings of the platform, read from the environment.
 
-Each setting's environment variable is its name in upper case. AWS credentials, region and endpoint are the usual AWS
-variables, which boto3 reads itself.
+Each setting's environment variable is its name in upper case. boto3 itself reads the AWS credentials, region and
+endpoint from the usual AWS variables.
 """
 
 import os
@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     refresh_reuse_grace_seconds: int = Field(default=30, ge=0)
     login_limit_per_account_and_address: Limit = "10 per 15 minutes"
     login_limit_per_account: Limit = "200 per 1 hour"
-    """Reached by five addresses that each guess at the limit above. So a single address cannot lock a player out, and
-    4,800 guesses a day are too few for any but the most common passwords."""
+    """It takes five addresses that each guess as fast as the limit above allows to reach this one, so a single address
+    cannot lock a player out. The resulting 4,800 guesses a day find only the most common passwords."""
     login_limit_per_address: Limit = "100 per 1 minute"
     signup_limit_per_address: Limit = "60 per 1 hour"
     vote_limit_per_account: Limit = "60 per 1 minute"
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=5, ge=1)
     max_rescues: int = Field(default=3, ge=1)
     max_timeouts: int = Field(default=2, ge=1)
-    """A clip fails when this many of its renders timed out, because a retry has no more time than the first attempt."""
+    """A clip fails after this many timed-out renders, because a retry has no more time than the first attempt."""
     sweep_interval_seconds: float = Field(default=3600, gt=0)
     sweep_age_seconds: float = Field(default=86_400, ge=0)
 
@@ -135,24 +135,24 @@ class Settings(BaseSettings):
     render_timeout_seconds: float = Field(default=900, gt=0)
     render_memory_bytes: int = Field(default=8 << 30, ge=1 << 30)
     ffmpeg_path: Path | None = None
-    """The FFmpeg binary. Default: the system's, else that of the package imageio-ffmpeg."""
+    """The FFmpeg binary. Default: the system's, otherwise the one in the imageio-ffmpeg package."""
     brand_dir: Path | None = None
     """A folder with the league's own watermark.png, intro.png and outro.png."""
     workers: int = Field(default=1, ge=1, le=32)
     drain_seconds: float = Field(default=25, ge=0)
-    """How long a stopping worker may continue its render before it gives the job back."""
+    """How long a stopping worker may continue its render before it gives the job back to the ledger."""
 
     # The API process
     api_threads: int = Field(default=16, ge=1, le=256)
     drain_file: Path | None = None
-    """While this file exists, /ready fails and the load balancer sends no requests. Requests are still answered."""
+    """While this file exists, /ready fails, so the load balancer sends no requests; those that arrive are answered."""
     body_seconds: float = Field(default=900, gt=0)
     """How long a request's body may take to arrive: 100 MiB at 1 Mbit/s take 839 s."""
     trusted_proxy: str | None = None
     """The peer whose forwarding headers are trusted (`localhost` behind Nginx on a Unix socket)."""
 
     cors_origins: Origins = ()
-    """Sites whose pages may use the API from a browser. If any is set, pages of all sites may use public reads."""
+    """Sites whose pages may use the API from a browser. If any is set, pages of every site may read public data."""
 
     # Metrics and logs
     metric_namespace: str | None = None
@@ -168,21 +168,21 @@ class Settings(BaseSettings):
 
 
 class ApiSettings(Settings):
-    """The settings of API processes: `Settings`, and secrets that no other process reads."""
+    """The settings of API processes: `Settings` plus the secrets that no other process reads."""
 
     jwt_secret: SecretStr = Field(min_length=32)
     """Signs access tokens and seals refresh tokens."""
     jwt_secret_accepted: SecretStr | None = Field(default=None, min_length=32)
-    """A second secret whose tokens are accepted, but not issued. During a rotation: the next one, then the last one."""
+    """A second secret: its tokens are accepted, but none are issued. In a rotation, first the new one, then the old."""
     verification_secret: SecretStr | None = Field(default=None, min_length=32)
-    """Proves that a sign-up comes from a check of the site. Without it, no verification account can be created."""
+    """Proves that a sign-up comes from `playbooks/verify_site.yml`. Required to create verification accounts."""
 
 
 Shape = TypeVar("Shape", bound=Settings)
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the path in a `sqlite://` URL, which is not percent-decoded; None for any other URL."""
+    """Return the path in a `sqlite://` URL, without percent-decoding it; None for any other URL."""
     if not url.startswith("sqlite://"):
         return None
     path = url.removeprefix("sqlite:///")
@@ -193,7 +193,7 @@ def load_settings(shape: type[Shape]) -> Shape:
     """Read the settings from the environment: `Settings`, or `ApiSettings` for an API process.
 
     Raises:
-        ConfigurationError: variables are missing or invalid; one line each.
+        ConfigurationError: variables are missing or invalid; the text has a line for each.
     """
     try:
         return shape()
@@ -205,7 +205,7 @@ def check_environment(variables: Mapping[str, str], shape: type[Settings]) -> No
     """Check that services which read `shape` can start with these variables.
 
     Raises:
-        ConfigurationError: variables are missing or invalid; one line each.
+        ConfigurationError: variables are missing or invalid; the text has a line for each.
     """
     known = {name.lower(): value for name, value in variables.items() if name.lower() in shape.model_fields}
     try:

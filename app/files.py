@@ -1,4 +1,4 @@
-"""Facts about local files: their SHA-256, and whether a disk is full."""
+"""Local files: their SHA-256, and recognizing a full disk."""
 
 import errno
 import hashlib

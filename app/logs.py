@@ -1,4 +1,4 @@
-"""Structured logs: one event per line, with the id of the request or the job, without secrets."""
+"""Structured logs: one event per line, with the id of the request or job and without secrets."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Configure this process's logs by its settings."""
+    """Configure this process's logs from its settings."""
     send_logs(settings.log_format, settings.log_level)
 
 
@@ -49,7 +49,7 @@ def send_logs(log_format: LogFormat, level: str) -> None:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Redact values whose name suggests a secret, and secrets inside texts (URLs, headers)."""
+    """Redact values whose name suggests a secret, and secrets inside other values, for example in URLs and headers."""
     for name, value in event.items():
         if SECRET_NAMES.search(name):
             event[name] = "[redacted]"

@@ -1,4 +1,4 @@
-"""Building dependencies from settings, for the API, the workers and the operator's commands alike."""
+"""Builds the dependencies of the API, the workers and the operator's commands from their settings."""
 
 import time
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def build_services(settings: Settings, *, threads: int) -> Services:
 
 
 def build_sessions(settings: ApiSettings, tokens: Tokens) -> Sessions:
-    """Build the sessions. Only API processes can: no other process has the secret that signs tokens."""
+    """Build `Sessions`. Only API processes can do so, because no other process has the secret that signs tokens."""
     return Sessions(
         tokens,
         refresh_seconds=settings.refresh_token_seconds,
@@ -50,7 +50,7 @@ def build_sessions(settings: ApiSettings, tokens: Tokens) -> Sessions:
 
 
 def build_tokens(settings: ApiSettings) -> Tokens:
-    """Build the tokens, signed and sealed by the API's secrets."""
+    """Build `Tokens`, which signs and seals tokens with the API's secrets."""
     accepted = settings.jwt_secret_accepted
     return Tokens(
         settings.jwt_secret.get_secret_value(),
@@ -72,11 +72,11 @@ def build_encoder(settings: Settings) -> Encoder:
 
 
 def build_cloudwatch(settings: Settings) -> CloudWatch | None:
-    """Build the CloudWatch client for metrics; None without a namespace."""
+    """Build the CloudWatch client for metrics; return None if no namespace is set."""
     return CloudWatch(settings.metric_namespace) if settings.metric_namespace else None
 
 
 def warn_of_sandbox_gaps() -> None:
-    """Log which parts of the sandbox of FFmpeg and MediaInfo this kernel cannot enforce."""
+    """Log which parts of the sandbox for FFmpeg and MediaInfo this kernel cannot enforce."""
     for gap in sandbox_gaps():
         log.warning("sandbox_incomplete", problem=gap)

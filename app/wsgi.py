@@ -29,13 +29,13 @@ from tasks.doorbell import HueyDoorbell
 log = structlog.get_logger(__name__)
 
 BACKGROUND_THREADS = 2
-"""Threads that need a database connection and do not answer requests: the readiness check and the token sealing."""
+"""Threads that need a database connection but answer no requests: the readiness check and the sealing of tokens."""
 
 SEAL_PAUSE_SECONDS = 5.0
 
 
 def build_application(settings: ApiSettings) -> tuple[RequestMiddleware, Readiness]:
-    """Build the application of an API process. Opens no connection yet."""
+    """Build the application of an API process, without opening a connection."""
     services = build_services(settings, threads=settings.api_threads + BACKGROUND_THREADS)
     tokens = build_tokens(settings)
     sessions = build_sessions(settings, tokens)
@@ -85,7 +85,7 @@ def _seal_stored(tokens: Tokens) -> None:
 def run(
     listen: Annotated[str, typer.Option(help="host:port to listen on.")] = "127.0.0.1:8000",
     unix_socket: Annotated[
-        str | None, typer.Option(help="Path of a Unix socket to listen on instead, as behind Nginx.")
+        str | None, typer.Option(help="Path of a Unix socket to listen on instead, for example behind Nginx.")
     ] = None,
 ) -> None:
     """Serve the REST API until SIGTERM or SIGINT. All other settings come from the environment."""

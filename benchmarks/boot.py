@@ -2,8 +2,8 @@
 
 Also measure a second run of the play on the machine, which changes nothing.
 
-The machines are test hosts: containers with Debian 12 and systemd, which cloud-init boots from their user data, with
-PostgreSQL over TLS and mock AWS on this machine. The benchmark needs root and Podman.
+The machines are test hosts: containers with Debian 12 and systemd, which cloud-init boots from their user data. They
+use PostgreSQL over TLS and mock AWS, both on this machine. The benchmark needs root and Podman.
 """
 
 import re
@@ -69,7 +69,7 @@ def _site() -> Iterator[Site]:
 
 @contextmanager
 def _ready(machine: Machine) -> Iterator[float]:
-    """Boot a machine until the end of `with`; yield the seconds until /ready was 200 through its Nginx."""
+    """Run a machine until the `with` block ends; yield the seconds until /ready was 200 through its Nginx."""
     began = time.perf_counter()
     with machine:
         wait_until_ready(machine.url, seconds=600)
@@ -77,7 +77,7 @@ def _ready(machine: Machine) -> Iterator[float]:
 
 
 def _seconds_of_second_run(machine: Machine, kind: str, bundle: Bundle, site: Site) -> float:
-    """Run the user data's command again after the boot: the whole of host.yml, which must change nothing."""
+    """Repeat the user data's command, which runs all of host.yml, after the boot: it must change nothing."""
     if (status := machine.wait_for_report()) != "ready":
         raise RuntimeError(f"The {kind} did not boot: {status}")
     words = f"release/become {kind} --parameters {PARAMETERS} --region {REGION} --endpoint-url {site.cloud.endpoint}"

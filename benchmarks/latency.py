@@ -1,6 +1,6 @@
-"""Measure the time from a job's commit until an idle worker starts it, on both queues.
+"""Measure the time from a job's commit until an idle worker starts it, with the SQLite queue and with the Redis queue.
 
-The jobs' originals do not exist, so each attempt ends immediately, and the worker is idle again.
+The jobs' originals do not exist, so each attempt fails immediately, and the worker becomes idle again.
 """
 
 import os
@@ -89,7 +89,7 @@ def _attempted(video: uuid.UUID) -> Job:
     while time.monotonic() < deadline:
         job = jobs.find_job(video)
         if job.started_at is not None and job.state is not JobState.RUNNING:
-            # The worker looks for another job before it is idle.
+            # Wait for the worker to become idle: it first looks for another job.
             time.sleep(0.2)
             return job
         time.sleep(0.02)
@@ -98,7 +98,7 @@ def _attempted(video: uuid.UUID) -> Job:
 
 @contextmanager
 def _redis() -> Iterator[str]:
-    """Run a new Redis server until the end of `with`."""
+    """Run a new Redis server until the `with` block ends."""
     port, password = free_port(), secrets.token_hex(16)
     folder = Path(tempfile.mkdtemp(prefix="rising-stars-bench-redis-"))
     configuration = folder / "redis.conf"

@@ -1,8 +1,8 @@
 """Compare the whole render job with a bare encode of the same clip, and with the usual two encodes.
 
-Run `python -m benchmarks.render`. Environment: CLIP (a clip of at least 30 s; generated without one), REPEATS (3).
-The three variants alternate within one run, so that a slow phase of the machine affects all of them. On a busy machine
-(`machine_was_busy`) compare only the processor times.
+Run `python -m benchmarks.render`. Environment variables: CLIP (at least 30 s long; default: generated) and REPEATS
+(default: 3). The three variants alternate within one run, so that a phase in which the machine is slow affects all of
+them. On a busy machine (`machine_was_busy`) compare only the processor times.
 """
 
 import json
@@ -90,7 +90,7 @@ def _render_job(ffmpeg: Path, clip: Path, out: Path) -> None:
 
 
 def _two_encodes(ffmpeg: Path, clip: Path, out: Path) -> None:
-    """Encode the clip to the uniform format, then decode and encode that again with intro and outro."""
+    """Encode the clip to the uniform format; then decode the result, and encode it again with intro and outro."""
     width, height, rate = PROFILE.width, PROFILE.height, PROFILE.frames_per_second
     uniform = (
         f"fps={rate},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1,setsar=1"
@@ -115,7 +115,7 @@ def _two_encodes(ffmpeg: Path, clip: Path, out: Path) -> None:
 
 
 def _source(ffmpeg: Path, directory: Path) -> Path:
-    """Return the clip that CLIP names; without it, generate moving, grainy pictures with pink noise."""
+    """Return the clip that CLIP names; if it is not set, generate moving, grainy pictures with pink noise."""
     if given := os.environ.get("CLIP"):
         return Path(given).resolve()
     clip = directory / "source.mp4"

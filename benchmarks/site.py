@@ -1,7 +1,7 @@
-"""Measure an operator's runs of the whole site on mock AWS: build it from nothing, run again, and destroy it.
+"""Measure an operator's runs on mock AWS: build the whole site from nothing, run again, and destroy it.
 
-The figures are seconds, calls of AWS modules (from the run's summary) and calls to AWS. moto creates resources
-immediately; with AWS, the time to create a database, a load balancer and a machine image is added.
+The figures are seconds, AWS module calls (from the run's summary) and AWS API calls. moto creates resources
+immediately; on AWS, the creation of a database, a load balancer and a machine image takes additional time.
 """
 
 import secrets
@@ -18,9 +18,9 @@ from rehearsal.operator.whole_site import ENVIRONMENT, Operator, Run, machines
 from testing.figures import keep
 
 MODULE_CALLS_BOUND = 70
-"""The most calls of AWS modules in a second run."""
+"""The maximum number of AWS module calls in a second run."""
 FASTEST = {"RENDER_PRESET": "ultrafast", "RENDER_PROFILE": "lite"}
-"""The fastest settings for the verification's clip: another benchmark measures rendering."""
+"""The fastest settings for the verification's clip, because another benchmark measures rendering."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Measure memory and time of the API process for 20 concurrent uploads of 17 MB.
+"""Measure how much memory and time the API process needs for 20 concurrent uploads of 17 MB.
 
 One run compares the platform's API with the usual implementation (Bottle's form parser, boto3's defaults).
 """
@@ -29,7 +29,7 @@ SAMPLE_SECONDS = 0.01
 
 
 def main() -> None:
-    """Measure both and write the figures."""
+    """Measure both implementations, and write the figures."""
     with running_bench() as bench:
         clip = _clip_of(bench.folder / "clip.mp4", CLIP_BYTES)
         usual = _measure_usual(bench, clip)
@@ -91,7 +91,7 @@ def _load(
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return time.perf_counter() - began
 
-    upload(0)  # clients and libraries are loaded once, which does not count as growth
+    upload(0)  # a first upload loads clients and libraries, which does not count as growth
     with _peak(process) as peak, ThreadPoolExecutor(UPLOADS) as pool:
         resting = process.memory_info().rss
         began = time.perf_counter()
@@ -106,7 +106,7 @@ def _load(
 
 @contextmanager
 def _peak(process: psutil.Process) -> Iterator[list[int]]:
-    """Yield a list that gets samples of the process's resident memory, in bytes, until the end of `with`."""
+    """Yield a list; until the `with` block ends, append samples of the process's resident memory in bytes to it."""
     samples = [process.memory_info().rss]
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""A client of the REST API for the story; it raises `DemoError` for unexpected responses."""
+"""A REST API client for the story, which raises `DemoError` for unexpected responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,12 +91,12 @@ class Client:
         return self._ask("POST", path, HTTPStatus.OK, HTTPStatus.BAD_REQUEST, headers=player.authorization)
 
     def ranking(self, city: str | None = None) -> list[dict[str, Any]]:
-        """Return the ranking of all cities or of one."""
+        """Return the ranking for all cities or for one."""
         parameters: Mapping[str, str] = {"city": city} if city else {}
         return list(self._ask("GET", "/api/public/rankings", HTTPStatus.OK, params=parameters).body)
 
     def save(self, url: str, path: Path) -> None:
-        """Download a presigned URL."""
+        """Download from a presigned URL to `path`."""
         with self._http.stream("GET", url) as response, path.open("wb") as file:
             if response.status_code != HTTPStatus.OK:
                 raise DemoError(f"The store returned {response.status_code} for a presigned URL.")

@@ -1,6 +1,6 @@
 """Generate a clip for the demo: a ball is dribbled and shot, and drops through the hoop, with sound.
 
-Only FFmpeg's own filters draw it, so that it needs no font and no download.
+It is drawn only with FFmpeg's own filters, so it needs no font and no download.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""The demo's error."""
+"""The error with which the demo stops."""
 
 
 class DemoError(Exception):

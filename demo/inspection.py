@@ -1,4 +1,4 @@
-"""A short description of a media file, by MediaInfo."""
+"""A short description of a media file, according to MediaInfo."""
 
 from collections.abc import Iterator
 from pathlib import Path

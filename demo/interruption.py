@@ -1,4 +1,4 @@
-"""Raise one exception for SIGINT, SIGTERM and SIGHUP: only once, and not where a process would be lost."""
+"""Raise an exception on SIGINT, SIGTERM or SIGHUP, only once, and not where that would leave a process behind."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asked this process to stop. It is no `Exception`, so that libraries do not catch it."""
+    """A signal asked this process to stop. It is not an `Exception`, so that libraries do not catch it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -40,14 +40,14 @@ _state = _Interruption()
 
 
 def raise_on_signals() -> None:
-    """Install handlers: the first signal raises `Interrupted` in the main thread, later ones do nothing."""
+    """Install handlers: the first signal raises `Interrupted` in the main thread; later ones are ignored."""
     for signum in SIGNALS:
         signal.signal(signum, _state.handle)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Defer signals until the end of `with`."""
+    """Defer signals until the `with` block ends."""
     _state.shielded += 1
     try:
         yield

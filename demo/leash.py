@@ -89,7 +89,7 @@ def _children() -> list[int]:
 
 
 def _processes() -> list[tuple[int, str]]:
-    """Return the ID of every process and of its parent. The name in parentheses may contain any character."""
+    """Return the ID of each process and of its parent. In `stat`, the name in parentheses may contain any character."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -1,12 +1,12 @@
-"""Find free TCP ports of 127.0.0.1 for servers that are about to start."""
+"""Find free TCP ports on 127.0.0.1 for servers that are about to start."""
 
 import secrets
 import socket
 from contextlib import ExitStack
 
 GRPC_OFFSET = 10_000
-"""For every port, SeaweedFS also opens the port that is higher by this number."""
-# Both are below 32768, where Linux' range of ports for outgoing connections begins.
+"""For each of its ports, SeaweedFS also opens a gRPC port, which is higher by this number."""
+# Each candidate and its gRPC port are below 32768, where Linux's range of ephemeral ports begins.
 CANDIDATES = range(12_000, 22_000)
 
 
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different free ports of that kind. Another process may still take one before it is used."""
+    """Return distinct ports as `free_port` does. Another process may still take one before it is used."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:

@@ -32,7 +32,7 @@ SOCKETS = Path("/tmp")  # noqa: S108
 
 
 class SeaweedFS:
-    """One server with one bucket, and its data in `data_dir`. Each start uses other ports.
+    """One server with one bucket, and its data in `data_dir`. Each start uses different ports.
 
     The server ends with the process that started it. Start it from the main thread.
     """
@@ -52,7 +52,7 @@ class SeaweedFS:
         self.secret_key = secret_key or secrets.token_hex(20)
         self.log = log or self.data_dir / "seaweedfs.log"
         self.ports: dict[str, int] = {}
-        """Server → its port, after the start; each also has the port `GRPC_OFFSET` higher."""
+        """Server → its port, after the start. Each also listens on the port that is `GRPC_OFFSET` higher."""
         self._leashed: Leashed | None = None
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class SeaweedFS:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The AWS environment variables for this server; they exclude other configuration."""
+        """The AWS environment variables for this server; they disable any other AWS configuration."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -88,7 +88,7 @@ class SeaweedFS:
         return self._leashed.process.pid
 
     def client(self) -> "S3Client":
-        """Return a client with this server's credentials, which ignores proxy settings."""
+        """Return a client that uses this server's credentials and ignores proxy settings."""
         patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}, proxies={})
         return boto3.client(
             "s3",
@@ -106,7 +106,8 @@ class SeaweedFS:
             DemoError: the server ended, or did not start within `START_SECONDS`.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        # The master's own state depends on its port of that start; it learns the rest from the volumes.
+        # Delete the master's state from earlier starts: it is bound to the port of that start, and the master learns
+        # everything else from the volumes.
         for old in self.data_dir.glob("m[0-9]*"):
             shutil.rmtree(old)
         with uninterrupted():
@@ -133,7 +134,7 @@ class SeaweedFS:
                 (SOCKETS / f"seaweedfs-{name}-grpc-{port + GRPC_OFFSET}.sock").unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raise `DemoError` if the server has ended by itself."""
+        """Raise `DemoError` if the server has ended on its own."""
         if self._leashed is not None and self._leashed.exit_code is not None:
             raise self._leashed.failure(f"ended unexpectedly (exit code {self._leashed.exit_code})")
 

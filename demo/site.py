@@ -53,7 +53,7 @@ class Site:
         return self._seaweedfs.endpoint if self._seaweedfs else ""
 
     def start(self, report: Callable[[str], None]) -> None:
-        """Start everything and return when every part answers; `report` is called with a line for each part.
+        """Start every part, and return when all of them answer; `report` is called with a line for each.
 
         Raises:
             DemoError: a part did not start; no process is left running.
@@ -66,7 +66,7 @@ class Site:
             raise
 
     def check(self) -> None:
-        """Raise `DemoError` if a process has ended by itself."""
+        """Raise `DemoError` if a process has ended unexpectedly."""
         self._supervisor.check()
         if self._seaweedfs is not None:
             self._seaweedfs.check()
@@ -171,7 +171,7 @@ class Site:
 
 
 def _readiness(url: str) -> str:
-    """Return an empty text if every part answers, else the problem."""
+    """Return an empty string if every part answers, otherwise the problem."""
     try:
         response = httpx.get(f"{url}/ready", params={"deep": "1"}, timeout=5, trust_env=False)
     except httpx.TransportError as error:

@@ -40,7 +40,7 @@ FILM = (
 FILM_SECONDS = 120
 POLL_SECONDS = 0.3
 RENDER_SECONDS = 900
-"""Longer than the platform's own time-out of a render."""
+"""Longer than the platform's own timeout for a render."""
 CLIP_FILE = "clip.mp4"
 POSTER_FILE = "poster.jpg"
 OPEN_STATES = {"uploaded", "processing"}
@@ -73,7 +73,7 @@ class Story:
         return players
 
     def upload(self, players: list[Player], own_clip: Path | None) -> list[Entry]:
-        """Let the first players upload a generated clip, or the first one the caller's clip."""
+        """Upload a generated clip for each of the first players, or the caller's clip for the first player only."""
         self._print_heading(f"One uploads {own_clip}" if own_clip else "Two upload a clip each")
         clip, titles = (own_clip, TITLES[:1]) if own_clip else (self._generated(), TITLES)
         entries = []
@@ -111,7 +111,7 @@ class Story:
         self._vote(*ballots[-1], again=True)
 
     def rank(self) -> None:
-        """Print the ranking of all cities, and of one."""
+        """Print the ranking for all cities, and for one."""
         self._print_heading("The ranking")
         table = Table("", "Player", "City", "Votes", box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
         table.columns[3].justify = "right"

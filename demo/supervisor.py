@@ -1,7 +1,7 @@
 """Supervise a few processes that run and end together, each on a leash and with its own log.
 
-Honcho is not used because it runs each command through a helper process: a SIGKILL of the supervisor leaves both
-running, and a signal during the start breaks its shutdown.
+Honcho is not used, because it runs each command through a helper process: if the supervisor is killed with SIGKILL,
+helper and command keep running, and a signal that arrives during startup breaks Honcho's shutdown.
 """
 
 import os
@@ -91,7 +91,7 @@ class Leashed:
 
 
 class Supervisor:
-    """Processes that end together. If one ends by itself, that is an error."""
+    """Processes that end together. It is an error if one ends on its own."""
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir

@@ -1,1 +1,1 @@
-"""Injects failures into a real site by a schedule, and checks that nothing is lost or counted twice."""
+"""Injects failures into a real site according to a schedule, and checks that nothing is lost or counted twice."""

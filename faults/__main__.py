@@ -1,4 +1,4 @@
-"""`python -m faults --seed 1 --minutes 5`: run the faults harness with one seed, or with several in turn."""
+"""`python -m faults --seed 1 --minutes 5`: run the fault harness with one seed, or with several in turn."""
 
 import sys
 import time
@@ -36,7 +36,7 @@ def run(
     calm: Annotated[bool, typer.Option("--calm", help="Inject one fault at a time, to measure each recovery.")] = False,
     previous: Annotated[str, typer.Option(help="Git ref of the previous version's worker.")] = "HEAD",
 ) -> None:
-    """Inject faults into a real site by a schedule, heal it, and check that nothing was lost."""
+    """Inject faults into a real site according to a schedule, heal it, and check that nothing was lost."""
     raise_on_signals()
     try:
         verdicts = [_one(Plan(number, minutes, only or [], calm, previous)) for number in seed]

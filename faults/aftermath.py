@@ -28,7 +28,7 @@ MEMORY_SLACK_BYTES = 64 << 20
 FILES_SLACK = 24
 THREADS_SLACK = 4
 POOLED_CONNECTIONS = {"api": 10, "worker": 4, "upkeep": 3}
-"""Kind of process → the most connections that its pool may keep open: one more than its threads."""
+"""Kind of process → the maximum size of its connection pool: one more than the threads that use it."""
 
 MOST_WAITING_RINGS = 64
 FAILED = "✘ "
@@ -36,7 +36,7 @@ BROKEN_IN_EVERY_RUN = (
     "workers are running",  # killed ones stay listed for a day
     "no burst of new accounts has voted",  # all clients of a run sign up from one address, and vote at once
 )
-"""Checks of the doctor that fail in every run, without any fault."""
+"""Checks of the doctor that fail in every run, even without faults."""
 
 CONNECTIONS = """
 SELECT count(*) AS connections, count(*) FILTER (WHERE state LIKE 'idle in transaction%%') AS hanging
@@ -65,7 +65,7 @@ class Baseline:
 
 
 def vitals(site: Site) -> dict[str, Vitals]:
-    """Return the vitals of every unit, by its name: the sums over its process and that one's children."""
+    """Return the vitals of each unit by its name, summed over its process and that process's children."""
     found = {}
     for name, pid in site.keeper.pids().items():
         with contextlib.suppress(psutil.Error):
@@ -80,9 +80,9 @@ def _three(one: Vitals) -> tuple[int, int, int]:
 
 
 def sweep(site: Site) -> None:
-    """Run an upkeep process with age 0 on each machine until it has swept several times.
+    """Run an upkeep process with a sweep age of 0 on each machine until it has swept several times.
 
-    One sweep is not enough, because the store's times are whole seconds.
+    One sweep is not enough, because the store's timestamps are rounded to seconds.
     """
     names = [SWEEPER.format(machine) for machine in site.machines]
     for name in names:
@@ -99,7 +99,7 @@ def _count(log: Path, word: str) -> int:
 
 
 def run_doctor(site: Site) -> list[str]:
-    """Return the checks of `rising-stars doctor` that fail, without those that fail in every run."""
+    """Return the failed checks of `rising-stars doctor`, except those that fail in every run."""
     code, output = site.operate("doctor")
     failed = [line.removeprefix(FAILED) for line in output.splitlines() if line.startswith(FAILED)]
     if code not in {0, 1}:
@@ -128,7 +128,7 @@ def _stored(client: "S3Client", bucket: str) -> Iterator[tuple[str, int]]:
 
 @dataclass
 class ResultJudge:
-    """Hashes and probes results; equal bytes are probed once."""
+    """Hashes and probes results; identical ones are probed only once."""
 
     path: Path
     _faults: dict[str, str] = field(default_factory=dict)
@@ -182,7 +182,7 @@ def _files(site: Site) -> Iterator[Breach]:
 
 
 def _orphans(site: Site) -> Iterator[Breach]:
-    """Yield the render processes that still run while no job does."""
+    """Yield the render processes that are still running although no job is."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             line = " ".join(process.cmdline())
@@ -218,7 +218,7 @@ def _growth(site: Site, baseline: Baseline) -> Iterator[Breach]:
 
 
 def _keys(site: Site) -> Iterator[Breach]:
-    """Yield the keys in Redis without expiry, except a short queue."""
+    """Yield the Redis keys that never expire, except a queue that is still short."""
     with site.servers.redis.client(0) as client:
         for key in client.scan_iter():
             if client.ttl(key) == -1:

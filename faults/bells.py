@@ -1,4 +1,4 @@
-"""Check each doorbell message of an API on its way to Redis: its job must be committed before."""
+"""Check each doorbell message on its way from an API to Redis: its job must already be committed."""
 
 import contextlib
 import threading
@@ -13,8 +13,8 @@ RING = b"ZADD"
 class BellWatch:
     """Counts the doorbell messages of the APIs and compares them with the committed jobs.
 
-    An API rings once for each job, so there must never be more rings than jobs. A ring waits in its line until it has
-    been compared.
+    An API rings once for each job, so there must never be more rings than jobs. The line does not forward a ring until
+    this check is done.
     """
 
     def __init__(self, site: Site) -> None:

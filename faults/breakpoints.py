@@ -1,4 +1,4 @@
-"""Strike a job at an exact stage, but no job so often that its sound clip would be given up."""
+"""Strike jobs at an exact stage, but no job so often that the platform would give up on a sound clip."""
 
 import contextlib
 import threading
@@ -18,18 +18,18 @@ from faults.ledger import Ledger, Row, pid_of
 Cost = Literal["worker", "attempt"]
 
 MOST_KILLS = 2
-"""The most kills of one job's worker: a third rescue would make it a poison job."""
+"""The number of times that a job's worker may be killed: a third rescue would make it a poison job."""
 
 MOST_ATTEMPTS = 2
-"""The most attempts of one job that the nemesis makes fail; a job has five."""
+"""The number of a job's five attempts that the nemesis may make fail."""
 
 WATCH_SECONDS = 8.0
 GLANCE_SECONDS = 0.004
 REQUESTS = {"download": ("GET", ORIGINALS), "upload": ("PUT", RESULTS), "stored": ("HEAD", RESULTS)}
-"""Stage → the request to the store by which a worker has reached it."""
+"""Stage → the request to the store that shows that a worker has reached it."""
 
 SIGNS = {"probe": "mediainfo_process", "encode": "libx264"}
-"""Stage → the text in the command line of a worker's child by which it has reached it."""
+"""Stage → the text in a child process's command line that shows that the worker has reached it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Target:
 
 @dataclass
 class Breakpoint:
-    """The action on the next job that reaches a stage."""
+    """An action to run on the next job that reaches a stage."""
 
     stage: str
     cost: Cost
@@ -70,7 +70,7 @@ class Breakpoints:
         ledger.listeners.append(self.on_transition)
 
     def strike(self, stage: str, act: Callable[[Target], None], *, cost: Cost, seconds: float) -> Target | None:
-        """Wait for a job to reach `stage`, run `act` on it and return it; None if none did within `seconds`."""
+        """Wait for a job to reach `stage`, run `act` on it, and return it; None if no job did within `seconds`."""
         point = Breakpoint(stage, cost, act)
         with self._lock:
             self._breakpoints.append(point)
@@ -81,7 +81,7 @@ class Breakpoints:
             return point.target
 
     def on_request(self, request: Request) -> None:
-        """Handle a request to the store, which waits until this returns."""
+        """Handle a request to the store, which is not forwarded until this returns."""
         if not request.process.startswith("worker"):
             return
         for stage, (method, prefix) in REQUESTS.items():
@@ -105,7 +105,7 @@ class Breakpoints:
         while pid and time.monotonic() < deadline and any(self._is_set(stage) for stage in SIGNS):
             for stage, sign in SIGNS.items():
                 if self._is_set(stage) and any(sign in line for line in _command_lines(pid)):
-                    # Look the job up now: the worker may have claimed another one since.
+                    # Look up the job only now, because the worker may have claimed another one in the meantime.
                     self._trigger(stage, self._ledger.held_by(pid), pid)
                     return
             time.sleep(GLANCE_SECONDS)
@@ -134,7 +134,7 @@ class Breakpoints:
             return point
 
     def _charge_bystander(self, point: Breakpoint, video: str, pid: int) -> None:
-        """Count the strike for the next job as well, if the worker has already claimed one since its commit."""
+        """Also count the strike against the job that the worker has claimed since its commit, if there is one."""
         held = self._ledger.held_by(pid)
         if held is not None and held != video:
             with self._lock:

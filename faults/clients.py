@@ -22,10 +22,10 @@ PATIENCE_SECONDS = 25.0
 
 TRIES = 60
 MOST_UNFINISHED = 6
-"""Players stop uploading at that many unfinished jobs: the harness measures recovery, not a queue."""
+"""While this many jobs are unfinished, players do not upload, because the harness measures recovery, not queueing."""
 
 NUMBERS = itertools.count(1)
-"""Numbers of requests: the events of sending and of ending a request have the same."""
+"""Request numbers. The two events of a request, when it is sent and when it ends, have the same number."""
 
 CITIES = ("Bogotá", "Cali", "Medellín")
 
@@ -45,7 +45,7 @@ class Account:
 
 
 class Person:
-    """A client that sends one request at a time. Each goes to one of the APIs, as through a load balancer."""
+    """A client that sends one request at a time, each to a random API, as a load balancer would."""
 
     def __init__(self, name: str, site: Site, seed: object, stop: threading.Event) -> None:
         self.name = name
@@ -53,12 +53,12 @@ class Person:
         self.stop = stop
         self.site = site
         self.first_api: str | None = None
-        """The API that the next request goes to; later ones go to a random API again."""
+        """The API for the next request only; later requests are sent to a random API again."""
         self._history: History = site.history
         self._http = httpx.Client(timeout=PATIENCE_SECONDS, trust_env=False, follow_redirects=False)
 
     def ask(self, op: str, method: str, path: str, **request: Any) -> Event:
-        """Send a request, and return its event with `body`; its `status` is None without a response."""
+        """Send a request, and return its event plus the response's `body`; without a response, `status` is None."""
         facts = request.pop("facts", {})
         api, url = self._choose()
         sent = self._history.note(self.name, "sent", op=op, api=api, number=next(NUMBERS), **facts)
@@ -81,7 +81,7 @@ class Person:
         return chosen, apis[chosen]
 
     def persist(self, op: str, method: str, path: str, **request: Any) -> Event:
-        """Send a request, and repeat it while there is no response or it is 5xx or 429."""
+        """Send a request, and repeat it, up to `TRIES` times, while the result is a 5xx, a 429 or no response."""
         event = self.ask(op, method, path, **request)
         for attempt in range(TRIES):
             if event["status"] is not None and event["status"] < 500 and event["status"] != 429:
@@ -96,7 +96,7 @@ class Person:
         return self.ask("vote", "POST", f"/api/public/videos/{video}/vote", headers=account.headers, facts=facts)
 
     def sign_up(self) -> Account | None:
-        """Create an account, with an Idempotency-Key, so that the request may be repeated."""
+        """Create an account, with an Idempotency-Key, so that the request can be repeated safely."""
         email = f"{self.name}-{self.chance.getrandbits(40):x}@example.com"
         form = {"first_name": "Ana", "last_name": self.name, "email": email, "city": self.chance.choice(CITIES)}
         form |= {"password1": PASSWORD, "password2": PASSWORD}
@@ -142,7 +142,7 @@ class Player(Person):
         self.stop.wait(self.chance.uniform(0.1, 0.6))
 
     def upload(self, account: Account, clip: Path, key: str, *, poison: str | None = None) -> Event:
-        """Upload a clip, with retries. Its title is its Idempotency-Key, so that the database has that as well."""
+        """Upload a clip, with retries. Its title is its Idempotency-Key, so that the key is also in the database."""
         event = self.persist(
             "upload",
             "POST",
@@ -173,7 +173,7 @@ class Player(Person):
 
 
 class Voter(Person):
-    """Votes, sometimes twice at the same time, withdraws votes, and reads their status."""
+    """Votes (sometimes twice at the same time), withdraws votes, and reads their status."""
 
     def live(self) -> None:
         accounts: list[Account] = []

@@ -10,7 +10,7 @@ from faults.ledger import Ledger, Row
 EPOCH = "SELECT extract(epoch from transaction_timestamp())::float8 AS now"
 
 Pair = tuple[str, str]
-"""The IDs of an account and of a video."""
+"""An account's ID and a video's ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Breach:
 
 @dataclass
 class Evidence:
-    """All data that the invariants check. IDs are texts."""
+    """All data that the invariants check. IDs are strings."""
 
     history: History
     now: float
@@ -42,7 +42,7 @@ class Evidence:
     doctors_findings: list[str] = field(default_factory=list)
     """The failed checks of `rising-stars doctor`."""
     leftovers: list[Breach] = field(default_factory=list)
-    """What was left after the sweep, from `aftermath`."""
+    """What the sweep left behind, from `aftermath`."""
 
     @cached_property
     def requests(self) -> list[Event]:
@@ -50,12 +50,12 @@ class Evidence:
 
     @cached_property
     def accepted(self) -> dict[str, Event]:
-        """Video → the first 201 of its upload."""
+        """Video → the first 201 response to its upload."""
         return {event["video"]: event for event in reversed(self.history.events("accepted"))}
 
     @cached_property
     def poison(self) -> dict[str, str]:
-        """Video of each poison clip → what it kills. It is found by its title, because the response may be lost."""
+        """Video of each poison clip → what it kills. The video is found by its title, in case the response was lost."""
         sent = [event for event in self.history.events("sent") if event["op"] == "upload" and event["poison"]]
         kills = {event["key"]: event["poison"] for event in sent}
         return {video: kills[row["title"]] for video, row in self.videos.items() if row["title"] in kills}

@@ -1,4 +1,4 @@
-"""HTTP proxies to S3, which can see each request's method and key, and can make it fail.
+"""HTTP proxies to S3, which see each request's method and key and can make it fail.
 
 The Host and signature headers pass unchanged, so that SeaweedFS can verify the platform's signatures.
 """
@@ -20,7 +20,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request of a process to the store."""
+    """A request from a process to the store."""
 
     process: str
     method: str
@@ -61,9 +61,9 @@ class Traffic:
 
     judge: Judge = lambda _: None
     watchers: list[Callable[[Request], None]] = field(default_factory=list)
-    """Functions that are called before a request is forwarded; it waits until they return."""
+    """Functions that are called with each request; it is not forwarded until they return."""
     over: threading.Event = field(default_factory=threading.Event)
-    """Set when the fault is over: hanging connections are reset then."""
+    """Set when the fault is over, so that hanging connections are reset."""
 
     def inject(self, judge: Judge) -> None:
         self.over = threading.Event()
@@ -75,7 +75,7 @@ class Traffic:
 
 
 class Gate:
-    """The proxy of one process to S3."""
+    """The proxy between one process and S3."""
 
     def __init__(self, process: str, target_port: int, traffic: Traffic) -> None:
         handler = type("Handler", (Relay,), {"process": process, "target_port": target_port, "traffic": traffic})
@@ -89,7 +89,7 @@ class Gate:
 
 
 class QuietServer(ThreadingHTTPServer):
-    """A server that ignores the errors of connections that the faults break."""
+    """A server that ignores errors on connections that the faults have broken."""
 
     request_queue_size = 128
 
@@ -98,7 +98,7 @@ class QuietServer(ThreadingHTTPServer):
 
 
 class Relay(BaseHTTPRequestHandler):
-    """One connection of a process to the store."""
+    """One connection from a process to the store."""
 
     protocol_version = "HTTP/1.1"
     process: str

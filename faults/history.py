@@ -1,4 +1,4 @@
-"""The history of a run: every request when it is sent and when it ends, every fault, every transition of a job."""
+"""The history of a run: each request when it is sent and when it ends, each fault, each transition of a job."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
-"""`mono` (seconds since the run's start), `wall` (ISO), `who`, `what`, and further fields of that kind of event."""
+"""`mono` (seconds since the run's start), `wall` (ISO), `who`, `what`, and further fields that depend on `what`."""
 
 AROUND_SECONDS = 3.0
 SHOWN_EVENTS = 60
@@ -25,7 +25,7 @@ class History:
         self._lock = threading.Lock()
         self._epoch = time.monotonic()
         self.wall_epoch = time.time()
-        """The wall-clock time of the start; the database has the same clock."""
+        """The wall-clock time of the start; the database uses the same clock."""
 
     @property
     def now(self) -> float:
@@ -47,7 +47,7 @@ class History:
             return [event for event in self._events if what is None or event["what"] == what]
 
     def around(self, subject: str) -> list[str]:
-        """Return the events that name `subject`, and those of the nemesis and the keeper near them, as lines."""
+        """Return, as lines, the events that name `subject`, and those of nemesis and keeper shortly before or after."""
         known = self.events()
         shown = [*(event for event in known if event["what"] != "sent"), *never_ended(known)]
         events = sorted(shown, key=lambda event: event["mono"])
@@ -61,7 +61,7 @@ class History:
 
 
 def never_ended(events: Sequence[Event]) -> list[Event]:
-    """Return requests that were sent and never ended, as requests without a response."""
+    """Return each request that was sent but never ended, as the event of a request without a response."""
     ended = {event.get("number") for event in events if event["what"] == "request"}
     sent = (event for event in events if event["what"] == "sent" and event["number"] not in ended)
     return [{**event, "what": "request", "began": event["mono"], "status": None} for event in sent]
@@ -73,7 +73,7 @@ def _belongs(event: Event, subject: str, named: list[float]) -> bool:
 
 
 def _names(event: Event, subject: str) -> bool:
-    """Whether an event is about `subject`. That an API answered a request does not make it about that API."""
+    """Whether an event is about `subject`. A request is not about the API that it was sent to."""
     return event.get("api") != subject and subject in json.dumps(event, default=str)
 
 

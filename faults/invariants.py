@@ -13,7 +13,7 @@ TERMINAL = {"succeeded", "failed", "cancelled"}
 NO_JOB = {"state": "missing", "error_code": None, "rescues": 0}
 NO_VIDEO = {"deleted_at": None}
 ACCEPTED_SECONDS = 1.0
-"""A request that was sent at least that long before SIGTERM counts as accepted."""
+"""A request that was sent at least this long before SIGTERM counts as accepted."""
 
 RESULT_KEY = re.compile(r"processed-videos/(?P<video>[^/]+)/(?P<token>[^/.]+)\.mp4")
 
@@ -247,6 +247,6 @@ INVARIANTS: tuple[Invariant, ...] = (
 
 
 def check(evidence: Evidence) -> dict[str, list[Breach]]:
-    """Return the breaches of every broken invariant, by its claim."""
+    """Return the breaches of each broken invariant, keyed by its claim."""
     found = {invariant.__name__.replace("_", " "): list(invariant(evidence)) for invariant in INVARIANTS}
     return {claim: breaches for claim, breaches in found.items() if breaches}

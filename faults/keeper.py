@@ -15,7 +15,7 @@ from testing.processes import Subprocess
 
 POLL_SECONDS = 0.1
 RESTART_SECONDS = 0.5
-"""The time between the end of a process and its restart, as RestartSec."""
+"""The time between the end of a process and its restart, like systemd's RestartSec."""
 
 STOP_SECONDS = 8.0
 

@@ -16,7 +16,7 @@ from faults.history import History
 
 Row = dict[str, Any]
 DatabaseUnavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
-"""The errors of a query while the server is unavailable, unlike those of a wrong query."""
+"""The errors that a query raises because the server is unavailable, not because the query is wrong."""
 
 TRIGGERS = """
 CREATE TABLE seen_jobs (
@@ -61,7 +61,7 @@ LISTEN_SECONDS = 0.5
 
 @dataclass
 class Ledger:
-    """Reads the site's database without passing a line, and calls the listeners for each transition of a job."""
+    """Reads the site's database directly, not through a line, and calls the listeners for each transition of a job."""
 
     url: str
     history: History
@@ -90,7 +90,7 @@ class Ledger:
 
     @contextmanager
     def snapshot(self) -> Iterator[Callable[[str], list[Row]]]:
-        """Yield a function that runs queries, which all see the snapshot of the first one."""
+        """Yield a function that runs queries, all of which see the snapshot taken by the first one."""
         with self._connected() as connection:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
             yield lambda query: _rows(connection, query)
@@ -102,13 +102,13 @@ class Ledger:
         return unknown
 
     def holder(self, video: str) -> int | None:
-        """Return the ID of the process that holds the lease of a video's job."""
+        """Return the ID of the process that holds the lease of a video's job; None if that is unknown."""
         with contextlib.suppress(*DatabaseUnavailable):
             return next((pid_of(row["lease_owner"]) for row in self.rows(HOLDER, video)), None)
         return None
 
     def held_by(self, pid: int) -> str | None:
-        """Return the video whose job a process holds."""
+        """Return the video whose job a process holds; None if that is unknown."""
         with contextlib.suppress(*DatabaseUnavailable):
             return next((row["video"] for row in self.rows(HELD, str(pid))), None)
         return None
@@ -149,5 +149,5 @@ def _rows(connection: "psycopg2.extensions.connection", query: str, *values: obj
 
 
 def pid_of(lease_owner: str | None) -> int | None:
-    """Return the process ID of a lease's owner, which has the form `host:pid`."""
+    """Return the process ID from a lease owner, which has the form `host:pid`."""
     return int(lease_owner.rpartition(":")[2]) if lease_owner else None

@@ -1,19 +1,19 @@
-"""Find whether some order of overlapping requests explains every response, for one Boolean register.
+"""Determine whether some order of overlapping requests to one Boolean register explains every response.
 
 Each answered request took effect at one moment between its beginning and its response. A request whose outcome is
-unknown took effect at one moment after its beginning, or never. The search visits beginnings and responses in the order
-of time. It applies a request only when a response requires that, as in "just-in-time linearization" (G. Lowe, Testing
-for linearizability, 2017; the search itself is J. Wing's and C. Gong's, 1993).
+unknown took effect at one moment after its beginning, or never. The search visits beginnings and responses in
+chronological order. It applies a request only when a response requires it, as in "just-in-time linearization" (G. Lowe,
+Testing for linearizability, 2017; the search itself is J. Wing's and C. Gong's, 1993).
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 State = tuple[bool, frozenset[int]]
-"""The register's value, and the requests, by number, that have taken effect and are not yet answered."""
+"""The register's value, and the numbers of the requests that have taken effect but are not yet answered."""
 
 Spare = tuple[int, int]
-"""The numbers of requests of unknown outcome that may still set the register to False, and to True."""
+"""How many requests of unknown outcome may still set the register to False, and how many to True."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Search:
     """Requests whose responses no order explains. The search continues as if they were correct."""
     _open: dict[int, Operation] = field(default_factory=dict)
     _states: dict[State, Spare] = field(default_factory=lambda: {(False, frozenset()): (0, 0)})
-    """Two paths to the same state differ by as many spare requests to True as to False. The one with more is kept."""
+    """Of two paths to the same state, the one with more spare requests is kept (as many more to True as to False)."""
 
     @property
     def possible(self) -> frozenset[bool]:
@@ -68,7 +68,7 @@ class Search:
             self._states[state] = max(spare, self._states.get(state, spare))
 
     def _ways(self, state: State, spare: Spare, number: int) -> Iterator[tuple[State, Spare]]:
-        """Yield the states after a request, preceded by at most one other that sets the register as it requires."""
+        """Yield the states after a request. If the register has the wrong value, another request is applied first."""
         value, done = state
         if number in done:
             yield state, spare
@@ -95,7 +95,7 @@ class Search:
         return self._at(self._open[number].leaves, state[1] | {number})
 
     def _at(self, value: bool, done: frozenset[int]) -> State:
-        """Return the state in which all open requests that only read this value have taken effect: no need to wait."""
+        """Return the state after all open requests that only read this value: applying them early excludes no order."""
         finds = {number for number, operation in self._open.items() if operation.needs == operation.leaves == value}
         return value, done | finds
 

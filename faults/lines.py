@@ -1,4 +1,4 @@
-"""TCP proxies between one process and one server, which can refuse, cut, delay or watch connections."""
+"""TCP proxies, each between one process and one server, that can refuse, cut, delay or watch connections."""
 
 import contextlib
 import socket
@@ -53,7 +53,7 @@ class Line:
         threading.Thread(target=self._accept, args=(self._door,), name=f"line-{self.name}", daemon=True).start()
 
     def refuse(self) -> None:
-        """Close all connections and refuse new ones. A socket that does not listen keeps the port reserved."""
+        """Close all connections and refuse new ones. A bound socket that does not listen keeps the port reserved."""
         _close(self._door)
         self._door = _door(self.port)
         self.cut()
@@ -116,7 +116,7 @@ class Line:
 
 @contextmanager
 def watched(lines: list[Line], way: Way, watcher: Watcher) -> Iterator[None]:
-    """Attach a watcher to lines until the end of `with`."""
+    """Attach a watcher to lines until the `with` block ends."""
     for line in lines:
         line.watch(way, watcher)
     try:

@@ -1,4 +1,4 @@
-"""Faults of the API processes, of disks and clocks, and of workers and upkeep processes that differ from the others."""
+"""Faults of API processes, disks and clocks, and of workers and upkeep processes with unusual code or settings."""
 
 import contextlib
 import signal
@@ -144,7 +144,7 @@ def _finished_by(site: Site, name: str) -> int:
 
 @contextmanager
 def _running_as(site: Site, name: str, environment: dict[str, str]) -> Iterator[None]:
-    """Run a process with another environment until the end of `with`; only one process at a time."""
+    """Run a process with another environment until the `with` block ends; only one process at a time."""
     with SWAPPING:
         pid = site.keeper.pids().get(name)
         try:
@@ -156,7 +156,7 @@ def _running_as(site: Site, name: str, environment: dict[str, str]) -> Iterator[
 
 
 def _checked_out(folder: Path, ref: str) -> Path:
-    """Extract the platform's packages of a commit, without changing the repository's working tree."""
+    """Extract the platform's packages from a commit, without changing the repository's working tree."""
     target = folder / "previous"
     if not target.exists():
         target.mkdir()
@@ -166,7 +166,7 @@ def _checked_out(folder: Path, ref: str) -> Path:
 
 
 def two_reapers(site: Site, step: Step) -> str:
-    """Two more upkeep processes, with hardly a pause, compete for the job of a dead worker."""
+    """Two extra upkeep processes, which hardly pause, compete for a dead worker's job."""
     restless = {"UPKEEP_INTERVAL_SECONDS": "0.02"}
     names = ("upkeep-1-restless", "upkeep-2-restless")
     try:

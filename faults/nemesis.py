@@ -12,7 +12,7 @@ from faults.site import Site
 from faults.visitors import poison_clip
 
 Fault = Callable[[Site, Step], str]
-"""Injects a fault, waits, heals it in any case, and returns what happened."""
+"""Injects a fault, waits, heals it even after an error, and returns what happened."""
 
 FAULTS: dict[str, Fault] = {
     "kill_worker": worker_faults.kill_worker,
@@ -78,7 +78,7 @@ class Nemesis:
             thread.join()
 
     def run_one_at_a_time(self) -> None:
-        """Inject one fault at a time, without the schedule's times: wait for the site's recovery after each."""
+        """Inject one fault at a time: ignore the schedule's times, and wait for the site's recovery after each."""
         for step in self._steps:
             if not self._site.over.is_set():
                 self._inject(step)

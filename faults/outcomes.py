@@ -1,4 +1,4 @@
-"""The outcome of each fault: of the job that it struck, of the requests and jobs during it, and the recovery times."""
+"""The outcome of each fault: for the job that it struck, for requests and jobs during it, and its recovery times."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from faults.ledger import Row
 VIDEO = re.compile(r"video ([0-9a-f-]{36})")
 KNOWN = {"mono", "wall", "who", "what", "fault", "happened", "began"}
 ECHO_SECONDS = 3.0
-"""Events up to that long after a fault's end count as its effects: many faults last only an instant."""
+"""Events up to this long after a fault's end count as its effects, because many faults last only an instant."""
 
 OPEN = {"queued", "running"}
 
@@ -54,7 +54,7 @@ class Outcomes:
 
     @cached_property
     def _transitions(self) -> list[Transition]:
-        """All transitions; those of new and of claimed jobs have an empty word."""
+        """All transitions; `word` is empty for new and for claimed jobs."""
         epoch, before = self.evidence.history.wall_epoch, dict[str, Row]()
         transitions = []
         for row in self.evidence.seen_jobs:
@@ -73,7 +73,7 @@ class Outcomes:
         )
 
     def _ended_after(self, video: str, began: float) -> float | None:
-        """Return the seconds from the strike, or from a poison clip's upload, to the job's end; None without an end."""
+        """Return the seconds from the strike, or from a poison clip's upload, to the job's end; None if it has none."""
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
         ends = (
@@ -96,7 +96,7 @@ class Outcomes:
         )
 
     def _next_success(self, healed: float) -> float | None:
-        """Return the seconds from the healing to the next success."""
+        """Return the seconds from the healing until a job next succeeds; None if none does."""
         later = (
             transition.at - healed
             for transition in self._transitions
@@ -105,7 +105,7 @@ class Outcomes:
         return next((round(seconds, 2) for seconds in later), None)
 
     def recovery_after(self, healed: float) -> float | None:
-        """Return the seconds from the healing until every job that was unfinished then has had a transition.
+        """Return the seconds from the healing until every job that was unfinished at that time has had a transition.
 
         None if one of them has had none.
         """
@@ -132,7 +132,7 @@ def _word(row: Row, before: Row) -> str:
 
 
 def _backwards(row: Row, before: Row) -> Iterator[str]:
-    """Yield why a running job is queued again."""
+    """Yield the reasons for which a running job was queued again, the decisive one first."""
     if row["rescues"] > before["rescues"]:
         yield "rescued"
     if row["setbacks"] > before["setbacks"]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from testing.homes import GENEROUS
 
 WORKERS = 2
-"""The number of consumers, which render one clip at a time."""
+"""The number of consumers, each of which renders one clip at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Pace:
         }
 
     def bound(self, unfinished: int) -> float:
-        """Return the most seconds that `unfinished` jobs may take after the healing.
+        """Return the maximum time, in seconds, that `unfinished` jobs may take after the healing.
 
-        The sum of: the expiry of a lease, two passes of upkeep that may just have missed it, the redispatch after a
-        lost ring, the longest backoff with its jitter, and the longest render, times the rounds that the workers need.
+        It is the sum of a lease, two passes of upkeep (the first may just miss the lease's expiry), the redispatch
+        after a lost ring, the longest backoff with its jitter, and the longest render in each round of the workers.
         """
         rounds = max(1, math.ceil(unfinished / WORKERS))
         waiting = self.lease + 2 * self.upkeep + self.redispatch + 1.25 * self.backoff_max

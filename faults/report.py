@@ -11,7 +11,7 @@ SHOWN_BREACHES = 3
 
 
 def explain(verdict: Verdict) -> Iterator[str]:
-    """Yield the lines of the report: the seed, each broken invariant with its history, and where the logs are."""
+    """Yield the lines of the report: the seed, each broken invariant with its history, and the logs' location."""
     state = "every invariant held" if verdict.held else "BROKEN"
     recovered = "never" if verdict.recovered_seconds is None else f"{verdict.recovered_seconds:.1f} s"
     yield f"seed {verdict.seed}: {state}; recovered in {recovered} (bound {verdict.bound_seconds:.1f} s)"

@@ -23,14 +23,14 @@ from faults.site import Site
 
 WARM_SECONDS = 60.0
 WARMERS = 16
-"""Concurrent clients before the memory is measured, so that every thread of both APIs has hashed a password."""
+"""The number of clients in the warm-up: enough for every thread of both APIs to hash a password, which takes memory."""
 
 WARM_UPLOADS = 4
 AFTERWARDS_SECONDS = 3.0
-"""The clients continue for that long after the healing, because the site must still accept work."""
+"""The clients continue for this long after the healing, because the site must still accept work."""
 
 VISITORS_SECONDS = 2 * PATIENCE_SECONDS
-"""The time for a request that a fault left without a response, and for one more after the healing."""
+"""Enough time for a request that a fault left without a response, and for another one after the healing."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Verdict:
     """Errors in the harness."""
     bound_seconds: float
     recovered_seconds: float | None
-    """From the last healing until no job was unfinished; None if that took longer than the bound."""
+    """From the last healing until every job had finished; None if that took longer than the bound."""
     evidence: Evidence
 
     @property
@@ -53,7 +53,7 @@ class Verdict:
 
 
 class Run:
-    """A site under test with one seed. Inside `with`, call `inject` and `judge`, or a test's own steps."""
+    """A site under test with one seed. Inside `with`, call `inject` and `judge`, or run a test's own steps."""
 
     def __init__(
         self, folder: Path, servers: Servers, *, seed: int, pace: Pace | None = None, sabotage: str | None = None
@@ -114,7 +114,7 @@ class Run:
         self.broken += nemesis.broken + crowd.broken
 
     def _wait_for_visitors(self) -> None:
-        """Wait for the visitors' uploads, because the evidence must not change; one that does not end is an error."""
+        """Wait until the visitors' uploads end, so that the evidence no longer changes; report those that do not."""
         deadline = self.history.now + VISITORS_SECONDS
         for visitor in self.site.visitors:
             visitor.join(max(0.0, deadline - self.history.now))
@@ -122,7 +122,7 @@ class Run:
                 self.broken.append(f"a {visitor.name} was still sending a clip after {VISITORS_SECONDS:g} s")
 
     def wait_for_recovery(self) -> None:
-        """Wait until no job is unfinished, at most for the bound."""
+        """Wait until every job has finished, but no longer than the recovery bound."""
         began, unfinished = self.history.now, self.site.ledger.unfinished()
         self._bound = self.pace.bound(unfinished)
         self.history.note("harness", "waiting", unfinished=unfinished, bound=self._bound)

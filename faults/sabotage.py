@@ -2,7 +2,7 @@
 
     python -m faults.sabotage NAME api|worker|upkeep ARGUMENTS…
 
-The platform has no setting for this: its code is replaced in the process that runs it.
+The platform has no setting for this, so this module replaces code in the running process.
 """
 
 import sys
@@ -32,7 +32,7 @@ def switch_the_reaper_off() -> None:
 
 
 def ring_before_the_commit() -> None:
-    """Ring the doorbell before the job is committed, and not after."""
+    """Ring the doorbell before the job is committed, instead of after."""
     note = Uploads._note
     begin = Uploads.__init__
 
@@ -53,7 +53,7 @@ def forget_the_vote() -> None:
 
 
 class RungAlready:
-    """A doorbell that does not ring, because it has rung before the commit."""
+    """A doorbell that does not ring, because it already rang before the commit."""
 
     def __init__(self, bell: Doorbell) -> None:
         self.bell = bell

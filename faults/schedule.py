@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from faults.chance import chance_of
 
 FIRST_SECONDS = 3.0
-"""The time of the first fault: the site has some work by then."""
+"""The time of the first fault, by which the site has some work."""
 
 GAP_SECONDS = (1.0, 3.0)
-"""The range of the time between the end of one fault and the next."""
+"""The range of the time between the end of one fault and the start of the next."""
 
 LONG_OUTAGE_SECONDS = 60.0
 LONG_RUN_MINUTES = 5.0
@@ -78,13 +78,13 @@ DECK = (
     Card("two_reapers", (4, 5)),
     Card("previous_version", (6, 8)),
 )
-"""All faults; each is drawn once before any is drawn again."""
+"""All cards; each is drawn once before any is drawn again."""
 
 FAULTS = tuple(dict.fromkeys(card.fault for card in DECK))
 
 
 def schedule(seed: int, minutes: float, *, only: Collection[str] = ()) -> list[Step]:
-    """Return the steps of the nemesis. The same arguments give the same steps.
+    """Return the steps of the nemesis. Equal arguments give equal steps.
 
     Args:
         seed: the seed of all random choices.
@@ -104,7 +104,7 @@ def schedule(seed: int, minutes: float, *, only: Collection[str] = ()) -> list[S
 
 
 def _draw(chance: random.Random, only: Collection[str]) -> Iterator[Card]:
-    """Yield the cards of the deck, shuffled anew each time."""
+    """Yield the cards of the deck without end, reshuffled after each pass."""
     deck = [card for card in DECK if not only or card.fault in only]
     while deck:
         chance.shuffle(deck)

@@ -69,7 +69,7 @@ def doorbells(site: Site, step: Step) -> str:
 
 
 def _rung(site: Site, rings: int) -> tuple[Any, list[Any]]:
-    """Return the queue's key and messages that the platform's doorbell enqueued in another Redis database."""
+    """Ring the platform's doorbell in another Redis database, and return the queue's key and the messages."""
     fields = {name.lower(): value for name, value in site.environment("worker-1").items()}
     known = {name: value for name, value in fields.items() if name in Settings.model_fields}
     bell = HueyDoorbell(Settings.model_validate({**known, "queue_url": site.servers.redis.at.url(ELSEWHERE)}))
@@ -93,7 +93,7 @@ def postgres_restart(site: Site, step: Step) -> str:
 
 
 def postgres_terminate(site: Site, _step: Step) -> str:
-    """The server closes every connection of the platform."""
+    """The server closes all of the platform's connections."""
     with contextlib.suppress(*DatabaseUnavailable):
         return f"ended {len(site.ledger.rows(TERMINATE))} connections"
     return "the database was unavailable"

@@ -31,17 +31,17 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %a ",
     "log_min_duration_statement": "2000",
 }
-"""No setting that trades durability for speed: an acknowledged commit must survive an immediate shutdown."""
+"""No setting here trades durability for speed: an acknowledged commit must survive an immediate shutdown."""
 
 
 class Starter:
-    """A single thread that starts all processes: the kernel kills them when the thread that started them ends."""
+    """A single thread that starts all processes, because the kernel kills a process when its starting thread ends."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="starter")
 
     def do(self, act: Callable[[], T]) -> T:
-        """Run `act` in the thread, and return its result."""
+        """Run `act` in that thread, and return its result."""
         return self._thread.submit(act).result()
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class PostgresServer:
 
 
 class RedisServer:
-    """A Redis with a password and without persistence: it restarts empty."""
+    """A Redis server with a password and without persistence, so that it restarts empty."""
 
     def __init__(self, log: Path, starter: Starter) -> None:
         self.at = Redis(free_port(), secrets.token_hex(16))
@@ -137,7 +137,7 @@ class Servers:
 
 @contextmanager
 def running_servers(folder: Path) -> Iterator[Servers]:
-    """Run all three servers until the end of `with`. Call it from the main thread."""
+    """Run all three servers until the `with` block ends. Call it from the main thread."""
     with ExitStack() as stack:
         starter = Starter()
         stack.callback(starter.close)
@@ -150,7 +150,7 @@ def running_servers(folder: Path) -> Iterator[Servers]:
         stack.callback(redis_server.close)
         redis_server.start()
         seaweedfs = SeaweedFS(folder / "objects", log=folder / "seaweedfs.log")
-        # By default a bucket takes seven of SeaweedFS's hundred volumes at once.
+        # By default, each bucket takes seven of SeaweedFS's hundred volumes at once.
         with mock.patch.dict(os.environ, {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
             stack.enter_context(seaweedfs)
         yield Servers(starter, postgres, redis_server, seaweedfs)

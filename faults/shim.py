@@ -1,6 +1,6 @@
 """An FFmpeg launcher that obeys the nemesis and the marks in poison clips, and otherwise only runs FFmpeg.
 
-It precedes the platform's launcher: inside that one's sandbox, FFmpeg can neither read orders nor kill its worker.
+It runs before the platform's launcher, in whose sandbox FFmpeg could neither read orders nor kill its worker.
 """
 
 import os
@@ -45,7 +45,7 @@ def install_shim() -> None:
 
 
 class Shim:
-    """The launcher, and its orders, which are files named by the worker's process ID."""
+    """The launcher, and its orders, which are files named after the worker's process ID."""
 
     def __init__(self, folder: Path) -> None:
         self._orders = folder / "orders"
@@ -55,7 +55,7 @@ class Shim:
         self.program.chmod(0o755)
 
     def order(self, worker_pid: int, order: Order) -> None:
-        """Set what the worker's next FFmpeg does."""
+        """Leave an order for the worker's next FFmpeg process."""
         written = self._orders / f"{worker_pid}.new"
         written.write_text(order)
         written.rename(self._orders / str(worker_pid))

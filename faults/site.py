@@ -1,4 +1,4 @@
-"""A site of two machines with an API, a worker and upkeep each, and a proxy for faults on every connection."""
+"""A site of two machines, each with an API, a worker and upkeep; faults act through a proxy on every connection."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ from testing.processes import Subprocess, wait_until
 ROOT = Path(__file__).parents[1]
 MACHINES = ("1", "2")
 DISK_BYTES = 64 << 20
-"""The size of each machine's work directory, where the harness may mount a file system."""
+"""The size of each machine's work directory, if the harness may mount a tmpfs there."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Site:
         self, folder: Path, servers: Servers, history: History, clips: Clips, *, pace: Pace, sabotage: str | None = None
     ) -> None:
         self.previous = "HEAD"
-        """The git ref of the previous version's worker."""
+        """The Git ref that the worker of the previous version runs."""
         self.folder = folder
         self.servers = servers
         self.history = history
@@ -121,7 +121,7 @@ class Site:
             machine.close()
 
     def unit(self, name: str, *, program: str | None = None, **environment: str) -> Unit:
-        """Return the unit of a process; the digit in its name is its machine."""
+        """Return the unit of a process; the digit in the name is that of its machine."""
         kind = name.partition("-")[0]
         listen = ["--listen", self.api_urls[name].removeprefix("http://")] if kind == "api" else []
         return Unit(name, [*self._command(program or kind), *listen], {**self.environment(name), **environment})
@@ -191,11 +191,11 @@ class Site:
             raise RuntimeError(output)
 
     def sleep(self, seconds: float) -> None:
-        """Wait for that time, or until the run ends."""
+        """Wait for `seconds`, or until the run ends."""
         self.over.wait(seconds)
 
     def until(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Poll until `done` returns True or the time is over; return whether it did."""
+        """Poll until `done` returns True or the time is up; return whether it returned True."""
         deadline = self.history.now + seconds
         while not done():
             if self.history.now > deadline or self.over.wait(0.05):

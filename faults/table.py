@@ -18,7 +18,7 @@ BEGIN, END = "<!-- table: make faults -->", "<!-- end of table -->"
 HEAD = ("fault", "how injected", "how often", "what happened", "next success, s", "recovery, s")
 
 IN_VAIN = ("no job came by", "no request came by", "could not", "left out")
-"""How the result of a fault without effect begins."""
+"""The prefixes of a fault's result if it had no effect."""
 
 
 def write(runs: Annotated[list[Path], typer.Argument(help="Folders with a summary.json.")]) -> None:
@@ -51,7 +51,7 @@ def _row(fault: str, outcomes: list[Any]) -> Iterator[str]:
 
 
 def _happened(outcomes: list[Any]) -> str:
-    """Return the transitions of the struck jobs; without any, the outcomes of requests and jobs during the fault."""
+    """Return the transitions of the struck jobs or, if there are none, of all requests and jobs during the fault."""
     paths = Counter(outcome["struck_job"] or "still open" for outcome in outcomes if outcome["struck_job"] is not None)
     if paths:
         return "the job was: " + "; ".join(f"{count} x {path}" for path, count in paths.most_common())

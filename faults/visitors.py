@@ -1,4 +1,4 @@
-"""Uploads by the nemesis, for faults that need one."""
+"""Uploads that the nemesis makes for faults that need one."""
 
 import threading
 import uuid
@@ -14,7 +14,7 @@ from faults.site import Site
 def send_clip(
     site: Site, step: Step, *, clip: Path | None = None, api: str | None = None, poison: str | None = None
 ) -> Event | None:
-    """Sign up and upload a clip, with retries, the first time to `api`. Return None if the sign-up failed."""
+    """Sign up and upload a clip, with retries; the first upload is sent to `api`. Return None if the sign-up failed."""
     seed = f"{step.fault} {step.at}"
     visitor = Player(f"visitor-{step.at:g}", site, seed, site.over)
     try:
@@ -36,7 +36,7 @@ def send_clip_meanwhile(site: Site, step: Step, *, api: str | None = None) -> No
 
 
 def poison_clip(site: Site, step: Step) -> str:
-    """A client uploads a clip that kills its worker, or its FFmpeg, at each attempt."""
+    """A client uploads a clip that kills its worker, or its FFmpeg, on every attempt."""
     kills = str(step.parameters["kills"])
     clip = site.clips.poison["worker" if kills == "worker" else "ffmpeg"]
     event = send_clip(site, step, clip=clip, poison=kills)

@@ -1,8 +1,8 @@
-"""The possible states of each vote, from the responses that its account got.
+"""The possible states of each vote, derived from the responses that its account received.
 
-The vote of an account for a video is a Boolean register: whether its row exists. Overlapping requests may have taken
-effect in any order. A request without a response, or with a 5xx, may have taken effect at any time after its beginning,
-even after the response, or never, because its COMMIT may still be in flight.
+An account's vote for a video is a Boolean register: whether its row exists. Overlapping requests may take effect in any
+order. A request without a response, or with a 5xx, may take effect at any time after its beginning or never. Because
+its COMMIT may still be in flight, it may even take effect after the response.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ def contradictions(events: Sequence[Event]) -> Iterator[tuple[Pair, str]]:
 
 
 def _operations(events: Sequence[Event]) -> dict[Pair, list[Operation]]:
-    """Return the operations by account and video, without responses that say nothing about the vote."""
+    """Return the operations by account and video. Responses that say nothing about the vote are left out."""
     found = defaultdict[Pair, list[Operation]](list)
     for event in (*events, *never_ended(events)):
         if event["what"] == "saw_vote" or event.get("op") in SETS:
@@ -49,7 +49,7 @@ def _operation(event: Event) -> Iterator[Operation]:
 
 
 def _change(event: Event) -> Iterator[Operation]:
-    """Yield the operation of a vote or a withdrawal; none if it was rejected for another reason than the register."""
+    """Yield the operation of a vote or a withdrawal; none if it was rejected for a reason other than the register."""
     op, status, detail = event["op"], event["status"], event.get("detail") or ""
     text, after = f"{op} was answered {status}", SETS[op]
     if status is None or status >= 500:

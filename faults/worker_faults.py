@@ -28,7 +28,7 @@ def kill_worker(site: Site, step: Step) -> str:
 
 
 def stop_worker(site: Site, step: Step) -> str:
-    """SIGSTOP the worker until its lease has expired and another worker may have its job, then SIGCONT."""
+    """SIGSTOP the worker until its lease has expired and another worker may have its job, then SIGCONT it."""
     stopped: list[int] = []
 
     def freeze(target: Target) -> None:
@@ -78,7 +78,7 @@ def crash_ffmpeg(site: Site, _step: Step) -> str:
 
 
 def stop_by_signal(site: Site, step: Step) -> str:
-    """SIGTERM a consumer: it finishes its job or gives it back in time, and is restarted."""
+    """SIGTERM a consumer: it finishes or returns its job in time, and is restarted."""
     name = str(step.parameters["worker"])
     pid = site.keeper.pids().get(name)
     site.keeper.signal(name, signal.SIGTERM)
@@ -90,7 +90,7 @@ def stop_by_signal(site: Site, step: Step) -> str:
 
 
 def _order(site: Site, order: Order) -> str:
-    """Give the order between claim and encoding, to the FFmpeg of a job that may still be struck."""
+    """When a job that may still be struck has been claimed, leave an order for the FFmpeg that will encode it."""
     return _strike(site, "claimed", lambda target: site.shim.order(target.pid, order), cost="attempt")
 
 

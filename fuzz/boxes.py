@@ -16,7 +16,7 @@ class Box:
     children: list["Box"] = field(default_factory=list)
 
     def encode(self) -> bytes:
-        """Return the box as bytes, with its correct size."""
+        """Return the box as bytes, with the correct size."""
         content = self.body + b"".join(child.encode() for child in self.children)
         return (len(content) + HEADER_BYTES).to_bytes(4, "big") + self.kind + content
 

@@ -1,4 +1,4 @@
-"""Values that often break programs, and generators of more."""
+"""Values that often break programs, and functions that generate more of them."""
 
 import base64
 import json
@@ -197,7 +197,7 @@ TARGETS = (
 
 
 def text(chance: random.Random) -> str:
-    """Return an unusual text."""
+    """Return an unusual string."""
     if chance.random() < 0.7:
         return chance.choice(TEXTS)
     points = (

@@ -10,7 +10,7 @@ from fuzz import odd_clips
 from fuzz.boxes import CONTAINERS, HEADER_BYTES, Box, encode_boxes, parse_boxes
 
 HOSTILE = (0, 1, 2, 7, 8, 9, 0x7F, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
-"""Limits of 8, 16, 31 and 32 bits, and sizes that no box can have."""
+"""Limits of 8-, 16-, 31- and 32-bit numbers, and sizes that no box can have."""
 
 HOSTILE_LONG = (0, 1, 15, 16, 17, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 
@@ -38,7 +38,7 @@ FORMATS = (
 
 
 def box_places(content: bytes) -> list[int]:
-    """Return where each box of a valid file begins, including inner ones."""
+    """Return the offset of each box in a valid file, including nested boxes."""
     places: list[int] = []
 
     def walk(at: int, end: int) -> None:
@@ -70,7 +70,7 @@ def _bit_flips(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _index_bit_flips(chance: random.Random, clip: bytes) -> bytes:
-    """Flip bits in the index only, where each bit has a meaning."""
+    """Flip bits only in the index, where each bit has a meaning."""
     changed = bytearray(clip)
     start = clip.index(b"moov") - 4
     size = int.from_bytes(clip[start : start + 4], "big")
@@ -276,7 +276,7 @@ def _lying_matrix(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _lying_version(chance: random.Random, clip: bytes) -> bytes:
-    """Declare another version of a table, which has other field widths, or other flags."""
+    """Declare a version of a table that has other field widths, or declare other flags."""
     boxes = parse_boxes(clip)
     box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     _write(box, 0, chance.choice((1 << 24, 2 << 24, 255 << 24, 0xFFFFFF, chance.getrandbits(32))))
@@ -284,7 +284,7 @@ def _lying_version(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _shortened_table(chance: random.Random, clip: bytes) -> bytes:
-    """Cut a table off before its last entry; the sizes of the boxes around it are correct."""
+    """Cut a table off at any byte; the sizes in its own and the surrounding boxes' headers are correct."""
     boxes = parse_boxes(clip)
     box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     box.body = box.body[: chance.randrange(len(box.body))]
@@ -292,7 +292,7 @@ def _shortened_table(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _broken_media(chance: random.Random, clip: bytes) -> bytes:
-    """Damage the media data, and leave the index correct."""
+    """Damage the media data, but leave the index intact."""
     boxes = parse_boxes(clip)
     for box in boxes:
         if box.kind == b"mdat" and box.body:

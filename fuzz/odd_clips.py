@@ -1,6 +1,6 @@
-"""Change a valid MP4 as real recorders, editors and attackers do, at random. Pure functions.
+"""Change a valid MP4 at random, as real recorders, editors and attackers do. Pure functions.
 
-Unlike those of `mutations`, most of these changes are legal. Offsets count from the start of a box's body
+Unlike the mutations in `mutations`, most of these are legal. Offsets count from the start of a box's body
 (ISO/IEC 14496-12).
 """
 
@@ -12,7 +12,7 @@ from fuzz.boxes import HEADER_BYTES, Box, encode_boxes, parse_boxes
 SMALL_PICTURE = bytes.fromhex(
     "000000166742c00ada11ec044000000300400000030083c489a80000000468ce0fc8000000106588843a26280c9c9c9d75d75d75d75e"
 )
-"""One grey H.264 picture of 64x48 with its parameter sets, as a sample of an MP4 (made with x264)."""
+"""One grey 64x48 H.264 picture with its parameter sets, as an MP4 sample (made with x264)."""
 
 _TRACK_ID, _WIDTH_IN_STSD = 12, 40
 _SOUND_FORMATS = (b"apac", b"mha1", b"mp4a", b"Opus", b"ac-3", b"sowt", b"QDM2", b"samr")
@@ -75,7 +75,7 @@ def _several_tracks(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _app_trailer(chance: random.Random, clip: bytes) -> bytes:
-    """Append what apps append: text that parses as a box, a row of boxes, or a box that exceeds the file."""
+    """Append what some apps append: text that parses as a box, a row of boxes, or a box that exceeds the file."""
     return clip + chance.choice(
         (
             b"Edited with SomeApp 7.1\n" * chance.randrange(1, 50),
@@ -110,7 +110,7 @@ def _index_lies(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _mid_stream_change(chance: random.Random, clip: bytes) -> bytes:
-    """Replace all packets from some point on, or every second or third one, by a picture of 64x48."""
+    """Replace all packets from some point on, or every second or third of them, with a 64x48 picture."""
     boxes = parse_boxes(clip)
     table = _inside(_tracks(boxes)[0], b"stbl")
     sizes = _sample_sizes(_inside(table, b"stsz"))
@@ -124,7 +124,7 @@ def _mid_stream_change(chance: random.Random, clip: bytes) -> bytes:
         Box(b"stsz", _numbers(0, 0, len(sizes), *sizes)),
         Box(b"stco", _numbers(0, len(places), *places)),
     ]
-    # Nothing that the tables point at may move: the old index becomes free space, and the new one is appended.
+    # Nothing that the tables point at may move, so the old index becomes free space, and the new one is appended.
     moov = next(box for box in boxes if box.kind == b"moov")
     return clip.replace(b"moov", b"free", 1) + Box(b"mdat", SMALL_PICTURE).encode() + moov.encode()
 
@@ -135,7 +135,7 @@ def _sample_sizes(stsz: Box) -> list[int]:
 
 
 def _sample_places(table: Box, sizes: list[int]) -> list[int]:
-    """Return the offset of each packet in the file; `stsc` has the number of packets in each chunk."""
+    """Return the offset of each packet in the file; `stsc` gives the number of packets in each chunk."""
     per_chunk, chunks = _inside(table, b"stsc").body, _inside(table, b"stco").body
     runs = {_number(per_chunk, at): _number(per_chunk, at + 4) for at in range(8, len(per_chunk), 12)}
     places: list[int] = []

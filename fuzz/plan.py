@@ -1,4 +1,4 @@
-"""Number of cases and seed of a fuzzing run: few in `make test`, many in `make fuzz SEED=n COUNT=m`."""
+"""The seed and the number of cases of a fuzzing run: few in `make test`, many in `make fuzz SEED=n COUNT=m`."""
 
 import os
 
@@ -12,6 +12,6 @@ def how_many(short: int) -> int:
 
 
 def seeds(short: int) -> range:
-    """Return the seeds of one run. Runs with different FUZZ_SEEDs share none."""
+    """Return the seeds of one run. Runs with different values of FUZZ_SEED share none."""
     first = (SEED - 1) * 1_000_000
     return range(first, first + how_many(short))

@@ -54,25 +54,25 @@ class RawRequest:
         return b""
 
     def freeze(self) -> bytes:
-        """Build the body and fix it, so that its bytes can be disturbed."""
+        """Build the body and keep it in `body`, so that its bytes can be disturbed."""
         self.body = self._body()
         return self.body
 
 
 def multipart(parts: list[tuple[bytes, bytes]], boundary: bytes = BOUNDARY) -> bytes:
-    """Return a multipart form of parts, each of which has a head (without the empty line) and a content."""
+    """Return a multipart form; each part is a pair of its headers (without the blank line) and its content."""
     written = b"".join(b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary, head, content) for head, content in parts)
     return written + b"--" + boundary + b"--\r\n"
 
 
 def quoted(text: str) -> bytes:
-    """Return a text as a JSON string."""
+    """Return the text as a JSON string."""
     return json.dumps(text).encode()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A response."""
+    """A response: status, media type and body."""
 
     status: int
     kind: str
@@ -87,7 +87,7 @@ def send(port: int, request: RawRequest) -> Answer | None:
     """Send a request, shut down the sending side, and read the response; None if the server sends none.
 
     Raises:
-        TimeoutError: the server hangs.
+        TimeoutError: the server does not respond in time.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         try:

@@ -19,11 +19,11 @@ from fuzz.tally import Verdict
 LITE = PROFILES[ProfileName.LITE]
 TIMEOUT_SECONDS = 60.0
 LIMIT_SECONDS = TIMEOUT_SECONDS + 2 * WALL_SECONDS
-"""The limits of FFmpeg and of the probes before and after it."""
+"""FFmpeg's time limit, plus those of the probes before and after it."""
 
 MEMORY_BYTES = 2 << 30
 DURATION_TOLERANCE_SECONDS = 1.0 + 2 / LITE.frames_per_second
-"""The renderer's tolerance, and the frames that rounding may add or remove."""
+"""The renderer's tolerance, plus the frames that rounding may add or remove."""
 
 RESULTS = {"video.mp4", "poster.jpg"}
 
@@ -54,7 +54,8 @@ def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
     except RenderTimedOut:
         return "stopped: time", None
     except RenderKilled as error:
-        # If FFmpeg runs out of memory while reading the index, the clip is at fault: a retry would not help.
+        # Acceptable only if the encode ran out of memory. If FFmpeg did so while it read the index, RenderKilled is a
+        # finding: the clip is at fault, and a retry would not help, so the renderer must raise UnreadableClip.
         bombed = "Cannot allocate memory" in str(error) and "error reading header" not in str(error)
         return "stopped: memory", None if bombed else f"RenderKilled: {error}"
     except Exception as error:  # noqa: BLE001 - any other exception is a finding
@@ -66,7 +67,7 @@ def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
 
 
 def _wrong(rendering: Rendering, source: Path, directory: Path) -> str | None:
-    """Return what is wrong with a result, by MediaInfo and by a count of its frames; None if nothing is."""
+    """Return what is wrong with a result, according to MediaInfo and a count of its frames; None if nothing is."""
     found, expected_seconds = probe(rendering.video), LITE.result_seconds(probe(source).duration_seconds)
     counted_seconds = _count_pictures(rendering.video) / LITE.frames_per_second
     if {path.name for path in directory.iterdir()} != RESULTS:
@@ -88,7 +89,7 @@ def _count_pictures(video: Path) -> int:
 
 
 def _left_over(folder: Path, directory: Path) -> str | None:
-    """Return a process that still runs there, or the files outside the work directory; None if there are none."""
+    """Return the files left outside the work directory, or a process still running in it; None if there are neither."""
     unexpected = {path.name for path in folder.iterdir()} - {"source.mp4", "work"}
     if unexpected:
         return f"left {sorted(unexpected)} outside its directory"

@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "fuzz.json"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one mutated clip. `fault` is the claim that it violates; None if it violates none."""
+    """The outcome of one mutated clip. `fault` says what is wrong with it; None if nothing is."""
 
     seed: int
     kind: str
@@ -27,7 +27,7 @@ class Verdict:
 
 
 def faults(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return a line for each violated claim."""
+    """Return a line for each verdict with a fault."""
     return [str(verdict) for verdict in verdicts if verdict.fault]
 
 
@@ -52,7 +52,7 @@ def lines(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def keep(way: str, verdicts: Sequence[Verdict], *, seed: int, count: int) -> None:
-    """Write the table of `way` (uploads or renders) to benchmarks/results/fuzz.json; the other's stays."""
+    """Write the table of `way` (uploads or renders) to benchmarks/results/fuzz.json, and keep the other table there."""
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     figures = {
         "seed": seed,

@@ -1,4 +1,4 @@
-"""Upload a mutated clip: the API must refuse it clearly and leave nothing, or store it unchanged."""
+"""Upload a mutated clip: the API must refuse it clearly and leave nothing behind, or store it unchanged."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""A valid request for every route, which must succeed; fuzzing disturbs it."""
+"""A valid request for every route. It must succeed; the fuzzing then disturbs it."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class World:
 
 
 def every_route() -> set[tuple[str, str]]:
-    """Return method and path of every route of the API. No handler is called, so they need no dependencies."""
+    """Return method and path of every API route. The dependencies can be empty, because no handler is called."""
     dependencies = cast("ApiDependencies", SimpleNamespace(readiness=None))
     resources: tuple[Resource, ...] = (
         AuthResource(dependencies),

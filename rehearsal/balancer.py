@@ -1,4 +1,4 @@
-"""The load balancer of a rehearsal: HAProxy, with the target group's members as its servers and its health checks."""
+"""The load balancer of a rehearsal: HAProxy, whose servers and health checks are those of the target group."""
 
 import contextlib
 import csv
@@ -14,7 +14,7 @@ from typing import Self
 from rehearsal.control import Balancer
 
 SLOTS = 12
-"""The most targets at a time: a group of three machines, twice during a refresh, and those that still drain."""
+"""The maximum number of targets: a group of three machines, doubled during a refresh, plus those still draining."""
 
 CONFIGURATION = """\
 global
@@ -26,7 +26,7 @@ defaults
     log global
     option dontlognull
     option forwardfor
-    # A request whose connection fails goes to another target.
+    # If the connection to a target fails, the request is sent to another one.
     option redispatch 1
     retries 2
     timeout connect 5s
@@ -50,7 +50,7 @@ backend targets
 
 @dataclass
 class Slot:
-    """One of HAProxy's servers, and its instance."""
+    """One of HAProxy's servers, and the instance that it forwards to."""
 
     name: str
     instance_id: str = ""
@@ -84,7 +84,7 @@ class LoadBalancer:
             self._place(instance_id, targets[instance_id], desired.target_group.port)
 
     def health(self) -> dict[str, bool]:
-        """Return for each target whether its health checks pass."""
+        """Return for each target whether it passes its health checks."""
         states = {row["svname"]: row["status"] for row in self._statistics() if row["pxname"] == "targets"}
         return {
             slot.instance_id: states.get(slot.name, "").startswith("UP")
@@ -97,7 +97,7 @@ class LoadBalancer:
         return sum(int(row["req_tot"] or 0) for row in self._statistics() if row["svname"] == "FRONTEND")
 
     def drained(self, instance_id: str) -> bool:
-        """Whether the instance has no requests left and gets no new ones."""
+        """Whether the instance has no requests in flight and receives no new ones."""
         return all(slot.instance_id != instance_id for slot in self._slots)
 
     def _configure(self, desired: Balancer) -> None:
@@ -148,7 +148,8 @@ class LoadBalancer:
             raise RuntimeError(f"No slot is free for {instance_id}: a rehearsal's load balancer has {SLOTS} targets")
         slot.instance_id, slot.drains_since = instance_id, None
         self._order(f"set server targets/{slot.name} addr {address} port {port}")
-        # A new target of AWS is unhealthy until its checks pass; HAProxy's counts as healthy until they fail.
+        # A new AWS target has the state `initial` and gets no requests until its checks pass. HAProxy would consider it
+        # healthy until they fail.
         self._order(f"set server targets/{slot.name} state drain")
         self._order(f"set server targets/{slot.name} health down")
         self._order(f"set server targets/{slot.name} state ready")

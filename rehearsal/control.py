@@ -97,7 +97,7 @@ class Control:
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
-        """Return the boto3 client of a service; it is created once."""
+        """Return the boto3 client of a service, which is created on first use."""
         if service not in self._clients:
             session: Any = boto3.Session(self.access_key, "testing", region_name=REGION)
             settings = Config(proxies={}, retries={"total_max_attempts": 2})
@@ -129,7 +129,7 @@ class Control:
         return {image["ImageId"]: image.get("SourceInstanceId", "") for image in images}
 
     def credentials(self, profile: str) -> tuple[str, str, str]:
-        """Return key, secret and session token of an instance profile's role."""
+        """Return access key ID, secret access key and session token for an instance profile's role."""
         (role,) = self.client("iam").get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
         assumed = self.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="instance")["Credentials"]
         return assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]
@@ -139,7 +139,7 @@ class Control:
         self.client("ec2").stop_instances(InstanceIds=[instance_id])
 
     def replace(self, instance_id: str) -> None:
-        """Let the Auto Scaling group replace an unhealthy machine."""
+        """Make the Auto Scaling group replace an unhealthy machine."""
         self.client("autoscaling").terminate_instance_in_auto_scaling_group(
             InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
         )
@@ -164,7 +164,7 @@ class Control:
             )
 
     def balancer(self) -> Balancer | None:
-        """Return the site's load balancer once it forwards requests. A rehearsal has one, with plain HTTP."""
+        """Return the site's load balancer once it forwards requests. A rehearsal has only one, with plain HTTP."""
         client = self.client("elbv2")
         for described in client.describe_load_balancers()["LoadBalancers"]:
             arn = described["LoadBalancerArn"]
@@ -228,7 +228,7 @@ class Control:
         return {snapshot["DBSnapshotIdentifier"] for snapshot in snapshots}
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Yield every name in a hosted zone with its address."""
+        """Yield the name and address of each A record in the hosted zones."""
         client = self.client("route53")
         for zone in client.list_hosted_zones()["HostedZones"]:
             for record in client.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:

@@ -1,4 +1,4 @@
-"""RDS of a rehearsal: PostgreSQL under the endpoint's name, with verifiable TLS; snapshots are dumps."""
+"""RDS in a rehearsal: PostgreSQL under the endpoint's name, with a verifiable certificate; snapshots are dumps."""
 
 import subprocess
 import tempfile
@@ -22,7 +22,7 @@ from testing.programs import postgres_programs
 log = structlog.get_logger(__name__)
 
 ADDRESS = 250
-"""The number of the database's address in the network."""
+"""The host number of the database's address in the network."""
 
 
 class DatabaseServer:
@@ -47,7 +47,7 @@ class DatabaseServer:
         self._running.close()
 
     def follow(self, desired: Database | None, snapshots: Collection[str]) -> None:
-        """Start or stop the server as AWS records the database, set its password, and create its snapshots."""
+        """Start or stop the server to match AWS' record of the database, set its password, and update its snapshots."""
         self._keep_snapshots(snapshots)
         if desired is None:
             if self._server is not None:
@@ -100,7 +100,8 @@ class DatabaseServer:
     def _keep_snapshots(self, recorded: Collection[str]) -> None:
         """Dump the database for each new snapshot, and delete the dumps of deleted ones.
 
-        A final snapshot is dumped although AWS no longer records its database: the server still runs then.
+        When AWS records a final snapshot, it no longer records the database, but the server is still running and can
+        be dumped.
         """
         for snapshot in recorded:
             path = self._dump(snapshot)

@@ -1,4 +1,4 @@
-"""Auto Scaling of a rehearsal: replace unhealthy members, as AWS' health checks do."""
+"""Auto Scaling in a rehearsal: check the members' health, and replace the unhealthy ones, as AWS does."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ class Health:
     _seen: dict[str, float] = field(default_factory=dict)
 
     def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool]) -> None:
-        """Replace dead members, and those of ELB-checked groups that fail its health check after the grace period."""
+        """Replace dead members and, in groups with ELB health checks, members that fail them after the grace period."""
         now = time.monotonic()
         for group in groups.values():
             for member in group.members:

@@ -1,7 +1,7 @@
-"""Supply moto with the state of the machines that really run. The data plane runs in the same process.
+"""Supply moto with the state of the real machines. The data plane runs in moto's process.
 
-The patches of `rehearsal.aws` make moto record and answer as AWS does. These hooks replace its assumptions by facts:
-whether a machine is healthy, whether it has completed its termination hook, what the database's password is, and
+The patches of `rehearsal.aws` make moto record and answer as AWS does. These hooks replace moto's assumptions with
+facts: whether a machine is healthy, whether it has completed its termination hook, what the database's password is, and
 which snapshot the database was restored from.
 """
 
@@ -25,7 +25,7 @@ _restored: dict[str, str] = {}
 
 
 def apply(is_healthy: Callable[[str], bool]) -> None:
-    """Let moto use `is_healthy` (called with an instance ID), and record the machines' lifecycle calls."""
+    """Make moto call `is_healthy` with instance IDs, and record the machines' lifecycle calls."""
     responses: Any = AutoScalingResponse
     responses.record_lifecycle_action_heartbeat = _record_heartbeat
     responses.complete_lifecycle_action = _record_completion
@@ -44,7 +44,7 @@ def wait_for(instance_id: str) -> None:
 
 
 def may_terminate(instance_id: str, *, seconds: float) -> bool:
-    """Whether the termination hook is completed, or had no heartbeat for `seconds`."""
+    """Whether the termination hook has been completed, or has received no heartbeat for `seconds`."""
     heartbeat = _leaving.get(instance_id)
     return heartbeat is None or time.monotonic() - heartbeat > seconds
 

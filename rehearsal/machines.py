@@ -1,4 +1,4 @@
-"""EC2 of a rehearsal: each instance is a systemd container that cloud-init boots from the instance's user data."""
+"""EC2 in a rehearsal: each instance is a systemd container that cloud-init boots from the instance's user data."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ IMAGES = "localhost/rising-stars-rehearsal"
 
 
 class End(IntEnum):
-    """Exit codes of a container's init that called reboot(2): 128 and the signal (see there, PID namespaces)."""
+    """Exit codes of a container's init after reboot(2): 128 plus the signal from its man page (PID namespaces)."""
 
     POWERED_OFF = 130
     REBOOTS = 129
@@ -39,10 +39,10 @@ class Machine:
     identity: Identity
     task: Future[None] | None = None
     started: bool = False
-    """Whether it has been started, and not been stopped on purpose since."""
+    """Whether it has been started, and not deliberately stopped since."""
     leaving_since: float | None = None
     dead_since: float | None = None
-    """When the machine was first found not running although it should; None while it runs."""
+    """When the machine was first found not running although it should be; None while it is running."""
 
     @property
     def busy(self) -> bool:
@@ -51,7 +51,7 @@ class Machine:
 
 @dataclass
 class Machines:
-    """All machines. Each `follow` brings them one step nearer to the state that AWS records."""
+    """All machines. Each `follow` brings them one step closer to the state that AWS records."""
 
     control: Control
     network: Network
@@ -124,7 +124,7 @@ class Machines:
             self._handle_stopped(machine)
 
     def _handle_stopped(self, machine: Machine) -> None:
-        """Handle a machine that stopped running: it powered itself off, reboots, or crashed."""
+        """Handle a machine that has stopped running: it has powered itself off, is rebooting, or has crashed."""
         match exit_code(machine.host.name):
             case End.POWERED_OFF:
                 log.info("machine_powered_off", instance=machine.instance.id)
@@ -143,7 +143,7 @@ class Machines:
             self._begin(machine, lambda: machine.host.stop(seconds=SHUTDOWN_SECONDS))
 
     def _terminate(self, machine: Machine, group: Group | None, running: bool) -> None:
-        """Shut down and remove a machine, after its group's termination hook is completed or has timed out."""
+        """Shut down and remove a machine, after its group's termination hook has been completed or has timed out."""
         waits = group.hook_seconds if group and running else None
         if machine.leaving_since is None:
             log.info("machine_leaves", instance=machine.instance.id, hook_seconds=waits)
@@ -163,7 +163,7 @@ class Machines:
         log.info("machine_is_gone", instance=machine.instance.id)
 
     def _bake(self) -> None:
-        """Commit the instance's container for each new image in AWS; remove images that AWS no longer has."""
+        """Commit the source instance's container for each new image in AWS; remove images that AWS no longer has."""
         recorded = self.control.images()
         for image, source in recorded.items():
             if image not in self._images and source in self._machines:
@@ -175,7 +175,7 @@ class Machines:
             del self._images[image]
 
     def images(self) -> list[str]:
-        """Return Podman's names of the images that were committed."""
+        """Return Podman's names for the committed images."""
         return [image_name(image) for image in self._images]
 
     def _begin(self, machine: Machine, work: Callable[[], None]) -> None:
@@ -193,7 +193,7 @@ def commit(host: Host, image: str) -> None:
 
 
 def image_name(image_id: str) -> str:
-    """Return Podman's name of a machine image."""
+    """Return Podman's name for a machine image."""
     return f"{IMAGES}:{image_id}"
 
 

@@ -1,4 +1,4 @@
-"""The machines' DNS resolver: names of the private zone and of the database; other names it forwards."""
+"""The machines' DNS resolver: it resolves the names of the private zone and the database, and forwards all others."""
 
 import contextlib
 import signal
@@ -33,7 +33,7 @@ class Resolver:
                 self._process.wait(5)
 
     def set_names(self, names: Mapping[str, str]) -> None:
-        """Resolve exactly these names to these addresses, beside those that dnsmasq forwards."""
+        """Replace the names that dnsmasq resolves itself; it continues to forward all others."""
         if names != self._current and self._process is not None:
             self._hosts.write_text("".join(f"{address} {name}\n" for name, address in sorted(names.items())))
             self._process.send_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""Players, voters and readers of a rehearsal; their requests go through the load balancer."""
+"""Players, voters and readers in a rehearsal, whose requests pass through the load balancer."""
 
 import itertools
 import threading
@@ -87,7 +87,7 @@ def reading(count: int, *, per_second: float) -> list[Errand]:
 
 @dataclass
 class Traffic:
-    """Runs errands until the end of `with`, each in its own thread, and counts every outcome."""
+    """Runs errands until the `with` block ends, each in its own thread, and counts every outcome."""
 
     site: Rehearsal
     errands: Sequence[Errand]

@@ -1,10 +1,10 @@
-"""The data plane of a rehearsal: it makes real what moto records. It runs in one process with moto.
+"""The data plane of a rehearsal, which makes real what moto records. moto runs in the same process.
 
     python -m rehearsal.plane FOLDER PORT
 
 moto listens on the bridge's address; instances are containers, RDS is PostgreSQL, the load balancer is HAProxy on
 127.0.0.1:PORT, and dnsmasq resolves names. The process writes `FOLDER/plane.json` when it has started. SIGUSR1 makes
-the database unreachable, SIGUSR2 reachable again. On SIGTERM it removes everything that it started, and ends.
+the database unreachable, SIGUSR2 makes it reachable again. On SIGTERM it removes everything that it started, and ends.
 """
 
 import json
@@ -75,7 +75,7 @@ class Plane:
             podman("rmi", "--force", image)
 
     def tick(self) -> None:
-        """Advance each part by one step. The failure of one part is logged, and does not stop the others."""
+        """Advance each part by one step. If one part fails, log its error and continue with the others."""
         instances = {instance.id: instance for instance in self.control.instances()}
         groups = {group.name: group for group in self.control.groups()}
         self._answers = self.balancer.health()
@@ -91,7 +91,7 @@ class Plane:
             attempt(step)
 
     def _is_healthy(self, instance_id: str) -> bool:
-        """Return the load balancer's health of a target; for any other machine, whether it has reported its boot."""
+        """Return a target's health in the load balancer; any other machine is healthy once it has reported its boot."""
         return self._answers.get(instance_id, instance_id in self._booted)
 
     def _update_names(self) -> None:
@@ -115,7 +115,7 @@ class Plane:
 
 
 def attempt(step: Callable[[], None]) -> None:
-    """Run a step, and log its exception: the next tick tries again."""
+    """Run a step. Log its exception instead of raising it, because the next tick tries again."""
     try:
         step()
     except Exception:

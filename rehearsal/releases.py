@@ -9,7 +9,7 @@ def mark(source: Path) -> None:
 
 
 def break_api(source: Path) -> None:
-    """Make the API fail at its start; everything else still works."""
+    """Make the API fail at startup; everything else still works."""
     _append(source / "app" / "wsgi.py", '\nraise RuntimeError("Broken, to rehearse it")\n')
 
 

@@ -1,8 +1,8 @@
 """Simulate CloudWatch's evaluation of the site's alarms and target tracking policies.
 
-Evaluation periods are shortened: a minute of CloudWatch lasts `MINUTE` seconds here. Rates are not: a target of 1200
-requests per minute is 20 per second. The metrics that machines push are used unchanged. Policies on CPU utilization are
-ignored, because a container sees the whole machine's processors.
+Evaluation periods are shortened: a CloudWatch minute lasts `MINUTE` seconds here. Rates are not scaled: a target of
+1200 requests per minute is 20 per second. The metrics that machines push are used unchanged. Policies on CPU
+utilization are ignored, because a container sees the whole machine's processors.
 """
 
 import math
@@ -20,7 +20,7 @@ from rehearsal.control import Control, Group
 log = structlog.get_logger(__name__)
 
 MINUTE = 5.0
-"""Seconds that count as one minute of evaluation: the time factor is 12."""
+"""The seconds that count as one minute of evaluation, which is therefore 12 times as fast as in AWS."""
 
 OUT_AFTER, IN_AFTER = 3, 15
 """Consecutive minutes above the target, or well below it, before target tracking scales out or in, as in AWS."""
@@ -34,7 +34,7 @@ NEWEST_SECONDS = 180
 
 @dataclass
 class Tracking:
-    """The data points of one policy: one for each minute, the newest last."""
+    """The data points of one policy: one per minute, the newest last."""
 
     seen: deque[float] = field(default_factory=lambda: deque(maxlen=IN_AFTER))
 
@@ -59,7 +59,7 @@ class Scaling:
     _requests: int | None = None
 
     def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool], requests: int) -> None:
-        """Evaluate when a minute is over. `requests` is the load balancer's total count of requests."""
+        """Evaluate when a minute is over. `requests` is the load balancer's total request count."""
         now = time.monotonic()
         if now - self._evaluated < MINUTE:
             return
@@ -72,7 +72,7 @@ class Scaling:
         self._alarms()
 
     def _scale(self, group: Group, requests_per_target: float) -> None:
-        """Set the highest capacity that any policy computes, and start all policies afresh when it changes."""
+        """Set the highest capacity that any policy computes; if it has changed, discard all data points."""
         capacities = [
             self._tracking.setdefault(name, Tracking()).desired_capacity(figure, target, group.desired)
             for name, target, figure in self._figures(group, requests_per_target)
@@ -104,7 +104,7 @@ class Scaling:
         return self._value(metric, metric["Statistic"], NEWEST_SECONDS)
 
     def _value(self, metric: Mapping[str, Any], statistic: str, seconds: float) -> float | None:
-        """Return the metric's newest value of the last `seconds`; None without one."""
+        """Return the metric's newest value from the last `seconds`; None if there is none."""
         now = datetime.now(UTC)
         points = self.control.client("cloudwatch").get_metric_statistics(
             Namespace=metric["Namespace"],

@@ -32,10 +32,10 @@ FOLDER = ROOT / "var" / "rehearsal"
 START_SECONDS = 120
 STOP_SECONDS = 240
 LOG_LINES = 40
-"""The number of lines of the data plane's log that are printed after a failure."""
+"""The number of lines of the data plane's log to print after a failure."""
 
 OPERATOR = "operator"
-"""The access key of the operator: it distinguishes the playbooks' calls from the machines'."""
+"""The operator's access key, which distinguishes the playbooks' calls from the machines'."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Rehearsal:
     control: Control
 
     def client(self, **options: Any) -> httpx.Client:
-        """Return an HTTP client of the site's API, through the load balancer."""
+        """Return an HTTP client for the site's API, through the load balancer."""
         return httpx.Client(base_url=self.url, trust_env=False, timeout=60, **options)
 
     def instances(self, role: str) -> list[Instance]:
@@ -62,7 +62,7 @@ class Rehearsal:
         return podman("exec", container(instance), "sh", "-c", command)
 
     def crash(self, instance: Instance) -> None:
-        """Kill a machine, as a power failure does."""
+        """Kill a machine, as a power failure would."""
         podman("kill", "--signal", "KILL", container(instance))
 
     def boot(self, instance: Instance) -> None:
@@ -102,7 +102,7 @@ def _or_false(done: Callable[[], bool]) -> bool:
 
 @contextmanager
 def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
-    """Run the data plane, and remove everything at the end of `with`, unless `keep` is set."""
+    """Run the data plane; unless `keep` is set, remove everything when the `with` block ends."""
     clean_up()
     bundle = bundle_of_working_tree()
     plane = start_plane()
@@ -119,7 +119,7 @@ def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
 
 
 def start_plane() -> subprocess.Popen[bytes]:
-    """Start the data plane in its own session, by which `end_session` finds all its processes."""
+    """Start the data plane in its own session, through which `end_session` finds all its processes."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "rehearsal.plane", str(FOLDER), str(free_port())]
     with (FOLDER / "plane.log").open("wb") as log:
@@ -148,7 +148,7 @@ def connect(plane: dict[str, Any], settings: dict[str, str]) -> Rehearsal:
 
 
 def clean_up() -> None:
-    """Remove every process, container, network, image and file of a rehearsal, in whatever state it is."""
+    """Remove every process, container, network, image and file of a rehearsal, whatever its state."""
     pid_file = FOLDER / "plane.pid"
     if pid_file.exists():
         end_session(int(pid_file.read_text()))

@@ -1,14 +1,15 @@
-"""`make release`: build from HEAD the bundle that a host configures itself from.
+"""Build from HEAD the bundle with which a host configures itself (`make release`).
 
     python -m release [--working-tree] [--unpack FOLDER]
 
-The same commit gives the same bytes on any machine: file times are the commit's, order and modes are fixed, and the
-wheels are pinned by checksum, as is the setuptools that builds the platform's wheel. The result is
-`dist/rising-stars-<version>.tar.gz`, with its SHA-256 beside it. It contains a bill of materials (`release/bill.py`).
+The same commit gives the same bytes on any machine: all files have the commit's time, their order and modes are fixed,
+and the wheels are pinned by checksum, as is the setuptools that builds the platform's wheel. The bundle is
+`dist/rising-stars-<version>.tar.gz`, with its SHA-256 in a file beside it; it contains a bill of materials
+(`release/bill.py`).
 
 `--working-tree` builds the bundle from the working tree instead, for tests. Its version ends in "-dirty-" and a digest
-of the content, so that the same content is built only once; the newest few bundles are kept. `--unpack FOLDER` also
-extracts the bundle to FOLDER/<version>, with a link `current` to it.
+of the content, so that the same content is built only once; only the newest few of these bundles are kept.
+`--unpack FOLDER` also extracts the bundle to FOLDER/<version> and points the link FOLDER/current to it.
 """
 
 import gzip
@@ -34,7 +35,7 @@ from release.bill import bill_of_materials
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 LATEST = DIST / "latest"
-"""The file with the version that was built last, which a deployment publishes by default."""
+"""This file contains the version that was last built from HEAD; deployments publish it by default."""
 CACHE = ROOT / "var" / "wheelhouse"
 
 KEPT_OF_WORKING_TREES = 6
@@ -48,21 +49,21 @@ HOST_SIDE = (
     "release/callback",
     "release/seal",
 )
-"""Patterns of the repository's files that go into the bundle beside the wheels."""
+"""Patterns for the repository's files that the bundle contains besides the wheels."""
 
 BILL = "bill-of-materials.cdx.json"
 """The file that lists the bundle's packages with their licences and checksums."""
 
 WHEEL_SIDE = ("app", "tasks", "requirements", "pyproject.toml", "README.md", "LICENSE")
-"""The files that determine the platform's wheel and the choice of the others."""
+"""The files from which the platform's wheel is built and the other wheels are chosen."""
 
 GLIBC_MINORS = range(36, 16, -1)
-"""Minor versions of glibc, newest first, whose wheels run on Debian 12, which has 2.36."""
+"""Minor versions of glibc 2, newest first. Debian 12 has 2.36, so it runs wheels for these versions."""
 PLATFORM = [
     *(word for minor in GLIBC_MINORS for word in ("--platform", f"manylinux_2_{minor}_x86_64")),
     *("--platform", "manylinux2014_x86_64", "--python-version", "3.11"),
 ]
-"""pip's options for x86-64 and Debian 12's Python."""
+"""pip options that select wheels for x86-64 and Debian 12's Python."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Origin:
     source: Path
     commit: str
     seconds: int
-    """The commit's time, which all files in the bundle have."""
+    """The commit's time in Unix seconds, used for all files in the bundle."""
     suffix: str = ""
 
     @property
@@ -119,7 +120,7 @@ def _head(source: Path) -> Origin:
 
 
 def _working_tree(source: Path) -> Origin:
-    """Copy the files that git tracks, and the untracked ones that it does not ignore."""
+    """Copy the files for the bundle that git tracks, and the untracked ones that it does not ignore."""
     commit, seconds = _last_commit()
     content = hashlib.sha256()
     patterns = [*WHEEL_SIDE, *HOST_SIDE]
@@ -183,7 +184,10 @@ def _git(*arguments: str) -> str:
 
 
 def _git_bytes(*arguments: str) -> bytes:
-    """Return git's output. Exit with git's message if it fails (a checkout of another user, no commit)."""
+    """Return git's output. If git fails, exit with its message.
+
+    It fails, for example, if another user owns the checkout or there is no commit yet.
+    """
     done = subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True)
     if done.returncode != 0:
         sys.exit(f"The bundle cannot be built: git {arguments[0]} failed:\n{done.stderr.decode()}")
@@ -204,7 +208,7 @@ def _copy(found: Path, target: Path) -> None:
 
 
 def _add_wheels(source: Path, target: Path, seconds: int) -> None:
-    """Add the platform's wheel, and its dependencies' wheels as pinned in requirements/host.txt, cached in `CACHE`."""
+    """Add the platform's wheel and the wheels pinned in requirements/host.txt. Downloads are cached in `CACHE`."""
     target.mkdir(parents=True)
     CACHE.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -239,7 +243,7 @@ def _pack(bundle: Path, seconds: int) -> bytes:
 
 
 def _plain(info: tarfile.TarInfo, seconds: int) -> tarfile.TarInfo:
-    """Remove owner, time and mode bits that depend on the build's user, machine or time."""
+    """Set fixed values for owner, time and mode bits, which depend on the build's user, machine and time."""
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mtime = seconds

@@ -17,11 +17,11 @@ from packageurl import PackageURL
 OWN = "rising-stars"
 CLASSIFIER = "License :: OSI Approved :: "
 SILENT = {"peewee": "MIT"}
-"""Packages without a licence in their metadata → the licence in their repository's LICENSE."""
+"""The licence, from the repository's LICENSE file, of each package whose metadata names none."""
 
 
 def bill_of_materials(wheels: Path) -> str:
-    """Return the bill as JSON. It has neither time nor serial number: the same wheels give the same bytes."""
+    """Return the bill of materials as JSON, without time and serial number: the same wheels give the same bytes."""
     components = {component.name: component for component in map(_component, sorted(wheels.glob("*.whl")))}
     own = components.pop(OWN)
     own.type = ComponentType.APPLICATION
@@ -35,7 +35,7 @@ def bill_of_materials(wheels: Path) -> str:
 
 def _component(wheel: Path) -> Component:
     (info,) = [found for found in PathInZip(wheel).iterdir() if found.name.endswith(".dist-info")]
-    package = PathDistribution(info)  # it only reads, so a path inside a zip file works
+    package = PathDistribution(info)  # only reads, so a path inside a zip file works
     name = package.name.lower().replace("_", "-").replace(".", "-")
     return Component(
         name=name,
@@ -49,7 +49,7 @@ def _component(wheel: Path) -> Component:
 
 
 def _licences(package: PathDistribution) -> Iterator[str]:
-    """Yield the SPDX expression if the package has a valid one, else its classifiers, else its own text."""
+    """Yield the package's SPDX expression if it is valid, otherwise its licence classifiers, otherwise its own text."""
     fields = package.metadata
     named = [fields[field] for field in ("License-Expression", "License") if field in fields]
     expression = next(iter(named), SILENT.get(package.name, ""))

@@ -3,11 +3,11 @@
 
 The playbooks pass this file to each instance as its user data, with the machine's settings inside, and cloud-init runs
 it once. It contains no secret: it signs requests with the credentials of the instance's role. A machine whose image was
-baked from the release has every file already and fetches nothing.
+baked from the release already has every file and fetches nothing.
 
-The tag BootStatus reports "ready", or "failed: " and the reason.
+The outcome is in the tag BootStatus: "ready", or "failed: " and the reason.
 
-Standard library only: a stock Debian 12 has no more. AWS limits user data to 16 KB.
+The file uses only the standard library, because a stock Debian 12 has no other packages. AWS limits user data to 16 KB.
 """
 
 import hashlib
@@ -24,16 +24,16 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 SETTINGS = r"""@SETTINGS@"""
-"""`Settings` as JSON, which playbooks/vars/site.yml puts in place of the marker."""
+"""`Settings` as JSON. In this file, it is a marker, which playbooks/vars/site.yml replaces with the settings."""
 
 FAILURE = Path("/run/rising-stars-failure")
 """The file to which `release/become` writes the failed task and the reason."""
 BOOT_FAILED = Path("/etc/rising-stars/boot-failed")
-"""While this file exists, rising-stars-settings.service refuses to start, and the platform's units with it."""
+"""While this file exists, rising-stars-settings.service and the units that need the settings do not start."""
 METADATA_URL = "http://169.254.169.254/latest/"
 ROLE_CREDENTIALS = "meta-data/iam/security-credentials/"
 PAUSES_SECONDS = (1, 2, 4, 8, 16, 0)
-"""The pause after each attempt of a request: a new machine may have to wait for its network and its role."""
+"""Pauses after each attempt at a request: a new machine's network or role may not be available yet."""
 TAG_VALUE_LENGTH = 255
 ALGORITHM = "AWS4-HMAC-SHA256"
 READY = "ready"
@@ -66,11 +66,11 @@ class Credentials(NamedTuple):
 
 
 class BootFailed(Exception):
-    """This machine cannot be configured; the message is the reason, in one line."""
+    """This machine cannot be configured; the message states the reason in one line."""
 
 
 def main() -> str | None:
-    """Configure this machine and report the outcome. Return the reason of a failure, for sys.exit."""
+    """Configure this machine and report the outcome. Return the reason for a failure, for sys.exit."""
     settings = Settings(**json.loads(SETTINGS))
     status = boot(settings)
     if status != READY:
@@ -80,13 +80,13 @@ def main() -> str | None:
 
 
 def boot(settings: Settings) -> str:
-    """Fetch and run the release. Return the value of the tag BootStatus."""
+    """Fetch and run the release. Return the value for the tag BootStatus."""
     try:
         for path, key, sha256 in settings.files:
             fetch(settings, Path(path), key, sha256)
         unpack(Path(settings.bundle))
         become(settings)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the tag reports it)
+    except Exception as error:  # noqa: BLE001 (the tag reports any failure)
         return f"failed: {error}"
     return READY
 
@@ -102,7 +102,7 @@ def fetch(settings: Settings, path: Path, key: str, sha256: str) -> None:
 
 
 def unpack(bundle: Path) -> None:
-    """Unpack the archive beside `bundle` whole or not at all: until it is whole, its folder is named <bundle>.half."""
+    """Unpack the archive beside `bundle`. Until all files are extracted, the folder is named <bundle>.half."""
     if bundle.exists():
         return
     half = Path(f"{bundle}.half")
@@ -115,7 +115,7 @@ def unpack(bundle: Path) -> None:
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Extract all files of `archive`. tar gives the reason of a failure in its last line but one."""
+    """Extract all files of `archive`. If tar fails, the last line but one of its stderr gives the reason."""
     command = ["tar", "-xf", str(archive), "-C", str(folder), "--no-same-owner"]
     tar = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if tar.returncode != 0:
@@ -131,7 +131,7 @@ def become(settings: Settings) -> None:
 
 
 def keep_out_of_service() -> None:
-    """Keep the platform's units from starting, now and after a reboot. A failure is ignored, so that the tag is set."""
+    """Keep the platform's units from starting, now and after a reboot. Ignore failures, so that the tag is set."""
     subprocess.run(["install", "-D", "/dev/null", str(BOOT_FAILED)], check=False)
     subprocess.run(["systemctl", "stop", "rising-stars-settings.service"], check=False)
 
@@ -166,7 +166,7 @@ def call_aws(settings: Settings, service: str, path: str, query: str = "") -> by
 
 
 def authorize(credentials: Credentials, scope: str, path: str, query: str, headers: Mapping[str, str]) -> str:
-    """Return the header Authorization of a GET request that has `headers`, by AWS Signature Version 4."""
+    """Return the Authorization header (AWS Signature Version 4) of a GET request that has `headers`."""
     names = ";".join(headers)
     lines = ["GET", path, query, *map(":".join, headers.items()), "", names, digest(b"")]
     canonical_request = "\n".join(lines).encode()
@@ -176,7 +176,7 @@ def authorize(credentials: Credentials, scope: str, path: str, query: str, heade
 
 
 def sign(secret_access_key: str, scope: str, string_to_sign: str) -> str:
-    """Return the signature. Its key is derived from the secret one, in a step for each part of the scope."""
+    """Return the signature. Its key is derived from the secret access key, in one step for each part of the scope."""
     key = f"AWS4{secret_access_key}".encode()
     for part in [*scope.split("/"), string_to_sign]:
         key = hmac.digest(key, part.encode(), "sha256")
@@ -191,14 +191,14 @@ def read_credentials() -> Credentials:
 
 
 def read_metadata(path: str) -> str:
-    """Return what the instance metadata service (version 2) has under `path`."""
+    """Return the value at `path` of the instance metadata service (version 2)."""
     token = send(METADATA_URL + "api/token", "PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}).decode()
     return send(METADATA_URL + path, headers={"X-aws-ec2-metadata-token": token}).decode()
 
 
 def send(url: str, method: str = "GET", *, headers: Mapping[str, str]) -> bytes:
-    """Return the response's body; retry, then raise the last error, without the query string."""
-    request = Request(url, method=method, headers=dict(headers))  # noqa: S310 (the URL is the playbooks' or ours)
+    """Return the response's body. If all attempts fail, raise the last error, with the URL but without its query."""
+    request = Request(url, method=method, headers=dict(headers))  # noqa: S310 (from the playbooks or this file)
     failure = ""
     for pause in PAUSES_SECONDS:
         try:

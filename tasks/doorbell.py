@@ -12,7 +12,7 @@ from tasks.broker import RING_SECONDS, create_broker
 log = structlog.get_logger(__name__)
 
 ENOUGH_RINGS = 64
-"""The maximum number of pending rings. A worker that receives one works until no job is due, so more are useless."""
+"""The maximum number of pending rings. A worker that receives one works until no job is due, so more have no effect."""
 
 
 def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
@@ -28,7 +28,7 @@ def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
 
 
 class HueyDoorbell:
-    """Rings through Huey. A queue that is down delays an upload by a second at most and never fails it."""
+    """Rings through Huey. A queue that is down delays an upload by at most a second, and never makes it fail."""
 
     def __init__(self, settings: Settings) -> None:
         self._huey = create_broker(settings, socket_seconds=RING_SECONDS)
@@ -45,7 +45,7 @@ class HueyDoorbell:
         return True
 
     def ping(self) -> None:
-        """Check that the queue answers. Raises the exceptions of its client."""
+        """Check that the queue answers; otherwise raise its client's exception."""
         self._huey.pending_count()
 
 

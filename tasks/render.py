@@ -1,4 +1,4 @@
-"""The work of a worker when the doorbell rings: claim and run due jobs, one after the other, until none is due."""
+"""What a worker does when the doorbell rings: claim and run due jobs, one after the other, until none is due."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ class RenderShift:
         self._deferred: str | None = None
 
     def begin(self) -> None:
-        """Build this process's dependencies and start to report its presence."""
+        """Build this process's dependencies and start reporting its presence."""
         services = build_services(self._settings, threads=THREADS)
         self._renderer = Renderer(services.store, build_encoder(self._settings), self._settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -52,8 +52,8 @@ class RenderShift:
     def run_due_jobs(self) -> None:
         """Run due jobs one after the other until no job is due or the worker must stop.
 
-        A worker with a wrong clock claims no job, and one whose last job was deferred pauses before the next. Otherwise
-        it would claim and defer one job after the other.
+        A worker whose clock is wrong claims no job, and one whose last job was deferred pauses before the next.
+        Otherwise it would claim and defer one job after another.
         """
         if self._renderer is None:
             raise RuntimeError("the worker has not started: its startup failed, see its log")
@@ -77,7 +77,7 @@ class RenderShift:
         return clock is not None or lease is not None
 
     def _pause_seconds(self, failures: int) -> float:
-        """Return the pause before the next job: 0 after success, else a growing one, at most a lease's length."""
+        """Return the pause before the next job: 0 after a success, otherwise growing, up to the length of a lease."""
         return min(retries.backoff_seconds(failures, self._settings), self._settings.lease_seconds) if failures else 0.0
 
     def _set_problem(self, problem: str | None) -> None:

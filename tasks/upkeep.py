@@ -1,7 +1,7 @@
 """`rising-stars-upkeep`: the maintenance loop beside each worker. Any number of them may run.
 
-Each pass rescues the jobs of dead workers, rings for due jobs without a recent ring, and reports the backlog. From time
-to time it sweeps files, rows and objects that are no longer needed.
+Each pass rescues the jobs of dead workers, rings for due jobs without a recent ring, and reports the backlog. At longer
+intervals, it sweeps files, rows and objects that are no longer needed.
 """
 
 import signal
@@ -65,7 +65,7 @@ class Upkeep:
             self._sweeper.start()
 
     def _sweep(self) -> None:
-        """Run the sweeps, in a separate thread: a store that hangs must not delay the rescue of jobs."""
+        """Run the sweeps. This takes place in a separate thread, so that a store that hangs does not delay rescues."""
         for step in (self._refold_city_keys, self._sweep_rows, self._sweep_files, self._sweep_objects):
             self._attempt(step)
         database.close()
@@ -80,8 +80,8 @@ class Upkeep:
     def _reap(self) -> None:
         """Rescue the jobs of dead workers.
 
-        After a long gap since the last pass, as when the machine or the database was suspended, skip one pass: living
-        workers could not send heartbeats either.
+        After a long gap since the last pass, for example because the machine or the database was suspended, skip a
+        pass: live workers could not send heartbeats during the gap either.
         """
         began, before = time.monotonic(), self._reaped_at
         read_now()
@@ -95,7 +95,7 @@ class Upkeep:
 
     @property
     def _patience_seconds(self) -> float:
-        """The longest gap between passes after which leases still count as expired: half a lease, 30 s by default."""
+        """The longest gap between passes that does not make the reaper skip one: 30 s by default."""
         return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:

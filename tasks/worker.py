@@ -1,7 +1,7 @@
 """`rising-stars-worker`: the Huey consumer, with one process for each concurrent render.
 
-SIGTERM drains: the worker claims no new job, and a running render has DRAIN_SECONDS to end. Otherwise its job is given
-back to the ledger without spending an attempt. SIGINT gives it back at once.
+On SIGTERM the worker drains: it claims no new job, and a running render has DRAIN_SECONDS to finish. After that, its
+job is given back to the ledger without using up an attempt. On SIGINT it is given back at once.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Have the kernel kill this process when the consumer dies: an orphan would continue to render unnoticed."""
+    """Have the kernel kill this process when the consumer dies: otherwise it would continue to render unnoticed."""
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

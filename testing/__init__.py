@@ -1,1 +1,1 @@
-"""Shared by tests, fault runs, rehearsals and benchmarks: real servers, running sites, generated clips. No pytest."""
+"""Real servers, running sites and generated clips for tests, fault runs, rehearsals and benchmarks, without pytest."""

@@ -8,9 +8,9 @@ from demo.ports import free_port
 
 
 class Cable:
-    """A TCP proxy to a server that a test can cut, and plug in again.
+    """A TCP proxy to a server. A test can cut it, muffle it and plug it in again.
 
-    Cut: open connections are closed, new ones refused. Muffled: new ones are accepted, but nothing is forwarded.
+    A cut cable closes open connections and refuses new ones. A muffled one accepts new ones, but forwards nothing.
     """
 
     def __init__(self, target_port: int) -> None:

@@ -57,7 +57,7 @@ def make_clip(
         video_codec: the name of FFmpeg's encoder.
         pix_fmt: FFmpeg's pixel format. The source uses it as well, because an odd size would be rounded otherwise.
         colour: encoder options that tag the colours.
-        audio: a sound source filter; None for no audio track.
+        audio: an audio source filter; None for no audio track.
         audio_seconds: length of the audio track, if it differs from `seconds`.
         rotation: the degrees by which a player must turn the picture clockwise.
         variable_frame_rate: drop frames at irregular intervals.
@@ -105,7 +105,7 @@ def make_jpeg(path: Path) -> Path:
 
 
 def pad_to_size(path: Path, size_bytes: int) -> Path:
-    """Append a `free` box, so that the MP4 stays valid and has exactly that size. The file is sparse."""
+    """Append a `free` box, so that the MP4 remains valid and has exactly that size. The file is sparse."""
     missing = size_bytes - path.stat().st_size
     if missing == 0:
         return path
@@ -118,14 +118,14 @@ def pad_to_size(path: Path, size_bytes: int) -> Path:
 
 
 def cut_short(path: Path, share: float = 0.5) -> Path:
-    """Keep only the first part of the file, as a broken upload does."""
+    """Keep only the first part of the file, as an interrupted upload would."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     return path
 
 
 def remove_moov(path: Path) -> Path:
-    """Remove the index from an MP4, as in a recording that a dying battery cut off."""
+    """Remove the index from an MP4, as in a recording that ended because the battery ran out."""
     content = path.read_bytes()
     start, end = box_span(content, b"moov")
     path.write_bytes(content[:start] + content[end:])
@@ -143,7 +143,7 @@ def turn(path: Path, degrees: int) -> None:
 
 
 def box_span(content: bytes, kind: bytes) -> tuple[int, int]:
-    """Return where the last box of that kind begins and ends."""
+    """Return the start and end offsets of the last box of that kind."""
     start = content.rindex(kind) - 4
     return start, start + int.from_bytes(content[start : start + 4], "big")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from demo.seaweedfs import SeaweedFS
-from testing.processes import Subprocess, wait_until
+from testing.preloaded import run_preloaded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -127,7 +127,5 @@ def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str
 
 def migrate(home: Home) -> None:
     """Create the site's tables, with the operator's command."""
-    program = [str(PROGRAMS / "rising-stars"), "migrate"]
-    command = Subprocess(program, log=home.folder / "migrate.log", environment=home.environment)
-    wait_until(lambda: not command.running, what="the migration's end")
-    assert command.stop() == 0, command.log.read_text()
+    run = run_preloaded("rising-stars", "migrate", environment=home.environment)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -29,7 +29,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
 }
-"""For tests that lose nothing in a crash of the machine."""
+"""Fast but not durable: the data of tests need not survive a crash of the machine."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Postgres:
     password: str
 
     def url(self, database: str, *, port: int | None = None) -> str:
-        """Return the URL of `database`; `port` is that of a proxy, if there is one."""
+        """Return the URL of `database`; `port` is a proxy's port, if there is a proxy."""
         return f"postgresql://stars:{self.password}@127.0.0.1:{port or self.port}/{database}"
 
     @contextmanager
@@ -82,9 +82,9 @@ def server_user() -> str | None:
 
 
 def create_home(password: str) -> Path:
-    """Create a folder for a cluster and its superuser's password, which `server_user()` owns.
+    """Create a folder, owned by `server_user()`, for a cluster and its superuser's password.
 
-    It is not in pytest's temporary directory, which another user may not enter.
+    It is not in pytest's temporary directory, because other users may not enter that.
     """
     home = Path(tempfile.mkdtemp(prefix="rising-stars-postgres-"))
     (home / PASSWORD_FILE).write_text(password)
@@ -104,7 +104,7 @@ def initialize(initdb: Subprocess) -> None:
     """Wait until initdb has created the cluster.
 
     Raises:
-        AssertionError: initdb failed; the text is its output.
+        AssertionError: initdb failed; the message has its output.
     """
     wait_until(lambda: not initdb.running, what="initdb's end")
     if initdb.stop() != 0:

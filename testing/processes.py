@@ -1,4 +1,4 @@
-"""Processes of a test run, which the kernel kills when the run ends; their output goes to a file."""
+"""Processes of a test run, which the kernel kills when the run ends; their output is written to a file."""
 
 import grp
 import pwd
@@ -6,8 +6,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Protocol
 
 START_SECONDS = 60
 
@@ -29,8 +30,23 @@ def wait_until(done: Callable[[], bool], *, what: str, seconds: float = START_SE
         time.sleep(0.05)
 
 
+class Process(Protocol):
+    """The methods of `subprocess.Popen` that `Subprocess` uses."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class Subprocess:
-    """A child process that dies with the test run; its output goes to a file."""
+    """A child process that dies with the test run; its output is written to a file."""
 
     def __init__(
         self,
@@ -44,17 +60,22 @@ class Subprocess:
         self.command = command
         self.log = log
         self._stop_signal = stop_signal
+        self._user = user
+        with log.open("ab") as output:
+            self._process = self._start(output, environment)
+
+    def _start(self, output: IO[bytes], environment: Mapping[str, str] | None) -> Process:
+        user = self._user
         as_user = [f"--reuid={user}", f"--regid={user_group(user)}", "--clear-groups"] if user else []
         dying_with_us = ["setpriv", "--pdeathsig", "KILL", *as_user, "--"] if shutil.which("setpriv") else []
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*dying_with_us, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=log.parent if user is None else "/",
-            )
+        return subprocess.Popen(
+            [*dying_with_us, *self.command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=self.log.parent if user is None else "/",
+        )
 
     @property
     def pid(self) -> int:

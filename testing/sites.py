@@ -16,8 +16,9 @@ import peewee
 from app.db.models import TABLES, Job, JobState, User, Video, VideoStatus
 from demo.ports import free_port
 from testing.answers import Json
-from testing.homes import PROGRAMS, Backend, Bucket, Home, unique
+from testing.homes import Backend, Bucket, Home, unique
 from testing.people import Player, sign_up_form
+from testing.preloaded import PreloadedSubprocess
 from testing.processes import Subprocess, wait_until
 
 
@@ -160,7 +161,7 @@ class Site:
 
 @contextmanager
 def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -> Iterator[Site]:
-    """Run a site until the end of `with`; wait until its API is `ready`, or only until it answers."""
+    """Run a site until the `with` block ends. Yield it once its API is ready or, without `ready`, once it answers."""
     port = free_port()
     commands = {"api": ["rising-stars-api", "--listen", f"127.0.0.1:{port}"]}
     if with_worker:
@@ -170,8 +171,8 @@ def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -
         site = Site(home, f"http://127.0.0.1:{port}", api, _database(home.environment["DATABASE_URL"]))
         try:
             for name, (program, *arguments) in commands.items():
-                site.processes[name] = Subprocess(
-                    [str(PROGRAMS / program), *arguments],
+                site.processes[name] = PreloadedSubprocess(
+                    [program, *arguments],
                     log=home.folder / f"{unique(name)}.log",
                     environment=home.environment,
                 )
@@ -200,7 +201,7 @@ def _database(url: str) -> peewee.Database:
 
 
 class SiteMaker:
-    """Starts APIs with other settings, which end with the test."""
+    """Starts APIs with changed settings, which are stopped when the test ends."""
 
     def __init__(self, stack: ExitStack, home: Home) -> None:
         self._stack = stack

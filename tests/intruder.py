@@ -1,7 +1,7 @@
 """An exploited FFmpeg or MediaInfo: attempts what an attacker would, and reports each result on standard error.
 
-It runs as a separate script: `write_intruder` puts the targets in front of this text. The result of an attempt is the
-name of an error, or OPEN. Without confinement it harms only its targets.
+It runs as a separate script: `write_intruder` prepends the targets to this file's text. The result of an attempt is the
+name of an error, or OPEN. Without confinement the script harms only its targets.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 TARGETS: dict[str, Any] = globals().get("TARGETS", {})
-"""Paths, numbers of system calls and names of secrets."""
+"""Paths, system call numbers and names of secrets."""
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PARENT = os.getppid()
@@ -63,7 +63,7 @@ def fork() -> None:
 def raise_own_limit() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20))
-    except ValueError as refusal:  # Python's name for EPERM here
+    except ValueError as refusal:  # Python raises this for EPERM
         raise PermissionError(errno.EPERM, "setrlimit") from refusal
 
 
@@ -92,7 +92,7 @@ def family(kind: int, how: int = socket.SOCK_STREAM) -> Callable[[], None]:
 
 
 def tries() -> dict[str, Callable[[], object]]:
-    """Return the attempts of an attacker by name; the confinement must deny all of them."""
+    """Return an attacker's attempts by name; the confinement must deny all of them."""
     outside, clip, other = TARGETS["outside"], TARGETS["clip"], TARGETS["other_clip"]
     return {
         "own_environment": own_environment,
@@ -148,7 +148,7 @@ def tries() -> dict[str, Callable[[], object]]:
 
 
 def needs() -> dict[str, Callable[[], object]]:
-    """Return the actions by name that a parser needs and the confinement must allow."""
+    """Return by name the actions that a parser needs and the confinement must allow."""
     return {
         "thread": run_thread,
         "cores": lambda: os.sched_getaffinity(0),

@@ -1,4 +1,4 @@
-"""Replaces FFmpeg or MediaInfo by an exploited program (tests/intruder.py) and reads its output."""
+"""Writes the exploited program (tests/intruder.py) that replaces FFmpeg or MediaInfo, and checks its output."""
 
 import json
 import os

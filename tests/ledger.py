@@ -1,4 +1,4 @@
-"""A database bound to the models in this process, for tests that call the rules directly."""
+"""Binds the models in this process to a database, for tests that call the rules directly."""
 
 import uuid
 from collections.abc import Iterator

@@ -19,6 +19,9 @@ PACKAGED_FFMPEG = Path(imageio_ffmpeg.get_ffmpeg_exe())
 ENGINES: dict[str, Callable[[], Path]] = {"system": system_ffmpeg, "packaged": lambda: PACKAGED_FFMPEG}
 """Functions that find each FFmpeg that renders clips: Debian's 5.1 on hosts, imageio-ffmpeg's 9 when embedded."""
 
+ENGINE_PARAMS = [pytest.param("system", marks=pytest.mark.slow), "packaged"]
+"""The same names as parameters of a fixture: `make test` renders with one FFmpeg, CI with both."""
+
 
 @contextmanager
 def small_profiles() -> Iterator[None]:

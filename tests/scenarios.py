@@ -13,7 +13,7 @@ MOLECULE = Path(sys.executable).with_name("molecule")
 def run_scenario(
     role: str, name: str = "default", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `molecule test` with `environment` added to this process's; the result's output includes standard error."""
+    """Run `molecule test` in this process's environment plus `environment`; standard error is part of the output."""
     plain = {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PATH": f"{MOLECULE.parent}:{os.environ['PATH']}"}
     return subprocess.run(
         [MOLECULE, "test", "--scenario-name", name],

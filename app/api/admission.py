@@ -1,4 +1,4 @@
-"""Admission of uploads: the proxy asks before it reads a body, so that only accounts occupy its connections."""
+"""Admission of uploads: the proxy asks before it reads a body, so that only signed-in clients can occupy it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -18,7 +18,7 @@ CHECK = "/internal/may-upload"
 
 
 def upload_limits(settings: Settings, member: Member) -> Iterator[tuple[str, str, str]]:
-    """Yield the rate limits of an upload: each limit, its purpose, and the account or address that it counts."""
+    """Yield the rate limits of an upload: each limit, its purpose, and the account or address that it applies to."""
     yield settings.upload_limit_per_account, "upload-account", str(member.id)
     yield settings.upload_limit_per_address, "upload-address", client_address()
 
@@ -37,7 +37,7 @@ class AdmissionResource:
     def may_upload(self) -> HTTPResponse:
         """Return 204 with the account in X-Upload-Account, or the error that the upload itself would get.
 
-        Does not count against the limits: the upload does.
+        The check does not count against the limits; the upload that follows does.
         """
         member = read_member(self._dependencies.sessions)
         for limit, purpose, who in upload_limits(self._dependencies.settings, member):
@@ -64,7 +64,7 @@ class RefusalHeaderMiddleware:
 
         body = b"".join(self._application(environ, start))
         status, headers, exc_info = begun
-        # JSON is one line; WSGI wants each byte as one character.
+        # The JSON has no line breaks, so it fits in a header. WSGI represents each byte as one character.
         refusal = [("X-Refusal", body.decode("latin-1"))] if body else []
         start_response(status, [*headers, *refusal], exc_info)
         return [body]

@@ -1,4 +1,4 @@
-"""The WSGI application: Bottle behind one middleware that every request passes."""
+"""The WSGI application: Bottle behind one middleware that every request passes through."""
 
 import re
 import time
@@ -36,7 +36,7 @@ SECURITY_HEADERS = [
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
-    """A Bottle application whose own errors are JSON too."""
+    """A Bottle application whose built-in errors are JSON, too."""
 
     def default_error_handler(self, error: bottle.HTTPError) -> str:
         """Return Bottle's own error as JSON instead of HTML."""
@@ -44,7 +44,7 @@ class Api(bottle.Bottle):  # type: ignore[misc]
 
 
 def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Cors) -> "RequestMiddleware":
-    """Create the application: every resource, with the dependencies of this process."""
+    """Create the application with the routes of every resource, which share the dependencies of this process."""
     api = Api()
     api.install(answer_failures)
     resources: list[Resource] = [
@@ -63,7 +63,7 @@ def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Co
 
 
 def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
-    """Return an OPTIONS route for each path, which lists the path's methods."""
+    """Return an OPTIONS route for each path; its response lists the path's methods."""
     methods: dict[str, list[str]] = {}
     for route in routes:
         methods.setdefault(route.path, []).append(route.method)
@@ -71,7 +71,7 @@ def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
 
 
 class RequestMiddleware:
-    """Adds a request id and headers to each response, logs and measures the request, closes its database connection."""
+    """Adds a request id and headers to the response, logs and times the request, and closes its database connection."""
 
     def __init__(self, api: Api, metrics: Metrics, cors: Cors) -> None:
         self._api = api

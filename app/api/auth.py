@@ -49,8 +49,8 @@ class AuthResource:
     def log_in(self) -> HTTPResponse:
         """Open a session.
 
-        Attempts are counted by address, by account and address together, and by account. An attempt that one of the
-        first two limits refuses does not count against the account's own limit, so one address cannot use that up.
+        Attempts are counted per address, per account and address together, and per account. An attempt that one of the
+        first two limits rejects does not count against the third, which a single address therefore cannot exhaust.
         """
         body = read_json(LoginBody)
         throttle, settings = self._dependencies.throttle, self._dependencies.settings

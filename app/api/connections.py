@@ -23,7 +23,7 @@ HEADER_SECONDS = 10.0
 """How long a request's headers may take to arrive, and how long a new connection may stay silent."""
 
 SPARE_CONNECTIONS = 16
-"""How many connections are kept free. The server closes those of the slowest clients to make room."""
+"""How many connections the server keeps free. If necessary, it closes those of the slowest clients."""
 
 GRACE_SECONDS = 1.0
 """A connection younger than this is not yet judged slow."""
@@ -44,7 +44,7 @@ class BodyTooSlow(Error):  # type: ignore[misc]
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers in JSON a request that never reaches the application: malformed, far too large, or no disk space."""
+    """Answers in JSON a request that never reaches the application, for example because it is malformed."""
 
     def execute(self) -> None:
         """Write the error and close the connection."""
@@ -60,7 +60,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
     def _cross_origin(self) -> Headers:
-        """Return the CORS headers for as much of the request as could be parsed: its first line may be malformed."""
+        """Return the CORS headers, as far as the request could be parsed: its first line may be malformed."""
         request, cors = self.request, self.channel.server.cors
         origin = request.headers.get("ORIGIN")
         method, path = (str(getattr(request, name, None) or "") for name in ("command", "path"))
@@ -68,7 +68,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
-    """A parser that knows when its request began, and reports request lines on which waitress raises ValueError."""
+    """A parser that records when its request began, and rejects request lines on which waitress raises ValueError."""
 
     def __init__(self, adjustments: object) -> None:
         super().__init__(adjustments)
@@ -97,7 +97,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
     """The request that is arriving now."""
 
     def received(self, data: bytes) -> bool:
-        """Process received bytes. A full disk becomes a 503."""
+        """Process received bytes. Answer 503 if the disk is full."""
         try:
             return bool(super().received(data))
         except OSError as error:
@@ -111,7 +111,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
         """Close the connection when its headers take too long; answer 408 when its body does."""
         parser = self.request
         if parser is None:
-            # waitress closes a connection that has been used, after channel_timeout.
+            # Close only a connection that has never been used: waitress closes the others after channel_timeout.
             is_unused = self.last_activity == self.creation_time and not self.requests
             self.will_close |= is_unused and time.time() - self.creation_time > HEADER_SECONDS
         elif not parser.headers_finished:
@@ -128,13 +128,13 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def may_be_closed(self) -> bool:
-        """Whether the server may close this connection: it waits for the client, and has waited long enough."""
+        """Whether the server may close this connection: it is waiting for the client and is old enough to be judged."""
         waits = not (self.requests or self.total_outbufs_len or self.will_close)
         return waits and time.time() - self.creation_time > GRACE_SECONDS
 
     @property
     def bytes_per_second(self) -> float:
-        """Return the average rate at which the request arrives; 0 when none has begun."""
+        """Return the average rate at which the request has arrived so far; 0 when none has begun."""
         return 0.0 if self.request is None else self.request.bytes_per_second
 
     def _refuse(self, error: Error) -> None:
@@ -149,13 +149,13 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class _Bounded:
-    """Time limits for slow clients, shared by both kinds of server. waitress calls it at least once a second."""
+    """Time limits for slow clients, shared by both kinds of server. waitress calls them at least once a second."""
 
     channel_class = JsonChannel
     body_seconds = 900.0
 
     def readable(self) -> bool:
-        """Whether to accept connections. Closes the slowest ones first when few are free."""
+        """Whether to accept connections. If few are free, close those of the slowest clients."""
         server = cast("Any", self)
         crowd = len(server.active_channels) + SPARE_CONNECTIONS - server.adj.connection_limit
         if server.accepting and crowd > 0:
@@ -165,7 +165,7 @@ class _Bounded:
         return bool(super().readable())  # type: ignore[misc]
 
     def maintenance(self, now: float) -> None:
-        """Time out the connections whose request takes too long."""
+        """Time out the connections whose requests take too long."""
         super().maintenance(now)  # type: ignore[misc]
         for channel in list(cast("Any", self).active_channels.values()):
             channel.time_out_if_late(self.body_seconds)

@@ -1,4 +1,4 @@
-"""Cross-origin requests: which responses a browser gives to pages of other sites (Fetch Standard, CORS protocol).
+"""CORS: which responses a browser exposes to pages of other sites (Fetch Standard, CORS protocol).
 
 No response allows credentials: clients send tokens in the Authorization header, and the API sets no cookie.
 """
@@ -33,7 +33,7 @@ class Cors:
         return bool(self._origins)
 
     def headers(self, method: str, path: str, origin: str | None) -> Headers:
-        """Return the CORS headers of a response, including an error.
+        """Return the CORS headers of a response, which may be an error.
 
         Public reads allow every origin, whatever the request's Origin is, so that a cache can serve one response to all
         clients.
@@ -46,7 +46,7 @@ class Cors:
         return vary + _allowed(origin) if origin in self._origins else vary
 
     def preflight(self, methods: Iterable[str]) -> dict[str, str]:
-        """Return the headers that a preflight response has in addition to `headers`: allowed methods and headers."""
+        """Return the headers of a preflight response beyond those of `headers`: what is allowed, and a maximum age."""
         return {
             "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
             "Access-Control-Allow-Headers": REQUEST_HEADERS,

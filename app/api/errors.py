@@ -58,7 +58,7 @@ class InvalidVideoId(ApiError):
 
 
 class VerificationRefused(ApiError):
-    """The request claims to come from a check of the site, but its secret does not match."""
+    """The request claims to come from `playbooks/verify_site.yml`, but its secret does not match."""
 
     status = 403
 

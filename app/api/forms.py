@@ -1,4 +1,4 @@
-"""Parsing a multipart upload while it streams to disk: one pass, one copy, nothing held in memory."""
+"""Parses a multipart upload while it streams to disk: in one pass, with one copy, and never whole in memory."""
 
 import hashlib
 from collections.abc import Iterator
@@ -100,8 +100,8 @@ def received_upload(work_dir: Path) -> Iterator[UploadForm]:
     """Receive the request's upload. Its file in `work_dir` is deleted at the end of the block.
 
     Raises:
-        MultipartBroken: no boundary, a form that ends early, two files.
-        ShapeInvalid: no form at all, or a field is missing.
+        MultipartBroken: the form has no boundary, ends early, has two files or titles, or a title that is not UTF-8.
+        ShapeInvalid: the body is not a form, a field is missing, or the title is empty.
     """
     boundary = _boundary()
     work_dir.mkdir(parents=True, exist_ok=True)

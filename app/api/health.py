@@ -15,8 +15,8 @@ from app.api.responses import answer
 from app.api.routing import ApiDependencies, Route
 
 MONITORING_PATHS = {"/health", "/api/health", "/ready", "/metrics"}
-"""Paths that an overloaded process still answers, so that it stays monitored. They come every few seconds and are not
-logged."""
+"""Paths that even an overloaded process answers, so that it can still be monitored. Requests for them arrive every
+few seconds and are not logged."""
 
 
 class ReadyQuery(BaseModel):
@@ -26,13 +26,13 @@ class ReadyQuery(BaseModel):
 
 
 class Health(BaseModel):
-    """200 of GET /health."""
+    """The 200 response to GET /health."""
 
     status: Literal["healthy"] = "healthy"
 
 
 class Ready(BaseModel):
-    """The response of GET /ready: each dependency is `ok` or `down`."""
+    """The response to GET /ready: each dependency is `ok` or `down`."""
 
     status: Literal["ready", "not ready", "draining"]
     database: str
@@ -59,7 +59,7 @@ class HealthResource:
         return answer(Health())
 
     def ready(self) -> HTTPResponse:
-        """Answer whether the process may get traffic."""
+        """Answer whether the process may receive traffic."""
         deep = read_query(ReadyQuery).deep
         states = self._readiness.ask_now() if deep else self._readiness.states()
         is_ready = self._readiness.accepts_traffic() and not (deep and "down" in states.values())

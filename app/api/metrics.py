@@ -1,4 +1,4 @@
-"""The metrics of /metrics: this process's requests, and the job ledger at the time of the scrape."""
+"""The metrics that /metrics serves: this process's requests, and the job ledger at the time of the scrape."""
 
 from collections.abc import Iterator
 
@@ -52,7 +52,7 @@ class LedgerCollector(Collector):
         yield from self._families()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Count the jobs of the ledger."""
+        """Count the jobs in the ledger."""
         by_state, due, oldest = self._families()
         try:
             with database.connection_context():

@@ -1,4 +1,4 @@
-"""/public: the published clips, votes, the ranking."""
+"""/public: published clips, votes and the ranking."""
 
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -51,7 +51,7 @@ class PublicResource:
         return answer(self._serialize_video(get_public(_public_id(video_id))))
 
     def vote(self, video_id: str) -> HTTPResponse:
-        """Count a vote."""
+        """Cast a vote."""
         member = self._member()
         target = _votable_id(video_id)
         self._throttle_votes(member)
@@ -69,7 +69,7 @@ class PublicResource:
         return answer(Message(message="Voto retirado exitosamente."))
 
     def vote_status(self, video_id: str) -> HTTPResponse:
-        """Return whether the account has voted for a video: false when there is no such video."""
+        """Return whether the account has voted for a video; false when there is no such video."""
         member = self._member()
         target = parse_uuid(video_id)
         if target is None and not _is_number(video_id):
@@ -79,7 +79,7 @@ class PublicResource:
         return answer(VoteStatus(video_id=shown_id, has_voted=voted, user_id=str(member.id)))
 
     def rankings(self) -> HTTPResponse:
-        """Return the ranking of one city or of all."""
+        """Return the ranking of one city, or of all cities."""
         query = read_query(RankingQuery)
         limit, offset = query.rows
         return json_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
@@ -114,7 +114,12 @@ def _public_id(text: str) -> UUID:
 
 
 def _votable_id(text: str) -> UUID:
-    """Return the id of a video to vote for. A number is no video's id: 404. Anything else but a UUID: 400."""
+    """Return the id of a video to vote for.
+
+    Raises:
+        PublicVideoNotFound: the text is a number, which is never a video's id.
+        InvalidVideoId: the text is neither a number nor a UUID.
+    """
     found = parse_uuid(text)
     if found is None:
         raise PublicVideoNotFound if _is_number(text) else InvalidVideoId

@@ -1,7 +1,7 @@
-"""Readiness: whether this process may get traffic, and which of its dependencies are up.
+"""Readiness: whether this process may receive traffic, and which of its dependencies are up.
 
 A failing dependency must not make the load balancer replace every machine. Once the process has reached its database
-and its store, /ready stays 200 and reports their state in the body. It answers from memory, so that a dependency that
+and its store, /ready returns 200 and reports their state in the body. It answers from memory, so that a dependency that
 hangs cannot make it hang: one thread per dependency checks in the background.
 """
 
@@ -47,7 +47,7 @@ class Readiness:
         return {part: _state(now - self._answered_at.get(part, -SILENT_SECONDS)) for part in self._checks}
 
     def ask_now(self) -> dict[str, str]:
-        """Check every dependency now and return their states. Takes as long as their time-outs allow."""
+        """Check every dependency now and return their states. This may take as long as all their time-outs together."""
         for part in self._checks:
             self._ask(part)
         return self.states()
@@ -72,7 +72,7 @@ class Readiness:
 
 
 def _exists(file: Path | None) -> bool:
-    """Whether the file exists. False when the sandbox denies the look: its mistake must not take a site down."""
+    """Whether the file exists. False when access is denied: a mistake in permissions must not take the site down."""
     try:
         return file is not None and file.exists()
     except OSError:

@@ -1,4 +1,4 @@
-"""Schemas of requests: JSON bodies and query strings, with the contract's names."""
+"""Schemas of requests: JSON bodies and query strings, with the field names of the API contract."""
 
 from typing import Annotated, Self
 
@@ -47,7 +47,7 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    """Check the length of the normalized password, but return it as typed: old hashes may need that form."""
+    """Check the length of the normalized password, but return it as typed: an old hash may be of that form."""
     length = len(normalized(text))
     if length < MIN_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at least 8 characters")

@@ -30,7 +30,7 @@ def read_json(shape: type[Shape]) -> Shape:
 
     Raises:
         JsonTooLarge: the body is over 64 KiB.
-        ShapeInvalid: the body is no JSON, no object, or has invalid fields.
+        ShapeInvalid: the body is not JSON or not an object, or has invalid fields.
     """
     body = request.environ["wsgi.input"].read(MAX_JSON_BYTES + 1)
     if len(body) > MAX_JSON_BYTES:
@@ -42,7 +42,7 @@ def read_json(shape: type[Shape]) -> Shape:
 
 
 def read_query(shape: type[Shape]) -> Shape:
-    """Return the known query parameters as `shape`. Unknown ones are ignored; the last of several with one name counts.
+    """Return the known query parameters as `shape`. Unknown ones are ignored; of repeated ones, the last counts.
 
     Raises:
         QueryInvalid: a parameter is invalid; the message names it and the valid values.
@@ -66,10 +66,10 @@ def read_header(name: str) -> str | None:
 
 
 def read_member(sessions: Sessions, *, at: float | None = None) -> Member:
-    """Return the sender of the request by its token, validated as of `at` (epoch seconds; now when None).
+    """Return the sender of the request, whose token is validated as of `at` (epoch seconds; now when None).
 
     Raises:
-        NotSignedIn: the token is missing, malformed, expired, signed by another key, or of a session that has ended.
+        NotSignedIn: the token is missing, malformed, expired or signed by another key, or its session has ended.
     """
     match = BEARER.fullmatch(read_header("Authorization") or "")
     if match is None:
@@ -78,7 +78,7 @@ def read_member(sessions: Sessions, *, at: float | None = None) -> Member:
 
 
 def read_verification(settings: ApiSettings) -> bool:
-    """Whether the request comes from a check of the site, which proves it by the site's secret.
+    """Whether the request comes from `playbooks/verify_site.yml`, which proves it with the site's verification secret.
 
     Raises:
         VerificationRefused: the request has the header, but the secret is wrong or the site has none.
@@ -93,9 +93,10 @@ def read_verification(settings: ApiSettings) -> bool:
 
 
 def read_upload_start(settings: Settings) -> float | None:
-    """Return when the proxy saw this upload begin (epoch seconds): its token must have been valid then, not at the end.
+    """Return when the proxy saw this upload begin (epoch seconds).
 
-    None without a proxy, and for an impossible time: in the future, or longer ago than an upload may last.
+    The token must have been valid then, but may expire during a slow upload. None without a proxy, and for an
+    impossible time: in the future, or longer ago than an upload may last.
     """
     stamp = REQUEST_START.fullmatch(read_header("X-Request-Start") or "")
     if settings.trusted_proxy is None or stamp is None:
@@ -108,7 +109,7 @@ def read_video_id(text: str, missing: NotFound) -> UUID:
     """Return a video id from the path.
 
     Raises:
-        NotFound: `missing`, for a number, which is no video's id.
+        NotFound: `missing` itself; the text is a number, which is never a video's id.
         MalformedId: the text is neither a number nor a UUID.
     """
     found = parse_uuid(text)
@@ -141,7 +142,7 @@ def read_idempotency_key() -> str | None:
 def client_address() -> str:
     """Return the client address that rate limits count. Behind a trusted proxy, waitress has set it from the headers.
 
-    For IPv6 it is the /64 network: one subscriber has that many addresses.
+    For IPv6 it is the /64 network, because each subscriber has a whole one.
     """
     peer = str(request.environ.get("REMOTE_ADDR", "unknown"))
     try:

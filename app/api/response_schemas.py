@@ -1,4 +1,4 @@
-"""Schemas of responses, with the contract's names."""
+"""Schemas of responses, with the field names of the API contract."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -30,7 +30,7 @@ class Profile(BaseModel):
 
 
 class SignedUp(Profile):
-    """201 of POST /auth/signup."""
+    """The 201 response to POST /auth/signup."""
 
     message: Literal["Usuario creado exitosamente."] = "Usuario creado exitosamente."
     user: Profile
@@ -40,7 +40,7 @@ class SignedUp(Profile):
 
 
 class TokenPair(BaseModel):
-    """200 of POST /auth/login and /auth/refresh; `expires_in` in seconds."""
+    """The 200 response to POST /auth/login and /auth/refresh; `expires_in` is in seconds."""
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
@@ -49,7 +49,7 @@ class TokenPair(BaseModel):
 
 
 class UploadAccepted(BaseModel):
-    """201 of POST /videos/upload."""
+    """The 201 response to POST /videos/upload."""
 
     message: Literal["Video subido correctamente. Procesamiento en curso."] = (
         "Video subido correctamente. Procesamiento en curso."
@@ -86,7 +86,7 @@ class OwnVideo(BaseModel):
 
 
 class OwnVideoDetail(OwnVideo):
-    """GET /videos/{id}; a URL is null until its file exists."""
+    """The response to GET /videos/{id}; a URL is null until its file exists."""
 
     original_url: str | None
     processed_url: str | None
@@ -95,7 +95,7 @@ class OwnVideoDetail(OwnVideo):
 
 
 class VideoDeleted(BaseModel):
-    """200 of DELETE /videos/{id}."""
+    """The 200 response to DELETE /videos/{id}."""
 
     message: Literal["El video ha sido eliminado exitosamente."] = "El video ha sido eliminado exitosamente."
     video_id: str
@@ -120,7 +120,7 @@ class Message(BaseModel):
 
 
 class VoteStatus(BaseModel):
-    """200 of GET /public/videos/{id}/vote-status."""
+    """The 200 response to GET /public/videos/{id}/vote-status."""
 
     video_id: str
     has_voted: bool

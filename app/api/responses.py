@@ -10,7 +10,7 @@ def answer(body: BaseModel, *, status: int = 200) -> HTTPResponse:
 
 
 def json_answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
-    """Return a response with JSON that is already serialized."""
+    """Return a response whose JSON is already serialized."""
     return HTTPResponse(body, status, {"Content-Type": "application/json"} | (headers or {}))
 
 

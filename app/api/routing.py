@@ -17,7 +17,7 @@ from app.storage.s3 import S3Store
 
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
-    """What the handlers of one process work with."""
+    """The dependencies that the handlers of one process share."""
 
     settings: ApiSettings
     accounts: Accounts

@@ -1,4 +1,4 @@
-"""The waitress server of the API: JSON for its own errors, load shedding, a graceful stop."""
+"""The waitress server of the API: errors as JSON, load shedding, and a graceful shutdown."""
 
 import json
 import signal
@@ -19,13 +19,13 @@ from app.api.health import MONITORING_PATHS
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 130 * 1024 * 1024
-"""Above the largest clip with its form, so that the application itself answers "too large"."""
+"""Larger than the largest allowed clip with its form, so that the application itself answers "too large"."""
 
 BUFFER_BYTES = 64 * 1024
 """How much of a request or a response is held in memory before it is written to disk."""
 
 MAX_CONNECTIONS = 512
-"""Their buffers take 64 MiB at most. When nearly all are in use, the server closes those of the slowest clients."""
+"""Their buffers take at most 64 MiB. When nearly all are in use, the server closes those of the slowest clients."""
 
 LOOK_EVERY_SECONDS = 1
 """How often the server looks for clients that take too long."""
@@ -47,7 +47,7 @@ FINISH_SECONDS = 120
 
 
 class LoadSheddingMiddleware:
-    """Middleware that answers 503 at once while more requests wait than can be answered in time."""
+    """Middleware that answers 503 at once while more requests are waiting than can be answered in time."""
 
     def __init__(self, application: Application, waiting: Callable[[], int], most: int, cors: Cors) -> None:
         self._application = application
@@ -78,17 +78,17 @@ def serve(
     cors: Cors,
     draining: Event,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was accepted.
+    """Serve until SIGTERM or SIGINT, then finish the accepted requests.
 
     Args:
         application: the WSGI application.
         listen: `host:port`, unless there is a `unix_socket`.
         unix_socket: the socket's path; the group may read and write it.
-        threads: requests answered at once; `WAITING_PER_THREAD` times as many may wait.
+        threads: how many requests are answered at once; `WAITING_PER_THREAD` times as many may wait.
         body_seconds: how long a request's body may take to arrive.
         trusted_proxy: the peer whose X-Forwarded-For and -Proto headers are trusted.
         cors: the CORS rules for this server's own errors.
-        draining: set as soon as the stop begins; /ready fails from then on.
+        draining: set as soon as the shutdown begins; /ready fails from then on.
     """
     address = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
     forwarded = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
@@ -114,7 +114,7 @@ def serve(
 
 
 def _stop_on_signals(server: object, draining: Event) -> None:
-    """Finish what was accepted at the first SIGTERM or SIGINT, and leave at the second one."""
+    """Finish the accepted requests at the first SIGTERM or SIGINT, and exit at once at the second."""
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         if draining.is_set():
@@ -124,7 +124,7 @@ def _stop_on_signals(server: object, draining: Event) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    # The drain thread ends the main thread's loop by this signal.
+    # The drain thread ends the main thread's loop with this signal.
     signal.signal(signal.SIGUSR1, _leave)
 
 

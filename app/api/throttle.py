@@ -23,10 +23,10 @@ log = structlog.get_logger(__name__)
 
 REDIS_SECONDS = 1.0
 AWAY_SECONDS = 5.0
-"""How long Redis is not queried after a failure: while it hangs, not every request should wait for the time-out."""
+"""How long Redis is not queried after a failure, so that not every request waits for the time-out while it hangs."""
 
 IN_MEMORY_SECONDS = 60.0
-"""How long the process reports that it counts in memory: machines send their metrics once a minute."""
+"""How long the process reports that it has counted in memory. Machines send this metric once a minute."""
 
 UNAVAILABLE = (StorageError, RedisError, OSError)
 
@@ -60,7 +60,7 @@ class Throttle:
         self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who)
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
-        """Reset a count: the request succeeded, so it was no attack."""
+        """Reset a count after a request that succeeded, and so was not an attack."""
         item = parse(limit)
         self._own.clear(item, purpose, who)
         if self._is_away():

@@ -11,11 +11,11 @@ from app.operations.bursts import find_burst
 from app.operations.voiding import Ballots, count_votes, public_clips_of
 from app.showcase.errors import RuleBroken
 
-accounts_cli = typer.Typer(help="Accounts: suspend and reinstate.", no_args_is_help=True)
-sessions_cli = typer.Typer(help="Sessions: end them.", no_args_is_help=True)
+accounts_cli = typer.Typer(help="Suspend and reinstate accounts.", no_args_is_help=True)
+sessions_cli = typer.Typer(help="End sessions.", no_args_is_help=True)
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="Ids or e-mail addresses.")]
-BurstOption = Annotated[str | None, typer.Option(metavar="NAME", help="All accounts of a burst that doctor reports.")]
+BurstOption = Annotated[str | None, typer.Option(metavar="NAME", help="All accounts in a burst that doctor reports.")]
 
 
 def choose_accounts(names: list[str] | None, burst: str | None) -> frozenset[UUID]:
@@ -34,7 +34,7 @@ def choose_accounts(names: list[str] | None, burst: str | None) -> frozenset[UUI
 
 @accounts_cli.command("suspend")
 def suspend_accounts(accounts: Names = None, *, burst: BurstOption = None, reason: Reason) -> None:
-    """Suspend accounts: they cannot sign in, and their tokens become invalid at once. Clips and votes stay."""
+    """Suspend accounts: they cannot sign in, and their tokens become invalid at once. Clips and votes are kept."""
     with open_site():
         chosen = choose_accounts(accounts, burst)
         suspended = members.suspend(chosen, actor=acting(), reason=reason)
@@ -61,7 +61,7 @@ def end_sessions(
     account: Annotated[
         list[str] | None, typer.Option(metavar="ACCOUNT", help="Id or e-mail address; may be repeated.")
     ] = None,
-    every_session: Annotated[bool, typer.Option("--all", help="Every session of the site.")] = False,
+    every_session: Annotated[bool, typer.Option("--all", help="End every session on the site.")] = False,
     reason: Reason,
 ) -> None:
     """End sessions: their access and refresh tokens become invalid at once, and their users must sign in again."""

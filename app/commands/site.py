@@ -1,4 +1,4 @@
-"""What all commands share: opening the site, the options for actor and reason, and output."""
+"""Shared by all commands: opening the site, the options for actor and reason, and output."""
 
 import getpass
 import os
@@ -39,13 +39,15 @@ ActorOption = Annotated[
         envvar="ACTOR",
         parser=_text(MAX_ACTOR_CHARS),
         metavar="NAME",
-        help="Your name, and the session you work in, for the audit. On a deployed machine, every command that "
-        "changes something requires it.",
+        help="Your name, and the session that you work in, for the audit log. On a deployed machine, every command "
+        "that changes something requires it.",
     ),
 ]
 Reason = Annotated[
     str,
-    typer.Option(parser=_text(MAX_REASON_CHARS), metavar="TEXT", help="The reason, in one sentence, for the audit."),
+    typer.Option(
+        parser=_text(MAX_REASON_CHARS), metavar="TEXT", help="The reason, in one sentence, for the audit log."
+    ),
 ]
 
 
@@ -77,7 +79,7 @@ def open_site() -> Iterator[Services]:
 
 
 def acting() -> str:
-    """Return the actor for the audit: the person that `--actor` names, with this machine's user and host.
+    """Return the actor for the audit log: the person that `--actor` names, with this machine's user and host.
 
     Raises:
         typer.Exit: no actor is named on a deployed machine, where all operators share one user.
@@ -102,6 +104,6 @@ def show_moment(epoch: float) -> str:
 
 
 def make_console() -> Console:
-    """Return a console, which is wide when its output goes to a program, so that ids are not cut."""
+    """Return a console. When the output is not a terminal, it is wide, so that ids are not truncated."""
     console = Console()
     return console if console.is_terminal else Console(width=220)

@@ -9,7 +9,9 @@ from app.commands.site import Reason, acting, make_console, open_site, show_mome
 from app.operations import moderation
 from app.operations.voiding import recount
 
-videos_cli = typer.Typer(help="Clips: review (REVIEW_REQUIRED=true), hide, recount votes.", no_args_is_help=True)
+videos_cli = typer.Typer(
+    help="Review clips (with REVIEW_REQUIRED=true), hide them, and recount their votes.", no_args_is_help=True
+)
 
 
 @videos_cli.command("list")

@@ -11,7 +11,7 @@ from app.commands.site import Reason, acting, make_console, open_site, show_mome
 from app.operations import bursts, voiding
 from app.operations.voiding import Ballots
 
-votes_cli = typer.Typer(help="Votes: find stuffed ones, void and restore votes.", no_args_is_help=True)
+votes_cli = typer.Typer(help="Find stuffed votes; void and restore votes.", no_args_is_help=True)
 
 AccountOption = Annotated[
     list[str] | None,
@@ -35,7 +35,7 @@ def list_bursts() -> None:
 
 @votes_cli.command("accept")
 def accept_burst(burst: str, *, reason: Reason) -> None:
-    """Accept a burst as real people, for example in one hall. Doctor no longer reports it."""
+    """Accept a burst as real people, for example in one sports hall, so that doctor no longer reports it."""
     with open_site():
         bursts.accept(burst, actor=acting(), reason=reason)
     typer.echo(f"{burst} is accepted")
@@ -45,7 +45,7 @@ def accept_burst(burst: str, *, reason: Reason) -> None:
 def void_votes(
     *, account: AccountOption = None, video: VideoOption = None, burst: BurstOption = None, reason: Reason
 ) -> None:
-    """Void votes of accounts, for videos, or (with both options) of those accounts for those videos."""
+    """Void the votes of accounts, the votes for videos, or (with both options) the accounts' votes for these videos."""
     with open_site():
         lost = voiding.void(_choose(account, video, burst), actor=acting(), reason=reason)
     _print_judged(lost, "void")

@@ -22,7 +22,7 @@ database = DatabaseProxy()
 
 
 def open_database(url: str, *, max_connections: int) -> Database:
-    """Bind the models to the database at `url`. It connects lazily, so it may be called before a fork.
+    """Bind the models to the database at `url`. No connection is opened yet, so this may be called before a fork.
 
     Args:
         url: `postgresql://…` or `sqlite:////absolute/path.db`.
@@ -38,14 +38,14 @@ def open_database(url: str, *, max_connections: int) -> Database:
 
 
 def _sqlite(file: Path, max_connections: int) -> Database:
-    # synchronous=FULL: what the API confirmed with 2xx survives a power failure.
+    # synchronous=FULL, so that whatever the API has confirmed with 2xx survives a power failure.
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000}
     return cast(
         Database,
         PooledSqliteDatabase(
             str(file),
             pragmas=pragmas,
-            check_same_thread=False,  # the pool hands a connection from thread to thread
+            check_same_thread=False,  # the pool passes connections between threads
             timeout=POOL_WAIT_SECONDS,
             max_connections=max_connections,
         ),
@@ -76,14 +76,15 @@ def _postgresql(url: str, max_connections: int) -> Database:
 
 
 def on_postgresql() -> bool:
-    """Whether the bound database is PostgreSQL (else it is SQLite)."""
+    """Whether the bound database is PostgreSQL (otherwise it is SQLite)."""
     return isinstance(database.obj, PostgresqlDatabase)
 
 
 def transaction() -> AbstractContextManager[object]:
     """Return a transaction that may write.
 
-    SQLite takes its write lock at the start: a transaction that reads first and writes later would fail at once.
+    SQLite takes its write lock at the start. Otherwise a transaction that has read would fail when it writes after
+    another one has written.
     """
     bound: Database = database.obj
     if isinstance(bound, SqliteDatabase):
@@ -94,7 +95,7 @@ def transaction() -> AbstractContextManager[object]:
 def db_now() -> Expression:
     """Return the database's wall clock as an SQL expression: epoch seconds, float.
 
-    Machines compare leases, so they all use the database's clock instead of their own.
+    Several machines compare the times of leases, so all use the database's clock instead of their own.
     """
     return cast(Expression, SQL(_clock()))
 

@@ -1,4 +1,4 @@
-"""Migrate the schema, safely when several machines start at once."""
+"""Migrates the schema, safely even when several machines start at once."""
 
 import fcntl
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def migrate() -> list[str]:
 @contextmanager
 def _only_one() -> Iterator[None]:
     if on_postgresql():
-        # The lock may be held for longer than an ordinary statement may run.
+        # Waiting for another machine's migration may take longer than an ordinary statement may run.
         database.execute_sql("SET statement_timeout = 0")
         database.execute_sql("SET lock_timeout = 0")
         database.execute_sql("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))

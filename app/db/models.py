@@ -1,6 +1,6 @@
-"""The tables. Times are epoch seconds of the database's clock (`db_now`); ids are UUIDv4.
+"""The tables. Times are epoch seconds by the database's clock (`db_now`); ids are UUIDv4.
 
-A transaction that writes several of these rows locks them in the order: job, vote, video, user.
+A transaction that writes several of these rows locks them in this order: job, vote, video, user.
 """
 
 from enum import StrEnum
@@ -37,7 +37,7 @@ class VideoStatus(StrEnum):
 
 
 class JobState(StrEnum):
-    """The state of a render. `app.showcase.ledger` contains every transition."""
+    """The state of a render job. `app.showcase.ledger` contains every transition."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -59,17 +59,17 @@ class User(Table):
 
     id = UUIDField(primary_key=True)
     email = CharField(254, unique=True)
-    """Lower case: addresses that differ only in case belong to one account."""
+    """In lower case, so that addresses which differ only in case belong to one account."""
     password_hash = CharField(255)
     first_name = CharField(100)
     last_name = CharField(100)
     city = CharField(100, null=True)
     city_key = CharField(100, null=True, index=True)
-    """The city with its spellings folded (`app.showcase.texts.city_key`), as filters compare it."""
+    """The form of the city that filters compare: all spellings are folded into one (`app.showcase.texts.city_key`)."""
     country = CharField(100, null=True)
     is_active = BooleanField(default=True)
     is_verification = BooleanField(default=False)
-    """Created by a check of the site rather than a person: see `app.showcase.verification`."""
+    """Whether `playbooks/verify_site.yml`, not a person, created the account: see `app.showcase.verification`."""
     signup_address = CharField(64, null=True)
     """A keyed digest of the client's address at sign-up, kept for a week: see `app.operations.bursts`."""
     created_at = DoubleField()
@@ -86,7 +86,7 @@ class User(Table):
 
 
 class Session(Table):
-    """A sign-in on one device. Its tokens end with it."""
+    """A sign-in on one device. When it ends, its tokens become invalid."""
 
     id = UUIDField(primary_key=True)
     user = ForeignKeyField(User, backref="sessions")
@@ -101,7 +101,7 @@ class Session(Table):
 
 
 class RefreshToken(Table):
-    """One refresh token in a session's chain, of which only a digest is stored."""
+    """One refresh token in a session's chain. Only its digest is stored."""
 
     digest = CharField(64, primary_key=True)
     session = ForeignKeyField(Session, backref="refresh_tokens", on_delete="CASCADE")
@@ -110,7 +110,7 @@ class RefreshToken(Table):
     seal = CharField(64, null=True)
     """An HMAC of the digest under a key derived from JWT_SECRET, which invalidates the token when the secret changes.
 
-    Null in rows of earlier releases.
+    Null in rows from earlier releases.
     """
 
     class Meta:
@@ -126,7 +126,7 @@ class Video(Table):
     title = CharField(200)
     status = EnumField(VideoStatus, max_length=16, default=VideoStatus.UPLOADED)
     original_key = CharField(255, null=True)
-    """Null for an imported result whose original no longer exists."""
+    """Null for a clip that was imported without its original."""
     original_bytes = BigIntegerField(null=True)
     original_sha256 = CharField(64, null=True)
     processed_key = CharField(255, null=True)
@@ -149,7 +149,7 @@ class Video(Table):
 
 
 class Vote(Table):
-    """One account's vote for one video. The primary key prevents a second one."""
+    """One account's vote for one video. The primary key prevents another."""
 
     user = ForeignKeyField(User, backref="votes")
     user_id: UUID
@@ -157,7 +157,7 @@ class Vote(Table):
     video_id: UUID
     created_at = DoubleField()
     voided_at = DoubleField(null=True)
-    """Set while the vote is voided by an operator and does not count."""
+    """Set while the vote does not count because an operator voided it."""
 
     class Meta:
         table_name = "votes"
@@ -165,7 +165,7 @@ class Vote(Table):
 
 
 class Job(Table):
-    """The ledger of renders, one row per video: both the source of truth and the outbox."""
+    """The ledger of render jobs, one row per video: both the source of truth and the outbox."""
 
     id = UUIDField(primary_key=True)
     video = ForeignKeyField(Video, backref="jobs", unique=True)
@@ -176,9 +176,9 @@ class Job(Table):
     max_attempts = IntegerField()
     rescues = IntegerField(default=0)
     setbacks = IntegerField(default=0)
-    """Consecutive failures of dependencies (S3, database, disk). They cause a backoff, but spend no attempt."""
+    """Consecutive failures of dependencies (S3, database, disk). They cause a backoff, but do not use up an attempt."""
     timeouts = IntegerField(default=0)
-    """Attempts that ran out of time."""
+    """The number of attempts that timed out."""
     run_at = DoubleField()
     dispatched_at = DoubleField(null=True)
     lease_owner = CharField(255, null=True)
@@ -202,7 +202,7 @@ class Job(Table):
 
 
 class Audit(Table):
-    """The log of operators' actions."""
+    """The audit log of operators' actions."""
 
     id = AutoField()
     at = DoubleField()
@@ -216,7 +216,7 @@ class Audit(Table):
 
 
 class IdempotencyKey(Table):
-    """A request already answered. The same key and body get the same response, without creating a second resource."""
+    """A request that was answered. The same key and body get the same response without creating another resource."""
 
     scope = CharField(64)
     """`signup`, `import`, or `upload:<user id>`."""
@@ -234,7 +234,7 @@ class Worker(Table):
     """A worker process and its health. The process updates its row while it runs."""
 
     name = CharField(255, primary_key=True)
-    """`host:pid`, as in `jobs.lease_owner`."""
+    """`host:pid`, the same as in `jobs.lease_owner`."""
     version = CharField(40)
     started_at = DoubleField()
     seen_at = DoubleField(index=True)

@@ -1,8 +1,8 @@
 """Peewee's PostgreSQL pool without its bottleneck: it connects without holding a lock.
 
-Peewee's own pool connects, and probes an idle connection, while it holds the locks that every other thread needs to
-open or close one. With a server that accepts connections but never answers (a dead host behind a firewall), the threads
-then time out one after the other, 5 s each, and threads that need no database wait with them.
+Peewee's own pool holds the locks that every other thread needs to open or close a connection while it connects or
+probes an idle connection. If the server accepts connections but never answers (a dead host behind a firewall), the
+threads time out one after the other, 5 s each, and threads that need no database wait with them.
 """
 
 import heapq
@@ -44,7 +44,7 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
             with self._pool_lock:
                 idle = heapq.heappop(self._connections) if self._connections else None
             if idle is None:
-                return self._checked_out(time.time(), PostgresqlDatabase._connect(self))  # noqa: SLF001 (past the pool's own)
+                return self._checked_out(time.time(), PostgresqlDatabase._connect(self))  # noqa: SLF001 (past the pool's)
             since, _, connection = idle
             if self._is_closed(connection) or self._is_stale(since):
                 self._close_raw(connection)

@@ -1,1 +1,1 @@
-"""A deployed machine's use of AWS: it reads settings and secrets, watches for its termination, and reports."""
+"""How a deployed machine uses AWS: it reads settings and secrets, watches for its termination, and reports."""

@@ -1,4 +1,4 @@
-"""Calls to AWS in bounded time, whose failures become one sentence."""
+"""Calls to AWS whose total time is limited, and whose failures become one sentence for the operator."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 
 
 class Aws:
-    """AWS in one region, with a limit for the total time of all calls."""
+    """AWS in one region, with a limit on the total time of all calls."""
 
     def __init__(self, region: str, *, endpoint_url: str | None = None, patience_seconds: float | None = None) -> None:
         self._region = region
@@ -62,7 +62,7 @@ class Aws:
         """Call AWS, and retry transient failures while there is time.
 
         Args:
-            what: the subject of the call, for error messages ("parameter /a/b").
+            what: the subject of the call in error messages, for example "parameter /a/b".
             call: one attempt.
 
         Raises:
@@ -83,7 +83,7 @@ class Aws:
 
 
 def _judge(what: str, error: ClientError) -> str:
-    """Return the reason of a transient failure; raise HostError for any other."""
+    """Return the reason for a transient failure; raise HostError for any other."""
     code = error.response.get("Error", {}).get("Code", "")
     message = " ".join(error.response.get("Error", {}).get("Message", "").split())
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

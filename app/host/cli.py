@@ -27,7 +27,7 @@ from app.logs import send_logs
 from app.telemetry import processes
 from app.telemetry.cloudwatch import CloudWatch
 
-host_cli = typer.Typer(help="Commands of a deployed machine's systemd units.", no_args_is_help=True)
+host_cli = typer.Typer(help="Commands that a deployed machine's systemd units run.", no_args_is_help=True)
 
 CA_BUNDLE = Path("/etc/rising-stars/rds-ca.pem")
 BALANCER_SECONDS = 120.0
@@ -46,15 +46,16 @@ MetadataOption = Annotated[str, typer.Option(help="URL of the instance metadata 
 BalancerOption = Annotated[
     float,
     typer.Option(
-        envvar="BALANCER_SECONDS", help="How long the load balancer still sends requests after a termination (web)."
+        envvar="BALANCER_SECONDS", help="Seconds for which requests still arrive once the termination begins (web)."
     ),
 ]
 InterruptedOption = Annotated[
-    float, typer.Option(help="How long it still does after a spot notice made /ready fail (web).")
+    float, typer.Option(help="Seconds for which requests still arrive once a spot notice has made /ready fail (web).")
 ]
 # The watch may not read the services' folder, but can still measure its file system.
 DiskOption = Annotated[
-    list[Path] | None, typer.Option(envvar="WORK_DIR", help="Folders to measure, in addition to /.", readable=False)
+    list[Path] | None,
+    typer.Option(envvar="WORK_DIR", help="Folders whose file systems to measure, in addition to /.", readable=False),
 ]
 
 
@@ -76,15 +77,15 @@ def configure(
     ],
     kind: KindOption,
     out: Annotated[Path, typer.Option(help="The environment file to write, for systemd.")],
-    cache: Annotated[Path | None, typer.Option(help="The last good copy, used when AWS does not answer.")] = None,
-    ca_bundle: Annotated[Path, typer.Option(help="CA certificates that verify the database's.")] = CA_BUNDLE,
+    cache: Annotated[Path | None, typer.Option(help="The last good copy, used if AWS does not answer.")] = None,
+    ca_bundle: Annotated[Path, typer.Option(help="CA certificates to verify the database's certificate.")] = CA_BUNDLE,
     # The services' folder. This command only writes its name and need not be able to read it.
     work_dir: Annotated[Path | None, typer.Option(help="Folder for temporary files.", readable=False)] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
 ) -> None:
-    """Write the environment of this machine's services, from Parameter Store and Secrets Manager."""
+    """Write the environment file of this machine's services from Parameter Store and Secrets Manager."""
     with _errors_as_exit():
         if not ca_bundle.is_file():
             raise HostError(f"{ca_bundle} is missing, so the database's certificate could not be verified.")
@@ -125,7 +126,9 @@ def redis_acl(
 @host_cli.command()
 def watch(
     *,
-    group_prefix: Annotated[str, typer.Option(help="Prefix of the groups' names (rising-stars-production).")],
+    group_prefix: Annotated[
+        str, typer.Option(help="Prefix of the Auto Scaling groups' names, for example rising-stars-production.")
+    ],
     unit: Annotated[list[str], typer.Option(help="A unit to stop before the machine terminates; may be repeated.")],
     kind: KindOption,
     hook: Annotated[str | None, typer.Option(help="Name of the group's lifecycle hook. Default: the site's.")] = None,
@@ -136,20 +139,21 @@ def watch(
     balancer_seconds: BalancerOption = BALANCER_SECONDS,
     interrupted_seconds: InterruptedOption = INTERRUPTED_SECONDS,
     heartbeat_seconds: Annotated[
-        float, typer.Option(help="Seconds between two heartbeats of the hook.")
+        float, typer.Option(help="Seconds between two heartbeats to the hook.")
     ] = HEARTBEAT_SECONDS,
     namespace: Annotated[
-        str | None, typer.Option(envvar="METRIC_NAMESPACE", help="CloudWatch namespace for metrics; none: no metrics.")
+        str | None,
+        typer.Option(envvar="METRIC_NAMESPACE", help="CloudWatch namespace for metrics. Without it, none are sent."),
     ] = None,
     disk: DiskOption = None,
     processes_url: Annotated[
-        str, typer.Option(help="URL below which the API processes' metrics are, by number (web).")
+        str, typer.Option(help="URL below which each API process's metrics are served under its number (web).")
     ] = processes.URL,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
 ) -> None:
-    """Watch for this machine's termination and shut its services down in order; send its metrics each minute."""
+    """Watch for this machine's termination, then shut its services down in order. Send its metrics every minute."""
     send_logs(LogFormat.JSON, "INFO")
     with _errors_as_exit():
         metadata = Metadata(metadata_url)
@@ -197,15 +201,18 @@ def report(
     *,
     kind: KindOption,
     message: Annotated[str, typer.Option(help="What failed, or another remark.")] = "",
-    release: Annotated[str | None, typer.Option(help="Default: the version of this program.")] = None,
+    release: Annotated[str | None, typer.Option(help="The release to report. Default: this program's version.")] = None,
     log_group_prefix: Annotated[
-        str | None, typer.Option(envvar="LOG_GROUP_PREFIX", help="Such as /rising-stars/production; none: no line.")
+        str | None,
+        typer.Option(
+            envvar="LOG_GROUP_PREFIX", help="For example /rising-stars/production. Without it, no log line is written."
+        ),
     ] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
 ) -> None:
-    """Report the result of this machine's boot: tags on the instance, a line in its log group."""
+    """Report the result of this machine's boot, as tags on the instance and a line in its log group."""
     with _errors_as_exit():
         metadata = Metadata(metadata_url)
         boot = Report(metadata.instance_id(), status, message, release or version("rising-stars"))

@@ -22,7 +22,7 @@ SECRETS_OF_THE_WEB = (*SECRETS, "jwt", "verification")
 """Only the API validates tokens and handles sign-ups, so only web machines may read the last two."""
 
 STAGES_OF_JWT = ("NEXT", "LAST")
-"""Labels that the role aws_secrets puts on versions of the secret during a rotation. The first that exists counts."""
+"""Labels that the role aws_secrets puts on versions of the secret during a rotation. The first that exists is used."""
 
 DERIVED = {
     "database_url",
@@ -59,7 +59,7 @@ class HostSettings(BaseModel):
     balancer_ranges: list[IPvAnyNetwork] = Field(min_length=1)
     """The load balancer's address ranges. Nginx trusts its X-Forwarded-For header, and no other peer's."""
     balancer_seconds: float = Field(default=120, ge=0, le=3600)
-    """How long the load balancer still sends requests to a machine that is deregistered."""
+    """How long the load balancer still sends requests to a machine after its deregistration begins."""
     hsts_includes_subdomains: bool = False
     """Whether browsers must use HTTPS for all subdomains of the site's domain, too."""
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -191,7 +191,7 @@ def _quoted(text: str) -> str:
 
 
 def _as_text(name: str, value: object) -> str:
-    """Return a value of the inventory as the text of a variable."""
+    """Return an inventory value as the text of an environment variable."""
     known = set(ApiSettings.model_fields)
     if name.lower() in DERIVED:
         raise HostError(f"{name} must not be set in the inventory: it follows from the site's resources.")

@@ -18,7 +18,7 @@ ENTRY = re.compile(r'^([A-Z_][A-Z0-9_]*)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | r
 
 
 def render(variables: Mapping[str, str]) -> str:
-    """Return the file's text, a line `NAME="value"` for each variable.
+    """Return the file's text, with a line `NAME="value"` for each variable.
 
     Inside double quotes systemd, like a shell, unescapes only four characters.
 
@@ -46,7 +46,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str, *, owner: str | None = None) -> None:
-    """Write a file atomically, readable only for its owner (this process's user, or `owner`).
+    """Write a file atomically, readable only by its owner (this process's user, or `owner`).
 
     Raises:
         HostError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Errors of a machine's commands, each with a sentence for the operator."""
+"""Errors of the `rising-stars host` commands, each with a sentence for the operator."""
 
 
 class HostError(Exception):

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The kind of a machine, as in the tag `Role` and in the user data."""
+    """The kind of a machine, as its `Role` tag and its user data name it."""
 
     WEB = "web"
     WORKER = "worker"
@@ -13,5 +13,5 @@ class Kind(StrEnum):
 
     @property
     def group(self) -> str:
-        """The kind's name in log groups and metrics, where all workers share one."""
+        """The kind's name in log groups and metrics, which is the same for both kinds of worker."""
         return "worker" if self is Kind.EXTRA_WORKER else self.value

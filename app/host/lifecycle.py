@@ -1,4 +1,4 @@
-"""The lifecycle hook of the Auto Scaling group: heartbeats extend its wait, completion lets the group terminate."""
+"""The Auto Scaling group's lifecycle hook: heartbeats extend its wait, and completing it ends the wait."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 log = structlog.get_logger(__name__)
 
 COMPLETE_SECONDS = 240.0
-"""How long completing is retried. After that, the hook's own time-out lets the group terminate the machine."""
+"""How long the completion is retried. After that, the hook's own time-out lets the group terminate the machine."""
 
 RETRY_SECONDS = 5.0
 NOTHING_WAITS = "ValidationError"
@@ -28,7 +28,7 @@ class Hook:
 
 
 class Lifecycle:
-    """Reports to the group. `connect` creates a client of Auto Scaling with bounded time-outs."""
+    """Calls the hook. `connect` creates an Auto Scaling client with bounded time-outs."""
 
     def __init__(self, hook: Hook, connect: Callable[[], Any]) -> None:
         self._hook = hook
@@ -47,7 +47,7 @@ class Lifecycle:
             log.warning("lifecycle_heartbeat_failed", error=f"{type(error).__name__}: {error}")
 
     def complete(self) -> bool:
-        """Complete the hook's action, so that the group terminates the machine. Return False when that failed."""
+        """Complete the lifecycle action, so that the group terminates the machine. Return False when that failed."""
         give_up_at = time.monotonic() + COMPLETE_SECONDS
         while time.monotonic() < give_up_at:
             try:

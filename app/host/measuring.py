@@ -1,4 +1,4 @@
-"""Sending this machine's metrics to CloudWatch each minute, independently of its other work."""
+"""Sends this machine's metrics to CloudWatch every minute, independently of its other work."""
 
 import threading
 from collections.abc import Sequence
@@ -28,13 +28,16 @@ def measure(kind: Kind, folders: Sequence[Path], *, processes_url: str = URL) ->
 
 
 def _limits_in_memory(kind: Kind, processes_url: str) -> list[float]:
-    """Return 1 when an API process of a web machine counts limits in memory, because Redis is unavailable, else 0."""
+    """Return `[1.0]` if an API process of this web machine counts limits in memory, because Redis is unavailable.
+
+    Otherwise `[0.0]`; empty for other machines and when no process answers.
+    """
     found = highest_figure("rising_stars_limits_in_memory", url=processes_url) if kind is Kind.WEB else None
     return [] if found is None else [found]
 
 
 def measure_forever(cloudwatch: CloudWatch, kind: Kind, folders: Sequence[Path], *, processes_url: str = URL) -> None:
-    """Send metrics in a daemon thread: a hanging call to AWS must not delay the rest of the process."""
+    """Send metrics in a daemon thread, so that a hanging call to AWS does not delay the rest of the process."""
 
     def loop() -> None:
         while True:

@@ -13,7 +13,7 @@ TO_GO = "Terminated"
 
 
 class Metadata:
-    """A client of the service. It gets a session token, and a new one when that has expired."""
+    """A client of the service. It requests a session token, and a new one after the old one expires."""
 
     def __init__(self, url: str = URL) -> None:
         self._address = urlsplit(url).netloc
@@ -28,11 +28,11 @@ class Metadata:
         return self._required("meta-data/placement/region")
 
     def is_to_terminate(self) -> bool:
-        """Whether the Auto Scaling group terminates this machine and waits for its lifecycle hook."""
+        """Whether the Auto Scaling group is terminating this machine and waiting for its lifecycle hook."""
         return self.read("meta-data/autoscaling/target-lifecycle-state") == TO_GO
 
     def is_to_be_interrupted(self) -> bool:
-        """Whether AWS interrupts this spot instance in two minutes."""
+        """Whether AWS has announced that it will interrupt this spot instance in two minutes."""
         return self.read("meta-data/spot/instance-action") is not None
 
     def _required(self, path: str) -> str:
@@ -42,7 +42,7 @@ class Metadata:
         return found
 
     def read(self, path: str) -> str | None:
-        """Return the text at a path; None when there is none.
+        """Return the text at a path; None when the path does not exist.
 
         Raises:
             Unreachable: the service does not answer, or answers with an error.

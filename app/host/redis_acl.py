@@ -8,19 +8,19 @@ from app.host.environment_file import parse
 from app.host.errors import HostError
 
 KEYS = ("huey.*.risingstars", "huey.r.risingstars.*", "LIMITS:*")
-"""The queue and its schedule, Huey's data of single tasks, the counters of the package limits."""
+"""The queue and its schedule, Huey's data on single tasks, and the counters of the `limits` package."""
 
 COMMANDS = (
-    # Ringing the doorbell and waiting for rings.
+    # Ringing the doorbell, and waiting for it.
     *("zadd", "zcard", "bzpopmin"),
     # Huey's schedule, and its checks before it runs a task.
     *("zrangebyscore", "zremrangebyscore", "mget"),
-    # Counting and resetting limits. The ACL also applies to commands inside the counters' scripts.
+    # Counting and resetting rate limits. The ACL also applies to the commands inside the counters' Lua scripts.
     *("evalsha", "script|load", "exists", "get", "set", "incrby", "pttl", "rename", "del"),
     # Health checks.
     "ping",
 )
-"""The commands that MONITOR shows for a whole site; a test runs a site with this file. All others are denied."""
+"""The commands that Redis' MONITOR shows while a site runs; all others are denied. A test runs a site with this ACL."""
 
 
 def render_acl(username: str, password: str) -> str:
@@ -36,7 +36,7 @@ def acl_of(environment_file: Path) -> str:
     """Return the ACL file for the user and password of `QUEUE_URL` in an environment file.
 
     Raises:
-        HostError: the file cannot be read, or has no `QUEUE_URL` of a Redis with a user and a password.
+        HostError: the file cannot be read, or has no `QUEUE_URL` with a Redis scheme, a user and a password.
     """
     try:
         url = urlsplit(parse(environment_file.read_text(encoding="utf-8")).get("QUEUE_URL", ""))

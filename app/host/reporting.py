@@ -1,4 +1,4 @@
-"""Reporting the result of a machine's boot to the operator: tags on the instance, and a line in the log group."""
+"""Reports the result of a machine's boot to the operator: as tags on the instance and a line in the log group."""
 
 import time
 from contextlib import suppress
@@ -29,7 +29,7 @@ class Report:
 
     @property
     def boot_status(self) -> str:
-        """The value of the tag: `ready`, or `failed: ` and the message, on one line."""
+        """The value of the tag: `ready`, or `failed: ` followed by the message, on one line."""
         message = " ".join(self.message.split())
         return (f"failed: {message}" if self.status is Status.FAILED else "ready")[:MAX_TAG_CHARS]
 

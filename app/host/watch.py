@@ -1,9 +1,9 @@
-"""Watching for this machine's termination, so that no request and no job is lost.
+"""Watches for this machine's termination, so that no request and no job is lost.
 
 A web machine shuts down in this order. The group deregisters it from the load balancer, which still sends requests for
-the deregistration delay. Then the watch makes /ready fail and stops the services, which finish their requests, and
-completes the group's lifecycle hook. On a worker the watch stops the services at once: they drain or give their jobs
-back.
+the deregistration delay. Then the watch makes /ready fail, stops the services, which finish their requests, and
+completes the group's lifecycle hook. On a worker, the watch stops the services at once: they finish their jobs or give
+them back to the ledger.
 """
 
 import shutil
@@ -25,22 +25,22 @@ POLL_SECONDS = 0.2
 
 
 class Notice(StrEnum):
-    """Why a machine terminates."""
+    """Why this machine is about to terminate."""
 
     TERMINATED = "terminated"
-    """Its group scales in, replaces it, or rolls a release. The lifecycle hook waits."""
+    """Its group is scaling in or replacing it, for example in a roll. The lifecycle hook waits."""
     INTERRUPTED = "interrupted"
-    """AWS interrupts a spot instance, in two minutes."""
+    """AWS will interrupt this spot instance in two minutes."""
 
 
 class Notices(Protocol):
     """The source of termination notices; `Metadata` in production."""
 
     def is_to_terminate(self) -> bool:
-        """Whether the group terminates this machine and waits for it."""
+        """Whether the group is terminating this machine and waiting for it."""
 
     def is_to_be_interrupted(self) -> bool:
-        """Whether AWS interrupts this machine without waiting."""
+        """Whether AWS is about to interrupt this machine, without waiting for it."""
 
 
 class LifecycleHook(Protocol):
@@ -50,7 +50,7 @@ class LifecycleHook(Protocol):
         """Extend the hook's wait."""
 
     def complete(self) -> bool:
-        """Complete the hook, so that the group terminates the machine."""
+        """Complete the hook, so that the group terminates the machine. Return False when that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ class Leaving:
     """How this machine shuts down. Durations are in seconds."""
 
     units: tuple[str, ...]
-    """systemd units, stopped with one command. Their own time-outs limit how long that takes."""
+    """The systemd units to stop, all with one command. Their own time-outs limit how long that takes."""
     drain_file: Path | None = None
     """/ready fails while this file exists. Only machines behind the load balancer have one."""
     balancer_seconds: float = 0
-    """How long requests still arrive after the group's notice."""
+    """How long requests still arrive after the group begins the termination."""
     interrupted_seconds: float = 0
-    """How long the load balancer needs to see that /ready fails after a spot notice, of which it does not know."""
+    """How long requests still arrive after a spot notice: the load balancer learns of it only from /ready."""
     heartbeat_seconds: float = 20
 
 
@@ -83,7 +83,7 @@ class Watch:
         self._is_unreachable = False
 
     def stop(self) -> None:
-        """Stop watching, because the machine itself shuts down."""
+        """Stop watching, because the machine itself is shutting down."""
         self._stop.set()
 
     def run(self) -> None:
@@ -143,7 +143,7 @@ class Watch:
             log.warning("units_not_stopped", units=self._leaving.units, code=stopping.returncode)
 
     def _wait(self, seconds: float) -> None:
-        """Wait and send heartbeats, but stop waiting when the machine itself shuts down."""
+        """Wait and send heartbeats, but stop waiting when `stop` is called."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and not self._stop.wait(min(POLL_SECONDS, seconds)):
             self._beat()

@@ -1,1 +1,1 @@
-"""Clips as files: probing them and rendering them into branded ones."""
+"""Clips as files: probing them and rendering them into branded videos."""

@@ -1,16 +1,16 @@
-"""Limits of the work that a clip may cause: those checked against its index, and those enforced in FFmpeg."""
+"""Limits on the work that a clip may cause: those checked against its index, and those that FFmpeg enforces."""
 
 from app.media.probe import Clip
 
 MAX_SIDE = 8192
-"""Pixels. Above the side of any phone's or camera's video."""
+"""In pixels: no phone or ordinary camera records a longer side."""
 
 MAX_FRAME_RATE = 250
 """Average frames per second. Phones record slow motion at 240."""
 
 MAX_DECODED_PIXELS = 130_000_000_000
 """Frames times pixels per frame. A minute of 8192x8192 at 30 fps has 121 billion, of 8192x4320 at 60 fps 127 billion.
-An index may list one packet many times, so that a file of 300 kB would demand far more."""
+An index may list one packet many times, so that even a 300 kB file could demand far more."""
 
 _SPARE = 2
 """Tolerance: a coded frame exceeds the displayed one by up to a block, and its size may vary slightly in mid-stream."""
@@ -23,7 +23,7 @@ def is_too_much_work(clip: Clip) -> bool:
 
 
 def max_pixels(clip: Clip) -> int:
-    """Return the largest frame, in pixels, that FFmpeg may decode: frames may be larger than the index states.
+    """Return the largest frame, in pixels, that FFmpeg may decode, because frames may be larger than the index states.
 
     All frames together stay within `MAX_DECODED_PIXELS`, or within twice what the index states.
     """

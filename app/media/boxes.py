@@ -19,13 +19,13 @@ QUICKTIME_BRAND = "qt  "
 hvc1, M4V, and the 3gp4 that older Android phones write into .mp4 files) use the same container format."""
 
 MAX_BOXES = 10_000
-"""More than any recorder writes. A file with millions of empty boxes would keep a request busy for long."""
+"""More than any recorder writes. A file with millions of empty boxes would keep a request busy for a long time."""
 
 _HEADER_BYTES = 8
 _LONG_HEADER_BYTES = 16
 _MEDIA_BOXES = frozenset({"moov", "mdat"})
 _NEVER_IN_A_TRAILER = _MEDIA_BOXES | {"moof"}
-"""If a box of these kinds ends beyond the end of the file, the clip is truncated, wherever the box is."""
+"""A box of these kinds that extends beyond the end of the file means that the clip is truncated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ def require_whole_mp4(path: Path) -> None:
 def walk_boxes(file: BinaryIO, file_bytes: int) -> Iterator[Box]:
     """Yield the top-level boxes, reading only their headers.
 
-    Cameras and apps append trailers with arbitrary content. So after a complete `moov` and `mdat`, bytes that are no
-    box, or that look like the header of a box longer than the file, end the iteration without an error.
+    Cameras and apps append trailers with arbitrary content. So after a complete `moov` and `mdat`, bytes that are not
+    a box, or that look like the header of a box extending beyond the file, end the iteration without an error.
 
     Raises:
         UnreadableClip: a box extends beyond the end of the file, or the file is not a sequence of boxes.
@@ -100,7 +100,7 @@ def _require_mp4_brand(file: BinaryIO) -> None:
 
 
 def _parse_header(header: bytes, offset: int, file_bytes: int) -> Box | None:
-    """Return the box of a header, or None when the bytes are no header. Size 0 means "to the end of the file"."""
+    """Return the box of a header, or None when the bytes are not a header. Size 0 means "to the end of the file"."""
     if len(header) < _HEADER_BYTES or not header[4:8].isascii() or not header[4:8].decode("ascii").isprintable():
         return None
     size, kind = int.from_bytes(header[:4], "big"), header[4:8].decode("ascii")

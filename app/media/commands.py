@@ -1,7 +1,8 @@
 """FFmpeg's argument lists, built by pure functions that run nothing.
 
-The poster is taken from the finished video, which has a key frame there. In the render's own run, FFmpeg would decode
-ahead to the poster's frame, keep every frame up to it (1.6 GB instead of 0.2 GB) and report no progress meanwhile.
+The poster is extracted from the finished video, which has a key frame at that position. If the same run rendered the
+video and extracted the poster, FFmpeg would decode ahead to the poster's frame, hold every frame up to it in memory
+(1.6 GB instead of 0.2 GB) and report no progress meanwhile.
 """
 
 from dataclasses import dataclass
@@ -60,9 +61,9 @@ def render_arguments(
 
 
 _PICTURE_ALONE = ("-an", "-sn", "-dn", "-noautorotate", "-reinit_filter", "0")
-"""Options for the player's file. A change in mid-stream (size, pixel format) must not rebuild the graph, because intro
-and outro have already been read then. The scaler at the start of the clip's chain handles the change instead. It must
-be the first filter that accesses pixels: filters that rotate would read beyond a frame of another size."""
+"""Options for the player's file. A mid-stream change of size or pixel format must not rebuild the graph, because the
+intro and the outro have been read by then. The scaler at the start of the clip's chain handles the change instead. It
+must be the first filter that accesses pixels, because rotation filters would read beyond a frame of another size."""
 
 
 def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
@@ -77,7 +78,7 @@ def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
 
 
 def _middle_seconds(clip: Clip, profile: Profile) -> float:
-    """Return the time, in the result, of the frame in the middle of the shown clip."""
+    """Return the time, in the result, of the frame in the middle of the part of the clip that is shown."""
     frames = int(profile.shown_seconds(clip.duration_seconds) * profile.frames_per_second / 2)
     return profile.intro_seconds + frames / profile.frames_per_second
 
@@ -92,7 +93,7 @@ def _artwork_inputs(artwork: Artwork, profile: Profile) -> list[str]:
 
 
 def _video_output(clip: Clip, profile: Profile, *, with_audio: bool) -> list[str]:
-    """Return the output options of the MP4, with a key frame where the poster is taken.
+    """Return the output options of the MP4, with a key frame at the poster's position.
 
     The source's metadata is dropped, because phones record the location in it.
     """
@@ -140,9 +141,9 @@ def x264_arguments(profile: Profile) -> list[str]:
 
 
 def _still_zones(clip: Clip, profile: Profile) -> str:
-    """Return x264 zones with minimal motion search for intro and outro, which saves 2 of their 4 s of CPU time.
+    """Return x264 zones with minimal motion search for the intro and the outro, which saves 2 of their 4 s of CPU time.
 
-    Source: x264's `--zones`, ranges of frames with separate settings.
+    Source: x264's `--zones`, which sets options for ranges of frames.
     """
     rate = profile.frames_per_second
     clip_start = round(profile.intro_seconds * rate)

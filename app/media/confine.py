@@ -1,8 +1,8 @@
 """The launcher of FFmpeg and MediaInfo: it confines its own process, then executes the program.
 
 `app.media.sandbox` builds its command line: options, `--`, the program and its arguments. It runs as a script and is
-never imported. When a step fails, it exits with LAUNCH_FAILED and one sentence, so that the program always runs as
-confined as this kernel allows. It imports little, because every program start includes its start.
+never imported. When a step fails, it exits with LAUNCH_FAILED and one sentence, so that the program never runs less
+confined than this kernel allows. It imports little, because it delays the start of every program.
 """
 
 import os
@@ -27,7 +27,7 @@ LIMITS = {"memory": resource.RLIMIT_AS, "file": resource.RLIMIT_FSIZE, "core": r
 
 
 def main(words: list[str]) -> None:
-    """Confine this process by the options before `--`, then execute the program after it."""
+    """Confine this process according to the options before `--`, then execute the program after it."""
     end = words.index("--")
     options = [tuple(word.split("=", 1)) for word in words[:end]]
     program = words[end + 1 :]
@@ -55,7 +55,7 @@ def _give_up_rights(grants: list[Grant]) -> None:
         keep_capabilities(CAP_DAC_READ_SEARCH)
     abi = landlock_abi()
     if abi:
-        # Some program folders (/lib64) do not exist on every system. The files of a run must all exist.
+        # Some program folders, for example /lib64, do not exist on every system. The files of a run must all exist.
         optional = [grant for grant in grants if grant[1] in {RUN, DEVICE}]
         restrict_files(abi, [*existing(optional), *(grant for grant in grants if grant not in optional)])
     if seccomp_is_available():

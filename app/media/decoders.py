@@ -1,8 +1,8 @@
-"""The formats that are decoded: one list for the probe and for FFmpeg.
+"""The formats that the platform decodes: one list for both the probe and FFmpeg.
 
-Keys are MediaInfo's names of formats, values FFmpeg's names of decoders, in versions 5.1 and 9. FFmpeg opens a decoder
-for every stream of a file to analyse it, even if the stream is not used. Formats that no camera, phone or editor writes
-into an MP4 would only expose more code to a hostile file.
+Keys are MediaInfo's names for formats; values are FFmpeg's names for decoders, in versions 5.1 and 9. FFmpeg opens a
+decoder for every stream of a file to analyse it, even if the stream is not used. Formats that no camera, phone or
+editor writes into an MP4 are left out, because they would only expose more code to a hostile file.
 """
 
 VIDEO_DECODERS: dict[str, tuple[str, ...]] = {
@@ -36,7 +36,7 @@ AUDIO_DECODERS: dict[str, tuple[str, ...]] = {
     "PCM": PCM_DECODERS,
     "Vorbis": ("vorbis", "libvorbis"),
 }
-"""Without the spatial formats of some phones (APAC, MPEG-H), which no FFmpeg decodes."""
+"""The spatial formats of some phones (APAC, MPEG-H) are not listed, because FFmpeg cannot decode them."""
 
 DECODABLE_VIDEO, DECODABLE_AUDIO = frozenset(VIDEO_DECODERS), frozenset(AUDIO_DECODERS)
 

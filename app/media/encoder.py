@@ -31,7 +31,7 @@ _JPEG_START = b"\xff\xd8\xff"
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """The files of a render. `sha256` (hex) and `size_bytes` are those of the video."""
+    """The files of a render. `sha256` (hex), `size_bytes` and `duration_seconds` describe the video."""
 
     video: Path
     poster: Path
@@ -43,7 +43,7 @@ class Rendering:
 
 
 class Encoder:
-    """Renders clips with FFmpeg. It only holds settings, so threads may share it."""
+    """Renders clips with FFmpeg. It stores only settings, so threads may share it."""
 
     def __init__(
         self,
@@ -73,13 +73,13 @@ class Encoder:
 
         Args:
             source: the player's file, which is not trusted.
-            directory: an existing, empty directory of this render, for all output.
+            directory: an existing, empty directory for all output of this render.
             profile: the render profile.
             on_progress: receives 0.0 … 1.0, never decreasing, in this thread.
             stop: when set, FFmpeg is killed within 0.2 s.
 
         Raises:
-            MediaError: see its subclasses. No FFmpeg process remains in any case.
+            MediaError: see its subclasses. Even then, no FFmpeg process remains.
         """
         job = FfmpegJob(
             ffmpeg=find_ffmpeg(self._ffmpeg),
@@ -98,7 +98,7 @@ class Encoder:
 
 
 class Progress:
-    """Turns the lines of FFmpeg's `-progress` into a fraction that never decreases."""
+    """Turns the lines that FFmpeg's `-progress` prints into a fraction that never decreases."""
 
     def __init__(self, on_progress: Callable[[float], None], clip: Clip, profile: Profile) -> None:
         self._on_progress = on_progress
@@ -122,7 +122,7 @@ class Progress:
 def _render(
     job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, artwork: Artwork, progress: Progress
 ) -> bool:
-    """Prepare and measure the sound, encode the video, extract the poster. Return whether the result has sound."""
+    """Prepare and measure the sound, encode the video and extract the poster. Return whether the result has sound."""
     gain_db = measured_gain(job, clip, profile) if lay_sound(job, source, clip, profile) else None
     arguments = render_arguments(
         source,
@@ -139,7 +139,7 @@ def _render(
 
 
 def _has_zscale(job: FfmpegJob) -> bool:
-    """Whether this FFmpeg has zscale, which tone mapping needs. Without it, HDR clips are rendered pale."""
+    """Whether this FFmpeg has zscale, which tone mapping needs. Without it, the results of HDR clips look pale."""
     lines: list[str] = []
     job.run(["-hide_banner", "-loglevel", "error", "-filters"], on_line=lines.append)
     return any(" zscale " in line for line in lines)
@@ -155,7 +155,7 @@ def _artwork(brand_dir: Path | None) -> Artwork:
 
 
 def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
-    """Verify the rendered files with an independent probe, before they are returned."""
+    """Verify the rendered files, the video with a probe of its own, and return them."""
     video, poster = directory / VIDEO_FILE, directory / POSTER_FILE
     found = probe(video)
     missing_seconds = profile.result_seconds(clip.duration_seconds) - found.duration_seconds

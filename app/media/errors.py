@@ -57,7 +57,7 @@ class WorkDirectoryFull(MediaError):
 
 
 class FfmpegMissing(MediaError):
-    """FFmpeg is missing, cannot be started confined, or lacks a component of the render. The text names the cause."""
+    """FFmpeg is missing, cannot be started confined, or lacks a component that renders need. The text says which."""
 
 
 class MediaInfoMissing(MediaError):

@@ -1,4 +1,4 @@
-"""Running FFmpeg: finding its binary, and confined, supervised runs."""
+"""Runs FFmpeg: finds its binary, runs it confined and supervised, and turns its exit codes into errors."""
 
 import os
 import re
@@ -26,10 +26,10 @@ from app.media.errors import (
 from app.media.sandbox import ENVIRONMENT, LAUNCH_FAILED, Limits, confined
 
 POLL_SECONDS = 0.1
-"""How often a run checks for a stop or its deadline."""
+"""How often a run checks whether it was stopped or its deadline has passed."""
 
 MAX_FILE_BYTES = 512 << 20
-"""Far above any result, as the profiles cap the bit rate. It keeps a fault from filling the disk."""
+"""Far above any result, because the profiles cap the bit rate. It keeps a fault from filling the disk."""
 
 _KEPT_STDERR_LINES = 20
 _KEPT_LINE_BYTES = 400
@@ -39,7 +39,7 @@ _EXIT_AFTER_SIGNAL = 255
 _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("No space left on device", WorkDirectoryFull),
     ("Disk quota exceeded", WorkDirectoryFull),
-    ("error reading header", UnreadableClip),  # an index that would need more memory than available
+    ("error reading header", UnreadableClip),  # an index that would need more memory than there is
     ("Cannot allocate memory", RenderKilled),
     ("Resource temporarily unavailable", RenderKilled),
     ("Unknown encoder", FfmpegMissing),
@@ -48,19 +48,19 @@ _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("Error applying options", FfmpegMissing),
     ("error while loading shared libraries", FfmpegMissing),
 )
-"""Texts in FFmpeg's last stderr lines, and the error that each indicates. Without one, the clip is unreadable."""
+"""Texts in FFmpeg's last stderr lines, and the error that each indicates. If none matches, the clip is unreadable."""
 
 
 _INTERRUPTED = re.compile(r"Cannot determine format of input stream [1-9]\d*:\d+ after EOF")
-"""FFmpeg's words when SIGTERM arrives before it has read its inputs; it then exits with 1. Inputs after the first are
-the artwork and the decoded sound, which the platform wrote: only an interruption leaves them unread."""
+"""FFmpeg's message, before exit code 1, when SIGTERM arrives before it has read its inputs. The inputs after the first
+are the artwork and the decoded sound. The platform supplied these, so only an interruption leaves them unread."""
 
 _LAUNCHER = ("confine: ", "Traceback (most recent call last):", "Fatal Python error: ")
 """stderr prefixes that mean the sandbox launcher itself failed, independently of the clip."""
 
 
 def find_ffmpeg(configured: Path | None) -> Path:
-    """Return the FFmpeg to use: the configured one, else the system's, else that of the package imageio-ffmpeg.
+    """Return the FFmpeg to use: the configured one, otherwise the system's, otherwise the one in imageio-ffmpeg.
 
     Raises:
         FfmpegMissing: there is none, or the configured path is not an executable file.
@@ -75,7 +75,7 @@ def find_ffmpeg(configured: Path | None) -> Path:
 
 def _packaged_ffmpeg() -> Path:
     try:
-        import imageio_ffmpeg  # noqa: PLC0415 - optional: only where the system has no FFmpeg
+        import imageio_ffmpeg  # noqa: PLC0415 - optional: needed only where the system has no FFmpeg
 
         return Path(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError):
@@ -92,7 +92,7 @@ class FfmpegJob:
     directory: Path
     """FFmpeg's working directory, used by this render only."""
     memory_bytes: int
-    """The limit of FFmpeg's address space."""
+    """The limit on FFmpeg's address space."""
     deadline: float
     """On `time.monotonic()`'s clock."""
     stop: threading.Event
@@ -100,7 +100,7 @@ class FfmpegJob:
     def run(self, arguments: list[str], *, on_line: Callable[[str], None] | None = None) -> None:
         """Run FFmpeg to its end; `on_line` receives each line of its standard output.
 
-        No process of the run remains in any case.
+        However the run ends, none of its processes remains.
 
         Raises:
             RenderInterrupted: `stop` was set.
@@ -169,7 +169,7 @@ class FfmpegJob:
 
 
 def _inputs(arguments: list[str]) -> list[Path]:
-    """Return the files that a command line reads (`-i file:/…`). The sandbox makes these and the folder accessible."""
+    """Return the files that a command line reads (`-i file:/…`). The sandbox grants these and the working directory."""
     inputs = [word for option, word in pairwise(arguments) if option == "-i"]
     return [Path(word.removeprefix("file:")) for word in inputs if word.startswith("file:/")]
 
@@ -212,7 +212,7 @@ def _ignore(_: str) -> None:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill FFmpeg's process group and reap FFmpeg. Its pid cannot be reused before."""
+    """Kill FFmpeg's process group, then reap FFmpeg. Until it is reaped, its pid cannot be reused."""
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -3,7 +3,7 @@
 intro.png ─ scale ─ loop ─ fades ───────────────────────────┐
 clip ─ 30 fps ─ scale, pad and turn to 16:9 ─ watermark ─ fades ─ concat ─ x264
 outro.png ─ scale ─ loop ─ fades ───────────────────────────┘
-sound.wav (app.media.sound) ─ gain ─ limiter ─ behind the intro ─ silence to the end ─ AAC
+sound.wav (app.media.sound) ─ gain ─ limiter ─ delay by the intro ─ silence to the end ─ AAC
 """
 
 from app.media.colour import Colour
@@ -33,7 +33,7 @@ _TO_BT709 = "out_color_matrix=bt709:out_range=tv"
 
 
 def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str]:
-    """Return the filters that produce constant rate, exact length, the profile's size with bars, upright, 8-bit BT.709.
+    """Return the filters for a constant rate, the exact length, the profile's size with bars, upright in 8-bit BT.709.
 
     The rate comes first, so that frames of a 240 fps clip are dropped before they are scaled. The cut comes after it,
     so that a frame held across the end of the shown part does not extend beyond it. Size and bars are computed for each
@@ -45,7 +45,7 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
     shape = f"{width}/{height}"
     across = f"if(gte(dar,{shape}),{width},2*max(1,round({height}*dar/2)))"
     down = f"if(gte(dar,{shape}),2*max(1,round({width}/dar/2)),{height})"
-    # Tone mapping is expensive, so it comes before the bars. It needs one size, to which later frames are squeezed.
+    # Tone mapping is expensive, so it comes before the bars. It needs one size, so all later frames are scaled to it.
     scaled = "eval=init:out_range=tv" if tone_map else f"eval=frame:{_TO_BT709}"
     return [
         *(_deinterlaced(clip) if clip.interlaced else []),
@@ -65,7 +65,7 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
 def _deinterlaced(clip: Clip) -> list[str]:
     """Return the filters that combine each pair of fields into one frame, where the stream declares fields.
 
-    The scaler in front only keeps the size constant, because a deinterlacer mixes neighbouring frames.
+    The scaler before it only keeps the size constant, because a deinterlacer mixes neighbouring frames.
     """
     return [f"scale={clip.width}:{clip.height}", "bwdif=mode=send_frame:deint=interlaced"]
 
@@ -86,9 +86,9 @@ _TONE_MAPPING = [
     "format=gbrp10",
     f"scale={_TO_BT709}",
 ]
-"""HDR to SDR in linear light. Diffuse white is 203 cd/m2 (ITU-R BT.2408); the peak is 1000 cd/m2, 4.93 times that. The
-step through integer RGB clips values outside BT.709. Without it, FFmpeg 5.1 would carry negative light into the luma
-and turn a bright orange almost black."""
+"""Converts HDR to SDR in linear light. Diffuse white is 203 cd/m2 (ITU-R BT.2408); the peak is 1000 cd/m2, 4.93 times
+that. The step through integer RGB clips values outside BT.709. Without it, FFmpeg 5.1 would carry negative light into
+the luma and turn a bright orange almost black."""
 
 
 def _still(source: str, profile: Profile, seconds: float, label: str) -> str:
@@ -108,13 +108,13 @@ def _still(source: str, profile: Profile, seconds: float, label: str) -> str:
 
 
 def _fades(profile: Profile, seconds: float) -> list[str]:
-    """Return fades from and to black. They process only a few frames; a cross-fade would process all."""
+    """Return fades from and to black. They process only a few frames, whereas a cross-fade would process all."""
     fade = profile.fade_seconds
     return [f"fade=t=in:st=0:d={fade:g}", f"fade=t=out:st={max(0.0, seconds - fade):.3f}:d={fade:g}"]
 
 
 def _scaled(profile: Profile, dimension: str) -> str:
-    """Return the scaled dimension of artwork, which is drawn for 1080 lines."""
+    """Return an expression that scales a dimension of the artwork, which is drawn for 1080 lines."""
     return f"{dimension}*{profile.height}/1080"
 
 

@@ -14,9 +14,9 @@ def quiet() -> list[str]:
 
 
 def untrusted_input(source: Path, clip: Clip, profile: Profile) -> list[str]:
-    """Return the input options of the player's file: only MP4, from disk, known codecs, and its first seconds.
+    """Return the input options of the player's file: only an MP4 on disk, known codecs, and only its first seconds.
 
-    Otherwise a playlist named .mp4 could make FFmpeg read other files of this machine.
+    Without these limits, a playlist named .mp4 could make FFmpeg read other files on this machine.
     """
     return [
         *("-protocol_whitelist", "file,pipe"),

@@ -20,7 +20,10 @@ def system_call(number: int, *arguments: Argument) -> int:
 
 
 def prctl(option: int, *arguments: Argument) -> int:
-    """Read or change an attribute of this process. Source: manual page 2 of prctl."""
+    """Read or change an attribute of this process.
+
+    Source: prctl(2).
+    """
     words = [*map(_word, arguments), *(ctypes.c_ulong(0) for _ in range(4 - len(arguments)))]
     return _checked(_libc().prctl(ctypes.c_int(option), *words))
 

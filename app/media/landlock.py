@@ -1,4 +1,4 @@
-"""Landlock: a process permanently restricts its access to files, also for every program that it executes.
+"""Landlock: a process permanently restricts access to files for itself and for every program that it executes.
 
 Available since Linux 5.13 (ABI 1); Debian 12's kernel has ABI 2.
 Source: https://docs.kernel.org/userspace-api/landlock.html.
@@ -18,7 +18,7 @@ REMOVE_FILE, MAKE_REG, TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 RUN = READ_FILE | READ_DIR | EXECUTE
 DEVICE = READ_FILE | WRITE_FILE
 FOLDER = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | REMOVE_FILE | MAKE_REG
-"""Regular files only. The worker would follow a link and publish the file behind it, and would block on a pipe."""
+"""Only regular files may be created: the worker would publish the target of a link, and would block on a pipe."""
 
 Grant = tuple[str, int]
 """A file or folder, and the allowed operations on it and below it."""
@@ -26,7 +26,7 @@ Grant = tuple[str, int]
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 _UNAVAILABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
-"""The kernel lacks Landlock, it was not enabled at boot, or the system call filter of a container or unit denies it."""
+"""The kernel lacks Landlock, it was not enabled at boot, or a container's or unit's system call filter denies it."""
 
 _RIGHTS_OF_ABI = (0, 13, 14, 15, 15, 16)
 """The number of file rights that each ABI has. Later ABIs are treated as the last."""
@@ -76,7 +76,7 @@ def existing(grants: list[Grant]) -> list[Grant]:
 
 
 def _create_ruleset(abi: int, rights: int) -> int:
-    """Create the ruleset of what is denied unless a rule allows it. The structure's size depends on the ABI."""
+    """Create a ruleset that denies these rights unless a rule grants them. The structure's size depends on the ABI."""
     size = 8 if abi < 4 else 16 if abi < 6 else 24  # noqa: PLR2004
     return system_call(_CREATE_RULESET, (ctypes.c_uint64 * 3)(rights, _TCP, _SCOPES), size, 0)
 

@@ -1,8 +1,8 @@
-"""Finding the gain that brings a clip's sound to the target loudness.
+"""Finds the gain that brings a clip's sound to the target loudness.
 
-The whole chain (gain, then limiter) is measured, and the gain corrected until the loudness meets the target. FFmpeg's
-loudnorm is not used: where the gain would clip, it leaves its linear mode and misses the target by several LU on short
-or very dynamic sound. A pass reads only sound and takes 0.1 s for 30 s; most clips need two.
+The whole chain (gain, then limiter) is measured, and the gain is corrected until the loudness meets the target.
+FFmpeg's loudnorm is not used: where the gain would clip, it leaves its linear mode and misses the target by several LU
+on short or very dynamic sound. A pass reads only sound and takes 0.1 s for 30 s of it; most clips need two passes.
 
 The gain is limited. A muted microphone records its own hiss at about -60 LUFS, which would be amplified by 44 dB.
 Speech, or a game filmed from the stands, is within 20 dB of the target.
@@ -16,7 +16,7 @@ SILENCE_LUFS = -70.0
 """EBU R128's absolute gate: sound that never exceeds it counts as silence."""
 
 MAX_GAIN_DB = 20.0
-"""Sound quieter than 20 dB below the target stays below it."""
+"""Sound that is more than 20 dB below the target therefore remains below it."""
 
 TOLERANCE_LU = 0.5
 MAX_PASSES = 8
@@ -30,7 +30,7 @@ def find_gain(measure: Callable[[float], float | None], *, target_lufs: float) -
         target_lufs: the target loudness.
 
     Returns:
-        0 for silence, None without sound.
+        0 for silence; None when there is no sound.
     """
     gain = 0.0
     tried: dict[float, float] = {}

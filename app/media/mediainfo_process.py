@@ -1,8 +1,8 @@
 """MediaInfo in a separate process: an MP4 on standard input, its properties as JSON on standard output.
 
 It runs as a script behind `confine.py` and is never imported. A few wrong bytes in an index can make MediaInfo loop
-forever and exhaust memory (found by flipping random bytes). That then kills this process instead of the API. It gets an
-open file instead of a name, so that nothing in the file can make it open another one.
+forever and exhaust memory (found by flipping random bytes). The limits then kill this process, and the API is not
+affected. MediaInfo gets an open file instead of a name, so that nothing in the file can make it open another one.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from pymediainfo import MediaInfo
 
 CPU_SECONDS = 5
-"""Far above the 0.1 s for a clip of 100 MB."""
+"""Far above the 0.1 s that a 100 MB clip takes."""
 
 MEMORY_BYTES = 1 << 30
 
@@ -59,7 +59,7 @@ def _read_tracks() -> dict[str, list[dict[str, str]]]:
 
 
 def _facts(track: Any) -> dict[str, str]:
-    """Return a track's fields as text, without those that MediaInfo does not know."""
+    """Return a track's fields as text, without those that MediaInfo did not find."""
     data = track.to_data()
     return {field: str(data[field]) for field in _FIELDS if field in data}
 

@@ -1,7 +1,7 @@
 """The orientation of a video: the rotation and mirroring in an MP4's matrices, as FFmpeg filters.
 
-FFmpeg's automatic rotation puts its filters first in the graph, where a change of the frame size in mid-stream would
-make them read beyond a frame. So this platform rotates after scaling.
+FFmpeg's automatic rotation puts its filters first in the graph, where a mid-stream change of the frame size would make
+them read beyond a frame. So this platform rotates after scaling.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Probing a clip: its properties, read by MediaInfo and from its index."""
+"""Probes a clip: reads its properties with MediaInfo and from its index."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from app.media.orientation import UPRIGHT, Orientation
 from app.media.sandbox import ENVIRONMENT, Limits, confined
 
 WALL_SECONDS = 60
-"""A backstop. The process also limits its own CPU time, which does not elapse while a busy machine delays it."""
+"""A backstop for the process's own CPU limit: CPU time does not advance while a busy machine delays the process."""
 
 _MEDIAINFO = Path(__file__).with_name("mediainfo_process.py")
 _LIMITS = Limits(memory_bytes=1 << 30, file_bytes=0)
@@ -40,13 +40,13 @@ PROGRESSIVE = "Progressive"
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The properties of one MP4. Those of the video are of the first decodable video track."""
+    """The properties of one MP4. The properties of its video come from the first decodable video track."""
 
     width: int
     """Coded pixels, before rotation."""
     height: int
     duration_seconds: float
-    """The end of the video, counted from the start of the earliest track: a delay of all tracks is not included."""
+    """From the start of the earliest track to the end of the video. A delay that all tracks share is not included."""
     frame_rate: float | None
     """The average; None when the track does not state it."""
     video_codec: str
@@ -55,7 +55,7 @@ class Clip:
     chroma: str | None
     """Chroma subsampling: 4:2:0, …"""
     audio_channels: int | None
-    """Of the first decodable sound track; 0 without one, None when neither MediaInfo nor the index states them."""
+    """Of the first decodable sound track; 0 without one, None if neither MediaInfo nor the index states it."""
     colour: Colour = BT709
     orientation: Orientation = UPRIGHT
     interlaced: bool = False
@@ -176,7 +176,7 @@ def _may_decode(track: Facts, formats: frozenset[str]) -> bool:
 
 
 def _indexed(facts: Facts, index: Index) -> IndexedTrack | None:
-    """Return the index's entry for MediaInfo's track; None for a track that MediaInfo finds in another's packets."""
+    """Return the index's entry for MediaInfo's track; None for one that MediaInfo found in another track's packets."""
     track_id = facts.get("track_id", "")
     return index.get(int(track_id)) if track_id.isdecimal() else None
 

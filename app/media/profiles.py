@@ -19,7 +19,7 @@ class Profile:
     crf: int = 23
     frames_per_second: int = 30
     clip_seconds: float = 30.0
-    """The longest part of the player's clip that is shown."""
+    """The maximum length of the player's clip in the result; the rest is cut off."""
     intro_seconds: float = 2.5
     outro_seconds: float = 2.5
     fade_seconds: float = 0.4

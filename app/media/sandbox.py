@@ -1,6 +1,6 @@
 """The sandbox for programs that parse untrusted files, FFmpeg and MediaInfo. `confine.py` enforces it.
 
-The programs get an empty environment and may only read their own files, the system's libraries and the files of the
+The programs get an empty environment and may read only their own files, the system's libraries and the files of the
 run. They cannot open sockets, start processes or inspect others. docs/security.md explains what each part prevents.
 """
 
@@ -26,7 +26,7 @@ _PYTHON = tuple(
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix))
     for part in ("bin", "lib", "lib64", "pyvenv.cfg")
 )
-"""The files of MediaInfo's Python interpreter. Its prefix as a whole may be a user's home."""
+"""The files of MediaInfo's Python interpreter, instead of its whole prefix, which may be a user's home directory."""
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -36,21 +36,21 @@ class Limits:
     """The resource limits of a confined program."""
 
     memory_bytes: int
-    """The limit of the address space."""
+    """The limit on the address space."""
     file_bytes: int
-    """The limit for each file that it writes."""
+    """The limit on the size of each file that it writes."""
 
 
 def confined(
     command: Sequence[str], limits: Limits, *, readable: Sequence[Path] = (), writable: Path | None = None
 ) -> list[str]:
-    """Return the command line that starts `command` confined. This process must run it, with `ENVIRONMENT`.
+    """Return the command line that starts `command` confined. This process itself must run it, with `ENVIRONMENT`.
 
     Args:
         command: the program's absolute path and its arguments.
         limits: the resource limits, enforced by the kernel.
         readable: files that the program may read; they must exist.
-        writable: a folder in which the program may create, change and delete regular files. None: it may write nowhere.
+        writable: a folder in which the program may create, change and delete regular files; None forbids all writing.
     """
     words = [
         f"parent={os.getpid()}",
@@ -66,12 +66,12 @@ def confined(
 
 
 def _files_of(program: Path) -> list[Path]:
-    """Return the program's file, and for bin/ffmpeg beside lib/ the folder of its own libraries."""
+    """Return the program's file and, for a program in bin/, the folder lib/ beside it, which may have its libraries."""
     return [program, *([program.parent.with_name("lib")] if program.parent.name == "bin" else [])]
 
 
 def sandbox_gaps() -> list[str]:
-    """Return what the sandbox lacks on this machine, in sentences for the operator; empty when it is complete."""
+    """Return what the sandbox lacks on this machine, as sentences for the operator; empty when it is complete."""
     gaps = []
     if landlock_abi() == 0:
         gaps.append(

@@ -1,9 +1,10 @@
-"""A seccomp filter of system calls for parsers of untrusted files, which cannot remove or bypass it.
+"""A seccomp filter for parsers of untrusted files, which can neither remove nor bypass it.
 
-It lists denied calls instead of allowed ones. FFmpeg 5.1 to 9, with glibc or static, use different calls, and a decoder
-whose necessary call is denied would look like a damaged clip. Calls newer than the list return ENOSYS, so that C
-libraries fall back to older ones. Calls of another processor's numbering and denied calls fail with EPERM; the program
-continues. Source: https://docs.kernel.org/userspace-api/seccomp_filter.html.
+It lists denied calls instead of allowed ones. The calls that FFmpeg needs differ between versions 5.1 to 9 and between
+glibc and static builds, and if a call that a decoder needs were denied, the clip would look damaged. Calls newer than
+the list return ENOSYS, so that C libraries fall back to older ones. Denied calls, and calls in another processor's
+numbering, fail with EPERM, and the program continues.
+Source: https://docs.kernel.org/userspace-api/seccomp_filter.html.
 """
 
 import ctypes
@@ -25,21 +26,21 @@ _MISSING = 0x00050000 | errno.ENOSYS
 _ALL_BITS = 0xFFFFFFFF
 _NEW_NAMESPACES, _THREAD = 0x7E020000, 0x00010000
 _SIGNAL_OTHERS = (8, 10, 15)
-"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX, by which a pipe can signal any process of the same user."""
+"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX, with which a pipe can signal any process of the same user."""
 
 _TYPE_FOR_OTHERS = (0x5412, 0x541C)
 """ioctl's TIOCSTI and TIOCLINUX, which insert input into a terminal."""
 
 
 _Condition = tuple[str, int, int, tuple[int, ...], bool]
-"""A call, the index of the deciding argument, the mask for its bits, the listed values, whether these are allowed."""
+"""A call, the index of the deciding argument, the mask for its bits, the values, and whether these are allowed."""
 
 
 def _conditions(own_pid: int) -> list[_Condition]:
-    """Return the conditions: threads but no processes, signals and limits for itself only, truncation when writing."""
+    """Return the conditions, for example: new threads but no processes; signals and limits only for itself."""
     signals = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
     truncating = os.O_TRUNC | os.O_ACCMODE
-    # Landlock before ABI 3 treats these as reading, or, with both bits of the mode, as no access at all.
+    # Before ABI 3, Landlock treats these flags as reading or, with both bits of the access mode, as no access at all.
     unwritten = (os.O_TRUNC | os.O_RDONLY, os.O_TRUNC | os.O_ACCMODE)
     return [
         ("clone", 0, _NEW_NAMESPACES | _THREAD, (_THREAD,), True),
@@ -65,7 +66,7 @@ def seccomp_is_available() -> bool:
 
 
 def deny_system_calls() -> None:
-    """Install the filter for this process and the program that it executes. It must have set no_new_privs."""
+    """Install the filter for this process and the program that it executes. The process must have set no_new_privs."""
     program = filter_program(os.uname().machine, own_pid=os.getpid())
     instructions = ctypes.create_string_buffer(program, len(program))
     prctl(PR_SET_SECCOMP, _MODE_FILTER, _Program(len(program) // 8, ctypes.addressof(instructions)))

@@ -70,10 +70,10 @@ def sound_input() -> list[str]:
 
 
 def sound_filters(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """Return the filters that apply the gain and add silence for intro and outro.
+    """Return the filters that apply the gain and add silence for the intro and the outro.
 
-    The limiter only acts where the gain would clip. The silence is measured, too, because the meter's partly silent
-    blocks affect the loudness of a sound of a few seconds.
+    The limiter acts only where the gain would clip. The silence is measured, too, because the meter's partly silent
+    blocks affect the loudness of sound that lasts only a few seconds.
     """
     shown = profile.shown_seconds(clip.duration_seconds)
     fade = profile.fade_seconds

@@ -1,4 +1,4 @@
-"""Preparing a clip's sound for the render: decode the first usable track and find its gain."""
+"""Prepares a clip's sound for the render: decodes the first usable track and finds its gain."""
 
 from pathlib import Path
 

@@ -1,13 +1,13 @@
-"""The numbers of system calls that a parser of untrusted files does not need: on x86_64, then on aarch64.
+"""The numbers of the system calls that a parser of untrusted files does not need, on x86_64 and on aarch64.
 
 Source: Linux' arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h, as of Linux 6.12.
 """
 
 NEWEST = 462
-"""mseal, of Linux 6.10. Newer calls, and x86_64's second numbering (x32, from 2^30 on), have higher numbers."""
+"""mseal, from Linux 6.10. Newer calls, and x86_64's second numbering (x32, from 2^30 on), have higher numbers."""
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""The kernel's number of each processor in a filter (AUDIT_ARCH_…), by the machine's name in uname."""
+"""The number by which a filter identifies each processor (AUDIT_ARCH_…), by the machine's name in uname."""
 
 # The formatter would put each call on a line of its own.
 # fmt: off
@@ -17,7 +17,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "accept": (43, 202), "accept4": (288, 242), "getsockname": (51, 204), "getpeername": (52, 205),
     "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269), "recvfrom": (45, 207), "recvmsg": (47, 212),
     "recvmmsg": (299, 243), "setsockopt": (54, 208), "getsockopt": (55, 209), "shutdown": (48, 210),
-    # Other processes, and new ones, which the worker could not kill. Priorities, which may be those of other processes.
+    # Access to other processes; new processes, which the worker could not kill; priorities, also of other processes.
     "fork": (57, None), "vfork": (58, None), "setsid": (112, 157), "setpgid": (109, 154), "ptrace": (101, 117),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440),
     "process_mrelease": (448, 448), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
@@ -25,7 +25,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "migrate_pages": (256, 238), "setpriority": (141, 140), "ioprio_set": (251, 30),
     "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
     "sched_setattr": (314, 274),
-    # What Landlock does not restrict, or only in later ABIs: modes, owners, times, attributes, links, truncation.
+    # What Landlock does not restrict, or only since later ABIs: modes, owners, times, attributes, links, truncation.
     "truncate": (76, 45), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, None), "lchown": (94, None), "fchown": (93, 55), "fchownat": (260, 54), "utime": (132, None),
     "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5),
@@ -34,7 +34,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "symlinkat": (266, 36), "mknod": (133, None), "mknodat": (259, 33), "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265), "inotify_init": (253, None), "inotify_init1": (294, 26),
     "inotify_add_watch": (254, 27), "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
-    # Shared memory and message queues that processes of one user share by name.
+    # Shared memory, semaphores and message queues, which other processes can open by key or name.
     "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
     "semtimedop": (220, 192), "semctl": (66, 191), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
     "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181),
@@ -63,7 +63,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
 # fmt: on
 
 UNKNOWN = ("clone3", "openat2")
-"""Answered as by a kernel that lacks them."""
+"""Calls that return ENOSYS, as on a kernel that lacks them."""
 
 _BY_ARGUMENT = (
     *("clone", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "prlimit64"),
@@ -71,7 +71,7 @@ _BY_ARGUMENT = (
 )
 
 DENIED = tuple(call for call in _CALLS if call not in {*UNKNOWN, *_BY_ARGUMENT})
-"""Denied with any arguments."""
+"""Calls that are denied whatever their arguments."""
 
 
 def number_of(call: str, machine: str) -> int | None:

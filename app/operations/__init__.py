@@ -1,1 +1,1 @@
-"""Operating a site: the use cases of operators, the sweeps of upkeep, and the measurements that both need."""
+"""Operating a site: the operators' use cases, the sweeps of upkeep, and the measurements that both need."""

@@ -1,7 +1,7 @@
 """Archives: folders of clips from the shared file system that the league used before S3.
 
 An archive has `unprocessed-videos/` (originals) and `processed-videos/` (results). A result belongs to the original
-with the same file name; the result's name may also begin or end with "processed".
+with the same file name, to which the result's name may add "processed" at the beginning or the end.
 """
 
 import re
@@ -17,7 +17,7 @@ RESULT_MARK = re.compile(r"^(processed[-_.])|([-_.]processed)$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ArchivedClip:
-    """A clip of an archive: its original, its result, or both."""
+    """A clip in an archive: its original, its result, or both."""
 
     name: str
     original: Path | None
@@ -30,7 +30,7 @@ class ArchivedClip:
 
 
 def find_clips(folder: Path) -> list[ArchivedClip]:
-    """Return the clips of an archive, with originals and results paired by name.
+    """Return the clips in an archive, with originals and results paired by name.
 
     Raises:
         RuleBroken: the folder has neither of the two subfolders.

@@ -1,4 +1,4 @@
-"""The audit of operators' actions."""
+"""The audit log of operators' actions."""
 
 from app.db.database import db_now
 from app.db.models import Audit

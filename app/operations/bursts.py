@@ -1,8 +1,8 @@
-"""Bursts: many new accounts that vote soon after they signed up. A sign of stuffed votes, or of a full hall.
+"""Bursts: many new accounts that vote soon after they sign up, a sign of stuffed votes or of a full sports hall.
 
-E-mail addresses are not verified, so accounts cost an attacker nothing. But stuffing accounts often share the client
-address of their sign-up or the domain of their e-mail. Of the address only a keyed digest is stored, for a week: it
-shows that two addresses are equal, but does not reveal them.
+E-mail addresses are not verified, so accounts cost an attacker nothing. But accounts created to stuff votes often share
+an e-mail domain or the IP address from which they signed up. Only a keyed digest of that address is stored, for a week:
+it shows whether two addresses are equal, but not which they are.
 """
 
 from bisect import bisect_right
@@ -19,16 +19,16 @@ from app.operations.audit import record
 from app.showcase.errors import BurstNotFound
 
 KEPT_SECONDS = 7 * 86_400.0
-"""How long the digest of a sign-up's address is stored, and how far back bursts are searched."""
+"""How long the digest of a sign-up's address is stored, and how far back to look for bursts."""
 
 CROWD = 10
-"""The smallest number of accounts in a burst, above that of a family or a team on one address."""
+"""The smallest number of accounts in a burst. A family or a team that shares an address has fewer."""
 
 TOGETHER_SECONDS = 3600.0
 """The accounts of a burst signed up within this time of each other."""
 
 EAGER_SECONDS = 600.0
-"""Each of them voted within this time of its sign-up."""
+"""Each account of a burst voted within this time of its sign-up."""
 
 ACCEPT = "votes.accept"
 
@@ -44,7 +44,7 @@ class Newcomer:
 
     @property
     def groups(self) -> Iterator[str]:
-        """The names of the bursts that the account may belong to: by address and by e-mail domain."""
+        """The names of the bursts to which the account may belong: one for its address, one for its e-mail domain."""
         if self.address:
             yield f"address:{self.address[:16]}"
         yield f"domain:{self.email.rpartition('@')[2]}"
@@ -65,7 +65,7 @@ class Burst:
 
 
 def find_bursts() -> list[Burst]:
-    """Return the bursts of the last week, by name, without accounts that signed up before an operator accepted them."""
+    """Return last week's bursts by name, without accounts that had signed up when an operator accepted their burst."""
     accepted = _accepted()
     groups: dict[str, list[Newcomer]] = {}
     for newcomer in _newcomers():
@@ -100,7 +100,7 @@ def accept(name: str, *, actor: str, reason: str) -> None:
 
 
 def forget_addresses() -> int:
-    """Delete the digests of addresses that are over a week old and return their number."""
+    """Delete the address digests of accounts that are over a week old and return their number."""
     old = User.created_at < read_now() - KEPT_SECONDS
     return int(User.update(signup_address=None).where(User.signup_address.is_null(False), old).execute())
 
@@ -120,7 +120,7 @@ def _newcomers() -> Iterator[Newcomer]:
 
 
 def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
-    """Return the accounts, given oldest first, that belong to at least `CROWD` sign-ups within an hour."""
+    """Return the accounts, given oldest first, that are among at least `CROWD` sign-ups within an hour."""
     times = [newcomer.created_at for newcomer in newcomers]
     crowd: list[Newcomer] = []
     reached = 0
@@ -133,7 +133,7 @@ def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
 
 
 def _is_ordinary_domain(burst: Burst) -> bool:
-    """Whether an e-mail domain is a large provider's: it had as many accounts before the burst as are in the burst."""
+    """Whether the e-mail domain seems to be a large provider's: before the burst, it had at least as many accounts."""
     kind, _, domain = burst.name.partition(":")
     if kind != "domain":
         return False
@@ -143,6 +143,6 @@ def _is_ordinary_domain(burst: Burst) -> bool:
 
 
 def _accepted() -> dict[str, float]:
-    """Return when each accepted burst was last accepted, by name."""
+    """Return the time at which each accepted burst was last accepted, by name."""
     rows = Audit.select(Audit.subject, fn.MAX(Audit.at)).where(Audit.action == ACCEPT).group_by(Audit.subject)
     return dict(cast("Iterable[tuple[str, float]]", rows.tuples()))

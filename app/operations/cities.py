@@ -1,4 +1,4 @@
-"""Keeping stored city keys consistent with the folding that filters use."""
+"""Keeps stored city keys consistent with the folding that filters use."""
 
 from collections.abc import Iterable
 from typing import cast

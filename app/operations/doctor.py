@@ -56,7 +56,7 @@ class Doctor:
         )
 
     def check_workers(self) -> Iterator[Finding]:
-        """Workers run, and each reports that it is healthy."""
+        """Workers are running, and each reports that it is healthy."""
         workers = list_workers()
         living = [worker for worker in workers if worker.silent_seconds < self._patience]
         if not living:
@@ -77,7 +77,7 @@ class Doctor:
             yield Finding(what, "systemctl restart rising-stars-upkeep: at least one must run")
 
     def check_due_jobs(self) -> Iterator[Finding]:
-        """Upkeep rings repeatedly for due jobs, so they only wait while all workers are busy or down."""
+        """Upkeep rings repeatedly for due jobs, so they wait only while all workers are busy or down."""
         limit = read_now() - self._settings.redispatch_after_seconds - self._patience
         waiting = (Job.state == JobState.QUEUED) & (Job.run_at < limit)
         without_ring = Job.dispatched_at.is_null() | (Job.dispatched_at < limit)
@@ -111,7 +111,7 @@ class Doctor:
             yield Finding(what, f"rising-stars videos recount {video_id}")
 
     def check_bursts(self) -> Iterator[Finding]:
-        """No group of accounts with one address or one unusual e-mail domain signs up and votes within minutes."""
+        """No burst has votes that count: see `app.operations.bursts`."""
         for burst in find_bursts():
             votes = count_votes(Ballots(voters=burst.accounts))
             if votes:
@@ -152,7 +152,7 @@ class Doctor:
         return differs or (sha256 is not None and stored.sha256 is not None and stored.sha256 != sha256)
 
     def check_leftovers(self) -> Iterator[Finding]:
-        """No unreferenced object is older than the sweep's age and one of its intervals."""
+        """No unreferenced object is older than the age at which upkeep sweeps it, plus one sweep interval."""
         limit = read_now() - self._settings.sweep_age_seconds - self._settings.sweep_interval_seconds - self._patience
         columns = ((ORIGINALS, Video.original_key), (RESULTS, Video.processed_key), (POSTERS, Video.poster_key))
         for prefix, column in columns:

@@ -1,7 +1,7 @@
-"""Importing the clips of an archive into the store and the database.
+"""Imports the clips of an archive into the store and the database.
 
-A clip is identified by its content's digest, which is recorded in the transaction that creates its video. So an
-interrupted import continues where it stopped, and a repeated import imports no clip twice.
+A clip is identified by the digest of its content, which is recorded in the transaction that creates its video. So an
+interrupted import can continue where it stopped, and a repeated import imports no clip twice.
 """
 
 from dataclasses import dataclass
@@ -34,12 +34,15 @@ NO_PASSWORD = "!"  # noqa: S105
 
 
 class ImportStopped(ShowcaseError):
-    """The machine or the store failed, not the clip. Clips imported before stay."""
+    """The machine or the store failed, not the clip. Clips that were already imported are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The outcome for one clip: `imported`, `present` (from an earlier run) or `refused`, and why."""
+    """The outcome for one clip: `imported`, `present` (from an earlier run) or `refused`.
+
+    `detail` is the video's id, or the reason for the refusal.
+    """
 
     clip: ArchivedClip
     outcome: str
@@ -47,7 +50,7 @@ class Imported:
 
 
 def find_owner(email: str | None) -> UUID:
-    """Return the account that owns the imported clips. Without an e-mail, this is an inactive account for archives.
+    """Return the account that will own the imported clips: without an e-mail address, an inactive one for archives.
 
     Raises:
         NotFound: no account has this e-mail address.
@@ -79,7 +82,7 @@ class Importer:
         self._actor = actor
 
     def bring_in(self, clip: ArchivedClip) -> Imported:
-        """Import one clip. With a result it is published (unless review is required); without one it is rendered.
+        """Import one clip. If it has a result, publish it (unless review is required); otherwise queue its render.
 
         Raises:
             ImportStopped: no clip can be imported at present.
@@ -139,7 +142,7 @@ class Importer:
 
 
 def _id_from_name(name: str) -> UUID:
-    """Return the UUID that is the clip's name, if no video has it yet; else a new one."""
+    """Return the clip's name as its id, if it is a UUID that no video has yet; otherwise a new UUID."""
     try:
         named = UUID(name)
     except ValueError:

@@ -34,7 +34,7 @@ def retry(job_or_video_id: UUID, *, actor: str, again: bool = False) -> Job:
     Args:
         job_or_video_id: the id of the job or of its video.
         actor: the operator.
-        again: also retry a job that succeeded, whose result was lost. The video keeps its votes and stays public.
+        again: also retry a job that succeeded but whose result was lost. The video keeps its votes and remains public.
 
     Returns:
         The updated job.

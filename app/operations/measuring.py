@@ -1,4 +1,4 @@
-"""Measurements of a site for its metrics. They are current states, so any number of upkeep processes may send them."""
+"""Measurements of a site for its metrics. They describe its current state, so several processes may send them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,10 +40,10 @@ def measure_backlog() -> Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Measurements of the renders. In seconds unless a name says otherwise."""
+    """The figures that upkeep sends as metrics. Times are in seconds."""
 
     measured_at: float
-    """The time of the measurement by the database's clock, epoch seconds."""
+    """The time of the measurement by the database's clock, in epoch seconds."""
     queue_age: float
     """How long the oldest due job has waited."""
     backlog_per_worker: float

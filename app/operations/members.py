@@ -38,7 +38,7 @@ def suspend(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
 
 
 def _suspend(account: UUID, actor: str, reason: str) -> bool:
-    # Before the sessions are ended: a concurrent sign-in has locked the row and commits first, or finds it inactive.
+    # Deactivate before ending sessions: a concurrent sign-in holds a lock and commits first, or finds it inactive.
     if not User.update(is_active=False).where(User.id == account, User.is_active).execute():
         return False
     _end(Session.user == account)
@@ -47,7 +47,7 @@ def _suspend(account: UUID, actor: str, reason: str) -> bool:
 
 
 def reinstate(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
-    """Let suspended accounts sign in again. Their ended sessions stay ended.
+    """Let suspended accounts sign in again. Their ended sessions are not reopened.
 
     Returns:
         The accounts that were suspended before.
@@ -64,7 +64,7 @@ def _reinstate(account: UUID, actor: str, reason: str) -> bool:
 
 
 def end_sessions(accounts: Collection[UUID] | None, *, actor: str, reason: str) -> int:
-    """End the sessions of some accounts, or (None) of all. Their tokens become invalid at once.
+    """End the sessions of some accounts, or of all (None). Their tokens become invalid at once.
 
     Returns:
         The number of sessions that were open.

@@ -1,4 +1,4 @@
-"""Moderation of clips: publish or reject after a review, hide from the public, show again."""
+"""Moderation of clips: publish or reject them after a review, hide them from the public, and show them again."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The presence of workers: which ones run, and whether each is healthy."""
+"""The presence of workers: which ones are running, and whether each is healthy."""
 
 import time
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from app.db.models import Worker
 
 FORGOTTEN_SECONDS = 86_400
 MAX_CLOCK_ERROR_SECONDS = 300
-"""A worker whose clock is off by more claims no job. S3 rejects signatures from a clock that is off by 15 minutes."""
+"""A worker whose clock is off by more than this claims no job. S3 rejects requests at a difference of 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """A worker by its last report to the database."""
+    """A worker as of its last report to the database, `silent_seconds` ago."""
 
     name: str
     version: str
@@ -23,7 +23,7 @@ class Presence:
 
 
 def report(name: str, problem: str | None) -> None:
-    """Record that a worker runs, and its problem (None when it is healthy)."""
+    """Record that a worker is running, and its problem (None when it is healthy)."""
     now = db_now()
     Worker.insert(name=name, version=version("rising-stars"), started_at=now, seen_at=now, problem=problem).on_conflict(
         conflict_target=[Worker.name], update={Worker.seen_at: now, Worker.problem: problem}
@@ -31,12 +31,12 @@ def report(name: str, problem: str | None) -> None:
 
 
 def leave(name: str) -> None:
-    """Delete a worker that stopped in an orderly way."""
+    """Delete the record of a worker that stopped in an orderly way."""
     Worker.delete().where(Worker.name == name).execute()
 
 
 def list_workers() -> list[Presence]:
-    """Return the workers that reported within a day, by name."""
+    """Return the recorded workers, sorted by name. Upkeep deletes those that have not reported for a day."""
     now = read_now()
     return [
         Presence(row.name, row.version, max(0.0, now - row.seen_at), row.problem)
@@ -45,7 +45,7 @@ def list_workers() -> list[Presence]:
 
 
 def forget_silent() -> int:
-    """Delete the workers that have not reported for a day and return their number."""
+    """Delete the records of workers that have not reported for a day and return their number."""
     return int(Worker.delete().where(Worker.seen_at < read_now() - FORGOTTEN_SECONDS).execute())
 
 

@@ -1,4 +1,4 @@
-"""Sealing the refresh tokens that an earlier release stored without a seal, so that they depend on the secret."""
+"""Seals the refresh tokens that an earlier release stored without a seal, so that they depend on the secret."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ BATCH = 500
 
 
 def seal_stored(tokens: Tokens) -> int:
-    """Seal the tokens that may still be used. Several processes may do so at once.
+    """Seal the tokens that may still be used. Several processes may do so at the same time.
 
     Returns:
         The number of tokens that this call sealed.

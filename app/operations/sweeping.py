@@ -1,6 +1,6 @@
 """Sweeps: delete unreferenced objects, abandoned temporary files and expired rows.
 
-Objects and files are only deleted above a configured age, so that no upload or render in progress loses any.
+Objects and files are deleted only above a configured age, so that uploads and renders in progress keep theirs.
 """
 
 import shutil
@@ -62,7 +62,7 @@ def _unreferenced(keys: list[str], column: Field) -> Iterable[str]:
 
 
 def sweep_work_dir(settings: Settings) -> int:
-    """Delete the temporary files and folders that dead processes left.
+    """Delete the temporary files and folders that dead processes left behind.
 
     Returns:
         The number of deleted entries.
@@ -85,7 +85,7 @@ def _remove(entry: Path) -> None:
 
 
 def sweep_rows() -> int:
-    """Delete expired sessions with their tokens, old idempotency keys, and old digests of addresses.
+    """Delete expired sessions with their tokens, old idempotency keys, and old address digests.
 
     Returns:
         The number of deleted or changed rows.

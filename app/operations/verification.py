@@ -1,4 +1,4 @@
-"""Deleting old verification accounts (`app.showcase.verification`) with everything that refers to them."""
+"""Deletes old verification accounts (`app.showcase.verification`) with everything that refers to them."""
 
 from uuid import UUID
 
@@ -38,11 +38,11 @@ def _delete(user_id: UUID) -> bool:
 
 
 class _StillAtWork(Exception):
-    """A worker renders a clip of this account, so the transaction rolls back."""
+    """A worker is rendering a clip of this account, so the transaction must roll back."""
 
 
 def _delete_rows(user_id: UUID) -> None:
-    """Delete one account's rows, in the order in which all transactions lock rows: job, vote, video, user."""
+    """Delete one account's rows in the order in which all transactions lock rows: job, vote, video, user."""
     own_videos = Video.select(Video.id).where(Video.user == user_id)
     Job.delete().where(Job.video.in_(own_videos), Job.state != JobState.RUNNING).execute()
     if Job.select().where(Job.video.in_(own_videos)).exists():

@@ -1,4 +1,4 @@
-"""The operator's use cases for votes: void and restore votes, recount a video.
+"""The operator's use cases for votes: void and restore votes, and recount a video's votes.
 
 A voided vote is kept, but does not count. A restored vote counts again. A recount sets a video's counter to the number
 of its votes that count.
@@ -22,7 +22,7 @@ JUDGING_LOCK = 0x4A55_4447
 
 @dataclass(frozen=True, slots=True)
 class Ballots:
-    """A selection of votes: of certain accounts, for certain clips, or both."""
+    """A selection of votes: those of certain accounts, for certain clips, or both."""
 
     voters: frozenset[UUID] | None = None
     videos: frozenset[UUID] | None = None
@@ -83,7 +83,7 @@ def _judge(which: Expression, action: str, actor: str, reason: str) -> dict[UUID
 
 
 def _take_judging_lock() -> None:
-    """Serialize void and restore: two of them on the same votes would lock the rows in different orders."""
+    """Serialize void and restore: two at once could lock the same votes in different orders, and deadlock."""
     if on_postgresql():
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
 

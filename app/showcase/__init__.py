@@ -1,1 +1,1 @@
-"""The rules of the showcase: no web framework, no queue library, no AWS client, no processes."""
+"""The rules of the showcase. They use no web framework, queue library or AWS client, and start no processes."""

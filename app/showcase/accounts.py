@@ -27,7 +27,7 @@ SIGNUP = "signup"
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """The data of a sign-up. Its shape is validated, the rules are not checked yet."""
+    """The data of a sign-up. Its shape has been validated, but the rules have not been checked yet."""
 
     first_name: str
     last_name: str
@@ -44,8 +44,8 @@ class NewAccount:
     def fingerprint(self) -> str:
         """A digest that distinguishes a repeated request from a different one with the same Idempotency-Key.
 
-        It omits the password, so that no second, weaker hash of it is stored. A repeated request must match the
-        account's own hash.
+        It omits the password, so that no second, weaker hash of it is stored. A repeated request's password must match
+        the account's own hash.
         """
         identity: list[object] = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
         if self.is_verification:
@@ -108,7 +108,7 @@ class Accounts:
         """Open a session.
 
         Raises:
-            InvalidCredentials: unknown or inactive account, or wrong password. Each takes the same time.
+            InvalidCredentials: the account is unknown or inactive, or the password is wrong. Each takes the same time.
         """
         user: User | None = User.get_or_none(User.email == email.lower(), User.is_active)
         right = self._passwords.matches(password, user.password_hash if user else None)

@@ -16,7 +16,7 @@ from app.showcase.verification import in_lists_of
 from app.showcase.visibility import is_public
 
 MAX_CURSOR_VALUE = 2**32
-"""Above every vote count and every epoch second before 2106. The bound also rejects NaN and infinity."""
+"""Above any vote count, and any time in epoch seconds before 2106. The bound also rejects NaN and infinity."""
 
 
 class Order(StrEnum):

@@ -1,4 +1,4 @@
-"""Causes of failed renders: the reason code that the ledger stores, and whether a dependency failed, not the clip."""
+"""Causes of failed renders: the reason code for the ledger, and whether the fault is a dependency's or the clip's."""
 
 from app.db.errors import DATABASE_UNAVAILABLE
 from app.media.errors import (
@@ -24,7 +24,7 @@ DEPENDENCY_FAILURES: tuple[type[Exception], ...] = (
     ArtworkMissing,
     *DATABASE_UNAVAILABLE,
 )
-"""Failures of store, database, disk or programs, not of the clip: the job is deferred and no attempt is spent."""
+"""The store, the database, the disk or a program failed, not the clip: the job is deferred without using an attempt."""
 
 
 def code_of(error: Exception) -> str:

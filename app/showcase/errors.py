@@ -1,4 +1,4 @@
-"""The errors of the showcase. Each class is named for a fact; its text is shown to the user.
+"""The errors of the showcase. Each class is named for a fact; users see its text.
 
 `app.api.errors` maps the base classes to status codes. The rules do not know HTTP.
 """
@@ -45,11 +45,11 @@ class IdempotencyKeyReused(ShowcaseError):
 
 
 class Busy(ShowcaseError):
-    """The platform has reached a limit of its own; the client may try again later."""
+    """The platform has reached its own limit; the client may try again later."""
 
 
 class QueueFull(Busy):
-    """The maximum number of clips is already waiting for a worker."""
+    """As many clips as allowed are already waiting for a worker."""
 
     message = "Hay demasiados videos en espera de procesamiento; inténtalo de nuevo en unos minutos."
 
@@ -97,7 +97,7 @@ class ClipDurationOutOfRange(RuleBroken):
 
 
 class ClipResolutionTooLow(RuleBroken):
-    """The video has less than 1080p on one of its sides."""
+    """One side of the video is shorter than 1080p requires."""
 
     message = "La resolución mínima es 1080p: lado menor de al menos 1080 px y lado mayor de al menos 1920 px."
 
@@ -142,7 +142,7 @@ class VideoNotFound(NotFound):
 
 
 class PublicVideoNotFound(NotFound):
-    """The video does not exist, or the public may not see and vote for it."""
+    """The video does not exist, or is not public."""
 
     message = "Video not found or has been deleted"
 
@@ -192,13 +192,13 @@ class BurstNotFound(NotFound):
 
 
 class JobNotFound(NotFound):
-    """No job has this id or belongs to the video with it."""
+    """No job has this id, and no video with this id has a job."""
 
     message = "No such job. `rising-stars jobs list` shows them all."
 
 
 class JobNotRetryable(RuleBroken):
-    """The job has not ended without a result, so it cannot be retried."""
+    """The job is unfinished, has a result, or belongs to a deleted video, so it cannot be retried."""
 
 
 class JobNotCancellable(RuleBroken):

@@ -38,7 +38,7 @@ NOTICES = {
         "El video se procesó sin sonido. Si lo necesitas, grábalo con sonido AAC y súbelo otra vez."
     ),
 }
-"""About clips that were processed with a part missing."""
+"""Sentences about clips that were processed without everything that they contained."""
 
 _INVALID = "Tipo de archivo inválido. "
 _REFUSALS = {
@@ -60,5 +60,5 @@ def explain(code: str) -> str:
 
 
 def refusal(reason: Reason) -> str:
-    """Return the sentence for a file that the upload refuses."""
+    """Return the sentence for a file that is rejected at upload."""
     return _INVALID + _REFUSALS.get(reason, _REFUSED)

@@ -11,7 +11,7 @@ def find_answered(scope: str, key: str | None, fingerprint: str) -> UUID | None:
     """Return the id of the resource that an earlier request with this key created, or None.
 
     Raises:
-        IdempotencyKeyReused: the earlier request had another body.
+        IdempotencyKeyReused: the earlier request had a different body.
     """
     if key is None:
         return None
@@ -29,7 +29,7 @@ def remember(scope: str, key: str | None, fingerprint: str, resource_id: UUID) -
     Raises:
         AnsweredMeanwhile: a concurrent request with the same key and body was first. The caller's transaction rolls
             back.
-        IdempotencyKeyReused: the first request had another body.
+        IdempotencyKeyReused: the first request had a different body.
     """
     if key is None:
         return

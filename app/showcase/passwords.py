@@ -19,15 +19,15 @@ def normalized(password: str) -> str:
 
 
 def _forms(password: str) -> list[str]:
-    """Return the forms in which a password may have been hashed: NFC, or, by releases before 0005, as it was typed."""
+    """Return the forms in which a password may have been hashed: NFC or, before migration 0005, as it was typed."""
     return list(dict.fromkeys((normalized(password), password, unicodedata.normalize("NFD", password))))
 
 
 class Passwords:
-    """Hashes and checks passwords, at most `AT_ONCE` at a time, so that a burst of sign-ins takes bounded memory.
+    """Hashes and checks passwords, at most `AT_ONCE` at a time, so that a rush of sign-ins takes bounded memory.
 
-    It uses threads of its own. The allocator keeps freed memory for each thread, so hashing in every thread that
-    answers requests would hold 19 MiB for each of them.
+    It uses threads of its own. The allocator keeps freed memory for each thread, so if every thread that answers
+    requests hashed passwords, each would keep 19 MiB.
     """
 
     def __init__(self) -> None:

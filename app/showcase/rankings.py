@@ -22,12 +22,12 @@ class Standing:
 
 
 def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
-    """Return the players with a published clip, most votes first, ties by the earliest upload.
+    """Return the players with a published clip, most votes first. In a tie, the earliest upload comes first.
 
     Args:
-        city: with or without accents, in any case; None for all.
-        limit: maximum number of rows.
-        offset: number of rows to skip. The first position is `offset` + 1.
+        city: with or without accents, in upper or lower case; None for all cities.
+        limit: the maximum number of rows.
+        offset: the number of rows to skip. The first position is `offset` + 1.
     """
     total, first_upload = fn.SUM(Video.votes), fn.MIN(Video.uploaded_at)
     query = (

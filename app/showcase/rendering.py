@@ -1,7 +1,7 @@
-"""Running one leased job, from its claim to the committed result.
+"""Runs one leased job, from its claim to the committed result.
 
-A worker renders the result and commits it. A job that does not succeed leaves the worker in one of four ways: failed
-for good, retried after a failed attempt, deferred because a dependency failed, or given back because the worker stops.
+A job that does not succeed fails for good, is retried after a failed attempt, is deferred because a dependency failed,
+is given back because the worker is stopping, is cancelled, or is lost because its lease expired.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
     """A dependency failed: store, database, disk."""
     CANCELLED = "cancelled"
     LOST = "lost"
-    """The lease was lost to another worker."""
+    """The lease expired, so the job no longer belongs to this worker."""
 
 
 class Renderer:
@@ -50,8 +50,8 @@ class Renderer:
         """Run one leased job and return its outcome, which is recorded in the ledger.
 
         Raises:
-            KeyboardInterrupt, SystemExit: the worker must stop. No other exception leaves this method, except that of a
-                database that stays unavailable for the render's time-out.
+            KeyboardInterrupt, SystemExit: the worker must stop.
+            OperationalError, InterfaceError: the database was unavailable for longer than the render's time-out.
         """
         pulse = Pulse(lease, self._settings)
         with structlog.contextvars.bound_contextvars(job_id=str(lease.job_id), video_id=str(lease.video_id)):
@@ -98,7 +98,7 @@ class Renderer:
         return Outcome.CANCELLED if self._note(lambda: leases.acknowledge_cancel(lease)) else Outcome.LOST
 
     def _note(self, transition: Callable[[], bool]) -> bool:
-        """Run a transition, retrying while the database is unavailable. Heartbeats continue meanwhile."""
+        """Run a transition, and retry it while the database is unavailable. Heartbeats continue meanwhile."""
         for attempt in Retrying(
             retry=retry_if_exception_type(DATABASE_UNAVAILABLE),
             stop=stop_after_delay(self._settings.render_timeout_seconds),

@@ -40,7 +40,7 @@ class ReceivedClip:
 
 
 def check_title(title: str) -> str:
-    """Return the title without surrounding space and invisible characters.
+    """Return the title without surrounding spaces and invisible characters.
 
     Raises:
         BlankTitle, TitleTooLong, TitleNotText, TitleChangesDirection

@@ -1,4 +1,4 @@
-"""Producing the result of a job: download the original, render, upload, verify what was stored."""
+"""Produces the result of a job: downloads the original, renders it, uploads the files, and verifies the copies."""
 
 import threading
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ class Results:
         video: Video = Video.get_by_id(lease.video_id)
         if video.original_key is None:
             raise ObjectNotFound(f"video {lease.video_id} was imported without an original")
-        # The render takes minutes; meanwhile the connection goes back to the pool.
+        # Return the connection to the pool, because the render takes minutes.
         database.close()
         arrived = self._store.download(video.original_key, source)
         if video.original_sha256 is not None and arrived != video.original_sha256:
@@ -106,7 +106,7 @@ class Results:
         return Output(key, poster, rendering.size_bytes, rendering.sha256, notice)
 
     def _verify(self, key: str, size_bytes: int, sha256: str | None) -> None:
-        """Check that the store holds the file, before the ledger records it."""
+        """Check that the store has the file, before the ledger records it."""
         try:
             stored = self._store.stat(key)
         except ObjectNotFound as error:

@@ -1,4 +1,4 @@
-"""Sessions: open, refresh, end them, and authenticate requests."""
+"""Sessions: opens, refreshes and ends them, and authenticates requests."""
 
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -54,8 +54,8 @@ class Sessions:
     def refresh(self, token: str) -> SignedIn:
         """Rotate a refresh token: return its successor and a new access token.
 
-        Within the grace period the same old token gives the same successor, for a client that lost the response. Later
-        the old token counts as reused, which ends the session.
+        Within the grace period, the old token returns the same successor again, for a client that lost the response.
+        After that, a use of the old token counts as reuse and ends the session.
 
         Raises:
             NotSignedIn: the token is unknown, expired or reused, or its session has ended.
@@ -146,7 +146,7 @@ class Sessions:
 
 
 def _is_active(user_id: UUID) -> bool:
-    """Whether an account is active. On PostgreSQL, a lock keeps it so until the end of the transaction."""
+    """Whether an account is active. On PostgreSQL, a lock prevents a change until the end of the transaction."""
     active = User.select(User.id).where(User.id == user_id, User.is_active)
     if on_postgresql():
         active = active.for_update("FOR SHARE")  # type: ignore[arg-type] # the stubs know one kind of lock

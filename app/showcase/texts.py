@@ -55,7 +55,7 @@ def _shows(char: str) -> bool:
 
 
 def _keep_spelling(joiners: re.Match[str]) -> str:
-    """Return the first of a run of joiners where it can affect the display, else an empty text."""
+    """Return the first of a run of joiners if it can affect the display, otherwise an empty string."""
     text, start, end = joiners.string, joiners.start(), joiners.end()
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     ends_word = bool(before) and unicodedata.combining(before) == VIRAMA
@@ -71,7 +71,7 @@ def _can_join(char: str) -> bool:
 def has_control_characters(text: str) -> bool:
     """Whether a text contains NUL, line breaks or other control characters, or surrogates.
 
-    Joiners (as in emoji families and Persian spelling) are not control characters.
+    Joiners, for example in emoji families and Persian spelling, are not control characters.
     """
     return any(unicodedata.category(char) in {CONTROL, SURROGATE} for char in text)
 

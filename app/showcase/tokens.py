@@ -1,6 +1,6 @@
 """Access tokens (short-lived JWTs) and refresh tokens (opaque, each derived from the one before).
 
-All depend on one secret. A second secret may be accepted beside it, so that a rotation signs no player out.
+All depend on one secret. A second secret may also be accepted, so that a rotation signs no player out.
 """
 
 import base64
@@ -113,7 +113,7 @@ class Tokens:
         return (keys.next_refresh(token) for keys in self._all_keys)
 
     def seal(self, digest: str) -> str:
-        """Return the seal stored beside a refresh token's digest. The token becomes invalid with the secret."""
+        """Return the seal to store beside a refresh token's digest. A change of the secret makes the token invalid."""
         return self._keys.seal(digest)
 
     def is_seal_of(self, digest: str, seal: str) -> bool:

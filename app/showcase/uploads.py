@@ -1,4 +1,4 @@
-"""Accepting an upload: check the clip, store the original, record the video and its job, ring the doorbell."""
+"""Accepts an upload: checks the clip, stores the original, records the video and its job, and rings the doorbell."""
 
 import hashlib
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Uploads:
         self._settings = settings
 
     def accept(self, owner_id: UUID, title: str, received: ReceivedClip, *, idempotency_key: str | None = None) -> UUID:
-        """Accept a clip. In any case the caller deletes the received file.
+        """Accept a clip. Whatever the outcome, the caller must delete the received file.
 
         Returns:
             The id of the new video, or of the one that an earlier request with the same key and content created.
@@ -57,7 +57,7 @@ class Uploads:
             raise QueueFull
         video_id = uuid4()
         key = original_key(video_id)
-        # Return the connection to the pool: a slow store would hold it, and it might go stale meanwhile.
+        # Return the connection to the pool: storing the file may be slow, and the connection could go stale meanwhile.
         database.close()
         self._keep(received, key)
         try:
@@ -72,7 +72,7 @@ class Uploads:
             self._store.delete(key)
             return twin.resource_id
         if self._doorbell.ring():
-            # The mark only saves upkeep a ring. The clip is committed, so a failure here must not fail the upload.
+            # The mark only spares upkeep a ring. The clip is committed, so a failure here must not fail the upload.
             with suppress(*DATABASE_UNAVAILABLE):
                 outbox.mark_dispatched(video_id)
         return video_id

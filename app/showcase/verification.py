@@ -1,7 +1,8 @@
-"""Verification accounts: a check of the site creates them to act as a player, and they must leave no trace.
+"""Verification accounts: `playbooks/verify_site.yml` creates them to act as a player. They must leave no trace.
 
-Their city begins with `CITY_PREFIX`, and lists show them and their clips only to requests for that very city, so
-players do not see them. After an hour, upkeep deletes what is left of an account (`app.operations.verification`).
+Their city begins with `CITY_PREFIX`, and lists include them and their clips only when a request names exactly that
+city, so players do not see them. After an hour, upkeep deletes what is left of an account
+(`app.operations.verification`).
 """
 
 from uuid import UUID
@@ -16,7 +17,7 @@ CITY_PREFIX = "Verification "
 
 
 def check_city(city: str | None) -> None:
-    """Check that a verification account is not in a city of players. Without a city it appears in no list at all.
+    """Check that a verification account is not in a real city. Without a city it appears in no list at all.
 
     Raises:
         VerificationCityTooOrdinary
@@ -26,7 +27,7 @@ def check_city(city: str | None) -> None:
 
 
 def in_lists_of(city: str | None) -> Expression:
-    """Return a condition on `User`: a list shows the accounts of one city, or all players."""
+    """Return a condition on `User`: the account appears in lists of this city or, for None, of all players."""
     return User.city_key == city_key(city) if city else ~User.is_verification
 
 

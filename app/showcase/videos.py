@@ -90,5 +90,5 @@ def delete_own(owner_id: UUID, video_id: UUID) -> None:
         deletable = is_kept() & (Video.published_at.is_null() | of_verification)
         deleted = Video.update(deleted_at=db_now()).where(Video.id == video_id, deletable).execute()
         if not deleted:
-            # Raised inside the transaction, so that it rolls back the cancelling of the render.
+            # Raised inside the transaction, so that the cancellation of the render is rolled back, too.
             raise VideoAlreadyPublished if Video.get_by_id(video_id).published_at else VideoNotFound

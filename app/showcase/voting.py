@@ -1,4 +1,4 @@
-"""Votes: one account has one vote per video, counted exactly once even under concurrent requests."""
+"""Votes: each account has one vote per video, which is counted exactly once even under concurrent requests."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from app.showcase.visibility import is_counted, is_public
 
 
 def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
-    """Count a vote: insert the row and increment the counter in one transaction.
+    """Cast a vote: insert the row and increment the counter in one transaction.
 
     Raises:
         PublicVideoNotFound: there is no such public video.
@@ -29,7 +29,7 @@ def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
                 raise AlreadyVoted
             if not _count(video_id, +1):
                 raise PublicVideoNotFound
-    except IntegrityError as error:  # upkeep just swept a verification account's clip
+    except IntegrityError as error:  # upkeep has just swept a verification account's clip
         raise PublicVideoNotFound from error
 
 
@@ -38,7 +38,7 @@ def withdraw(voter_id: UUID, video_id: UUID) -> None:
 
     Raises:
         PublicVideoNotFound: there is no such public video.
-        VoteNotFound: the account has no vote that counts. A voided vote stays, so that it cannot be cast again.
+        VoteNotFound: the account has no vote that counts. A voided vote is kept, so that it cannot be cast again.
     """
     _votable(video_id)
     with transaction():

@@ -1,4 +1,4 @@
-"""The keys of objects in the bucket. A result's key contains its lease's token, so no two workers share one."""
+"""The keys of objects in the bucket. A result's key contains its lease's token, so no two workers share a key."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ POSTERS = "posters/"
 
 
 def original_key(video: UUID) -> str:
-    """Return the key of the original as uploaded, which is never overwritten and never public."""
+    """Return the key of the original as it was uploaded, which is never overwritten and never public."""
     return f"{ORIGINALS}{video}.mp4"
 
 
@@ -18,5 +18,5 @@ def result_key(video: UUID, lease: UUID) -> str:
 
 
 def poster_key(video: UUID, lease: UUID) -> str:
-    """Return the key of the still picture for the branded clip."""
+    """Return the key of the poster of the branded clip."""
     return f"{POSTERS}{video}/{lease}.jpg"

@@ -1,4 +1,4 @@
-"""The object store, on any S3 through boto3: upload, download, delete, stat, list, presign.
+"""The object store: any S3-compatible service, accessed with boto3.
 
 Endpoint, region and credentials come from the usual AWS variables or the instance role.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 MULTIPART_BYTES = 16 * 1024 * 1024
-"""Objects from this size on are uploaded in parts of this size. Only a part that fails is sent again."""
+"""Files of this size or larger are uploaded in parts of this size, so that only a part that fails is sent again."""
 
 CACHED_URLS = 8192
 MISSING = {"404", "NoSuchKey", "NotFound"}
@@ -41,7 +41,7 @@ class StoredObject:
     key: str
     size_bytes: int
     sha256: str | None
-    """Hex; None when the store has none (objects uploaded in parts)."""
+    """Hex; None for an object that was uploaded in parts, and in lists."""
     modified_at: float
     """Epoch seconds, by the store's clock."""
 
@@ -67,7 +67,7 @@ class S3Store:
         return _connect(connect_timeout=1, read_timeout=2, attempts=1)
 
     def upload(self, path: Path, key: str, *, content_type: str) -> None:
-        """Store a file, in parts when it is large. It is streamed from disk, never held in memory.
+        """Store a file, in parts if it is large. It is streamed from disk, and never whole in memory.
 
         Raises:
             StorageUnavailable: the client's retries failed.
@@ -111,12 +111,12 @@ class S3Store:
         return digest.hexdigest()
 
     def delete(self, key: str) -> None:
-        """Delete an object. A missing one is no error."""
+        """Delete an object. It is not an error if the object does not exist."""
         with _translated(key):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def stat(self, key: str) -> StoredObject:
-        """Return the size, checksum and time of an object.
+        """Return the size, checksum and modification time of an object.
 
         Raises:
             ObjectNotFound: there is no such object.
@@ -140,7 +140,7 @@ class S3Store:
                     yield StoredObject(item["Key"], item["Size"], None, item["LastModified"].timestamp())
 
     def url(self, key: str) -> str:
-        """Return an object's URL for browsers: under the CDN's base URL when there is one, else presigned."""
+        """Return an object's URL for browsers: under the CDN's base URL if there is one, otherwise presigned."""
         if self._media_base_url:
             return f"{self._media_base_url}/{quote(key)}"
         with self._urls_lock:

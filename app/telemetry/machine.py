@@ -9,7 +9,7 @@ MEMINFO = Path("/proc/meminfo")
 
 
 def disk_used_percent(folders: Iterable[Path]) -> float:
-    """Return the usage of the fullest file system among those of these folders, in percent, calculated as by `df`."""
+    """Return the usage, in percent as `df` calculates it, of the fullest file system that these folders are on."""
     return max(_used_percent(os.statvfs(folder)) for folder in folders)
 
 

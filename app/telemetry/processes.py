@@ -13,20 +13,20 @@ import structlog
 log = structlog.get_logger(__name__)
 
 URL = "http://127.0.0.1:8081/metrics"
-"""The URL below which each process's /metrics is served under the process's number."""
+"""The URL below which each process's /metrics is served under its number."""
 
 ANSWER_SECONDS = 2.0
 MAX_PROCESSES = 64
 
 
 def highest_figure(name: str, *, url: str = URL) -> float | None:
-    """Return the highest value of a metric without labels among the processes that answer; None when none does."""
+    """Return the highest value of a metric without labels among the processes that answer; None if no process does."""
     line = re.compile(rf"^{re.escape(name)} (\S+)$", re.MULTILINE)
     return max((float(value) for page in _pages(name, url) for value in line.findall(page)), default=None)
 
 
 def _pages(name: str, url: str) -> Iterator[str]:
-    """Yield the metrics page of each process, from number 1 to the first that does not exist."""
+    """Yield the metrics page of each process, from number 1 until a number does not exist."""
     for number in itertools.islice(itertools.count(1), MAX_PROCESSES):
         try:
             yield _fetch(f"{url}/{number}?{urlencode({'name[]': name})}")

@@ -1,7 +1,7 @@
 """Print a summary at the end of a run, which the operator may paste into a log book.
 
 The summary follows the recap. It has the facts that plays set with `ansible.builtin.set_stats` (addresses, versions,
-warnings), the tasks that changed something, the number of calls of AWS modules, and the duration.
+warnings), the tasks that changed something, the number of AWS module calls, and the duration.
 """
 
 import time
@@ -16,12 +16,12 @@ type: aggregate
 short_description: Print a summary of addresses, versions, warnings and changes at the end of a run
 description:
   - Prints the facts that plays set with C(ansible.builtin.set_stats), the tasks that changed something, the number of
-    calls of AWS modules, and the duration.
+    AWS module calls, and the duration.
 """
 
 OWN_MODULES = tuple(path.stem for path in (Path(__file__).parents[1] / "modules").glob("*.py"))
 ASKS_AWS = ("amazon.aws.", "community.aws.", *OWN_MODULES)
-"""Prefixes of the names of modules that call AWS: the collections' and the project's own."""
+"""Prefixes of the names of modules that call AWS: those of the two collections, and the project's own modules."""
 
 
 class CallbackModule(CallbackBase):

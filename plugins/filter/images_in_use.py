@@ -1,4 +1,4 @@
-"""Jinja filter: the machine images in use, by machines and by Auto Scaling groups that may launch machines."""
+"""Jinja filter: the images that machines were launched from or that Auto Scaling groups may launch machines from."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def images_in_use(machines: list[Resource], groups: list[Resource], templates: l
 
 
 def _images_of(group: Resource, templates: list[Resource]) -> Iterator[str]:
-    # During an instance refresh, machines may have another version than the group.
+    # During an instance refresh, a machine's launch template version may differ from the group's.
     for used in [group, *group.get("instances", [])]:
         reference = used.get("launch_template") or _mixed(used).get("launch_template_specification") or {}
         for template in templates:

@@ -16,16 +16,16 @@ description:
   - Reads the caller's identity, and checks that the region is enabled and that the account's quotas suffice for
     O(needs).
   - Fails with one message for each problem that would stop a run. Warns about what it has no permission to read.
-  - Only reads.
+  - Changes nothing.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
   site_region:
-    description: The site's region. The module's calls must go to the same region.
+    description: The site's region. It must equal the region that the module's calls are sent to.
     type: str
     required: true
   needs:
-    description: What the whole site needs at its largest. Quotas whose value is 0 are not checked.
+    description: What the whole site needs at its largest. A quota whose need is 0 is not checked.
     type: dict
     default: {}
     suboptions:
@@ -47,12 +47,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-account_id: {description: The account., returned: always, type: str}
-partition: {description: "Its partition, as V(aws).", returned: always, type: str}
+account_id: {description: The account's id., returned: always, type: str}
+partition: {description: "The account's partition, for example V(aws).", returned: always, type: str}
 region: {description: The region., returned: always, type: str}
 caller_arn: {description: ARN of the caller., returned: always, type: str}
 quotas:
-  description: For each need that could be checked, quota, used (by others) and needed.
+  description: For each need that could be checked, the C(quota), the amount C(used) by others and the amount C(needed).
   returned: always
   type: dict
 """
@@ -126,7 +126,7 @@ class Readiness:
         raise AssertionError
 
     def check_region(self) -> None:
-        """Check that the calls go to the site's region, and that it is enabled for the account."""
+        """Check that calls are sent to the site's region, and that the region is enabled for the account."""
         desired, asked = self._module.params["site_region"], self._client("ec2").meta.region_name
         if asked != desired:
             self.problems.append(f"The site's region is {desired}, but AWS_REGION is {asked}: make them the same.")

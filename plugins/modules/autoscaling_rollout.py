@@ -26,11 +26,11 @@ options:
     type: str
     required: true
   launch_template_id:
-    description: Its launch template.
+    description: Id of the group's launch template.
     type: str
     required: true
   version:
-    description: The number of the desired version. Rollback requires a number.
+    description: The number of the desired version. Automatic rollback supports neither C($Latest) nor C($Default).
     type: int
     required: true
   warmup_seconds:
@@ -38,16 +38,16 @@ options:
     type: int
     default: 60
   min_healthy_percentage:
-    description: Least percentage of the group that stays in service.
+    description: Percentage of the group that must remain in service during the refresh.
     type: int
     default: 100
   max_healthy_percentage:
-    description: Largest percentage of the group that may exist at a time; at most 100 above O(min_healthy_percentage).
+    description: Largest size of the group during the refresh, in percent; at most 100 above O(min_healthy_percentage).
     type: int
     default: 200
   cancel_other:
     description:
-      - Whether to cancel a refresh to another version that is in progress. If false, the module fails.
+      - Whether to cancel a refresh to another version that is in progress. If false, the module fails in that case.
     type: bool
     default: false
   wait:
@@ -55,7 +55,7 @@ options:
     type: bool
     default: true
   wait_timeout_seconds:
-    description: Seconds to wait. The refresh continues after that.
+    description: Seconds to wait for the end of the refresh. After that, the module fails, but the refresh continues.
     type: int
     default: 5400
   poll_seconds:
@@ -159,7 +159,7 @@ class Rollout:
         return {"LaunchTemplateId": self._params["launch_template_id"], "Version": str(self._params["version"])}
 
     def _active_refresh(self, *, to_desired: bool) -> Facts | None:
-        """Return the refresh in progress whose version is the desired one, or whose version is another."""
+        """Return a refresh in progress, if there is one: to the desired version, or else to any other version."""
         answer = self._client.describe_instance_refreshes(
             AutoScalingGroupName=self._name, MaxRecords=10, aws_retry=True
         )

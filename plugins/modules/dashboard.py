@@ -1,4 +1,4 @@
-"""A CloudWatch dashboard."""
+"""Manage a CloudWatch dashboard."""
 
 import json
 from typing import Any
@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = r"""
 module: dashboard
-short_description: A CloudWatch dashboard
+short_description: Manage a CloudWatch dashboard
 description:
-  - amazon.aws has no such module. A CloudFormation stack would not detect a change made by hand, and creates a change
-    set even in check mode.
+  - Writes the dashboard if it differs from O(body), or deletes it.
+  - amazon.aws has no module for dashboards. A CloudFormation stack would not detect a change made by hand, and its
+    module creates a change set even in check mode.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -27,7 +28,7 @@ options:
     type: str
     required: true
   body:
-    description: Its body, as in AWS' "Dashboard body structure and syntax". Required with O(state=present).
+    description: The body, as described in AWS' "Dashboard body structure and syntax". Required with O(state=present).
     type: dict
 """
 
@@ -75,7 +76,7 @@ def ensure(module: Any) -> dict[str, Any]:
 
 
 def write(module: Any, client: Any, body: dict[str, Any]) -> None:
-    """Write the dashboard, and warn of the parts that AWS accepts but does not understand."""
+    """Write the dashboard, and show AWS' validation messages about it as warnings."""
     answer = client.put_dashboard(
         DashboardName=module.params["name"], DashboardBody=json.dumps(body, sort_keys=True), aws_retry=True
     )

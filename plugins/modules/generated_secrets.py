@@ -17,8 +17,8 @@ DOCUMENTATION = r"""
 module: generated_secrets
 short_description: Manage a set of secrets with generated values in one task
 description:
-  - Creates each missing secret with a random value of letters and digits. An existing value is kept and never read. A
-    deleted secret within its recovery window is restored with its value.
+  - Creates each missing secret with a random value of letters and digits. Keeps an existing value and never reads it.
+    Restores a deleted secret with its value if the recovery window has not ended.
   - The module generates the values and sends them only to Secrets Manager; no task, result or log ever contains one.
     M(community.aws.secretsmanager_secret) must be given a value, reads the existing one in every run, and needs a task
     for each secret.
@@ -37,8 +37,8 @@ options:
     required: true
   rotate:
     description:
-      - Secrets among O(names) that get a new value at once. The previous value keeps the label AWSPREVIOUS; the labels
-        C(NEXT) and C(LAST) are removed, so readers no longer accept it.
+      - Secrets among O(names) that get a new value at once. AWS gives the previous value the label AWSPREVIOUS, which
+        readers ignore, and the labels C(NEXT) and C(LAST) are removed, so that readers accept only the new value.
     type: list
     elements: str
     default: []
@@ -64,7 +64,7 @@ options:
     type: int
     default: 48
   kms_key_id:
-    description: Customer-managed key of the secrets; if empty, the account's own key for secrets.
+    description: Customer-managed key that encrypts the secrets; if empty, AWS' own key (aws/secretsmanager).
     type: str
     default: ""
   tags:
@@ -72,7 +72,7 @@ options:
     type: dict
     default: {}
   recovery_window_days:
-    description: Days in which a deleted secret can be restored, 7 to 30; with 0 it is deleted at once.
+    description: Number of days for which a deleted secret can be restored, 7 to 30. If 0, it is deleted at once.
     type: int
     default: 30
 """
@@ -89,14 +89,18 @@ arns:
   description: ARNs by name. In check mode, a secret that would be created has none.
   returned: when O(state=present)
   type: dict
-actions: {description: "The actions taken, as 'created NAME'.", returned: always, type: list, elements: str}
+actions:
+  description: The actions taken, for example 'created NAME'.
+  returned: always
+  type: list
+  elements: str
 """
 
 ALPHABET = string.ascii_letters + string.digits
 """Characters that need no escaping in a database, a URL or a shell."""
 
 CURRENT, NEXT, LAST = "AWSCURRENT", "NEXT", "LAST"
-"""Labels of a secret's versions: AWS' own, and the project's for the steps of a rotation."""
+"""Staging labels of a secret's versions: one of AWS' own, and two of the project's for the steps of a rotation."""
 
 RELABEL = "update_secret_version_stage"
 Found = dict[str, Any]
@@ -106,7 +110,7 @@ class Secrets:
     """The account's secrets, and the actions taken. In check mode, actions are only recorded."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
-        # A name stays reserved for a while after its secret is deleted.
+        # The retries are needed because a name remains reserved for a while after its secret is deleted.
         patience = AWSRetry.jittered_backoff(retries=8, catch_extra_error_codes=["InvalidRequestException"])
         self._client = module.client("secretsmanager", retry_decorator=patience)
         self._params: dict[str, Any] = module.params
@@ -128,7 +132,7 @@ class Secrets:
         return str(found["ARN"])
 
     def _change_value(self, name: str, found: Found) -> None:
-        """Take the steps of a rotation that the parameters request."""
+        """Perform the rotation steps that the parameters request."""
         labelled = {label: id_ for id_, labels in found.get("VersionIdsToStages", {}).items() for label in labels}
         if name in self._params["prepare"] and NEXT not in labelled:
             self._do("prepared", name, "put_secret_value", VersionStages=[NEXT], **self._value())
@@ -141,7 +145,7 @@ class Secrets:
             self._do("retired the last value of", name, RELABEL, VersionStage=LAST, RemoveFromVersionId=labelled[LAST])
 
     def _promote(self, name: str, labelled: dict[str, str]) -> None:
-        """Make the next value the current one. If it is interrupted at any point, another run completes it."""
+        """Make the next value the current one. If a run is interrupted at any point, another run completes this."""
         current, following = labelled[CURRENT], labelled[NEXT]
         if current != following:
             before = {"RemoveFromVersionId": labelled[LAST]} if LAST in labelled else {}

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Put a file at a key of an S3 bucket, and never replace it."""
+"""Put a file or a text into an S3 bucket, and never replace an existing object."""
 
 import base64
 import hashlib
@@ -16,14 +16,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = """
 module: immutable_object
-short_description: Put a file or a text at a key of an S3 bucket, and never replace it
+short_description: Put a file or a text into an S3 bucket, and never replace an existing object
 description:
   - Puts a local file, or a text, at a key that does not exist. If the key holds an object with the same SHA-256, the
     module changes nothing; if it holds another object, the task fails.
-  - Sends one PUT with C(If-None-Match) and the checksum. Of two concurrent publishers only one succeeds, and S3 rejects
-    a file that was corrupted in transit.
-  - Needs C(s3:PutObject), C(s3:PutObjectTagging) and C(s3:GetObject) on the key, and C(s3:ListBucket) on the bucket, or
-    S3 gives the same answer for a missing key and for one that may not be read.
+  - Sends one PUT with C(If-None-Match) and the checksum. Of two concurrent requests, only one writes the object, and S3
+    rejects a file that was corrupted in transit.
+  - Needs C(s3:PutObject), C(s3:PutObjectTagging) and C(s3:GetObject) on the key, and C(s3:ListBucket) on the bucket.
+    Without the last, S3 gives the same answer for a missing key and for a key that the caller may not read.
 options:
   bucket:
     description: The bucket's name.
@@ -35,14 +35,16 @@ options:
     required: true
   src:
     description:
-      - The file, on the machine that runs the module; 5 GiB at most, S3's limit for one PUT. Either this or O(content).
+      - The file, on the machine that runs the module; at most 5 GiB, S3's limit for one PUT. Set either this or
+        O(content).
     type: path
   content:
     description: The text to put, instead of a file.
     type: str
   sha256:
     description: >-
-      The file's expected SHA-256, 64 hexadecimal digits. With another file the module fails before it calls S3.
+      The expected SHA-256, 64 hexadecimal digits. If the file or text has another one, the module fails before it calls
+      S3.
     type: str
   tags:
     description: Tags of a new object. The tags of an existing object are not compared.
@@ -51,7 +53,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Reports whether the file would be put, and fails if it could not be.
+    description: Reports whether the object would be created, and fails if the key has another object.
 author: Rising Stars
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -140,12 +142,12 @@ def open_source(module: Any) -> BinaryIO:
 
 
 def source(module: Any) -> str:
-    """Return the name of the source for messages."""
+    """Return what messages call the file or text."""
     return module.params["src"] or "the text given as content"
 
 
 def checksum(module: Any) -> str:
-    """Return the file's SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 of the file or text in hexadecimal digits; fail unless it is the expected one."""
     try:
         with open_source(module) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -158,7 +160,7 @@ def checksum(module: Any) -> str:
 
 
 def read_object(module: Any, s3: Any) -> dict[str, Any] | None:
-    """Return the object's description, or None if the key does not exist."""
+    """Return the object's metadata, or None if the key does not exist."""
     place = f"s3://{module.params['bucket']}/{module.params['key']}"
     try:
         found: dict[str, Any] = s3.head_object(
@@ -174,7 +176,7 @@ def read_object(module: Any, s3: Any) -> dict[str, Any] | None:
 
 
 def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]:
-    """Put the file at a new key; return the object that the key then holds, and whether this call put it."""
+    """Put the file at a new key; return the metadata of the key's object, and whether this call created it."""
     place = {"Bucket": module.params["bucket"], "Key": module.params["key"]}
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
     try:
@@ -195,13 +197,13 @@ def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]
 
 
 def stored_sha256(existing: dict[str, Any]) -> str:
-    """Return the SHA-256 that S3 stored, in hexadecimal digits; empty if there is none, or the upload had parts."""
+    """Return the SHA-256 that S3 stored, in hexadecimal digits; empty if there is none or the upload was multipart."""
     stored = existing.get("ChecksumSHA256", "")
     return "" if "-" in stored else base64.b64decode(stored).hex()
 
 
 def conflict_message(module: Any, existing: dict[str, Any], sha256: str) -> str:
-    """Return the message for a key that holds another file."""
+    """Return the error message for a key that has another object."""
     return (
         f"s3://{module.params['bucket']}/{module.params['key']} exists with the SHA-256"
         f" {stored_sha256(existing) or 'unknown to S3'}, and {source(module)} has {sha256}."

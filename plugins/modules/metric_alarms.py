@@ -12,7 +12,7 @@ short_description: Manage a set of CloudWatch alarms in one task
 description:
   - Reads every alarm whose name begins with O(prefix), writes those that differ from O(alarms), and deletes those not
     listed.
-  - An alarm is written as a whole, so settings made by hand are reset. Other tags are kept.
+  - Writes an alarm as a whole, so settings made by hand are reset. Keeps tags that O(tags) does not name.
   - M(amazon.aws.cloudwatch_metric_alarm) needs a task for each alarm, and always reports a change for metric math.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
@@ -23,7 +23,7 @@ options:
     choices: [present, absent]
     default: present
   prefix:
-    description: Prefix of the name of each alarm of the set, and of no other alarm.
+    description: Prefix of the names of all alarms in the set. No other alarm may have it.
     type: str
     required: true
   tags:
@@ -32,8 +32,9 @@ options:
     default: {}
   alarms:
     description:
-      - The set. Each alarm watches a metric (namespace, metric_name, dimensions, period_seconds, statistic or
-        extended_statistic as "p95"), or the one of its C(metrics) whose return_data is true (metric math).
+      - The set. An alarm watches either one metric (namespace, metric_name, dimensions, period_seconds, and statistic
+        or extended_statistic, for example "p95"), or, for metric math, the entry of C(metrics) whose return_data is
+        true.
       - C(datapoints_to_alarm) defaults to C(evaluation_periods).
     type: list
     elements: dict
@@ -61,14 +62,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 names: {description: "The alarms of the set, in order.", returned: always, type: list, elements: str}
-changed_names: {description: "Those written or tagged.", returned: always, type: list, elements: str}
-removed_names: {description: "Those deleted.", returned: always, type: list, elements: str}
+changed_names: {description: "The alarms written or tagged.", returned: always, type: list, elements: str}
+removed_names: {description: "The alarms deleted.", returned: always, type: list, elements: str}
 """
 
 Alarm = dict[str, Any]
 
 DELETED_AT_ONCE = 100
-"""Limit of DeleteAlarms in one call."""
+"""The largest number of alarms that one call of DeleteAlarms accepts."""
 
 DIRECT = ("Namespace", "MetricName", "Dimensions", "Statistic", "ExtendedStatistic", "Period", "Unit", "Metrics")
 SETTINGS = (
@@ -151,7 +152,7 @@ def main() -> None:
 
 
 def validate_names(module: Any) -> None:
-    """Fail if an alarm's name lacks the prefix: the module could never find, update or delete such an alarm."""
+    """Fail if a name appears twice or lacks the prefix, without which the module could not find the alarm again."""
     names = [alarm["name"] for alarm in module.params["alarms"]]
     prefix = module.params["prefix"]
     wrong = [name for name in names if not name.startswith(prefix)]

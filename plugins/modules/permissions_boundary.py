@@ -12,8 +12,8 @@ short_description: Check that the permissions boundary of the site's roles exist
 description:
   - Fails if there is no policy O(arn), which an administrator creates once.
   - Warns if the policy differs from O(document), because machines may then lack permissions that this release needs.
-    Also warns if the policy may not be read.
-  - Only reads.
+    Also warns if the caller has no permission to read the policy.
+  - Changes nothing.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -35,7 +35,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-as_documented: {description: Whether the policy equals the document., returned: when it may be read, type: bool}
+as_documented: {description: Whether the policy equals the document., returned: when the policy was read, type: bool}
 """
 
 MISSING = (

@@ -22,8 +22,8 @@ options:
     required: true
   policies:
     description:
-      - All policies of the group; if empty, it has none. Each has the C(target_value) of a predefined metric (with the
-        C(resource_label) that it needs), or of a custom metric without dimensions.
+      - All policies of the group; an empty list deletes all. A policy sets the C(target_value) of a predefined metric
+        (with a C(resource_label) if the metric needs one) or of a custom metric without dimensions.
     type: list
     elements: dict
     required: true
@@ -125,7 +125,7 @@ def settings(policy: Policy) -> Policy:
 
 
 def comparable(found: Policy) -> Policy:
-    """Return the settings of PutScalingPolicy."""
+    """Return the settings of an existing policy as arguments of PutScalingPolicy."""
     kept = ("PolicyType", "EstimatedInstanceWarmup", "TargetTrackingConfiguration")
     policy: Policy = without_empty({key: found[key] for key in kept if key in found})
     policy.setdefault("TargetTrackingConfiguration", {}).setdefault("DisableScaleIn", False)

@@ -13,9 +13,9 @@ DOCUMENTATION = """
 module: undeleted_objects
 short_description: Restore deleted objects in a versioned bucket
 description:
-  - In a versioned bucket, a deletion puts a delete marker on the object. The module deletes the markers that were set
-    since a given moment, so that every object has its previous version again. It changes nothing else, and a second run
-    finds nothing to do.
+  - In a versioned bucket, deleting an object adds a delete marker to it. The module removes the markers that were added
+    since a given time, so that each object's previous version is current again. It changes nothing else, and repeating
+    the run has no effect.
   - Needs C(s3:ListBucketVersions) on the bucket and C(s3:DeleteObjectVersion) on its objects.
 options:
   bucket:
@@ -23,12 +23,14 @@ options:
     type: str
     required: true
   prefixes:
-    description: Prefixes of the objects to restore, as C(processed-videos/).
+    description: Prefixes of the objects to restore, for example C(processed-videos/).
     type: list
     elements: str
     required: true
   since:
-    description: The moment, in ISO 8601 with its offset, as C(2026-11-24T07:00:00+00:00).
+    description: >-
+      The time from which deletions are undone, in ISO 8601 with its UTC offset, for example
+      C(2026-11-24T07:00:00+00:00).
     type: str
     required: true
 attributes:
@@ -58,7 +60,7 @@ count:
 """
 
 AT_ONCE = 1000
-"""Objects that S3 deletes in one request (API reference, DeleteObjects)."""
+"""The largest number of objects that one DeleteObjects request may name (Amazon S3 API reference)."""
 
 
 def main() -> None:
@@ -89,7 +91,7 @@ def main() -> None:
 
 
 def moment(module: Any) -> datetime:
-    """Return the moment in whole seconds, as in S3's timestamps, so that a marker of the same second is included."""
+    """Return `since` in whole seconds, like S3's timestamps, so that markers from the same second are included."""
     text = module.params["since"]
     try:
         since = datetime.fromisoformat(text)
@@ -101,7 +103,7 @@ def moment(module: Any) -> datetime:
 
 
 def markers_below(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[dict[str, str]]:
-    """Yield key and version of every delete marker set on an object since then."""
+    """Below the prefix, yield the key and version of each current delete marker that was added since then."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for marker in page.get("DeleteMarkers", []):
             if marker["IsLatest"] and marker["LastModified"] >= since:
@@ -109,7 +111,7 @@ def markers_below(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterato
 
 
 def delete_markers(module: Any, s3: Any, markers: list[dict[str, str]]) -> None:
-    """Delete these markers."""
+    """Remove the markers in one request, and fail if S3 reports an error for any of them."""
     answer = s3.delete_objects(
         aws_retry=True, Bucket=module.params["bucket"], Delete={"Objects": markers, "Quiet": True}
     )

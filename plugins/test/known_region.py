@@ -6,7 +6,7 @@ from botocore.session import Session
 
 
 def known_region(name: str) -> bool:
-    """Return whether botocore's own list has the region; the list needs no network and is as old as botocore."""
+    """Return whether botocore's built-in list has the region. Regions newer than the installed botocore are missing."""
     session = Session()
     return any(
         name in session.get_available_regions("ec2", partition) for partition in session.get_available_partitions()

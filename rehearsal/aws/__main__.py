@@ -2,9 +2,9 @@
 
     python -m rehearsal.aws --port 5000 [--host 127.0.0.1] [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
 
-The server listens on 127.0.0.1 unless `--host` names another address; test hosts reach it at their bridge's address.
-Each patch (`rehearsal/aws/patches/`) names the AWS behaviour that it restores. `--record` writes each call as one JSON
-line: {"service", "operation", "caller", "parameters", "writes"}. The server throttles on request
+The server listens on 127.0.0.1 unless `--host` gives another address; test hosts reach it at the address of their
+bridge. `--record` writes each call as one JSON line: {"service", "operation", "caller", "parameters", "writes"}. Each
+patch (`rehearsal/aws/patches/`) names the AWS behaviour that it restores. Throttling can be switched on at run time
 (`rehearsal/aws/throttling.py`).
 """
 

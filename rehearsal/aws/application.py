@@ -1,4 +1,4 @@
-"""moto's WSGI application, configured and patched. Import this module before any module of moto."""
+"""moto's WSGI application, configured and patched. Import this module before any moto module."""
 
 import os
 from pathlib import Path

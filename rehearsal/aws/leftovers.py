@@ -35,8 +35,8 @@ KINDS_OF_EC2 = (
 def leftovers(environment: str) -> list[str]:
     """Return the sorted ARNs or IDs of all resources with the tag Environment=`environment`.
 
-    EC2 resources are listed type by type, because in EC2 tags outlive their resources. All others come from the tagging
-    API. Resources that AWS still lists after their deletion (terminated instances, deleted NAT gateways) do not count.
+    EC2 resources are listed type by type, because EC2's tags outlive their resources. The tagging API finds all others.
+    Resources that AWS still lists after their deletion (terminated instances, deleted NAT gateways) are left out.
     """
     return sorted([*_in_ec2(environment), *_elsewhere(environment)])
 

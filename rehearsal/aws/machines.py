@@ -1,13 +1,12 @@
-"""Report as machines do, for a mock AWS that records instances and runs none.
+"""Report in place of the machines, for a mock AWS that records instances but runs none.
 
     python -m rehearsal.aws.machines --endpoint http://127.0.0.1:5000 [--pid-file F] [--fail KIND=TEXT]
 
-moto sets an instance's state to running, but no machine runs. This process does only what a machine reports: half a
-second after it first sees an instance running, it sets the tag BootStatus=ready. An instance whose tag Role is builder
-it stops after eight seconds, as a builder powers itself off. With `--fail builder="no disk"`, machines of that role
-report "failed: no disk" instead. The rehearsal shows what real machines do.
+Half a second after this process first sees an instance in state running, it sets the tag BootStatus=ready. After eight
+seconds, it stops each instance with the tag Role=builder, because a real builder powers itself off. With
+`--fail builder="no disk"`, machines of that role report "failed: no disk" instead. Only a rehearsal runs machines.
 
-The process ends on SIGTERM, or two seconds after the mock AWS closed its port.
+The process ends on SIGTERM, or two seconds after mock AWS has closed its port.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 POLL_SECONDS = 0.3
 BOOT_SECONDS = 0.5
 BUILD_SECONDS = 8.0
-"""If a builder stops before `ec2_instance` has seen it running, the module waits until its time-out (10 minutes)."""
+"""Long enough for the `ec2_instance` module to see the builder running; otherwise, it waits for 10 minutes."""
 
 START_SECONDS = 30
 CLOSED_SECONDS = 2
@@ -54,7 +53,7 @@ def main() -> None:
 
 
 class Machines:
-    """The instances that run, when each was first seen, and which have reported."""
+    """The running instances: when each was first seen, and which have reported."""
 
     def __init__(self, ec2: Any, failures: dict[str, str]) -> None:
         self._ec2 = ec2

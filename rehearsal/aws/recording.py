@@ -21,23 +21,23 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Call(NamedTuple):
-    """A request: the service as its signature names it, and the API's name of the operation.
+    """A request, with the service as its signature names it and the operation as the API names it.
 
-    Requests to REST services (S3, Route 53) do not name the operation: for them, it is the method and the path.
+    Requests to REST services (S3, Route 53) do not name the operation; for them, it consists of method and path.
     """
 
     service: str
     operation: str
     caller: str = ""
-    """The access key that signed it."""
+    """The access key that signed the request."""
     parameters: Mapping[str, str] = NOTHING
     """The request's parameters without secrets; lists and structures are flattened (`Tags.1.Key`). For REST services,
-    only the keys of S3's DeleteObjects (`Key.1`).
+    there are only the keys of an S3 DeleteObjects request (`Key.1`).
     """
 
     @property
     def writes(self) -> bool:
-        """Whether the call may change something, judged by AWS' naming of operations."""
+        """Whether the call may change something, judging by the verb that its name starts with."""
         verb = self.operation.split(" ")[0]
         return verb in {"PUT", "POST", "DELETE"} if verb.isupper() else not READS.match(self.operation)
 
@@ -99,7 +99,7 @@ def _body(environ: Environ) -> bytes:
 
 
 def _flattened(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Yield flattened names and values in the notation of the Query APIs: list positions count from one."""
+    """Yield flattened names and values in the notation of the Query APIs, whose list positions start at 1."""
     if isinstance(value, dict | list):
         inner = value.items() if isinstance(value, dict) else enumerate(value, start=1)
         for key, part in inner:

@@ -29,9 +29,9 @@ class MockAws:
 
     endpoint: str
     record: Path
-    """The file of recorded requests, one JSON line each."""
+    """The file of recorded requests, with one JSON line per request."""
     key: str = KEY
-    """The operator's access key; its secret is the same text."""
+    """The operator's access key ID; the secret access key is the same string."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -82,7 +82,7 @@ class MockAws:
 
 @contextmanager
 def running_mock_aws(folder: Path, *, host: str = "127.0.0.1") -> Iterator[MockAws]:
-    """Run a mock AWS until the end of `with`; its record and its log are in `folder`."""
+    """Run a mock AWS until the `with` block ends; its record and its log are in `folder`."""
     port = free_port()
     aws = MockAws(f"http://{host}:{port}", folder / "calls.jsonl")
     command = [sys.executable, "-m", "rehearsal.aws", "--host", host, "--port", str(port), "--record", str(aws.record)]

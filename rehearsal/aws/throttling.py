@@ -1,9 +1,9 @@
-"""Throttling on request: one service refuses a caller's requests with its own protocol's error.
+"""Throttle a caller on request: one service refuses its calls with the throttling error of the service's protocol.
 
-An order is a POST of JSON to `/tests-aws/throttling`: {"caller", "after", "refusals"}. After `after` more calls of that
-caller, the service that it calls next is throttled: `refusals` calls to it are refused, or, if that is null, all until
-a DELETE lifts the orders. GET returns the orders, each with its service and its number of refused calls. Other callers
-are not throttled.
+To order this, POST {"caller", "after", "refusals"} as JSON to `/tests-aws/throttling`. Once that caller has made
+`after` more calls, the service that it calls next refuses `refusals` of its calls, or, if `refusals` is null, all its
+calls until a DELETE lifts the orders. GET returns the orders, each with its service and its number of refused calls.
+Other callers are not throttled.
 """
 
 import json
@@ -21,7 +21,7 @@ MESSAGE = "Rate exceeded"
 
 @dataclass
 class Order:
-    """Which caller to throttle, after how many calls and how often; the service, and the refusals so far."""
+    """Which caller to throttle, after how many calls and how often; the throttled service, and its refusals so far."""
 
     caller: str
     after: int
@@ -69,7 +69,7 @@ class Throttle:
 
     def _refuses(self, call: Call) -> bool:
         with self._lock:
-            refusals = [order.refuses(call) for order in self._orders]  # each order counts the call
+            refusals = [order.refuses(call) for order in self._orders]  # a list: each order must count the call
         return any(refusals)
 
     def _handle_order(self, environ: Environ) -> Refusal:
@@ -85,7 +85,7 @@ class Throttle:
 
 
 def refusal(service: str, environ: Environ) -> Refusal:
-    """Return the service's own throttling error: of EC2, of S3, of the JSON protocols, or of the Query protocol."""
+    """Return the throttling error in the format of EC2, S3, the JSON protocols or the Query protocol."""
     if service == "ec2":
         error = f"<Errors><Error><Code>RequestLimitExceeded</Code><Message>{MESSAGE}</Message></Error></Errors>"
         return _xml(HTTPStatus.SERVICE_UNAVAILABLE, f"<Response>{error}<RequestID>0</RequestID></Response>")
@@ -105,7 +105,7 @@ def _xml(status: HTTPStatus, body: str) -> Refusal:
 
 
 def answer(given: Refusal, environ: Environ, start_response: Any) -> Iterable[bytes]:
-    """Send the response; without a body if the method is HEAD."""
+    """Send the response, without a body for a HEAD request."""
     body = given.body.encode()
     headers = {**given.headers, "Content-Length": str(len(body))}
     start_response(f"{given.status.value} {given.status.phrase}", list(headers.items()))

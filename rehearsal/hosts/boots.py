@@ -27,16 +27,16 @@ from rehearsal.hosts.user_data import render_user_data
 from testing.processes import wait_until
 
 QUEUE_HOST = 10
-"""The number in the network of the machine that runs the queue: its address is fixed, as in AWS."""
+"""The host number, in the network, of the machine that runs the queue; its address is fixed, as in AWS."""
 
 FIRST_HOST = 11
-"""The number of the first other machine in the network."""
+"""The host number of the first other machine."""
 
 
 def site_user_data(
     *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
 ) -> str:
-    """Return the user data of a machine of that kind, for a bundle in the mock AWS at `endpoint_url`."""
+    """Return the user data of a machine of that kind, which fetches `bundle` from the mock AWS at `endpoint_url`."""
     release = {
         "version": bundle.version,
         "bundle_key": bundle.key,
@@ -65,7 +65,7 @@ class Site:
     cloud: MockAws
     database: Database
     ca_bundle: str = field(default="", init=False)
-    """The CA certificate that machines verify the database's certificate with."""
+    """The CA certificate with which machines verify the database's certificate."""
     database_name: str = field(default="", init=False)
     _launched: int = field(default=0, init=False)
 
@@ -84,12 +84,12 @@ class Site:
         return self.network.address(QUEUE_HOST)
 
     def trust(self, certificate: str) -> None:
-        """Make `certificate` the only CA certificate of machines that are launched from now on."""
+        """Make `certificate` the only CA certificate that machines launched from now on trust."""
         self.ca_bundle = certificate
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=certificate.encode())
 
     def publish(self, bundle: Bundle, content: bytes | None = None) -> Bundle:
-        """Upload a bundle to the place from which machines fetch it; `content` replaces its bytes."""
+        """Upload a bundle to the place from which machines fetch it; `content`, if given, replaces its bytes."""
         body = bundle.path.read_bytes() if content is None else content
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=bundle.key, Body=body)
         return bundle
@@ -104,7 +104,7 @@ class Site:
         address: str | None = None,
         options: Sequence[str] = (),
     ) -> "Machine":
-        """Create an instance in mock AWS, and return it with its host, which is not booted yet.
+        """Create an instance in mock AWS, and return it with its host, which has not been booted.
 
         Args:
             kind: the machine's kind, as in the user data.
@@ -112,7 +112,7 @@ class Site:
             image: a baked image; Debian's by default.
             sha256: the bundle's SHA-256 in the user data; the true one by default.
             address: `queue_address` for the machine that runs the queue; the next free one by default.
-            options: options of `podman run`.
+            options: further options for `podman run`.
         """
         ec2 = self.cloud.client("ec2")
         (image_of_aws, *_) = ec2.describe_images()["Images"]
@@ -137,7 +137,7 @@ class Site:
 
     @contextmanager
     def without_secret(self, name: str) -> Iterator[str]:
-        """Delete a secret until the end of `with`; yield its full name."""
+        """Delete a secret, and create it again when the `with` block ends; yield its full name."""
         client = self.cloud.client("secretsmanager")
         client.delete_secret(SecretId=f"{SECRET_PREFIX}/{name}", ForceDeleteWithoutRecovery=True)
         try:
@@ -161,7 +161,7 @@ class Machine:
 
     @property
     def url(self) -> str:
-        """The URL of its Nginx, for machines in the network and for this one."""
+        """The URL of its Nginx, valid in the network and on this machine."""
         return f"http://{self.host.address}"
 
     def __enter__(self) -> Self:
@@ -192,7 +192,7 @@ class Machine:
 
 @contextmanager
 def baked_image(site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
-    """Boot a builder to its end, and yield it with the image created from it."""
+    """Boot a builder, wait until it powers itself off, and yield it with the image created from it."""
     with site.launch("builder", site.publish(bundle)) as builder:
         assert builder.wait_for_report() == "ready", builder.log()
         wait_until(lambda: not builder.host.running(), what="the builder's end", seconds=120)

@@ -1,4 +1,4 @@
-"""Build release bundles for tests: of the working tree, of changed copies of it, and damaged ones."""
+"""Build release bundles for tests: from the working tree, from changed copies of it, and damaged ones."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ class Bundle:
 
 
 def bundle_of_working_tree() -> Bundle:
-    """Return the working tree's bundle, built if something has changed."""
+    """Return the working tree's bundle, which is rebuilt if anything has changed."""
     command = [sys.executable, "-m", "release", "--working-tree"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return _named(ROOT / done.stdout.split()[0])
@@ -66,7 +66,7 @@ def release_with(change: Callable[[Path], None], folder: Path) -> Bundle:
 
 
 def build_release(source: Path, *, umask: int = -1) -> Bundle:
-    """Run `make release` in a clone or copy of this repository, with the wheels that this one has downloaded."""
+    """Build a release in a clone or copy of this repository, from the wheels that were downloaded here."""
     wheels = ROOT / "var" / "wheelhouse"
     if wheels.exists():
         (source / "var").mkdir(exist_ok=True)

@@ -30,7 +30,7 @@ class Authority:
 
     @classmethod
     def create(cls, name: str = "Rising Stars tests") -> Self:
-        """Return a new authority. Give each its own name: clients cannot tell two of the same name apart."""
+        """Return a new authority. Give each its own name, because clients cannot tell apart two with the same name."""
         key, subject = ec.generate_private_key(ec.SECP256R1()), _named(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         draft = _draft(subject, subject, key).add_extension(constraints, critical=True)

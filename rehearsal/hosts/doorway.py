@@ -7,7 +7,7 @@ from typing import Self
 
 
 class Doorway:
-    """Forwards connections to `address`. A test can shut it, and open it again.
+    """Forwards connections to `address` until a test shuts it; `open` reopens it.
 
     Args:
         behind: the server's port at 127.0.0.1; `port` by default.

@@ -1,4 +1,4 @@
-"""A test host: Debian 12 with systemd in a container. Like a machine it boots, has an address and runs user data."""
+"""A test host: Debian 12 with systemd in a container. Like a machine, it boots, has an address and runs user data."""
 
 import json
 import secrets
@@ -29,10 +29,10 @@ class Ran:
 
 @dataclass
 class Host:
-    """A test host: `start()` boots it, `remove()` (or the end of `with`) removes it in any state.
+    """A test host. `start()` boots it; `remove()`, or the end of the `with` block, removes it in any state.
 
     Attributes:
-        network: the network that it is attached to; None for a host without one.
+        network: the network that it is attached to; by default Podman's network `network_name`, or none.
         address: its fixed address in the network.
         user_data: what cloud-init runs at the first boot; without it, cloud-init is disabled.
         mounts: paths in the host → folders or files of this machine, mounted read-only.
@@ -59,7 +59,7 @@ class Host:
         self.remove()
 
     def start(self) -> None:
-        """Boot it for the first time, and return when systemd answers. cloud-init may still be running."""
+        """Boot the host for the first time, and return when systemd answers. cloud-init may still be running then."""
         where = self.network.name if self.network else self.network_name or "none"
         names = ["--name", self.name, "--hostname", self.name, "--label", f"{LABEL}={self.owned_by}"]
         network = ["--network", where, *(["--ip", self.address] if self.address else [])]
@@ -72,7 +72,7 @@ class Host:
         self.wait_for("systemctl is-system-running 2>&1 | grep -qE 'starting|running|degraded'", seconds=BOOT_SECONDS)
 
     def run(self, command: str | Sequence[str]) -> Ran:
-        """Run a command as root, text by the shell, and return its result."""
+        """Run a command as root, a string through the shell, and return the result."""
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         done = subprocess.run(
             ["podman", "exec", self.name, *words],
@@ -91,7 +91,7 @@ class Host:
         return ran.output.strip()
 
     def wait_for(self, command: str, *, seconds: float = 30) -> None:
-        """Repeat a shell command until it succeeds; raise PodmanError when it does not in time."""
+        """Repeat a shell command until it succeeds; raise PodmanError if it does not in time."""
         wait_for(command, name=self.name, seconds=seconds)
 
     def wait_for_cloud_init(self, *, seconds: float = 300) -> None:
@@ -105,12 +105,12 @@ class Host:
         podman("exec", "--interactive", self.name, "sh", "-c", order, given=text.encode())
 
     def logs(self, unit: str | None = None) -> str:
-        """Return the journal of one unit or of all."""
+        """Return the journal of one unit, or the whole journal."""
         of = ["--unit", unit] if unit else []
         return self.run(["journalctl", "--no-pager", "--output", "short-monotonic", *of]).output
 
     def kill(self) -> None:
-        """Kill the host, as a power failure does."""
+        """Kill the host, as a power failure would."""
         podman("kill", "--signal", "KILL", self.name)
 
     def stop(self, *, seconds: int = 60) -> None:
@@ -118,16 +118,16 @@ class Host:
         podman("stop", "--time", str(seconds), self.name)
 
     def boot(self) -> None:
-        """Boot it again after `kill` or `stop`, or after it powered itself off."""
+        """Boot the host again after `kill` or `stop`, or after it has powered itself off."""
         podman("start", self.name)
         self.wait_for("systemctl is-system-running 2>&1 | grep -qE 'starting|running|degraded'", seconds=BOOT_SECONDS)
 
     def running(self) -> bool:
-        """Whether the machine is on."""
+        """Whether the host is running."""
         return podman("inspect", "--format", "{{.State.Running}}", self.name) == "true"
 
     def commit(self, image: str) -> str:
-        """Create a machine image from its disk, and return the image's name."""
+        """Create a machine image from the host's disk, and return the image's name."""
         podman("commit", "--quiet", self.name, image)
         return image
 

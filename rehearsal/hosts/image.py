@@ -1,4 +1,4 @@
-"""The image of test hosts: Debian 12 with those packages of the stock cloud image that matter here, built once."""
+"""The image of test hosts, built once: Debian 12 with those packages of the stock cloud image that matter here."""
 
 import fcntl
 import hashlib
@@ -14,7 +14,7 @@ PACKAGES = (
     *("ca-certificates", "cloud-init", "dbus", "gpgv", "iproute2", "locales", "procps", "python3", "python3-apt"),
     *("systemd", "systemd-sysv", "systemd-timesyncd", "tzdata", "unattended-upgrades"),
 )
-"""Neither python3-venv nor pip, because Debian's cloud image has neither."""
+"""The list omits python3-venv and pip, because Debian's cloud image has neither."""
 
 SOURCES = "".join(
     f"deb http://deb.debian.org/{archive} {suite} main\n"
@@ -39,7 +39,7 @@ NO_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "getty.target", "e2scrub_reap.service"),
     *("systemd-udevd.service", "systemd-udev-trigger.service", "systemd-sysctl.service"),
 )
-"""Units that a container cannot or must not run: devices, consoles, kernel settings, and updates during a test."""
+"""Masked units: for devices, consoles and kernel settings, and for updates, which would disturb tests."""
 
 CHRONY = """\
 # A container shares this machine's clock: chronyd observes it and does not set it.
@@ -55,7 +55,7 @@ FILES = {
 
 
 def host_image() -> str:
-    """Return the image's name. Build the image first, in about a minute, if its recipe changed or it does not exist."""
+    """Return the image's name. If no image of the current recipe exists, build it first, which takes about a minute."""
     name = f"{REPOSITORY}:{recipe_digest()}"
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "image.lock").open("w") as lock:
@@ -66,7 +66,7 @@ def host_image() -> str:
 
 
 def recipe_digest() -> str:
-    """Return a digest of the image's recipe, of twelve characters."""
+    """Return a twelve-character digest of the image's recipe."""
     recipe = "\n".join([*PACKAGES, SOURCES, *FILES, *FILES.values(), *NO_UNITS])
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 

@@ -1,7 +1,7 @@
 """The instance metadata service at 169.254.169.254, as in EC2: version 2 only, so every request needs a token.
 
 The service identifies a machine by its address: `identities` maps each address to the machine's data. It returns the
-credentials that it was given, and does not check them.
+credentials that it was given, without checking them.
 """
 
 import json
@@ -41,7 +41,7 @@ class Identity:
     """For example "InService" or "Terminated"; None for a machine outside any Auto Scaling group."""
 
     def answers(self) -> dict[str, Callable[[], str | None]]:
-        """Return a function for each path, which returns the path's content."""
+        """Return, for each path, a function that returns the path's content."""
         role = f"meta-data/iam/security-credentials/{self.role}"
         return {
             "meta-data/instance-id": lambda: self.instance_id,
@@ -119,7 +119,7 @@ class MetadataService:
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens on one bridge only, so that each of several networks may have such a service."""
+    """Listens on one bridge only, so that several networks can have a metadata service each."""
 
     daemon_threads = True
 

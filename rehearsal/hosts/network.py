@@ -1,4 +1,4 @@
-"""A Podman network for test hosts, which reach each other and the services on the bridge; this machine reaches them."""
+"""A Podman network in which test hosts and this machine reach each other; services listen on its bridge."""
 
 import ipaddress
 import secrets
@@ -17,8 +17,8 @@ class Network:
     """A Podman network; `bridge` is this machine's address in it.
 
     Args:
-        subnet: its address range, without a DNS resolver: the caller runs one. By default a free range of
-            10.90.0.0/16, in which Podman resolves the hosts' names.
+        subnet: its address range; Podman then provides no DNS resolver, so the caller must run one. By default, a
+            free range of 10.90.0.0/16, in which Podman resolves the hosts' names.
     """
 
     def __init__(self, name: str | None = None, *, owned_by: str | None = None, subnet: str | None = None) -> None:
@@ -81,8 +81,8 @@ class Network:
     def _keep_hardware_address(self) -> None:
         """Fix the bridge's current hardware address.
 
-        By default a bridge takes the lowest address of its ports. When a host with a lower one is attached, the others
-        would send to the former address for half a minute.
+        By default, a bridge takes the lowest hardware address of its ports. If a host with a lower one were attached,
+        the bridge's address would change, and the other hosts would send to the former one for half a minute.
         """
         address = Path("/sys/class/net", self.interface, "address").read_text().strip()
         subprocess.run(["ip", "link", "set", "dev", self.interface, "address", address], check=True)

@@ -1,4 +1,4 @@
-"""Podman for test hosts: as root, with runc, and with limits that this machine can grant."""
+"""Podman for test hosts: as root, with runc, and with resource limits that this machine can grant."""
 
 import contextlib
 import functools
@@ -14,13 +14,13 @@ from pathlib import Path
 from testing.processes import NotInstalled
 
 VAR = Path(__file__).parents[2] / "var" / "hosts"
-"""The folder that is kept between runs: the image's lock, bundles, and Podman's settings."""
+"""The folder that is kept between runs. It contains the image's lock, bundles, and Podman's settings."""
 
 LABEL = "rising-stars-owner"
 """The label of test containers and networks; its value is their owner, as `owner()` returns it."""
 
 KEPT = "kept"
-"""The owner of hosts that stay until they are removed by name (molecule's, between its steps)."""
+"""The owner of hosts that remain until they are removed by name, for example molecule's between its steps."""
 
 PROGRAMS = ("podman", "runc", "mmdebstrap")
 TRIAL = ("run", "--rm", "--privileged", "--systemd=always", "--network=bridge", "--volume=/usr:/usr:ro")
@@ -41,7 +41,7 @@ def require_podman() -> None:
 
 
 def find_obstacle() -> str | None:
-    """Return why hosts cannot run here, as a sentence; None when they can."""
+    """Return why hosts cannot run here, as a sentence; None if they can."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if os.geteuid() != 0:
         return "Hosts are Podman containers with systemd, which require root: use sudo"
@@ -52,7 +52,7 @@ def find_obstacle() -> str | None:
 
 @functools.cache
 def _why_no_container_runs() -> str | None:
-    """Try to run a privileged container with systemd: root inside an ordinary container lacks the privileges."""
+    """Try to run a privileged container with systemd, because root in an ordinary container may lack the privileges."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-trial-") as root:
         for name in ("bin", "lib", "lib64", "sbin"):
             Path(root, name).symlink_to(f"usr/{name}")
@@ -85,7 +85,8 @@ def environment() -> dict[str, str]:
 def settings_file() -> Path:
     """Write Podman's settings, and return the file.
 
-    Podman's default runtime (crun) fails where cgroups are hybrid, and containers fail with limits above the machine's.
+    Podman's default runtime (crun) fails on a hybrid cgroup hierarchy, and no container starts with limits above the
+    machine's own.
     """
     files, processes = _at_most(resource.RLIMIT_NOFILE, 65_536), _at_most(resource.RLIMIT_NPROC, 10_000)
     quoted = f'"nofile={files}:{files}", "nproc={processes}:{processes}"'
@@ -132,7 +133,7 @@ def _alive(of: str) -> bool:
 
 
 def _started(number: int) -> str:
-    """Return the process's start time in ticks since the machine's boot; empty when it does not exist."""
+    """Return the process's start time in ticks since the machine's boot; empty if there is no such process."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
     except FileNotFoundError:

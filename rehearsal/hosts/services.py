@@ -1,4 +1,4 @@
-"""The services that hosts depend on, on this machine at the bridge's address: PostgreSQL with TLS, and S3."""
+"""The services that hosts depend on: PostgreSQL with TLS, and S3. This machine runs them at the bridge's address."""
 
 import shutil
 import tempfile
@@ -33,7 +33,7 @@ class Database:
 
 @contextmanager
 def running_database(network: Network, *names: str) -> Iterator[Database]:
-    """Run a server that hosts reach at the bridge's address; its certificate is valid for that and for `names`."""
+    """Run a server that hosts reach at the bridge's address; its certificate is valid for that address and `names`."""
     with running_postgres() as server, tempfile.TemporaryDirectory(prefix="rising-stars-tls-") as folder:
         authority = Authority.create()
         enable_tls(server, Path(folder), authority, network.bridge, *names)

@@ -1,4 +1,4 @@
-"""Publish the site's settings and secrets in mock AWS, as the cloud roles publish them in AWS."""
+"""Publish the site's settings and secrets in mock AWS, as the aws_ roles do in AWS."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ FAST_SETTINGS = {
     "upkeep_interval_seconds": 1,
     "redispatch_after_seconds": 5,
 }
-"""Settings of the platform with shorter times, so that tests do not wait for minutes."""
+"""Platform settings with shortened times, so that tests need not wait for minutes."""
 
 BALANCER_SECONDS = 10
 """The load balancer's deregistration delay in the site's settings, in seconds."""

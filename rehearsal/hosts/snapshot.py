@@ -1,6 +1,6 @@
-"""List a machine's files, packages, units and users as JSON. Runs on the machine, with its own Python.
+"""List a machine's files, packages, units and users as JSON.
 
-Standard library only.
+This program runs on the machine with Debian's Python, so it uses only the standard library.
 """
 
 import grp
@@ -17,7 +17,7 @@ ROOTS = ("/etc", "/opt/rising-stars", "/usr/local", "/var/lib/rising-stars")
 
 
 def take_snapshot() -> dict[str, str]:
-    """Return the description of each item, by a name that starts with its type."""
+    """Return a description of each item, keyed by a file's path or by a name such as `package openssl`."""
     found = {}
     for root in ROOTS:
         for folder, folders, files in os.walk(root):
@@ -39,7 +39,7 @@ PLAIN = ("--no-legend", "--plain", "--no-pager")
 
 
 def describe(path: Path) -> str:
-    """Return type, mode, owner and content of a file; of compiled Python files, not the content."""
+    """Return a file's type, mode, owner and content (a digest, or a link's target); no content for compiled Python."""
     status = path.lstat()
     owner = f"{pwd.getpwuid(status.st_uid).pw_name}:{grp.getgrgid(status.st_gid).gr_name}"
     content = ""

@@ -12,7 +12,7 @@ from testing.processes import wait_until
 
 
 class VisitedSite(sites.Site):
-    """A site that does not run on this machine, so that its processes, folder and settings are not accessible."""
+    """A site that does not run on this machine, so its processes, folder and settings are not accessible."""
 
     def __init__(self, url: str, api: httpx.Client, database: peewee.Database) -> None:
         self.url = url
@@ -23,7 +23,7 @@ class VisitedSite(sites.Site):
 
 @contextmanager
 def visiting(web: Machine, site: Site) -> Iterator[VisitedSite]:
-    """Yield the site, as clients reach it through that machine."""
+    """Yield the site as clients reach it through that machine."""
     url = site.database.server.url(site.database_name)
     database = peewee.PostgresqlDatabase(site.database_name, dsn=url)
     # trust_env=False: ignore this machine's proxy settings.
@@ -32,7 +32,7 @@ def visiting(web: Machine, site: Site) -> Iterator[VisitedSite]:
 
 
 def status_of(machine: Machine, path: str) -> int | None:
-    """Return the status code of the machine's Nginx; None without a response."""
+    """Return the status code with which the machine's Nginx answers; None without a response."""
     try:
         return httpx.get(f"{machine.url}{path}", timeout=10, trust_env=False).status_code
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""An operator's AWS account before its first run, and a release to publish into it."""
+"""An operator's AWS account before the first run, and a release to publish into it."""
 
 import secrets
 from collections.abc import Iterator

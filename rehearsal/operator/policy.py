@@ -1,4 +1,4 @@
-"""Compare the operator policies (docs/operator-policy) with the permissions that runs of playbooks need."""
+"""Compare the operator policies (docs/operator-policy) with the permissions that playbook runs need."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ from rehearsal.operator.playbooks import REPOSITORY
 
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
 BOUNDARY = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
-"""The permissions boundary of an environment's roles. An administrator creates it; no operator has it attached."""
+"""The permissions boundary of an environment's roles. An administrator creates it; it is not attached to operators."""
 OCCASIONS = {"purge", "restore"}
 """Policies that are attached only while they are needed."""
 EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
@@ -25,7 +25,7 @@ def policies_of(environment: str, files: Iterable[Path] = FILES) -> Policies:
 
 
 def attached(*occasions: str) -> list[Path]:
-    """Return the files of the permanent policies, and of those for these occasions."""
+    """Return the files of the permanent policies and of the policies for these occasions."""
     return [file for file in FILES if file in EVERY_DAY or file.stem in occasions]
 
 
@@ -59,14 +59,14 @@ def asked_by(calls: Iterable[Call], environment: str, *, before: Iterable[Call] 
 def refused(
     calls: Iterable[Call], environment: str, files: Iterable[Path] = EVERY_DAY, *, before: Iterable[Call] = ()
 ) -> list[str]:
-    """Return the permissions that these calls need and the policies do not grant."""
+    """Return the permissions that these calls need but the policies do not grant."""
     policies = policies_of(environment, files)
     denied = [asked for asked in asked_by(calls, environment, before=before) if not policies.granting(asked)]
     return list(dict.fromkeys(f"{asked.action} on {asked.resource}" for asked in denied))
 
 
 def unseen(calls: Iterable[Call], environment: str) -> set[str]:
-    """Return the actions that the policies allow and these calls do not need."""
+    """Return the actions that the policies allow but these calls do not need."""
     return policies_of(environment).actions() - {asked.action for asked in asked_by(calls, environment)}
 
 

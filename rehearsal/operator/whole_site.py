@@ -19,9 +19,9 @@ from rehearsal.operator.playbooks import PROGRAM, REPOSITORY
 
 ENVIRONMENT = "rehearsal"
 STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
-"""The playbooks of site.yml, in order, without its verification, which needs machines that run."""
+"""The playbooks of site.yml, in order, without the verification, which needs running machines."""
 MACHINES = "machines"
-"""The access key of the process that reports for machines: its calls are not the operator's."""
+"""The access key of the process that reports for the machines, which sets its calls apart from the operator's."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def module_calls(self) -> int:
-        """The number of calls of AWS modules in the run's summary."""
+        """The number of AWS module calls in the run's summary."""
         (count,) = re.findall(r"^SUMMARY: .*?(\d+) calls of AWS modules", self.output, re.MULTILINE)
         return int(count)
 
@@ -64,7 +64,7 @@ class Operator:
     settings: dict[str, str]
     """Extra variables of every run."""
     runs: list[Run] = field(default_factory=list)
-    """All runs that ended by themselves."""
+    """All runs that were not killed."""
 
     def run(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook to its end, and return the run, whether it succeeded or not."""
@@ -92,7 +92,7 @@ class Operator:
         return run
 
     def kill_after(self, calls: int, playbook: str) -> None:
-        """Start a playbook, and kill it with all its processes after `calls` calls to AWS."""
+        """Start a playbook, and kill it and all its child processes after `calls` calls to AWS."""
         before = len(self._asked())
         with subprocess.Popen(
             self._command(playbook, (), {}),
@@ -130,7 +130,7 @@ def kill_family(pid: int) -> None:
 
 @contextmanager
 def machines(aws: MockAws, *options: str) -> Iterator[None]:
-    """Run the process that reports as machines do."""
+    """Run the process that reports in place of the machines."""
     command = [sys.executable, "-m", "rehearsal.aws.machines", "--endpoint", aws.endpoint, *options]
     environment = {**os.environ, **aws.env, "AWS_ACCESS_KEY_ID": MACHINES}
     with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:

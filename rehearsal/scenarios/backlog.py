@@ -18,13 +18,13 @@ STARTED = "journalctl --no-pager --output cat --unit rising-stars-worker | grep 
 
 @dataclass
 class Renders:
-    """The number of renders that each worker has started, as far as its journal could be read."""
+    """The number of renders that each worker had started when its journal was last read."""
 
     site: Rehearsal
     begun: dict[str, int] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Read every worker's count; a worker that has ended keeps its last one."""
+        """Read every worker's count; keep the last count of a worker that no longer runs."""
         for role in ("worker", "extra_worker"):
             for each in self.site.instances(role):
                 try:
@@ -44,7 +44,7 @@ class Renders:
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Upload more clips than one worker's backlog allows. Each render starts only once: none is interrupted."""
+    """Upload more clips than one worker's backlog allows, and check that no render is interrupted and restarted."""
     site.operator.succeed("roll_release", aws_worker_extra_max="2")
     player, renders = Person.new(site), Renders(site)
     renders.look()

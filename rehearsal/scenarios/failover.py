@@ -29,7 +29,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def watch(site: Rehearsal, voter: Person, video_id: str) -> int:
-    """Check for the whole failover that votes get 503 and /ready gets 200, and return the number of refused votes."""
+    """Check throughout the failover that votes get 503 and /ready gets 200; return the number of refused votes."""
     until, refused = time.monotonic() + AWAY_SECONDS, 0
     with site.client() as client:
         while time.monotonic() < until:

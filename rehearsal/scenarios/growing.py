@@ -10,7 +10,7 @@ LARGEST = 3
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Send more requests than two hosts may have, then few."""
+    """Send more requests than the scaling target allows for two hosts, then only a few."""
     with Traffic(site, reading(1, per_second=2)) as quiet:
         with Traffic(site, reading(4, per_second=30)) as crowd:
             grown = site.wait(lambda: healthy(site) == LARGEST, what="the group to grow", seconds=GROW_SECONDS)

@@ -1,4 +1,4 @@
-"""Scenario 4: a web host is killed under load and replaced; at most the requests in flight fail."""
+"""Scenario 4: a web host is killed under load and replaced; only requests in flight may fail."""
 
 from rehearsal.people import Traffic, reading
 from rehearsal.site import Rehearsal
@@ -32,14 +32,14 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def keep_members(site: Rehearsal, count: int) -> None:
-    """Set the group's minimum and desired size; otherwise it would shrink under this little load."""
+    """Set the group's minimum and desired size; otherwise, it would shrink under so light a load."""
     site.control.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=GROUP, MinSize=count, DesiredCapacity=count
     )
 
 
 def is_terminated(site: Rehearsal, instance_id: str) -> bool:
-    """Whether the instance no longer runs."""
+    """Whether the instance is no longer running."""
     return all(each.id != instance_id for each in site.instances("web"))
 
 

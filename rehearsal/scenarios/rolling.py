@@ -1,4 +1,4 @@
-"""Scenario 6: a release rolls under traffic, a broken one is rolled back automatically, and the first is restored.
+"""Scenario 6: a release is rolled out under traffic, a broken one is rolled back, and the first is restored.
 
 Readers, voters and an uploader send requests throughout, and none of their requests fails.
 """
@@ -24,7 +24,7 @@ SETTLE_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Roll a good release and a broken one, then roll back to the good one and to the first."""
+    """Roll out a good release and a broken one, then roll back to the good one and to the first."""
     (first,) = releases(site)
     with tempfile.TemporaryDirectory(prefix="rising-stars-release-") as folder:
         good = release_with(mark, Path(folder, "good"))
@@ -41,7 +41,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
-    """Roll a release to every machine while voters vote; every vote counts."""
+    """Roll a release out to every machine while voters vote, and check that every vote counts."""
     player = Person.new(site)
     video_id = player.upload(clip(), "To vote for")
     site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
@@ -56,7 +56,7 @@ def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
 
 
 def roll_broken(site: Rehearsal, broken: Bundle, in_service: Bundle) -> dict[str, object]:
-    """Roll a release whose API does not start: the run fails, and the web machines are the same as before."""
+    """Roll out a release whose API does not start: the run fails, and the web machines are the same as before."""
     hosts = {each.id for each in site.instances("web")}
     with busy(site) as traffic:
         run = deploy(site, broken)
@@ -69,7 +69,7 @@ def roll_broken(site: Rehearsal, broken: Bundle, in_service: Bundle) -> dict[str
 
 
 def deploy(site: Rehearsal, release: Bundle) -> Run:
-    """Deploy a release with site.yml's playbooks, and return the last run, with the seconds of all."""
+    """Deploy a release with site.yml's playbooks, and return the last run, with the total duration."""
     settings = {"aws_release_version": release.version, "aws_release_bundle": str(release.path)}
     seconds = 0.0
     for step in STEPS:
@@ -82,7 +82,7 @@ def deploy(site: Rehearsal, release: Bundle) -> Run:
 
 @contextmanager
 def busy(site: Rehearsal, *errands: Errand) -> Iterator[Traffic]:
-    """Run readers, an uploader and `errands` until the end of `with`."""
+    """Run readers, an uploader and `errands` until the `with` block ends."""
     player = Person.new(site)
     sending = Errand(lambda _client: player.send(clip(), "During the roll"), UPLOAD_SECONDS)
     with Traffic(site, [*reading(2, per_second=5), sending, *errands]) as traffic:

@@ -1,4 +1,4 @@
-"""Write the failed task to a file, from which the first boot reports it in the tag BootStatus."""
+"""Write the failed task to a file; the first boot reports the file's content in the tag BootStatus."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ DOCUMENTATION = """
     name: failed_task
     type: aggregate
     short_description: Write the name of the failed task and the reason to the file $FAILED_TASK_FILE
-    description: Writes the last failure that the task does not ignore, as one line.
+    description: Writes the last failure, as one line. Failures of tasks with ignore_errors do not count.
     requirements: [enabled in configuration]
 """
 

@@ -1,4 +1,4 @@
-"""The separation of the planes: `aws_*` roles call AWS and no host, `host_*` roles configure a host and call no AWS."""
+"""The separation of the planes: `aws_*` roles call AWS and change no host; `host_*` roles do the opposite."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def tasks_of(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def modules_of(roles: str) -> set[tuple[str, str]]:
-    """Return (file, module) of every task in these roles."""
+    """Return the file and module of every task and handler in the roles whose names match the pattern."""
     found = set()
     for path in sorted(ROOT.glob(f"roles/{roles}/tasks/*.yml")) + sorted(ROOT.glob(f"roles/{roles}/handlers/*.yml")):
         for task in tasks_of(yaml.safe_load(path.read_text())):
@@ -45,7 +45,7 @@ def modules_of(roles: str) -> set[tuple[str, str]]:
     return found
 
 
-def test_no_role_of_the_host_plane_calls_aws() -> None:
+def test_no_host_role_calls_aws() -> None:
     calls = {
         (path, module)
         for path, module in modules_of("host_*")
@@ -54,7 +54,7 @@ def test_no_role_of_the_host_plane_calls_aws() -> None:
     assert calls == set()
 
 
-def test_no_role_of_the_control_plane_touches_a_host() -> None:
+def test_no_aws_role_changes_a_host() -> None:
     assert {(path, module) for path, module in modules_of("aws_*") if module in CHANGE_A_HOST} == set()
 
 

@@ -1,4 +1,4 @@
-"""Import rules between the packages (ARCHITECTURE.md)."""
+"""The import rules of ARCHITECTURE.md: packages import only what they may, and an import has no side effect."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def import_everything():
                 importlib.import_module(module.name)
 
 
-import_everything()  # what libraries do at their first import is theirs
+import_everything()  # unwatched: it also runs the libraries' import-time code
 for name in [name for name in sys.modules if name.split(".")[0] in OURS]:
     del sys.modules[name]
 sys.addaudithook(watch)

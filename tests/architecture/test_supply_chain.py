@@ -13,7 +13,7 @@ HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
 def entries(lock: Path) -> list[str]:
-    """Return each package of a lock file with its checksums."""
+    """Return the entries of a lock file: each a package with its version and checksums."""
     text = re.sub(r"^\s*#.*\n", "", lock.read_text(), flags=re.MULTILINE)
     return re.split(r"\n(?=\S)", text.strip())
 
@@ -29,14 +29,14 @@ def test_every_package_is_pinned_with_its_checksums(lock: Path) -> None:
     assert [entry for entry in entries(lock) if not HASH.search(entry)] == []
 
 
-def test_the_build_uses_the_setuptools_that_is_locked() -> None:
+def test_the_build_uses_the_locked_setuptools() -> None:
     (required,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     assert [entry.split()[0] for entry in entries(ROOT / "requirements" / "build.txt")] == [required]
 
 
 def test_make_and_the_release_install_only_with_checksums() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    # The word before the first requirements file of each installation.
+    # The word before the first `-r requirements…` of each install command.
     before = set(re.findall(r"([\w$()-]+) -r requirements", re.sub(r" -r requirements\S+(?= -r )", "", makefile)))
     assert before == {"$(INSTALL_PINNED)", "--require-hashes"}
     assert re.search(r"^INSTALL_PINNED := .* --require-hashes$", makefile, re.MULTILINE)

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "roles" / "host_proxy" / "templates"
 PLAYBOOK = Path(__file__).with_name("render.yml")
 GENEROUS = {"host_proxy_processes": 1, "host_proxy_trusted_ranges": ["127.0.0.1/32"]}
-"""Role variables that trust X-Forwarded-For, by which tests choose the client's address as the load balancer does."""
+"""Role variables that make Nginx trust X-Forwarded-For, in which tests state the client's address."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,26 @@ class Edge:
     folder: Path
     nginx: Subprocess
     figures_url: str
-    """The local URL under which each API process's /metrics is served."""
+    """The local URL below which Nginx serves the metrics of each API process, by number."""
 
     @property
     def port(self) -> int:
         return self.site.port
 
     def through(self, player: Player) -> Player:
-        """Return the player with the same account as a client of the edge."""
+        """Return the same player as a client of the edge instead of the API."""
         return replace(player, site=self.site)
 
     def received_bytes(self) -> int:
         """Return the total size of the files in which Nginx and the API buffer request bodies."""
         mother = psutil.Process(self.nginx.pid)
         receivers = [mother, *mother.children(), psutil.Process(self.direct.processes["api"].pid)]
-        # A file that is opened twice is on the disk only once.
+        # A file that is open twice takes up disk space only once.
         return sum(dict(file for process in receivers for file in _open_files(process)).values())
 
 
 def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield (device, inode) and size of each open regular file, also deleted ones: Nginx buffers bodies in those."""
+    """Yield (device, inode) and size of each open regular file, even if deleted: Nginx buffers bodies in those."""
     for link in Path(f"/proc/{process.pid}/fd").iterdir():
         try:
             found, target = link.stat(), str(link.readlink())
@@ -72,7 +72,7 @@ def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]
 
 @contextmanager
 def running_edge(home: Home, folder: Path, variables: Mapping[str, object] | None = None) -> Iterator[Edge]:
-    """Run an API on `home` behind the role's Nginx.
+    """Run an API on `home` behind Nginx with the role's configuration.
 
     Args:
         home: the site's folder, bucket, database, queue and settings.
@@ -100,20 +100,20 @@ def running_edge(home: Home, folder: Path, variables: Mapping[str, object] | Non
 
 
 def render(folder: Path, variables: Mapping[str, object]) -> None:
-    """Render the role's templates into `folder` by Ansible."""
+    """Render the role's templates into `folder` with Ansible."""
     files = sorted(str(path.relative_to(TEMPLATES))[: -len(".j2")] for path in TEMPLATES.rglob("etc/nginx/**/*.j2"))
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
     given = {**GENEROUS, **variables, "folder": str(folder), "templates": str(TEMPLATES), "files": files}
     given["ansible_python_interpreter"] = sys.executable
     playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", json.dumps(given)]
-    # Run in a folder without ansible.cfg, because the repository's own inventories call AWS.
+    # Run outside the repository, because the inventory in its ansible.cfg calls AWS.
     done = subprocess.run([*playbook, str(PLAYBOOK)], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _move_to(folder: Path, ports: Mapping[int, int], api_port: int) -> None:
-    """Replace paths by this folder's, and ports by free ports and the API's port; change nothing else."""
+    """Adapt the paths, ports, user, log target and API address in the rendered files; change nothing else."""
     for name in ("run/nginx", "var/lib/nginx", "var/cache/nginx"):
         (folder / name).mkdir(parents=True)
     for path in folder.rglob("etc/nginx/**/*.conf"):
@@ -148,14 +148,14 @@ class SlowUpload:
         self.connection.close()
 
     def send(self, data: bytes = b"x") -> None:
-        """Send more of the body; ignore that the server has closed the connection."""
+        """Send more of the body; do nothing if the server has closed the connection."""
         try:
             self.connection.sendall(data)
         except OSError:
             return
 
     def answer(self, *, seconds: float = 5) -> bytes:
-        """Return the server's answer within that time, b"" if there is none yet, or b"closed"."""
+        """Return what the server sends within `seconds`: b"" if nothing, b"closed" if it closes the connection."""
         self.connection.settimeout(seconds)
         try:
             return self.connection.recv(65_536) or b"closed"
@@ -176,7 +176,7 @@ class SlowUpload:
         return seconds, answer
 
     def status(self, *, seconds: float = 10) -> int | None:
-        """Return the answer's status, or None if the server still waits for more of the body after that time."""
+        """Return the answer's status, or None if the server is still waiting for the body after `seconds`."""
         answer = self.answer(seconds=seconds)
         return int(answer.split()[1]) if answer.startswith(b"HTTP/") else None
 
@@ -191,14 +191,14 @@ def begin_upload(port: int, *, headers: Mapping[str, str] | None = None, length:
 
 
 def statuses(uploads: Sequence[SlowUpload]) -> list[int | None]:
-    """Return the status of each upload, after giving the server time to answer."""
+    """Return the status of each upload after giving the server time to answer; None if it did not answer."""
     time.sleep(3)
     return [upload.status(seconds=0.05) for upload in uploads]
 
 
 @contextmanager
 def slow_uploads(port: int, count: int, *, headers: Mapping[str, str] | None = None) -> Iterator[list[SlowUpload]]:
-    """Begin that many uploads and keep them open inside the block."""
+    """Begin `count` uploads and keep them open during the block."""
     with ExitStack() as stack:
         begun = [stack.enter_context(begin_upload(port, headers=headers)) for _ in range(count)]
         time.sleep(1)

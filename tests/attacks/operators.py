@@ -2,19 +2,13 @@
 
 import subprocess
 
-from testing.homes import PROGRAMS, Home
+from testing.homes import Home
+from testing.preloaded import run_preloaded
 
 
 def rising_stars(home: Home, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `rising-stars` and return the completed process with its output."""
-    return subprocess.run(
-        [str(PROGRAMS / "rising-stars"), *words],
-        env={**home.environment, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_preloaded("rising-stars", *words, environment={**home.environment, **environment})
 
 
 def operate(home: Home, *words: str) -> str:

@@ -1,4 +1,4 @@
-"""Floods of public reads from one address, and a venue with many visitors behind one address."""
+"""Floods of public reads from one address, and a venue whose many visitors share an address."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ def strict_edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_flood_of_reads_is_refused_in_json_and_costs_the_api_nothing(strict_edge: Edge, path: str) -> None:
     strict_edge.site.api.get(path, headers=VISITOR)
     before = answered(strict_edge)
-    # Different queries, so that none is answered from the cache.
+    # The queries differ, so that the cache answers none of them.
     flood = [strict_edge.site.api.get(f"{path}?n={n}", headers=ATTACKER) for n in range(60)]
     refused = [answer for answer in flood if answer.status_code == 429]
     assert len(refused) > 30
@@ -44,7 +44,7 @@ def answered(edge: Edge) -> float:
     return sum(map(float, counts))
 
 
-def test_a_venue_behind_one_address_may_open_the_page_at_once(edge: Edge) -> None:
+def test_all_visitors_of_a_venue_behind_one_address_may_open_the_page_at_the_same_time(edge: Edge) -> None:
     def open_page(_: int) -> list[int]:
         with httpx.Client(base_url=edge.site.url, timeout=60, trust_env=False, headers=ATTACKER) as phone:
             return [phone.get(path).status_code for path in READS[:2] * 5]

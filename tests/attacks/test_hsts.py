@@ -1,4 +1,4 @@
-"""HSTS: after a first visit by HTTPS, browsers must not use plain HTTP."""
+"""HSTS: after a first visit over HTTPS, browsers must not use plain HTTP."""
 
 import pytest
 

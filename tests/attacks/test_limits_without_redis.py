@@ -29,7 +29,7 @@ def wired_site(deployed_home: Home, cable: Cable) -> Iterator[Site]:
     url = str(httpx.URL(deployed_home.environment["QUEUE_URL"]).copy_with(port=cable.port))
     limits = {
         "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_ACCOUNT} per 5 minutes",
-        # No other test uses this window, because sites on one Redis share the counters of a limit.
+        # No other test uses this window: sites on one Redis share the counters of equal limits.
         "LOGIN_LIMIT_PER_ADDRESS": f"{PER_ADDRESS} per 17 minutes",
         "UPLOAD_LIMIT_PER_ACCOUNT": "2 per 1 day",
     }
@@ -42,7 +42,7 @@ def guess(site: Site, email: str) -> int:
 
 
 def figure(site: Site, name: str) -> float:
-    """Return one of the process's metrics by name."""
+    """Return the value of a metric of the API process."""
     text = site.api.get("/metrics", params={"name[]": name}).text
     (line,) = [line for line in text.splitlines() if not line.startswith("#")]
     found, _, value = line.partition(" ")
@@ -58,7 +58,7 @@ def test_guesses_at_an_account_are_limited(wired_site: Site, cable: Cable, fault
     assert statuses == [401] * PER_ACCOUNT + [429] * (GUESSES - PER_ACCOUNT)
 
 
-def test_guesses_of_an_address_are_limited(wired_site: Site, cable: Cable) -> None:
+def test_guesses_from_an_address_are_limited(wired_site: Site, cable: Cable) -> None:
     cable.cut()
     statuses = [guess(wired_site, f"{unique('ana')}@example.com") for _ in range(PER_ADDRESS + 5)]
     assert statuses == [401] * PER_ADDRESS + [429] * 5

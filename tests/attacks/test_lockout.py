@@ -17,7 +17,7 @@ ATTACKER, PLAYER = "203.0.113.66", "198.51.100.7"
 
 @pytest.fixture(scope="module")
 def site(home: Home) -> Iterator[Site]:
-    """A site behind a trusted proxy, with limits that a test reaches soon."""
+    """A site behind a trusted proxy, with limits that a test reaches after a few requests."""
     limits = {
         "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_PAIR} per 1 day",
         "LOGIN_LIMIT_PER_ACCOUNT": f"{PER_ACCOUNT} per 1 day",
@@ -41,7 +41,7 @@ def test_wrong_passwords_from_one_address_do_not_lock_the_player_out_elsewhere(s
     assert log_in(site, player, player.password, PLAYER).status_code == 200
 
 
-def test_the_guessing_address_is_refused_the_right_password_too(site: Site) -> None:
+def test_the_guessing_address_is_refused_even_with_the_right_password(site: Site) -> None:
     player = site.sign_up()
     assert guess(site, player, ATTACKER, times=PER_PAIR + 1) == [401] * PER_PAIR + [429]
     assert log_in(site, player, player.password, ATTACKER).status_code == 429

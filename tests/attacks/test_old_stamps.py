@@ -36,7 +36,7 @@ def expired(player: Player, seconds_ago: float) -> Player:
     ("method", "path"),
     [("GET", "/api/videos"), ("DELETE", "/api/auth"), ("GET", "/internal/may-upload")],
 )
-def test_only_an_upload_is_judged_by_an_earlier_start(
+def test_only_an_upload_may_use_a_token_that_was_valid_when_the_request_began(
     open_site: Site, method: str, path: str, seconds_ago: float
 ) -> None:
     player = expired(open_site.sign_up(), seconds_ago / 2)

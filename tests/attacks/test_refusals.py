@@ -55,7 +55,7 @@ def strict_edge(make_edge: EdgeMaker) -> Edge:
 
 def test_above_a_limit_the_refusal_is_the_apis_and_the_edges_check_is_not_counted(strict_edge: Edge) -> None:
     player = strict_edge.site.sign_up()
-    # A body that is not a form is refused, but counted.
+    # A body that is not a form is refused, but counts toward the limit.
     assert [strict_edge.site.api.post(UPLOAD, headers=player.headers).status_code for _ in range(2)] == [422, 429]
     through, direct = answers_through_and_directly(strict_edge, player.headers)
     seconds = [int(answer.headers["retry-after"]) for answer in (through, direct)]
@@ -161,7 +161,7 @@ def test_answers_do_not_contain_internal_headers(edge: Edge) -> None:
 
 @pytest.fixture(scope="module")
 def hasty_edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """An edge that allows a body four seconds instead of 900, and one upload at a time."""
+    """An edge that gives a body 4 s to arrive instead of 900 s, and allows one upload at a time."""
     variables = {"host_proxy_uploads_at_once": 1, "host_proxy_uploads_per_account": 1}
     home = deployed_home.with_settings(BODY_SECONDS="4")
     with running_edge(home, tmp_path_factory.mktemp("hasty"), variables) as running:
@@ -183,7 +183,7 @@ def post(edge: Edge, player: Player) -> int:
     return edge.site.api.post(UPLOAD, headers=player.headers, content=b"x").status_code
 
 
-def test_a_token_that_expires_while_the_body_arrives_is_judged_by_its_start(hasty_edge: Edge) -> None:
+def test_a_token_that_expires_while_the_body_arrives_is_judged_at_the_uploads_start(hasty_edge: Edge) -> None:
     player = hasty_edge.site.sign_up()
     short = replace(player, access_token=hasty_edge.site.token(player, exp=int(time.time()) + 2))
     assert slow_status(hasty_edge, short, seconds=3) == 422

@@ -58,7 +58,7 @@ def test_an_immediate_rotation_ends_every_session(make_site: SiteMaker, tokens: 
     assert not opens(rotated, tokens[1]["access_token"])
 
 
-def test_a_token_that_an_earlier_release_stored_without_a_key_ends_with_the_secret_too(
+def test_a_token_that_an_earlier_release_stored_without_a_seal_also_ends_with_the_secret(
     make_site: SiteMaker, tokens: tuple[Player, Json], old: str, new: str
 ) -> None:
     player, (token) = tokens[0], tokens[1]["refresh_token"]
@@ -81,7 +81,7 @@ def test_a_prepared_rotation_keeps_every_session(
     before, prepared = tokens[0].site, make_site(JWT_SECRET=old, JWT_SECRET_ACCEPTED=new)
     promoted, after = make_site(JWT_SECRET=new, JWT_SECRET_ACCEPTED=old), make_site(JWT_SECRET=new)
     pair = tokens[1]
-    # During a roll, a player's requests reach machines of both steps.
+    # While a step is being rolled out, a player's requests reach machines from before and after that step.
     for site in (before, prepared, before, prepared, promoted, prepared, promoted, after, promoted):
         answer = refresh(site, pair["refresh_token"])
         assert answer.status_code == 200, site.environment["JWT_SECRET"][:4]

@@ -52,7 +52,7 @@ def test_a_worker_is_configured_without_the_secrets_of_the_api(kind: Kind) -> No
 
 
 def documented() -> dict[str, tuple[str, set[str]]]:
-    """Return each secret's variable and kinds of machines from docs/security.md."""
+    """Return each secret's variables and the kinds of machine that have it, as docs/security.md lists them."""
     section = (ROOT / "docs/security.md").read_text().partition("\n## Secrets\n")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
     assert all(len(row) == 6 and all(row) for row in rows), "each secret has its readers, its rotation and its leak"
@@ -103,7 +103,7 @@ def test_worker_and_upkeep_start_without_the_secrets_of_the_api(home: Home, prog
         [str(PROGRAMS / program)], env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         try:
-            # The program runs until it is stopped; without a required setting it would exit with 2.
+            # The program runs until it is stopped; if a required setting were missing, it would exit with code 2.
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(timeout=4)
         finally:
@@ -121,6 +121,6 @@ def test_worker_and_upkeep_start_without_the_secrets_of_the_api(home: Home, prog
         ),
     ],
 )
-def test_units_that_need_no_secret_of_their_machine_start_without_it(unit: str, secrets: str) -> None:
+def test_units_start_without_the_secrets_that_they_do_not_need(unit: str, secrets: str) -> None:
     lines = (ROOT / "roles" / unit).read_text().splitlines()
     assert f"UnsetEnvironment={secrets}" in lines

@@ -34,7 +34,7 @@ def lone_site(embedded_home: Home) -> Iterator[Site]:
 
 @contextmanager
 def connections(site: Site, count: int, saying: bytes) -> Iterator[list[socket.socket]]:
-    """Open that many connections, each of which has sent `saying` and waits."""
+    """Open `count` connections, each of which sends `saying` and then waits."""
     made = []
     try:
         for _ in range(count):

@@ -34,7 +34,7 @@ def video_id(site: Site) -> str:
 
 
 def stuff(site: Site, *videos: str, accounts: int = CROWD, domain: str | None = None) -> list[Player]:
-    """Create accounts of one invented mail domain, each of which votes for the videos."""
+    """Create accounts with addresses in one e-mail domain; each account votes for every video."""
     domain = domain or f"{unique('mail')}.com"
     with ThreadPoolExecutor(4) as threads:
         names = [f"{unique('a')}@{domain}" for _ in range(accounts)]
@@ -76,7 +76,7 @@ def test_stuffed_votes_are_found_and_voided_by_one_command(site: Site, video_id:
     assert counted(site, video_id) == (CROWD + 1, CROWD + 1)
 
 
-def test_a_void_vote_cannot_be_given_again(site: Site, video_id: str) -> None:
+def test_a_void_vote_cannot_be_cast_again(site: Site, video_id: str) -> None:
     (voter,) = stuff(site, video_id, accounts=1)
     operate(site.home, "votes", "void", *of(voter), *WHY)
     assert refusal(voter.vote(video_id), 400) == "Ya has votado por este video."
@@ -86,7 +86,7 @@ def test_a_void_vote_cannot_be_given_again(site: Site, video_id: str) -> None:
     assert counted(site, video_id) == (0, 1)
 
 
-def test_votes_are_void_by_account_by_video_or_by_both(site: Site) -> None:
+def test_votes_are_voided_by_account_by_video_or_by_both(site: Site) -> None:
     owner = site.sign_up()
     first, second = (site.publish_video(owner) for _ in range(2))
     one, other = stuff(site, first, second, accounts=2)
@@ -123,7 +123,7 @@ def test_voiding_races_with_voting_and_the_counter_agrees(site: Site, video_id: 
         assert Video.get_by_id(uuid.UUID(video_id)).votes == count
 
 
-def test_the_ranking_follows_voided_votes(site: Site) -> None:
+def test_the_ranking_excludes_voided_votes(site: Site) -> None:
     owner = site.sign_up(city=unique("Tunja"))
     crowd = stuff(site, site.publish_video(owner), accounts=3)
     operate(site.home, "votes", "void", *of(*crowd), *WHY)
@@ -205,7 +205,7 @@ def test_a_suspended_account_is_refused_at_once_and_can_be_restored(site: Site, 
     assert actions == ["accounts.suspend", "accounts.reinstate"]
 
 
-def test_a_sign_in_that_races_with_a_suspension_leaves_no_session_for_later(site: Site) -> None:
+def test_a_sign_in_that_races_with_a_suspension_leaves_no_session_that_survives_it(site: Site) -> None:
     player = site.sign_up()
     credentials = {"email": player.email, "password": player.password}
     sign_in = partial(site.api.post, "/api/auth/login", json=credentials)
@@ -225,7 +225,9 @@ def test_naming_an_account_that_does_not_exist_suspends_no_account(site: Site) -
     assert player.get("/api/videos").status_code == 200
 
 
-def test_sessions_end_by_account_or_all_of_them(backend: Backend, new_home: Callable[[Backend], Home]) -> None:
+def test_an_operator_ends_the_sessions_of_an_account_or_of_the_whole_site(
+    backend: Backend, new_home: Callable[[Backend], Home]
+) -> None:
     with running_site(new_home(backend)) as site:
         one, other, third = (site.sign_up() for _ in range(3))
         operate(site.home, "sessions", "end", "--account", one.id, *WHY)

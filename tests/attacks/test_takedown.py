@@ -71,9 +71,7 @@ def test_a_hidden_clips_owner_gets_the_reason_and_no_url(site: Site, owner: Play
         assert answer.status_code in {400, 404}
 
 
-def test_a_hidden_clip_keeps_the_rule_that_published_ones_are_not_deleted(
-    site: Site, owner: Player, video_id: str
-) -> None:
+def test_a_hidden_clip_can_be_deleted_only_if_it_was_not_published(site: Site, owner: Player, video_id: str) -> None:
     operate(site.home, "videos", "hide", video_id, *WHY)
     assert refusal(owner.request("DELETE", f"/api/videos/{video_id}"), 400)
     unpublished = site.publish_video(owner, published=False)

@@ -29,7 +29,7 @@ def test_an_accounts_withdrawals_are_limited(site: Site) -> None:
     assert site.api.get(f"/api/public/videos/{videos[-1]}").json()["votes"] == 1
 
 
-def test_withdrawals_of_votes_that_were_never_given_are_limited_too(site: Site) -> None:
+def test_withdrawals_of_votes_that_were_never_cast_are_limited_too(site: Site) -> None:
     voter, video_id = site.sign_up(), site.publish_video(site.sign_up())
     path = f"/api/public/videos/{video_id}/vote"
     assert [voter.request("DELETE", path).status_code for _ in range(LIMIT + 1)] == [404] * LIMIT + [429]

@@ -22,7 +22,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 @pytest.fixture
 def begin_run(servers: Servers, tmp_path: Path) -> Iterator[RunMaker]:
-    """Begins a run on a new site, which stops after the test."""
+    """Begins a run on a new site; both end after the test."""
     with ExitStack() as stack:
 
         def begin(*, seed: int = 1, pace: Pace | None = None, sabotage: str | None = None) -> Run:

@@ -1,4 +1,4 @@
-"""Invariants accept overlapping and unanswered requests, and report data that is lost."""
+"""The invariants allow for overlapping and unanswered requests, and report lost data."""
 
 import threading
 from collections import Counter
@@ -135,7 +135,7 @@ def test_a_list_that_begins_after_a_deletions_answer_must_not_show_the_clip(stor
     assert len(list(a_deleted_clip_stays_deleted(story.evidence))) == 1
 
 
-def test_rows_that_are_lost_are_reported_and_do_not_end_the_judging(story: Story) -> None:
+def test_lost_rows_are_reported_and_do_not_abort_the_check(story: Story) -> None:
     story.row("jobless")
     story.request("upload", 0, 1, 201, key="key", user="player", poison="worker")
     story.upload("lost", 2, 3)
@@ -146,7 +146,9 @@ def test_rows_that_are_lost_are_reported_and_do_not_end_the_judging(story: Story
 
 
 @pytest.mark.parametrize(("rows", "held"), [(1, True), (0, False)])
-def test_of_two_concurrent_votes_the_unanswered_one_may_be_the_counted_one(story: Story, rows: int, held: bool) -> None:
+def test_of_two_concurrent_votes_the_one_answered_503_may_be_the_counted_one(
+    story: Story, rows: int, held: bool
+) -> None:
     about = {"user": "voter", "video": "clip"}
     story.request("vote", 1.0, 1.5, 400, detail=ALREADY, **about)
     story.request("vote", 1.1, 1.6, 503, **about)
@@ -166,7 +168,7 @@ def test_a_snapshot_does_not_see_later_commits(servers: Servers, tmp_path: Path)
     assert ledger.rows("SELECT * FROM votes") == [{"n": 1}]
 
 
-def test_nothing_is_judged_while_a_visitor_still_sends_a_clip(begin_run: RunMaker) -> None:
+def test_nothing_is_judged_while_a_visitor_is_still_sending_a_clip(begin_run: RunMaker) -> None:
     run = begin_run()
     lines = run.site.lines_to("postgres")
     for line in lines:

@@ -12,7 +12,7 @@ SET, UNSET = (False, True), (True, False)
 IS_SET, IS_UNSET = (True, True), (False, False)
 MANY = 10_000
 MOST_SECONDS = 5.0
-"""The maximum CPU time of this process; the search takes about a tenth of it."""
+"""The maximum CPU time of a search, which needs about a tenth of it."""
 
 OPERATIONS = st.builds(
     lambda began, lasts, effect: Operation(began, None if lasts is None else began + lasts, *effect),
@@ -23,7 +23,7 @@ OPERATIONS = st.builds(
 
 
 def values_by_brute_force(operations: list[Operation], *, value: bool = False) -> Iterator[bool]:
-    """Yield each possible final value of the register, by trying every order; nothing if no order is possible."""
+    """Try every order and yield each possible final value of the register; yield nothing if no order is possible."""
     if all(operation.ended is None for operation in operations):
         yield value
     first_end = min((operation.ended for operation in operations if operation.ended is not None), default=float("inf"))

@@ -21,7 +21,7 @@ FRESH: Row = {
 
 
 def outcomes_of(folder: Path, *changes: Row) -> Outcomes:
-    """Return the outcomes of a job with one transition a second, which a fault struck in second 2."""
+    """Return the outcomes of a run in which a job changes state once a second and a fault strikes it after 1.5 s."""
     history = History(folder / "history.jsonl")
     history.note("nemesis", "heal", fault="kill_worker", happened=f"struck video {VIDEO} in process 1", began=1.5)
     history.close()
@@ -50,7 +50,7 @@ def test_the_states_of_a_struck_job_are_described_in_words(tmp_path: Path) -> No
     assert outcome["struck_job"] == "rescued, deferred, returned, retried, succeeded"
 
 
-def test_the_reason_of_a_job_that_was_given_up_is_reported(tmp_path: Path) -> None:
+def test_the_reason_for_giving_up_a_job_is_reported(tmp_path: Path) -> None:
     outcomes = outcomes_of(tmp_path, {"state": "running"}, {"state": "failed", "error_code": "poison"})
     assert outcomes.of_all()[0]["struck_job"] == "failed (poison)"
 

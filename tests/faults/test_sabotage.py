@@ -1,4 +1,4 @@
-"""The harness must find real faults: each test disables one safeguard, and the harness must report it."""
+"""The harness must find real faults: each test disables one safeguard, and the harness must report the breach."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
     uploading.start()
     zombie = strike("encode", lambda target: os.kill(target.pid, signal.SIGSTOP), cost="worker", seconds=CATCH_SECONDS)
     assert zombie is not None
-    # The next worker is slowed down, so that it still renders when the first one resumes.
+    # The next worker is slowed down, so that it is still rendering when the first worker resumes.
     heir = strike("claimed", lambda target: shim.order(target.pid, "slow"), cost="attempt", seconds=CATCH_SECONDS)
     os.kill(zombie.pid, signal.SIGCONT)
     uploading.join()
@@ -56,7 +56,7 @@ def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
 
 
 def test_a_disabled_reaper_is_caught(begin_run: RunMaker) -> None:
-    # No render needs to succeed in this test, so a short bound is enough.
+    # No render needs to succeed in this test, so a short render timeout is enough.
     run = begin_run(pace=replace(BRISK, render_timeout=3), sabotage="switch_the_reaper_off")
     killed: list[Target | None] = []
     hunting = threading.Thread(

@@ -1,3 +1,5 @@
+"""The schedule of faults: reproducible, without overlaps, and with every fault in a long run."""
+
 from dataclasses import replace
 
 import pytest
@@ -27,7 +29,7 @@ def test_steps_do_not_overlap_and_end_within_the_time(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_five_minutes_hold_every_fault_and_a_worker_killed_at_every_stage(seed: int) -> None:
+def test_five_minutes_include_every_fault_and_a_worker_killed_at_every_stage(seed: int) -> None:
     steps = schedule(seed, 5)
     assert {step.fault for step in steps} == set(FAULTS)
     assert {step.parameters["stage"] for step in steps if step.fault == "kill_worker"} == set(STAGES)

@@ -1,8 +1,12 @@
-"""A short run with every kind of fault; `make faults` runs the long form."""
+"""A short run with the few faults that fit into it; `make faults` runs the long form with every fault."""
+
+import pytest
 
 from faults.report import explain
 from faults.schedule import schedule
 from tests.faults.conftest import RunMaker
+
+pytestmark = pytest.mark.slow
 
 SEED = 9
 MINUTES = 0.4

@@ -44,7 +44,7 @@ def at_once(*acts: Act) -> list[Event]:
 
 
 def of_the_issue(*, then: Act) -> list[Event]:
-    """Return two concurrent votes, of which the counted one lost its answer, and one request after them."""
+    """Return the history of a reported issue: of two concurrent votes, the counted one got a 503; `then` follows."""
     return [at(AGAIN, 41.2107, 41.2512), at(FAILED_VOTE, 41.2105, 41.2519), at(then, 50.0, 50.1)]
 
 
@@ -142,6 +142,6 @@ def test_an_answered_request_is_not_treated_as_unanswered() -> None:
     assert final_states([sent("vote", 0.0), ended]) == {PAIR: NO}
 
 
-def test_accounts_and_videos_are_judged_one_by_one() -> None:
+def test_accounts_and_videos_are_judged_separately() -> None:
     other = [{**event, "user": "another"} for event in in_turn(VOTED)]
     assert final_states([*in_turn(HAD_NONE), *other]) == {PAIR: NO, ("another", "video"): YES}

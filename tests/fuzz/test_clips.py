@@ -20,7 +20,7 @@ from testing.sites import Site
 AT_ONCE = 2
 BATCH = 20
 UPLOADS, RENDERS = 54, 15
-"""Numbers of mutants in `make test`."""
+"""The numbers of mutants that `make test` uploads and renders."""
 
 pytestmark = pytest.mark.timeout(0 if plan.LONG else 300)
 
@@ -44,7 +44,7 @@ def report(way: str, verdicts: Sequence[Verdict]) -> None:
 
 @pytest.fixture(scope="module")
 def large_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Two valid clips of a few kilobytes, one with its index at the end, one with it in front."""
+    """Two valid clips of a few kilobytes: one with its index (`moov`) at the end, the other with it in front."""
     folder = tmp_path_factory.mktemp("large")
     behind = make_clip(folder / "behind.mp4", fps=1, picture="color=c=orange", audio=None, seconds=30)
     front = make_clip(folder / "front.mp4", fps=1, picture="color=c=orange", audio=SILENCE, faststart=True)
@@ -53,7 +53,7 @@ def large_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Two clips that render in a second; too small and short for an upload, which the renderer does not check."""
+    """Two clips that render within a second. The API would refuse their size and length; the renderer does not."""
     folder = tmp_path_factory.mktemp("tiny")
     behind = make_clip(folder / "behind.mp4", seconds=1, width=320, height=180, fps=5)
     front = make_clip(
@@ -86,7 +86,7 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
 def test_a_mutated_clip_is_rendered_correctly_or_refused_within_its_limits(
     tiny_clips: list[bytes], tmp_path: Path
 ) -> None:
-    # A process that a render leaves is a direct child of this one; PostgreSQL's own children are not.
+    # A process that a render leaves behind is a direct child of this process; PostgreSQL's own children are not.
     children = {child.pid for child in psutil.Process().children()}
 
     def render(seed: int) -> Verdict:

@@ -20,7 +20,7 @@ from fuzz.valid_requests import VALID, World, every_route, valid_request
 from testing.sites import Site
 
 ASKS, EXAMPLES, BODIES = 160, 20, 100
-"""Numbers of examples in `make test`: from our own generator; from hypothesis with a site, and without one."""
+"""Numbers of examples in `make test`: from our own generator, from Hypothesis with a site, and without a site."""
 
 GOOD_SHARE = 0.2
 LEAST_SUCCEEDED = 0.15
@@ -47,7 +47,7 @@ values = st.recursive(
 
 
 def disciplined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Configure hypothesis to use the same examples each time, or those of the given seed in the long form."""
+    """Configure Hypothesis to use the same examples each time, or in the long form those of the given seed."""
 
     def apply(test: Callable[..., None]) -> Callable[..., None]:
         chosen = settings(
@@ -191,5 +191,5 @@ def test_each_disturbance_is_used() -> None:
 
 
 def _json(value: object) -> bytes:
-    """Serialize with Python's NaN and Infinity, which are not valid JSON."""
+    """Serialize to JSON, but write NaN and Infinity as Python does, which is not valid JSON."""
     return json.dumps(value).encode()

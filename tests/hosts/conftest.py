@@ -1,4 +1,4 @@
-"""Fixtures for tests of hosts: a network with mock AWS and a metadata service, and the bundle of the working tree."""
+"""Fixtures for host tests: a network with mock AWS and a metadata service, and the working tree's bundle."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -41,7 +41,7 @@ def aws_site(network: Network, metadata: MetadataService, tmp_path_factory: pyte
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
-    """The bundle that is built from the working tree."""
+    """The bundle built from the working tree."""
     return bundle_of_working_tree()
 
 

@@ -24,7 +24,7 @@ WHAT_RUNS = (
 
 @pytest.fixture
 def web_on_baked_image(baked: tuple[Machine, str], aws_site: Site, bundle: Bundle) -> Iterator[Machine]:
-    """A web machine on the builder's image, after the bundle in S3 was replaced by garbage."""
+    """A web machine launched from the builder's image, while the bundle in S3 is garbage."""
     aws_site.publish(bundle, b"not the bundle")
     with aws_site.launch("web", bundle, image=baked[1]) as machine:
         yield machine
@@ -113,7 +113,7 @@ def assert_out_of_service(machine: Machine) -> None:
 
 
 def sign_with(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the first boot's program sign with these credentials and retry without pauses."""
+    """Make the first-boot program sign with these credentials and retry without pauses."""
     monkeypatch.setattr(first_boot, "read_credentials", lambda: credentials)
     monkeypatch.setattr(first_boot, "sleep", lambda _seconds: None)
 

@@ -1,4 +1,4 @@
-"""The release bundle on a host contains all that is needed beside Debian, and exactly what its manifest lists."""
+"""On a host, a release bundle installs without a network, and files that differ from its manifest are detected."""
 
 from collections.abc import Iterator
 

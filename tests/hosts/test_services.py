@@ -1,4 +1,4 @@
-"""The dependencies of hosts in tests behave as in AWS: verified TLS, metadata tokens, and connections that fail."""
+"""The services that hosts use in tests behave as in AWS: verified TLS, metadata tokens, and failing connections."""
 
 import os
 import subprocess
@@ -74,7 +74,7 @@ def test_the_metadata_service_requires_a_token(network: Network, metadata: Metad
         assert '{"action": "terminate"}' in host.output(ASK)
 
 
-def test_leftovers_of_a_killed_run_are_removed_and_containers_in_use_stay(network: Network) -> None:
+def test_leftovers_of_a_killed_run_are_removed_and_containers_in_use_are_kept(network: Network) -> None:
     with Host(network=network) as mine, Host(network=network, owned_by="1-0") as orphan:
         remove_leftovers()
         names = podman("ps", "--all", "--format", "{{.Names}}").splitlines()

@@ -41,7 +41,7 @@ def machines(aws_site: Site, baked: tuple[Machine, str], bundle: Bundle) -> Iter
 
 @pytest.fixture(scope="module")
 def visited(machines: dict[str, Machine], aws_site: Site) -> Iterator[VisitedSite]:
-    """The site, as its web machine serves it."""
+    """The site as its web machine serves it."""
     with visiting(machines["web"], aws_site) as site:
         yield site
 

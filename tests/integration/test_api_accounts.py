@@ -85,7 +85,7 @@ def test_the_length_of_a_password_counts_composed_characters(site: Site) -> None
         assert sign_up(site, password1=password, password2=password).status_code == 201
 
 
-def test_two_forms_of_one_password_are_the_same(site: Site) -> None:
+def test_two_unicode_forms_of_a_password_are_the_same_password(site: Site) -> None:
     password = "contraseña-canción"
     form = sign_up_form(password1=password, password2=decomposed(password))
     assert site.api.post("/api/auth/signup", json=form).status_code == 201
@@ -94,7 +94,7 @@ def test_two_forms_of_one_password_are_the_same(site: Site) -> None:
         assert site.api.post("/api/auth/login", json=body).status_code == 200
 
 
-def test_a_password_that_was_hashed_as_it_was_typed_still_signs_in(site: Site) -> None:
+def test_a_password_that_was_hashed_without_normalization_still_signs_in(site: Site) -> None:
     password = "contraseña-canción"
     player = site.sign_up()
     with site.tables():
@@ -178,7 +178,7 @@ def test_nul_in_a_displayed_field_is_refused(site: Site, field: str) -> None:
     assert shape_refusal(site.api.post("/api/auth/signup", json=form), field)
 
 
-def test_a_password_with_nul_is_refused_or_is_the_whole_password(site: Site) -> None:
+def test_a_password_with_nul_is_refused_or_not_truncated(site: Site) -> None:
     form = sign_up_form(password1="eight or\x00more", password2="eight or\x00more")
     if site.api.post("/api/auth/signup", json=form).status_code != 422:
         answer = site.api.post("/api/auth/login", json={"email": form["email"], "password": "eight or"})
@@ -242,13 +242,13 @@ def test_invisible_characters_are_removed(site: Site, field: str) -> None:
 
 @pytest.mark.parametrize("control", ["\u202e", "\u202a", "\u2066", "\u2069"], ids=ascii)
 @pytest.mark.parametrize("field", ["first_name", "last_name", "city", "country"])
-def test_a_text_that_changes_the_direction_of_others_is_refused(site: Site, field: str, control: str) -> None:
+def test_text_with_a_direction_control_is_refused(site: Site, field: str, control: str) -> None:
     assert "direction" in shape_refusal(sign_up(site, **{field: f"Ana{control}zuR"}), field)
 
 
 @pytest.mark.parametrize("text", ["👨‍👩‍👧", "❤️‍🔥", "می‌خواهم", "क्‍ष", "മോഹന്‍"])
 @pytest.mark.parametrize("field", ["first_name", "city"])
-def test_joiners_that_spell_a_name_stay(site: Site, field: str, text: str) -> None:
+def test_joiners_that_belong_to_a_name_are_kept(site: Site, field: str, text: str) -> None:
     assert sign_up(site, **{field: text}).json()[field] == text
 
 

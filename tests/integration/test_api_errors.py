@@ -98,7 +98,7 @@ def test_a_body_that_is_not_a_json_object_is_refused_with_a_list(site: Site, pat
 
 
 @pytest.mark.parametrize("path", JSON_ROUTES)
-def test_too_much_json_is_too_large_also_in_chunks(site: Site, path: str) -> None:
+def test_an_oversized_json_body_is_refused_even_in_chunks(site: Site, path: str) -> None:
     whole = json.dumps({"padding": "x" * 1_000_000}).encode()
 
     def chunks() -> Iterator[bytes]:
@@ -174,10 +174,10 @@ def test_a_client_that_disconnects_mid_request_does_not_disturb_others(site: Sit
 
 def test_an_unexpected_exception_is_answered_in_json_and_its_text_is_only_in_the_log(site: Site) -> None:
     player = site.sign_up()
-    # It is not published, so that no list but its owner's reads the row.
+    # The clip is not published, so only its owner's list reads the row.
     site.publish_video(player, published=False)
     with site.tables():
-        # No release knows this state, so that reading the row raises.
+        # No release knows this state, so reading the row raises an exception.
         Video.update(status=SQL("'unheard of'")).where(Video.user == uuid.UUID(player.id)).execute()
     answer = player.get("/api/videos")
     assert isinstance(refusal(answer, 500), str)
@@ -245,7 +245,7 @@ def test_the_log_contains_no_secret(site: Site) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/public/videos", "/api/nothing", "/api/videos"])
-def test_every_answer_forbids_guessing_its_type_and_being_framed(site: Site, path: str) -> None:
+def test_every_answer_forbids_mime_sniffing_and_framing(site: Site, path: str) -> None:
     headers = site.api.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Content-Security-Policy" in headers

@@ -20,7 +20,7 @@ DAY_SECONDS = 86_400
 def strict_site(home: Home) -> Iterator[Site]:
     """A site that allows an account three requests of each kind a day, and does not limit addresses.
 
-    The window is a day because the sliding count is slightly too low around the end of a window.
+    The window is a day because the sliding-window count is slightly too low around the end of a window.
     """
     names = ("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "VOTE_LIMIT_PER_ACCOUNT", "UPLOAD_LIMIT_PER_ACCOUNT")
     limits = dict.fromkeys(names, f"{PER_ACCOUNT} per 1 day")
@@ -29,7 +29,7 @@ def strict_site(home: Home) -> Iterator[Site]:
 
 
 def throttled(answer: httpx.Response) -> bool:
-    """Return whether the answer is the refusal of a client that sends too many requests."""
+    """Return whether the answer is a 429; assert that it then has a text and a valid Retry-After."""
     if answer.status_code != 429:
         return False
     assert isinstance(refusal(answer, 429), str)
@@ -38,7 +38,7 @@ def throttled(answer: httpx.Response) -> bool:
 
 
 def first_throttled(act: Callable[[], httpx.Response], *, tries: int = 30) -> int:
-    """Return how many requests are accepted before the first is refused."""
+    """Return how many requests are served before the first one is throttled."""
     return next(number for number in range(tries) if throttled(act()))
 
 
@@ -122,7 +122,7 @@ def test_uploads_of_an_account_are_limited_and_an_excess_upload_leaves_nothing(
 def test_an_address_that_tries_many_accounts_is_throttled(
     make_site: SiteMaker, setting: str, act: Callable[[Site], httpx.Response]
 ) -> None:
-    # No other test uses this window, because every site on one Redis shares the counters of a limit.
+    # No other test uses this window: sites on one Redis share the counters of equal limits.
     site = make_site({setting: f"{PER_ADDRESS} per 23 hour"})
     assert first_throttled(lambda: act(site)) == PER_ADDRESS
     assert site.api.get("/api/public/videos").status_code == 200

@@ -1,4 +1,4 @@
-"""/health, /ready and /metrics, which balancers, operators and Prometheus read, also while a dependency is down."""
+"""/health, /ready and /metrics for load balancers, operators and Prometheus, including while a dependency is down."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class Wiring:
 
 @pytest.fixture
 def wiring(home: Home, lay_cable: LayCable) -> Wiring:
-    """On the embedded backend only the storage has a cable, because the database and the queue are files."""
+    """Cables to the site's dependencies; on the embedded backend only to the storage: the others are files."""
     variables = {"storage": "AWS_ENDPOINT_URL"}
     if home.backend == "production":
         variables |= {"database": "DATABASE_URL", "queue": "QUEUE_URL"}
@@ -137,7 +137,7 @@ def test_a_dependency_that_goes_down_is_reported_and_the_machine_stays_in_servic
 
 
 def secrets_of(site: Site) -> list[str]:
-    """Return the passwords that the error of a failing connection could contain."""
+    """Return the secrets that a connection error could contain."""
     urls = [urlsplit(site.environment[name]).password for name in ("DATABASE_URL", "QUEUE_URL")]
     return [secret for secret in (*urls, site.environment["AWS_SECRET_ACCESS_KEY"]) if secret]
 
@@ -160,7 +160,7 @@ def test_a_hanging_dependency_does_not_make_readiness_hang(
 
 
 @pytest.mark.only_on("production")
-def test_a_hanging_database_delays_neither_readiness_nor_every_request_in_turn(
+def test_while_the_database_hangs_readiness_is_prompt_and_requests_fail_concurrently(
     wiring: Wiring, make_site: SiteMaker
 ) -> None:
     site = make_site(wiring.settings)
@@ -186,7 +186,7 @@ def test_a_hanging_database_delays_neither_readiness_nor_every_request_in_turn(
 
 @pytest.mark.only_on("production")
 @on_every_cable
-def test_at_startup_a_site_is_ready_without_the_queue_only(
+def test_at_startup_a_site_needs_every_dependency_but_the_queue_to_be_ready(
     wiring: Wiring, make_site: SiteMaker, dependency: str
 ) -> None:
     wiring.to[dependency].cut()
@@ -264,7 +264,7 @@ def headers_of_a_new_player(site: Site) -> dict[str, str]:
 
 @pytest.mark.only_on("production")
 @pytest.mark.parametrize("fault", [Cable.cut, Cable.muffle], ids=["gone", "hanging"])
-def test_without_its_queue_the_api_takes_votes_and_clips_and_counts_unlimited_requests(
+def test_without_its_queue_the_api_accepts_votes_and_clips_and_counts_requests_it_did_not_limit(
     wiring: Wiring, make_site: SiteMaker, small_clip: Path, fault: Callable[[Cable], None]
 ) -> None:
     site = make_site(wiring.settings)

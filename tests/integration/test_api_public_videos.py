@@ -100,7 +100,7 @@ def test_the_showcase_answers_with_a_trailing_slash_too(site: Site, player: Play
 
 
 @pytest.mark.parametrize("video_id", [UNKNOWN_ID, *NUMBERS, *MALFORMED_IDS])
-def test_an_id_of_no_clip_is_not_found(site: Site, video_id: str) -> None:
+def test_an_id_that_no_clip_has_is_not_found(site: Site, video_id: str) -> None:
     assert refusal(site.api.get(f"/api/public/videos/{quote(video_id)}"), 404)
 
 

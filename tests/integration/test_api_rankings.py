@@ -20,7 +20,7 @@ def ranking(site: Site, **query: object) -> list[Json]:
 
 @pytest.fixture(scope="module")
 def five(site: Site) -> list[Player]:
-    """Five players of one city with 50, 40, 30, 20 and 10 votes."""
+    """Five players in one city, with 50, 40, 30, 20 and 10 votes."""
     city = unique("Medellín")
     players = [site.sign_up(city=city) for _ in range(5)]
     for player, votes in zip(players, (50, 40, 30, 20, 10), strict=True):

@@ -1,4 +1,4 @@
-"""Sign in, refresh, sign out, and every token that must be refused."""
+"""Signing in, refreshing tokens, signing out, and the tokens that the API must refuse."""
 
 import time
 import uuid
@@ -168,7 +168,7 @@ def test_a_reused_token_ends_its_own_session_only(site: Site) -> None:
 
 
 def pretend_it_was_long_ago(player: Player) -> None:
-    """Age the use of the player's refresh tokens, so that the test need not wait for the grace period to pass."""
+    """Backdate the use of the player's refresh tokens by an hour, so that the grace period has passed."""
     with player.site.tables():
         sessions = Session.select(Session.id).where(Session.user == uuid.UUID(player.id))
         aged = RefreshToken.update(used_at=RefreshToken.used_at - 3600).where(RefreshToken.session.in_(sessions))
@@ -182,11 +182,11 @@ def test_a_malformed_refresh_token_is_refused(site: Site, token: str) -> None:
     assert refusal(answer, answer.status_code)
 
 
-def test_an_access_token_does_not_refresh(site: Site) -> None:
+def test_an_access_token_cannot_refresh_a_session(site: Site) -> None:
     assert refusal(refresh(site, site.sign_up().access_token), 401)
 
 
-def test_a_refresh_token_does_not_open(site: Site) -> None:
+def test_a_refresh_token_grants_no_access(site: Site) -> None:
     assert not opens(site, site.sign_up().log_in()["refresh_token"])
 
 
@@ -216,7 +216,7 @@ def test_a_sign_out_ends_the_sessions_tokens_at_once(site: Site, path: str) -> N
     assert refusal(refresh(site, tokens["refresh_token"]), 401)
 
 
-def test_a_token_that_was_rotated_in_an_ended_session_is_refused_within_the_grace(site: Site) -> None:
+def test_a_rotated_token_of_an_ended_session_is_refused_even_within_the_grace_period(site: Site) -> None:
     old = site.sign_up().log_in()
     new = refresh(site, old["refresh_token"]).json()
     site.api.delete("/api/auth", headers={"Authorization": f"Bearer {new['access_token']}"})
@@ -289,7 +289,7 @@ def test_the_scheme_may_be_written_in_any_case(site: Site) -> None:
     assert site.api.get("/api/videos", headers={"Authorization": header}).status_code == 200
 
 
-def test_a_forged_token_with_correct_claims_is_accepted(site: Site) -> None:
+def test_a_token_that_the_test_signs_with_correct_claims_is_accepted(site: Site) -> None:
     assert opens(site, site.token(site.sign_up()))
 
 

@@ -34,7 +34,7 @@ def shown(player: Player, video_id: str) -> Json:
 
 
 def put(site: Site, video_id: str, key: str, content: bytes) -> None:
-    """Store an object under a key of the video's row."""
+    """Store an object under the S3 key in the column `key` of the video's row."""
     with site.tables():
         stored = getattr(Video.get_by_id(uuid.UUID(video_id)), key)
     with site.bucket.client() as client:
@@ -194,7 +194,7 @@ def test_a_clip_that_was_not_processed_has_an_original_only(site: Site, status: 
     assert player.get(f"/api/videos/original/{video_id}").status_code == 302
 
 
-def test_under_a_media_base_url_public_urls_are_the_cdns_and_the_original_stays_private(
+def test_with_a_media_base_url_public_urls_are_the_cdns_and_the_original_stays_private(
     make_site: SiteMaker,
 ) -> None:
     site = make_site(MEDIA_BASE_URL="https://media.example.com/stars/")
@@ -232,7 +232,7 @@ def test_a_deleted_clip_is_not_found(site: Site, method: str, path: str) -> None
     assert refusal(player.request(method, path.format(video_id)), 404) == "Video not found"
 
 
-def test_deleting_a_clip_that_waits_cancels_its_job(site: Site) -> None:
+def test_deleting_a_waiting_clip_cancels_its_job(site: Site) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player, status=VideoStatus.UPLOADED)
     assert player.request("DELETE", f"/api/videos/{video_id}").status_code == 200
@@ -249,7 +249,7 @@ def test_a_published_clip_cannot_be_deleted(site: Site) -> None:
 
 
 @pytest.mark.parametrize("status", [VideoStatus.FAILED, VideoStatus.REJECTED, VideoStatus.UPLOADED])
-def test_a_clip_that_never_was_published_can_be_deleted_in_any_state(site: Site, status: VideoStatus) -> None:
+def test_a_clip_that_was_never_published_can_be_deleted_in_any_state(site: Site, status: VideoStatus) -> None:
     player = site.sign_up()
     video_id = site.publish_video(player, status=status)
     assert player.request("DELETE", f"/api/videos/{video_id}").status_code == 200
@@ -283,7 +283,7 @@ def test_a_malformed_id_is_not_found(site: Site, method: str, path: str, video_i
 
 
 @pytest.mark.parametrize("video_id", MALFORMED_IDS)
-def test_a_malformed_id_of_a_clip_to_show_is_explained_in_a_list(site: Site, video_id: str) -> None:
+def test_a_malformed_id_in_a_request_for_one_clip_is_explained_in_a_list(site: Site, video_id: str) -> None:
     detail = refusal(site.sign_up().get(f"/api/videos/{quote(video_id)}"), 404)
     assert isinstance(detail, list)
     assert {"loc", "msg", "type"} <= set(detail[0])

@@ -45,7 +45,7 @@ def video_id(site: Site) -> str:
 
 
 def hidden_videos(site: Site) -> dict[str, str]:
-    """One clip of each kind that is hidden from the public."""
+    """Return the id of a clip for each reason for which the public cannot see one."""
     owner = site.sign_up()
     return {
         "unknown": UNKNOWN_ID,
@@ -96,7 +96,7 @@ def test_a_vote_for_ones_own_clip_is_refused_where_the_league_forbids_it(make_si
     assert vote(site.sign_up(), video_id).status_code == 200
 
 
-def test_a_withdrawn_vote_is_not_counted_and_may_be_given_again(site: Site, video_id: str) -> None:
+def test_a_withdrawn_vote_is_not_counted_and_may_be_cast_again(site: Site, video_id: str) -> None:
     voter = site.sign_up()
     vote(voter, video_id)
     answer = withdraw(voter, video_id)
@@ -107,7 +107,7 @@ def test_a_withdrawn_vote_is_not_counted_and_may_be_given_again(site: Site, vide
     assert counted(site, video_id) == (1, 1)
 
 
-def test_a_vote_that_was_not_given_cannot_be_withdrawn(site: Site, video_id: str) -> None:
+def test_a_vote_that_was_never_cast_cannot_be_withdrawn(site: Site, video_id: str) -> None:
     assert vote(site.sign_up(), video_id).status_code == 200
     assert refusal(withdraw(site.sign_up(), video_id), 404)
     assert counted(site, video_id) == (1, 1)
@@ -124,7 +124,7 @@ def test_a_clip_that_is_hidden_from_the_public_is_not_found(site: Site, request_
 
 @pytest.mark.parametrize("request_", [vote, withdraw])
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_number_is_the_id_of_no_clip(site: Site, request_: Request, number: str) -> None:
+def test_a_number_is_not_the_id_of_a_clip(site: Site, request_: Request, number: str) -> None:
     assert refusal(request_(site.sign_up(), number), 404) == NOT_FOUND
 
 

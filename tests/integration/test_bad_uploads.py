@@ -1,4 +1,4 @@
-"""Every kind of bad upload: the API's answer, and that no data of it remains."""
+"""Every kind of bad upload: the API explains the refusal, and no data of the upload remains."""
 
 import shutil
 import socket
@@ -38,7 +38,7 @@ def nothing_left_behind(site: Site, player: Player) -> Iterator[None]:
 
 
 def plain(path: Path, *, width: int = 1920, height: int = 1080, seconds: float = 20, fps: int | str = 1) -> Path:
-    """Make a clip of one colour (a few kilobytes), with full chroma because odd sizes need it."""
+    """Make a clip of one colour (a few kilobytes), without chroma subsampling, which requires even dimensions."""
     return make_clip(
         path,
         width=width,
@@ -72,7 +72,7 @@ FFCONCAT = "ffconcat version 1.0\nfile {victim}\nduration 30\n"
 
 
 def pointing_at_another_players_file(text: str, scheme: str = "") -> Callable[[Path], None]:
-    """Return a writer of a playlist whose only item is another player's clip on the same machine."""
+    """Return a function that writes a playlist whose only item is another player's clip on the same machine."""
 
     def write(path: Path) -> None:
         victim = path.with_name("victim.mp4")
@@ -106,7 +106,7 @@ NO_CLIPS: dict[str, Callable[[Path], object]] = {
 
 
 def many_entries_for_one_picture(path: Path, *, side: int, pictures: int, ticks: int) -> None:
-    """Write a clip whose index repeats one frame, `ticks` of a 90 kHz clock apart."""
+    """Write a clip whose index lists one frame `pictures` times, `ticks` of a 90 kHz clock apart."""
     grey = make_clip(
         path.with_name("one.mp4"), width=side, height=side, seconds=1, fps=1, picture="color=c=gray", audio=None
     )

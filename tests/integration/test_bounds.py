@@ -31,9 +31,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on an almost full file system: a new mount, or, where a container does not allow one, a filled
-    /dev/shm.
-    """
+    """A folder on a file system with 1 MiB free: a new tmpfs, or /dev/shm filled up where mounting is not allowed."""
     place = tmp_path / "tiny"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
@@ -69,7 +67,7 @@ def test_an_upload_is_refused_for_now_when_the_backlog_is_full(make_site: SiteMa
     assert site.bucket.stored_keys("unprocessed-videos/") == before
 
 
-def test_a_body_without_disk_space_is_refused_and_the_next_request_is_answered(
+def test_a_body_that_does_not_fit_on_the_disk_is_refused_and_the_next_request_is_answered(
     make_site: SiteMaker, tiny_disk: Path, tmp_path: Path
 ) -> None:
     site = make_site(TMPDIR=str(tiny_disk))

@@ -21,7 +21,7 @@ from app.media.profiles import PROFILES
 from app.media.sound import decode_arguments
 from fuzz.boxes import encode_boxes, parse_boxes
 from testing.clips import SILENCE, TONE, make_clip, run_ffmpeg
-from tests.looking import ENGINES, FFMPEG, colour_at, loudness, small_profiles, sound_seconds
+from tests.looking import ENGINE_PARAMS, ENGINES, FFMPEG, colour_at, loudness, small_profiles, sound_seconds
 
 BROADCAST, LITE = ProfileName.BROADCAST, ProfileName.LITE
 INTRO = PROFILES[BROADCAST].intro_seconds
@@ -37,7 +37,7 @@ SPATIAL = (b"mp4a", b"apac"), (b"esds", b"free")
 """Replacements that make the first sound track look like Apple's spatial format to a reader."""
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=ENGINE_PARAMS)
 def engine(request: pytest.FixtureRequest) -> Path:
     return ENGINES[request.param]()
 

@@ -1,4 +1,4 @@
-"""CORS_ORIGINS: which answers browsers let pages of other origins read; errors are readable as well."""
+"""CORS_ORIGINS lets pages of the named origins read every answer, errors included; all origins read public answers."""
 
 import socket
 from collections.abc import Iterator
@@ -152,7 +152,7 @@ def test_a_refusal_of_the_server_itself_is_readable(open_site: Site, request_hea
 @pytest.mark.parametrize(
     ("method", "path", "origin"), [("POST", "/api/auth/login", SHOW), ("GET", "/api/public/videos", "*")]
 )
-def test_an_overloaded_process_refuses_readably(method: str, path: str, origin: str) -> None:
+def test_the_refusal_of_an_overloaded_process_is_readable(method: str, path: str, origin: str) -> None:
     answered: list[Any] = []
     shedding = LoadSheddingMiddleware(lambda _environ, _start: [], lambda: 2, 1, Cors([SHOW]))
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_ORIGIN": SHOW}

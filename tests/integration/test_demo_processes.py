@@ -1,4 +1,4 @@
-"""The demo's object store and its leash (process supervisor): start, answers, and complete cleanup."""
+"""The demo's object store and its process supervisor (the leash): both work and leave no process behind."""
 
 import os
 import signal
@@ -129,7 +129,7 @@ def test_a_leash_that_is_asked_to_stop_ends_the_whole_tree(tmp_path: Path) -> No
     assert not alive(tree)
 
 
-def test_a_leash_kills_a_command_that_ignores_sigterm_after_its_grace(tmp_path: Path) -> None:
+def test_a_leash_kills_a_command_that_ignores_sigterm_after_the_grace_period(tmp_path: Path) -> None:
     log = tmp_path / "log"
     started = Leashed.start("deaf", [sys.executable, "-c", IGNORES_SIGTERM], log=log, grace_seconds=0.5)
     wait_until(lambda: "up" in log.read_text(), what="the start of the command")

@@ -81,7 +81,7 @@ def lost(before: Schema, after: Schema) -> Iterator[str]:
 
 
 def newly_unique(before: Schema, after: Schema) -> Iterator[str]:
-    """Yield existing columns that became unique, in which earlier code may still write a value twice."""
+    """Yield existing columns that became unique, to which earlier code may still write duplicates."""
     for table, *columns in after.unique - before.unique:
         if set(columns) <= before.tables.get(table, {}).keys():
             yield f"{table} requires unique values of {', '.join(columns)}"

@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def host(environment: dict[str, str], *arguments: object) -> Run:
-    """Run the command with only this environment."""
+    """Run `rising-stars host` with no other environment variables than these, PATH and COLUMNS."""
     command = [str(PROGRAMS / "rising-stars"), "host", *map(str, arguments)]
     environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -146,7 +146,7 @@ def test_a_missing_secret_is_named_even_if_the_cache_contains_it(name: str, stor
     assert f"The secret {stored.path[1:]}/{name} is missing in AWS (ResourceNotFoundException)" in run.stderr
 
 
-def test_a_secret_that_is_about_to_be_deleted_is_named(stored: StoredSite, folder: Path) -> None:
+def test_a_secret_that_is_scheduled_for_deletion_is_named(stored: StoredSite, folder: Path) -> None:
     stored.aws.client("secretsmanager").delete_secret(SecretId=f"{stored.path[1:]}/jwt", RecoveryWindowInDays=7)
     run = configure(stored, folder)
     assert run.returncode == 1
@@ -176,7 +176,7 @@ def test_an_unusable_parameter_is_named(text: str, sentence: str, stored: Stored
     assert f"The parameter {stored.path}/hosts {sentence}" in run.stderr
 
 
-def test_a_setting_that_does_not_exist_is_refused_and_the_old_file_stays(stored: StoredSite, folder: Path) -> None:
+def test_a_setting_that_does_not_exist_is_refused_and_the_old_file_is_kept(stored: StoredSite, folder: Path) -> None:
     assert configure(stored, folder).returncode == 0
     before = (folder / "run/site.env").read_text()
     stored.write_parameter(settings={"wrokers": 2})
@@ -229,7 +229,7 @@ def test_a_first_boot_without_aws_or_metadata_fails_with_one_line(stored: Stored
     assert "metadata service at 127.0.0.1:9 does not answer" in run.stderr
 
 
-def test_a_machine_gets_its_credentials_from_a_metadata_service_that_is_slow(
+def test_a_machine_gets_its_credentials_from_a_slow_metadata_service(
     stored: StoredSite, folder: Path, metadata: MetadataService
 ) -> None:
     keys = {"AccessKeyId": "testing", "SecretAccessKey": "testing", "Token": "token", "Code": "Success"}
@@ -279,7 +279,9 @@ def report(aws: MockAws, metadata: MetadataService, *arguments: object) -> Run:
     return host(aws.env, "report", *arguments, "--metadata-url", metadata.url)
 
 
-def test_a_boot_is_reported_where_an_operator_looks(aws: MockAws, metadata: MetadataService, instance: str) -> None:
+def test_the_result_of_a_boot_is_reported_in_tags_and_in_the_log_group(
+    aws: MockAws, metadata: MetadataService, instance: str
+) -> None:
     prefix = unique("/rising-stars/p")
     aws.client("logs").create_log_group(logGroupName=f"{prefix}/worker")
     options = ("--kind", "extra_worker", "--log-group-prefix", prefix, "--release", "1.2.3")
@@ -294,7 +296,7 @@ def test_a_boot_is_reported_where_an_operator_looks(aws: MockAws, metadata: Meta
     assert said[1] == "boot ready release=1.2.3"
 
 
-def test_a_log_group_that_is_not_there_does_not_keep_the_tag_from_being_written(
+def test_the_tag_is_written_even_if_the_log_group_is_missing(
     aws: MockAws, metadata: MetadataService, instance: str
 ) -> None:
     run = report(aws, metadata, "ready", "--kind", "web", "--log-group-prefix", "/nowhere/")
@@ -308,7 +310,7 @@ def test_a_log_group_that_is_not_there_does_not_keep_the_tag_from_being_written(
 
 @pytest.fixture
 def group(aws: MockAws, metadata: MetadataService) -> str:
-    """A web group with a lifecycle hook and one machine, whose id the metadata service returns."""
+    """The prefix of a web group with a lifecycle hook and one machine, whose id the metadata service returns."""
     prefix = unique("stars")
     autoscaling = aws.client("autoscaling")
     autoscaling.create_launch_configuration(
@@ -368,7 +370,7 @@ def test_a_machine_that_its_group_terminates_drains_and_completes_the_hook(
     assert asked.count("CompleteLifecycleAction") == 1
 
 
-def test_a_hook_that_does_not_wait_for_this_machine_ends_the_watch_all_the_same(
+def test_the_watch_ends_even_if_no_hook_waits_for_this_machine(
     aws: MockAws, metadata: MetadataService, systemctl: Systemctl, group: str, folder: Path
 ) -> None:
     metadata.values["meta-data/instance-id"] = INSTANCE
@@ -397,7 +399,7 @@ def test_a_machine_sends_its_disk_and_memory_usage(
 
 
 @pytest.mark.parametrize("answers", [["0.0", "1.0"], ["0.0", "0.0"], [None, "1.0"]], ids=["one", "none", "one silent"])
-def test_a_web_machine_sends_whether_a_process_keeps_its_limits_in_memory(  # noqa: PLR0917 (fixtures)
+def test_a_web_machine_reports_whether_a_process_counts_its_limits_in_memory(  # noqa: PLR0917 (fixtures)
     aws: MockAws,
     metadata: MetadataService,
     systemctl: Systemctl,
@@ -420,7 +422,7 @@ def test_a_web_machine_sends_whether_a_process_keeps_its_limits_in_memory(  # no
 
 @pytest.fixture
 def httpserver_of_processes() -> Iterator[Callable[[list[str | None]], str]]:
-    """Serves the metrics of several API processes as a machine's Nginx does; None is a process without an answer."""
+    """Serves the metrics of several API processes as a machine's Nginx does; None means that a process is silent."""
     with ExitStack() as stack:
 
         def serve(answers: list[str | None]) -> str:

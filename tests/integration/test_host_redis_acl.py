@@ -1,4 +1,4 @@
-"""The ACL file of the queue allows every command that a site uses, and no others."""
+"""The queue's ACL file allows every Redis command that a site uses, and no others."""
 
 import stat
 import subprocess
@@ -67,7 +67,7 @@ class Guarded:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     program = str(redis_server())
     folder, port = tmp_path_factory.mktemp("guarded"), free_port()
-    made = Guarded(port, folder / "users.acl", None)  # type: ignore[arg-type] # the server needs this URL to start
+    made = Guarded(port, folder / "users.acl", None)  # type: ignore[arg-type] # started below, with this URL
     (folder / "site.env").write_text(render({"S3_BUCKET": "clips", "QUEUE_URL": made.url}))
     command = [str(PROGRAMS / "rising-stars"), "host", "redis-acl"]
     options = ["--env", str(folder / "site.env"), "--out", str(made.acl)]
@@ -113,7 +113,7 @@ def test_commands_that_the_platform_does_not_use_are_refused(guarded: Guarded, c
 def test_a_complete_site_works_with_the_acl_file(
     guarded: Guarded, new_home: Callable[[Backend], Home], small_clip: Path
 ) -> None:
-    """The test uses every queue operation: send and receive doorbells, and count, refuse and reset rate limits."""
+    """The test uses every queue operation: it sends and receives doorbells, and reaches and resets rate limits."""
     limits = {"LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": "3 per 2 second"}
     home = new_home("production").with_settings(QUEUE_URL=guarded.url, **limits)
     with sites.running_site(home, with_worker=True) as site:
@@ -138,13 +138,13 @@ def test_a_complete_site_works_with_the_acl_file(
     assert "no permissions" not in said.lower()
 
 
-def test_the_file_names_only_the_commands_that_are_needed() -> None:
+def test_no_command_is_listed_twice_and_no_key_pattern_begins_with_a_wildcard() -> None:
     assert len(set(COMMANDS)) == len(COMMANDS)
     assert not [key for key in KEYS if key.startswith("*")]
 
 
 @pytest.mark.parametrize("queue", ["", "sqlite:////tmp/queue.db", "redis://:password@host:6379/0"])
-def test_an_environment_without_such_a_queue_is_refused(queue: str, tmp_path: Path) -> None:
+def test_an_environment_without_a_redis_user_and_password_is_refused(queue: str, tmp_path: Path) -> None:
     (tmp_path / "site.env").write_text(render({"QUEUE_URL": queue}))
     command = [str(PROGRAMS / "rising-stars"), "host", "redis-acl", "--env", str(tmp_path / "site.env")]
     run = subprocess.run([*command, "--out", str(tmp_path / "acl")], capture_output=True, text=True, check=False)

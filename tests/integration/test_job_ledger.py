@@ -309,7 +309,7 @@ def test_deleting_a_queued_clip_cancels_its_render(ledger: Settings) -> None:
     assert claiming.claim("worker", ledger) is None
 
 
-def test_deleting_a_clip_in_render_stops_it_at_the_next_heartbeat(ledger: Settings) -> None:
+def test_deleting_a_clip_stops_its_render_at_the_next_heartbeat(ledger: Settings) -> None:
     owner = add_player()
     video = add_clip(ledger, owner)
     lease = claim(ledger)

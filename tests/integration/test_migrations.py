@@ -1,4 +1,4 @@
-"""Migrations of the schema on both databases."""
+"""Schema migrations on both databases."""
 
 import importlib
 import shutil
@@ -34,7 +34,7 @@ def empty_database(backend: Backend, tmp_path: Path, request: pytest.FixtureRequ
 
 @contextmanager
 def bound(url: str) -> Iterator[None]:
-    """Bind the models to another database inside the block."""
+    """Bind the models to another database during the block."""
     pool = open_database(url, max_connections=4)
     try:
         with database.connection_context():
@@ -144,7 +144,7 @@ def test_stored_city_keys_are_migrated(home: Home, empty_database: str) -> None:
         assert keys_of(players.values()) == [city_key(city) for city in CITIES]
 
 
-def test_upkeep_updates_a_key_of_another_release(home: Home) -> None:
+def test_upkeep_recomputes_city_keys_that_another_release_wrote(home: Home) -> None:
     with opened(home):
         players = [add_player_of(city, key_before_0005(city)) for city in (*CITIES, "Łódź")]
         nowhere = add_player_of(None, None)

@@ -15,6 +15,7 @@ from app.db.models import Audit, Job, JobState, User, Video, VideoStatus
 from app.showcase.ledger import leases
 from testing.clips import make_clip, pad_to_size
 from testing.homes import PROGRAMS, Home
+from testing.preloaded import run_preloaded
 from tests.ledger import add_clip, add_player, claim, job_of, opened
 
 
@@ -25,8 +26,7 @@ def ledger(own_home: Home) -> Iterator[Settings]:
 
 
 def rising_stars(home: Home, *arguments: str | Path | uuid.UUID) -> subprocess.CompletedProcess[str]:
-    command = [str(PROGRAMS / "rising-stars"), *map(str, arguments)]
-    return subprocess.run(command, env=home.environment, capture_output=True, text=True, timeout=60, check=False)
+    return run_preloaded("rising-stars", *map(str, arguments), environment=home.environment)
 
 
 def test_jobs_are_listed_shown_cancelled_and_retried(own_home: Home, ledger: Settings) -> None:
@@ -63,7 +63,7 @@ def test_a_refusal_is_one_sentence_without_a_traceback(own_home: Home, ledger: S
         ("sqlite:////nowhere/at/all.db", "unable to open database file"),
     ],
 )
-def test_an_unreachable_database_is_reported_in_one_line_and_by_exit_code_3(
+def test_an_unreachable_database_is_reported_in_one_line_and_with_exit_code_3(
     command: list[str], url: str, reason: str, own_home: Home
 ) -> None:
     run = rising_stars(own_home.with_settings(DATABASE_URL=url), *command)
@@ -111,7 +111,7 @@ DUNK = "unprocessed-videos/dunk.mp4"
 
 @pytest.fixture(scope="session")
 def old_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as on the shared file system of the platform's predecessor."""
+    """A folder laid out like the shared file system of the platform's predecessor."""
     folder = tmp_path_factory.mktemp("videos")
     originals, results = folder / "unprocessed-videos", folder / "processed-videos"
     for each in (originals, results):
@@ -193,7 +193,7 @@ def test_importing_a_wrong_folder_or_for_an_unknown_account_is_refused_in_a_sent
 
 
 def folder_of(tmp_path: Path, clip: Path, *names: str) -> Path:
-    """Return an old folder with an original of each name, each with different content."""
+    """Create a folder in the predecessor's layout with an original of each name; their contents differ."""
     originals = tmp_path / "old" / "unprocessed-videos"
     originals.mkdir(parents=True)
     for size, name in enumerate(names, clip.stat().st_size + 8):

@@ -75,7 +75,7 @@ def test_the_duration_is_exact_to_the_millisecond(tmp_path: Path, seconds: float
     assert probe(clip).duration_seconds == seconds
 
 
-def test_the_duration_is_that_of_the_picture_not_of_the_sound(tmp_path: Path) -> None:
+def test_the_duration_ignores_sound_that_outlasts_the_picture(tmp_path: Path) -> None:
     clip = probe(make_clip(tmp_path / "clip.mp4", seconds=2, audio_seconds=5))
     assert clip.duration_seconds == 2.0
 
@@ -222,7 +222,7 @@ def test_a_playlist_after_an_ftyp_box_does_not_cause_a_read_of_its_file(good_cli
         probe(path)
 
 
-def test_millions_of_empty_boxes_are_refused_at_once(tmp_path: Path) -> None:
+def test_a_million_empty_boxes_are_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(FTYP + b"\x00\x00\x00\x08free" * 1_000_000)
     started = time.perf_counter()
@@ -281,7 +281,7 @@ def test_mediainfo_limits_its_own_time_and_memory(good_clip: Path) -> None:
 
 
 def test_a_damaged_index_never_hangs_the_probe(good_clip: Path, tmp_path: Path) -> None:
-    """The test flips bytes by a fixed rule; the probe may accept or refuse the clip, but must answer."""
+    """The test overwrites bytes at fixed positions with random ones; the probe may accept the clip, but must end."""
     content = good_clip.read_bytes()
     start, end = box_span(content, b"moov")
     path = tmp_path / "clip.mp4"

@@ -21,7 +21,7 @@ MAX_BYTES = 60_000_000
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    """The bundle that is built from the working tree."""
+    """The bundle built from the working tree."""
     return bundle_of_working_tree()
 
 
@@ -74,7 +74,7 @@ def test_the_bundle_lists_what_it_ships_with_versions_licences_and_checksums(bun
 
 
 def bundle_of_clone(clone: Path, umask: int) -> Bundle:
-    """Build HEAD with the present build code in a separate clone, under another umask."""
+    """Build HEAD in a separate clone, with the working tree's build code and the given umask."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     shutil.copytree(ROOT / "release", clone / "release", dirs_exist_ok=True)
     return build_release(clone, umask=umask)

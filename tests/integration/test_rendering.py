@@ -39,6 +39,7 @@ from app.media.profiles import PROFILES
 from app.media.sound import decode_arguments
 from testing.clips import LOCATION, SILENCE, TONE, box_span, make_clip
 from tests.looking import (
+    ENGINE_PARAMS,
     ENGINES,
     FFMPEG,
     PACKAGED_FFMPEG,
@@ -158,7 +159,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Sources:
     return make
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=ENGINE_PARAMS)
 def engine(request: pytest.FixtureRequest) -> Path:
     """The FFmpeg that renders; the tests inspect the results with the system's FFmpeg."""
     return ENGINES[request.param]()

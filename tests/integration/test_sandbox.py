@@ -55,7 +55,7 @@ def intruder(tmp_path: Path, targets: Targets) -> Path:
 
 @pytest.fixture
 def secret_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set secrets that a worker has in its environment and a parser must not see."""
+    """Set the secrets that a worker has in its environment and that a parser must not see."""
     for name in SECRETS:
         monkeypatch.setenv(name, "very secret")
 
@@ -156,7 +156,7 @@ print(subprocess.run(command, env=ENVIRONMENT, cwd=sys.argv[4], check=False, cap
 def test_the_confinement_holds_for_any_user_and_any_python(
     user: str, targets: Targets, tmp_path: Path, open_ground: Path
 ) -> None:
-    """The user owns the targets, so that only the confinement denies access."""
+    """The user owns the targets, so only the confinement can deny access."""
     intruder = write_intruder(tmp_path / "intruder", targets, interpreter=SYSTEM_PYTHON)
     directory = Path(targets.clip).parent / "render"
     if user == "nobody":
@@ -184,7 +184,7 @@ def test_both_ffmpegs_encode_with_all_their_threads(engine: str, small_clip: Pat
 
 
 def _threads(said: str) -> list[str]:
-    """Return the number of threads that x264 reports in FFmpeg's output."""
+    """Return the options in which x264 reports its numbers of threads in FFmpeg's output."""
     return re.findall(r"lookahead_threads=\d+|\bthreads=\d+", said)
 
 
@@ -306,7 +306,7 @@ def test_in_a_running_site_an_exploited_ffmpeg_is_denied_everything(
         player = site.sign_up()
         video = player.upload(small_clip).json()["task_id"]
         site.wait_until(player, video, "failed")
-        # `clip` is the uploaded file here, not the job's copy, so the intruder may not read it.
+        # Here `clip` is the file that the test uploads, not the job's copy, so the intruder may not read it.
         check_denied(_detail(site), without=frozenset({"read_clip"}))
 
 
@@ -336,7 +336,11 @@ def with_mediainfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         api = programs / "rising-stars-api"
         api.write_text(API.format(python=sys.executable, script=str(script)))
         api.chmod(0o755)
-        monkeypatch.setattr(sites, "PROGRAMS", programs)
+
+        def execute(command: list[str], *, log: Path, environment: dict[str, str]) -> Subprocess:
+            return Subprocess([str(programs / command[0]), *command[1:]], log=log, environment=environment)
+
+        monkeypatch.setattr(sites, "PreloadedSubprocess", execute)
 
     return install
 
@@ -359,7 +363,7 @@ def test_an_upload_is_not_blamed_for_a_mediainfo_that_cannot_start(
 
 
 def test_a_real_clip_is_processed_under_confinement(working_site: Site, tmp_path: Path) -> None:
-    """The clip has sound, so that FFmpeg measures, renders and takes the poster, each time confined."""
+    """The clip has sound, so FFmpeg runs for the loudness, the render and the poster, confined each time."""
     player = working_site.sign_up()
     video = player.upload(make_clip(tmp_path / "clip.mp4")).json()["task_id"]
     assert working_site.wait_until(player, video, "processed")["processed_url"]

@@ -44,7 +44,7 @@ def test_an_uploaded_object_is_downloaded_byte_for_byte(size_bytes: int, store: 
     assert store.stat("unprocessed-videos/a.mp4").size_bytes == size_bytes
 
 
-def test_a_large_object_travels_in_parts(store: S3Store, bucket: Bucket, tmp_path: Path) -> None:
+def test_a_large_object_is_uploaded_in_parts(store: S3Store, bucket: Bucket, tmp_path: Path) -> None:
     write(tmp_path / "large", MULTIPART_BYTES + 1)
     store.upload(tmp_path / "large", "large", content_type="video/mp4")
     with bucket.client() as client:
@@ -112,7 +112,7 @@ def test_urls_begin_with_the_cdn_when_one_is_configured(bucket: Bucket) -> None:
     assert store.url("posters/a b.jpg") == "https://media.example.com/posters/a%20b.jpg"
 
 
-def test_a_store_that_is_away_is_given_up_after_bounded_retries(
+def test_an_unreachable_store_is_reported_after_bounded_retries(
     store: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")

@@ -19,7 +19,7 @@ from tests.ledger import add_clip, add_player
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Settings with which everything is old enough to be swept."""
+    """Settings under which everything is old enough to be swept."""
     return settings.model_copy(update={"sweep_age_seconds": 0.0})
 
 

@@ -1,4 +1,4 @@
-"""Verification accounts, which a check of the site creates: they act as players, hidden, and are deleted later."""
+"""Verification accounts, which a check of the site creates: they act as hidden players and are deleted later."""
 
 import contextlib
 import uuid
@@ -125,7 +125,9 @@ def test_only_a_request_for_its_own_city_shows_a_verification_account(site: Site
     )
 
 
-def test_its_vote_counts_and_its_published_clip_may_be_deleted(site: Site, verifier: Player) -> None:
+def test_a_verification_accounts_vote_counts_and_its_published_clip_may_be_deleted(
+    site: Site, verifier: Player
+) -> None:
     player = site.sign_up(city=unique("Cali"))
     theirs, own = site.publish_video(player), site.publish_video(verifier)
     assert verifier.vote(theirs).status_code == 200
@@ -148,7 +150,7 @@ def test_verification_accounts_and_players_cannot_delete_each_others_clips(site:
 
 
 def add_verifier(*, age: float = AN_HOUR_AND_MORE) -> uuid.UUID:
-    """A verification account with a session, a token and an answered request."""
+    """Add a verification account with a session, a refresh token and two idempotency keys; return its id."""
     user, session, now = add_player(), uuid.uuid4(), read_now()
     User.update(is_verification=True, created_at=now - age).where(User.id == user).execute()
     Session.insert(id=session, user=user, created_at=now, expires_at=now + 60).execute()
@@ -202,7 +204,7 @@ def test_other_players_counters_stay_right_and_no_reference_dangles(settings: Se
     assert sweep_verification_accounts() == 0
 
 
-def test_a_young_verification_account_and_every_ordinary_one_stay(settings: Settings) -> None:
+def test_a_young_verification_account_and_every_ordinary_one_are_kept(settings: Settings) -> None:
     assert settings.s3_bucket
     young, player = add_verifier(age=3500), add_player()
     User.update(created_at=0).where(User.id == player).execute()
@@ -280,7 +282,7 @@ def test_upkeep_sweeps_verification_accounts(working_site: Site, small_clip: Pat
 
 
 def restart_upkeep(site: Site) -> None:
-    """Restart upkeep, because its first pass sweeps."""
+    """Restart upkeep, because it sweeps in its first pass."""
     site.processes["upkeep"].stop()
     log = site.home.folder / "sweeping.log"
     site.processes["upkeep"] = Subprocess(

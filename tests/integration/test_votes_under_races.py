@@ -1,4 +1,4 @@
-"""Concurrent requests of many clients to the real API: each vote is counted exactly once."""
+"""Concurrent requests from many clients to the real API: each vote is counted exactly once."""
 
 import uuid
 from collections import Counter

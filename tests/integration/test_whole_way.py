@@ -88,7 +88,7 @@ def broadcast_site(new_home: Callable[[str], Home]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def real_journey(broadcast_site: Site) -> Journey:
-    """The journey of real footage."""
+    """The journey of a clip of real footage."""
     return send(broadcast_site, footage())
 
 
@@ -129,7 +129,7 @@ def test_the_result_is_a_uniform_clip(journey: Journey, tmp_path: Path) -> None:
     assert (video.format, video.width, video.height) == ("AVC", 1280, 720)
     assert float(video.frame_rate) == 30
     assert 20_000 < float(video.duration) <= 25_100
-    # The index is in front, so that a browser can play the clip while it loads.
+    # The index precedes the media data, so that a browser can play the clip while it loads.
     assert answer.content.index(b"moov") < answer.content.index(b"mdat")
 
 

@@ -19,7 +19,8 @@ from app.storage.keys import original_key
 from app.storage.s3 import S3Store
 from tasks.broker import RING_SECONDS, create_broker
 from testing.clips import make_clip
-from testing.homes import PROGRAMS, Home, unique
+from testing.homes import Home, unique
+from testing.preloaded import PreloadedSubprocess
 from testing.processes import Subprocess, wait_until
 from tests.ledger import add_clip, add_player, job_of, opened
 
@@ -36,12 +37,12 @@ RESTLESS = {
 
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clips") / "long.mp4", seconds=30, fps=30)
+    return make_clip(tmp_path_factory.mktemp("clips") / "long.mp4", seconds=30, fps=5, width=640, height=360)
 
 
 @pytest.fixture(scope="session")
 def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clips") / "short.mp4", seconds=2, fps=10)
+    return make_clip(tmp_path_factory.mktemp("clips") / "short.mp4", seconds=2, fps=10, width=640, height=360)
 
 
 @dataclass
@@ -55,8 +56,8 @@ class Workshop:
 
     def start(self, program: str, **settings: str) -> Subprocess:
         """Start one of the platform's programs."""
-        process = Subprocess(
-            [str(PROGRAMS / program)],
+        process = PreloadedSubprocess(
+            [program],
             log=self.home.folder / f"{unique(program)}.log",
             environment=self.home.with_settings(**RESTLESS, **settings).environment,
         )

@@ -1,4 +1,4 @@
-"""The rehearsal's load balancer: real HAProxy in front of servers on addresses of this machine."""
+"""The rehearsal's load balancer: a real HAProxy in front of servers on loopback addresses."""
 
 import tempfile
 import threading
@@ -25,7 +25,7 @@ SLOW_SECONDS = 3
 
 @dataclass
 class Target:
-    """A web host: /ready answers by `ready`, /slow after a delay, and every other path with the host's address."""
+    """A fake web host that answers with its address: /ready with 503 unless `ready`, and /slow after a delay."""
 
     address: str
     port: int
@@ -83,7 +83,7 @@ def wanted(targets: dict[str, Target]) -> Balancer:
 @pytest.fixture
 def balancer() -> Iterator[LoadBalancer]:
     haproxy()
-    # The folder's name is short because the length of a socket's path is limited.
+    # The folder's name is short because the length of a Unix socket's path is limited.
     with tempfile.TemporaryDirectory(prefix="lb-") as folder, LoadBalancer(free_port(), Path(folder)) as made:
         yield made
 
@@ -93,12 +93,12 @@ def addresses(targets: dict[str, Target], *names: str) -> dict[str, str]:
 
 
 def answers(balancer: LoadBalancer, count: int = 8) -> set[str]:
-    """Send that many requests and return the addresses of the hosts that answered."""
+    """Send `count` requests and return the addresses of the hosts that answered."""
     url = f"http://127.0.0.1:{balancer.port}/"
     return {httpx.get(url, trust_env=False).raise_for_status().text for _ in range(count)}
 
 
-def test_requests_go_to_all_healthy_targets_and_no_others(
+def test_requests_are_sent_to_all_healthy_targets_and_no_others(
     balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]
 ) -> None:
     balancer.follow(wanted, addresses(targets))
@@ -110,7 +110,7 @@ def test_requests_go_to_all_healthy_targets_and_no_others(
     assert balancer.requests() >= 16
 
 
-def test_a_new_target_gets_nothing_before_its_checks_succeed(
+def test_a_new_target_receives_no_request_before_its_health_checks_succeed(
     balancer: LoadBalancer, wanted: Balancer, targets: dict[str, Target]
 ) -> None:
     targets["i-two"].ready = False

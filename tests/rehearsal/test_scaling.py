@@ -1,4 +1,4 @@
-"""The simulation of target tracking decides as AWS documents it."""
+"""The simulated target tracking scales a group as AWS documents it."""
 
 import pytest
 
@@ -8,7 +8,7 @@ TARGET = 1200
 
 
 def after(figures: list[float], *, members: int) -> int:
-    """Return the desired capacity after these minutes."""
+    """Return the desired capacity after these metric values, one a minute."""
     tracking = Tracking()
     return [tracking.desired_capacity(figure, TARGET, members) for figure in figures][-1]
 
@@ -18,16 +18,16 @@ def test_a_group_grows_after_some_minutes_above_the_target() -> None:
     assert after([2000.0] * OUT_AFTER, members=1) == 2
 
 
-def test_it_grows_in_one_step_to_what_the_load_asks_for() -> None:
+def test_a_group_grows_in_one_step_to_the_capacity_that_the_load_requires() -> None:
     assert after([TARGET * 2.5] * OUT_AFTER, members=1) == 3
 
 
-def test_a_single_peak_changes_nothing() -> None:
+def test_isolated_peaks_change_nothing() -> None:
     assert after([9000.0, 100.0, 9000.0], members=2) == 2
 
 
 @pytest.mark.parametrize("figure", [TARGET * 0.95, TARGET * 1.0])
-def test_just_below_the_target_nothing_changes(figure: float) -> None:
+def test_at_or_just_below_the_target_nothing_changes(figure: float) -> None:
     assert after([figure] * IN_AFTER * 2, members=2) == 2
 
 

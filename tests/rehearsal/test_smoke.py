@@ -1,6 +1,6 @@
 """The rehearsal's short form: site.yml builds a site from nothing and verifies it with a clip; then it is destroyed.
 
-An earlier rehearsal that was never destroyed must not disturb it.
+The data plane that a killed rehearsal left running must not disturb it.
 """
 
 import pytest

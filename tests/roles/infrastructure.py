@@ -1,4 +1,4 @@
-"""Creates directly, within a second, the infrastructure that provision_infrastructure builds and records."""
+"""Creates within a second, by direct API calls, the infrastructure that provision_infrastructure.yml would create."""
 
 import json
 from typing import Any

@@ -26,7 +26,7 @@ TRUST = json.dumps(
     }
 )
 Attack = Callable[[Any, str], object]
-"""A request to IAM, given the client and the name of a role."""
+"""Sends a request to IAM, given a client and a role's name."""
 
 ON_A_NEW_ROLE: dict[str, Attack] = {
     "without a boundary": lambda iam, role: iam.create_role(RoleName=role, Path=PATH, AssumeRolePolicyDocument=TRUST),
@@ -69,7 +69,7 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def iam(aws: MockAws) -> Any:
-    """IAM of an account in which an administrator has created this environment's boundary."""
+    """An IAM client of an account in which an administrator has created this environment's boundary."""
     client = aws.client("iam")
     create_boundary(client, ENVIRONMENT)
     return client
@@ -82,7 +82,7 @@ def role() -> str:
 
 
 def judged(aws: MockAws, ask: Callable[[], object]) -> list[str]:
-    """Make requests and return those that the operator's policies deny."""
+    """Call `ask` and return those of its requests that the operator's policies deny."""
     before = aws.calls()
     ask()
     return refused(aws.calls()[len(before) :], ENVIRONMENT, FILES, before=before)
@@ -158,7 +158,7 @@ def test_a_permission_that_exceeds_the_boundary_is_found(statement: dict[str, An
 
 
 def exceeding(statements: list[dict[str, Any]]) -> list[str]:
-    """Return what these statements allow and the boundary does not."""
+    """Return the permissions that the statements allow but the boundary does not."""
     return policies_of(ENVIRONMENT, [BOUNDARY]).exceeded_by(statements)
 
 
@@ -168,7 +168,7 @@ def test_the_boundary_fits_into_a_policy_and_is_not_attached_to_the_operator() -
     assert Path(BOUNDARY).parent.parent == FILES[0].parent
 
 
-# Last in this file, because moto does not enforce policies here and these requests succeed.
+# The last tests in this file: moto enforces no policies here, so their requests succeed and change the boundary.
 @pytest.mark.parametrize("attack", ON_THE_BOUNDARY.values(), ids=list(ON_THE_BOUNDARY))
 def test_the_operator_cannot_change_the_boundary(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     assert judged(aws, lambda: attack(iam, role)) != []

@@ -1,4 +1,4 @@
-"""docs/operator-policy agrees with the READMEs, the runbook and the modules' source about permissions.
+"""The roles' READMEs, the runbook and the modules' source agree with docs/operator-policy about permissions.
 
 The runs themselves (`whole_site.Operator`) check that the statements allow every call.
 """
@@ -23,7 +23,7 @@ OF_NO_ROLE = {
     },
     "the runbook": {"LookAtACopy", "ReadWhatTheRunbookAsksFor", "ReadConsoles", "ReadLogs"},
 }
-"""Statements that no role needs, by what needs them."""
+"""Statements that no role needs, by the playbook or document that needs them."""
 
 ROLES = sorted(REPOSITORY.glob("roles/aws_*"))
 

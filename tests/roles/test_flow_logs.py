@@ -1,4 +1,4 @@
-"""Flow logs are a CloudFormation stack, whose module would create a change set even in check mode."""
+"""The role plans its flow logs stack itself, because the CloudFormation module would create a change set."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,12 @@ from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import play
 from rehearsal.operator.policy import boundary_arn
 
+pytestmark = pytest.mark.slow
 PLAY = """
 - hosts: localhost
   gather_facts: false
   tasks:
-    - name: Ensure traffic is logged
+    - name: Create or delete the flow logs
       ansible.builtin.include_role:
         name: aws_network
         tasks_from: flow_logs
@@ -30,7 +31,7 @@ def playbook(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_plan_reports_changes_of_flow_logs_and_writes_nothing(playbook: Path, aws: MockAws) -> None:
+def test_a_plan_reports_changes_to_flow_logs_and_writes_nothing(playbook: Path, aws: MockAws) -> None:
     network = {
         "aws_network_name": "site",
         "aws_network_tags": {"Environment": "test"},

@@ -1,4 +1,4 @@
-"""The AWS inventories list the machines that a push reaches, and how it connects to them."""
+"""The AWS inventories list the machines that a push reaches, and set how it connects to them."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_a_push_reaches_the_machines_of_its_environment_by_their_kind(
 
 
 def plain(marked: dict[str, str]) -> str:
-    """Return a value from AWS without the mark by which Ansible keeps it from being evaluated as a template."""
+    """Return a value from AWS without Ansible's mark that keeps it from being evaluated as a template."""
     return marked["__ansible_unsafe"]
 
 

@@ -1,4 +1,4 @@
-"""A run that was killed at any point can be run again. `make test-interrupted` chooses the points by KILL_SEEDS."""
+"""A run that is killed at any point can be run again. KILL_SEEDS of `make test-interrupted` selects the points."""
 
 import os
 import random
@@ -11,7 +11,7 @@ from rehearsal.operator.whole_site import STEPS, Operator, machines
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "1").split()]
 CALLS_OF_A_FIRST_RUN = 300
-"""A lower bound; the run is killed after a random number of calls below it."""
+"""Fewer AWS calls than a first run makes; the run is killed after a random number of calls below this one."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)

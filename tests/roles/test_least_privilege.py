@@ -1,6 +1,6 @@
 """Machines may do what the application needs, and no more: the tests use each role's own credentials and boundary.
 
-moto decides by action and resource only; aws_identity's molecule scenario checks the conditions of the policies.
+moto evaluates only actions and resources; aws_identity's molecule scenario checks the policies' conditions.
 """
 
 import json
@@ -47,14 +47,14 @@ class Machine:
     def store(self, bucket: str = MEDIA) -> S3Store:
         """Return the application's own store for the bucket, with the machine's credentials."""
         store = S3Store(bucket, presigned_url_seconds=60)
-        # The store reads endpoint and credentials from the process's environment, which all machines share here.
+        # The store reads its endpoint and credentials from the process's environment, which all machines share here.
         vars(store)["_client"] = vars(store)["_impatient_client"] = self.client("s3")
         return store
 
 
 @pytest.fixture(scope="module")
 def machines(aws: MockAws) -> dict[str, Machine]:
-    """The machines of a site whose identities aws_identity created, in an account with other sites' resources."""
+    """The machines of a site whose IAM roles aws_identity created, in an account that also has foreign resources."""
     iam, s3, sts = aws.client("iam"), aws.client("s3"), aws.client("sts")
     boundary = create_boundary(iam, "molecule")
     play(REPOSITORY / "roles/aws_identity/molecule/default/converge.yml", env=aws.env)
@@ -86,7 +86,7 @@ def machines(aws: MockAws) -> dict[str, Machine]:
 
 
 def make_greedy_role(iam: Any, boundary: str) -> None:
-    """Create a role with the boundary whose policy allows everything: the most that an operator can create."""
+    """Create the most powerful role that an operator can create: within the boundary, its policy allows everything."""
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     role = {"RoleName": f"{NAME}-{GREEDY}", "Path": f"/{PREFIX}/"}
     iam.create_role(**role, AssumeRolePolicyDocument="{}", PermissionsBoundary=boundary)
@@ -149,7 +149,7 @@ def test_a_missing_clip_is_reported_as_missing_not_as_forbidden(machines: dict[s
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_foreign_bucket_is_closed(machines: dict[str, Machine], tmp_path: Path, kind: str) -> None:
+def test_a_foreign_bucket_is_inaccessible(machines: dict[str, Machine], tmp_path: Path, kind: str) -> None:
     store, s3 = machines[kind].store(FOREIGN), machines[kind].client("s3")
     with pytest.raises(StorageUnavailable):
         store.download("unprocessed-videos/there", tmp_path / "stolen")
@@ -167,7 +167,7 @@ def test_releases_are_fetched_and_never_written(machines: dict[str, Machine], tm
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_objects_under_an_unknown_prefix_are_closed(machines: dict[str, Machine], kind: str) -> None:
+def test_objects_under_an_unknown_prefix_are_inaccessible(machines: dict[str, Machine], kind: str) -> None:
     assert_refused(machines[kind].client("s3").get_object, Bucket=MEDIA, Key="elsewhere/there")
 
 
@@ -178,7 +178,7 @@ def test_the_builder_cannot_read_media(machines: dict[str, Machine]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_bucket_is_neither_deleted_nor_reshaped(machines: dict[str, Machine], kind: str) -> None:
+def test_a_machine_can_neither_delete_nor_reconfigure_the_bucket(machines: dict[str, Machine], kind: str) -> None:
     s3 = machines[kind].client("s3")
     assert_refused(s3.delete_bucket, Bucket=MEDIA)
     assert_refused(s3.put_bucket_policy, Bucket=MEDIA, Policy="{}")
@@ -220,7 +220,7 @@ def test_the_builder_reads_no_secret_and_no_parameter(machines: dict[str, Machin
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_machine_cannot_extend_any_rights(machines: dict[str, Machine], kind: str) -> None:
+def test_a_machine_can_neither_extend_its_rights_nor_create_a_user(machines: dict[str, Machine], kind: str) -> None:
     iam = machines[kind].client("iam")
     admin = "arn:aws:iam::aws:policy/AdministratorAccess"
     assert_refused(iam.attach_role_policy, RoleName=f"{NAME}-{kind}", PolicyArn=admin)

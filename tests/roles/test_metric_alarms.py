@@ -9,6 +9,7 @@ import pytest
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import play, run_playbook
 
+pytestmark = pytest.mark.slow
 PLAY = """
 - hosts: localhost
   gather_facts: false

@@ -60,7 +60,7 @@ def test_the_command_in_the_docs_fills_in_every_placeholder() -> None:
     assert set(re.findall(r"\b[A-Z]{4,}\b", text)) == set(filled) == {*PLACES, "ENVIRONMENT"}
 
 
-def test_nothing_is_allowed_by_a_wildcard() -> None:
+def test_no_action_is_allowed_by_a_wildcard() -> None:
     assert [action for one in statements() for action in listed(one["Action"]) if "*" in action] == []
 
 
@@ -214,12 +214,12 @@ ONLY_TO_RESTORE = {
 
 
 @pytest.mark.parametrize("asked", ALLOWED.values(), ids=list(ALLOWED))
-def test_stagings_operator_may(asked: Asked) -> None:
+def test_stagings_operator_is_allowed(asked: Asked) -> None:
     assert policies_of("staging", EVERY_DAY).granting(asked)
 
 
 @pytest.mark.parametrize("asked", REFUSED.values(), ids=list(REFUSED))
-def test_stagings_operator_may_not(asked: Asked) -> None:
+def test_stagings_operator_is_denied(asked: Asked) -> None:
     assert policies_of("staging").granting(asked) == []
 
 

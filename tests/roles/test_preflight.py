@@ -12,6 +12,7 @@ from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play, run_playbook
 from rehearsal.operator.policy import create_boundary
 
+pytestmark = pytest.mark.slow
 PLAY = """
 - hosts: localhost
   gather_facts: false

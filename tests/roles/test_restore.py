@@ -1,4 +1,4 @@
-"""The checks of restore_site.yml before it changes anything. Scenario 9 of the rehearsal tests the restore itself."""
+"""What restore_site.yml checks before it changes anything. The rehearsal's scenario 9 tests the restore itself."""
 
 from typing import Any
 

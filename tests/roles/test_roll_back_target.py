@@ -1,4 +1,4 @@
-"""The target of a roll back (playbooks/vars/releases.yml), by the last roll-out and the release in service."""
+"""The target of a roll-back (playbooks/vars/releases.yml) depends on the last roll-out and the release in service."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ KEPT = ("1.0.0", "1.1.0", "1.2.0")
 
 
 def found(in_service: str | None) -> dict[str, Any]:
-    """Return the facts that tasks/read_releases.yml sets: three kept releases, of which the web group runs one."""
+    """Return the facts that tasks/read_releases.yml sets: three kept releases and the one in service, if any."""
     images = [
         {"image_id": f"ami-{release}", "tags": {"Release": release, "Rollout": f"releases/rollouts/{release}.json"}}
         for release in KEPT
@@ -41,7 +41,7 @@ def found(in_service: str | None) -> dict[str, Any]:
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Any:
-    """Evaluates one of the role's variables."""
+    """Evaluates one of the variables in playbooks/vars/releases.yml."""
 
     def answer(asked: str, in_service: str | None, noted: dict[str, str], **settings: Any) -> str:
         playbook, written = tmp_path / "ask.yml", tmp_path / "answer"
@@ -97,6 +97,6 @@ def test_a_roll_back_without_a_target_is_explained_in_a_sentence(
     assert reason in ask("first_unmet", in_service, noted)
 
 
-def test_a_release_may_be_named(ask: Any) -> None:
+def test_the_operator_may_name_the_release_to_restore(ask: Any) -> None:
     assert ask("first_unmet", "1.2.0", NEWEST, version="1.0.0") == ""
     assert ask("__site_back_to", "1.2.0", NEWEST, version="1.0.0") == "1.0.0"

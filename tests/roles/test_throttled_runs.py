@@ -1,4 +1,4 @@
-"""Runs under AWS throttling. `make test-interrupted` throttles in the middle of a run, by THROTTLE_SEEDS."""
+"""Runs that AWS throttles. THROTTLE_SEEDS of `make test-interrupted` selects when throttling begins."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from rehearsal.operator.whole_site import STEPS, Operator, machines
 pytestmark = pytest.mark.timeout(1800)
 SEEDS = [int(seed) for seed in os.environ.get("THROTTLE_SEEDS", "1").split()]
 BRIEFLY = 5
-"""A number of refusals that every module survives, even where it does not retry the service's error itself."""
+"""A number of refusals that every module survives, even if it does not retry the service's error itself."""
 PLAY = f"""
 - hosts: localhost
   gather_facts: false

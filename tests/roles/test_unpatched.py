@@ -1,4 +1,4 @@
-"""What works on unpatched moto, by the table in rehearsal/aws/README.md. UNPATCHED=all tests every role (slow)."""
+"""The table in rehearsal/aws/README.md of what works on unpatched moto. UNPATCHED=all tests every role (slow)."""
 
 import importlib
 import os
@@ -14,7 +14,7 @@ from tests.roles.scenarios import ROLES, run_scenario
 
 README = (REPOSITORY / "rehearsal/aws/README.md").read_text()
 FATES = dict(re.findall(r"^\| (aws_\w+) \| (passes|fails at `.+?`) \|", README, re.MULTILINE))
-"""The result of each role's scenario on unpatched moto."""
+"""The documented result of each role's scenario on unpatched moto."""
 TRIED = ROLES if os.environ.get("UNPATCHED") == "all" else ["aws_parameters"]
 
 
@@ -35,7 +35,7 @@ def test_the_list_names_every_patch_and_no_other() -> None:
 
 
 def fate(output: str) -> str:
-    """Return where a scenario failed: the first failed test or task."""
+    """Return the test or task at which a scenario failed, in the words of the table."""
     tests = re.findall(r"^FAILED \S+::(\w+)", output, re.MULTILINE)
     again = re.findall(r"^\*  => (?:\w+ : )?(.+)$", output, re.MULTILINE)
     until_failure = re.split(r"^(?:fatal|failed): ", output, maxsplit=1, flags=re.MULTILINE)[0]

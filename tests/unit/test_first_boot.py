@@ -29,7 +29,7 @@ S3_HEADERS = {
 
 
 class Server:
-    """Answers 503 for the first `failures` requests, then 200 with "content"."""
+    """Answers 503 to the first `failures` requests, then 200 with "content"."""
 
     def __init__(self, failures: int) -> None:
         self.requests: list[str] = []
@@ -153,7 +153,7 @@ def test_a_file_that_is_there_is_not_fetched_again(settings: Settings, tmp_path:
     first_boot.fetch(settings, tmp_path / "file", "releases/file", hashlib.sha256(b"content").hexdigest())
 
 
-def test_a_file_with_another_checksum_is_refused_by_both_checksums(
+def test_the_refusal_of_a_file_with_another_checksum_names_both_checksums(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(first_boot, "call_aws", lambda _settings, _service, path: path.encode())

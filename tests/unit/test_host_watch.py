@@ -21,7 +21,7 @@ UNITS = ("rising-stars-worker.service", "rising-stars-upkeep.service")
 
 
 class Group:
-    """Records heartbeats and the completion."""
+    """A fake group that records heartbeats and the completion of the lifecycle hook."""
 
     def __init__(self) -> None:
         self.beats = 0

@@ -1,4 +1,4 @@
-"""Hashes of passwords."""
+"""Password hashing: the algorithm, Unicode forms, and the limit on concurrent hashes."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ def test_composed_and_decomposed_forms_of_a_password_are_equal(signed_up: str, t
 
 @pytest.mark.parametrize("typed", [COMPOSED, DECOMPOSED], ids=["NFC", "NFD"])
 @pytest.mark.parametrize("hashed", [COMPOSED, DECOMPOSED], ids=["NFC", "NFD"])
-def test_a_hash_of_the_form_that_was_typed_still_matches(hashed: str, typed: str) -> None:
+def test_a_hash_made_without_normalization_still_matches(hashed: str, typed: str) -> None:
     passwords = Passwords()
     as_before = passwords._hasher.hash(hashed)
     assert passwords.matches(typed, as_before)

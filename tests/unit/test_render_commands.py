@@ -73,7 +73,7 @@ def input_options(arguments: list[str], number: int) -> list[str]:
 # The untrusted file
 
 
-def test_the_players_file_is_read_only_as_mp4_from_disk_with_known_codecs_and_thirty_seconds() -> None:
+def test_the_players_file_is_decoded_as_mp4_from_disk_with_known_codecs_and_for_thirty_seconds_at_most() -> None:
     decode = decode_arguments(SOURCE, clip=CLIP, profile=BROADCAST, track=8)
     for arguments in (render(), decode):
         words = input_options(arguments, 0)
@@ -87,13 +87,13 @@ def test_the_players_file_is_read_only_as_mp4_from_disk_with_known_codecs_and_th
         assert "-nostdin" in words
 
 
-def test_the_total_of_pixels_is_bounded_even_if_frames_are_larger_than_declared() -> None:
+def test_the_total_number_of_pixels_is_bounded_even_if_frames_are_larger_than_declared() -> None:
     fast = replace(CLIP, pictures=15_000)
     assert max_pixels(fast) * fast.pictures <= MAX_DECODED_PIXELS
     assert max_pixels(fast) >= 2 * fast.pixels
 
 
-def test_a_source_called_like_an_option_or_an_address_stays_a_file() -> None:
+def test_a_source_named_like_an_option_or_a_url_is_treated_as_a_file() -> None:
     arguments = render_arguments(
         Path("-http:evil.mp4"), ARTWORK, clip=CLIP, profile=BROADCAST, gain_db=None, tone_map=False
     )
@@ -101,7 +101,7 @@ def test_a_source_called_like_an_option_or_an_address_stays_a_file() -> None:
     assert "-http:evil.mp4" not in arguments
 
 
-def test_nothing_of_the_sources_metadata_reaches_the_result() -> None:
+def test_no_metadata_of_the_source_reaches_the_result() -> None:
     arguments = render()
     assert option(arguments, "-map_metadata") == "-1"
     assert option(arguments, "-map_chapters") == "-1"
@@ -192,7 +192,7 @@ def test_the_encoder_settings_are_the_contracts() -> None:
     assert option(arguments, "-colorspace") == "bt709"
 
 
-def test_a_preset_of_the_settings_replaces_the_profiles() -> None:
+def test_a_preset_in_the_settings_replaces_the_profiles_preset() -> None:
     assert option(render(profile=profile_for(ProfileName.LITE, preset="veryfast")), "-preset") == "veryfast"
     assert profile_for(ProfileName.LITE, preset=None) is LITE
 
@@ -216,7 +216,7 @@ def test_the_sound_waits_for_the_intro_and_lasts_as_long_as_the_picture() -> Non
     assert "apad=whole_dur=25.000" in graph
 
 
-def test_the_poster_is_the_middle_of_the_clip_where_a_key_frame_waits() -> None:
+def test_the_poster_is_taken_from_the_middle_of_the_clip_where_a_key_frame_is_forced() -> None:
     moment = option(poster_arguments(clip=CLIP, profile=BROADCAST), "-ss")
     assert moment == "12.500"
     assert option(render(), "-force_key_frames") == moment
@@ -293,7 +293,7 @@ def test_a_sound_that_never_reaches_the_target_gets_the_nearest_gain() -> None:
     assert len(passes) == MAX_PASSES
 
 
-def test_the_last_line_is_the_loudness_of_the_whole() -> None:
+def test_the_last_measurement_is_the_integrated_loudness() -> None:
     assert integrated_loudness(["frame:0 pts:0", "lavfi.r128.I=-70.000", "frame:1", "lavfi.r128.I=-21.438"]) == -21.438
     assert integrated_loudness(["frame:0 pts:0"]) is None
 

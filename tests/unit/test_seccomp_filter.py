@@ -30,7 +30,7 @@ KNOWN = {
     "x86_64": {"socket": 41, "connect": 42, "ptrace": 101, "truncate": 76, "bpf": 321, "process_vm_readv": 310},
     "aarch64": {"socket": 198, "connect": 203, "ptrace": 117, "truncate": 45, "bpf": 280, "process_vm_readv": 270},
 }
-"""Numbers of system calls, copied from the kernel's tables."""
+"""System call numbers, copied from the kernel's tables."""
 
 machines = pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
 
@@ -81,7 +81,7 @@ def test_system_calls_that_ffmpeg_needs_are_allowed(machine: str) -> None:
 
 
 @machines
-def test_newer_calls_and_foreign_numberings_do_not_exist(machine: str) -> None:
+def test_unknown_system_calls_and_other_abis_are_refused(machine: str) -> None:
     for number in (463, 600, 0x40000000 + 41):
         assert verdict(machine, number) == "ENOSYS"
     assert (verdict(machine, "clone3"), verdict(machine, "openat2")) == ("ENOSYS", "ENOSYS")
@@ -90,7 +90,7 @@ def test_newer_calls_and_foreign_numberings_do_not_exist(machine: str) -> None:
 
 
 @machines
-def test_processes_and_namespaces_are_not_threads(machine: str) -> None:
+def test_clone_creates_threads_but_neither_processes_nor_namespaces(machine: str) -> None:
     sigchld, new_user_namespace = 17, 0x10000000
     assert verdict(machine, "clone", sigchld) == "EPERM"
     assert verdict(machine, "clone", THREAD | new_user_namespace) == "EPERM"
@@ -119,7 +119,7 @@ def test_only_a_file_opened_for_writing_is_truncated(machine: str) -> None:
 
 
 @machines
-def test_a_program_dies_with_its_parent_and_types_into_no_terminal(machine: str) -> None:
+def test_a_program_can_neither_outlive_its_parent_nor_type_into_a_terminal(machine: str) -> None:
     pr_set_pdeathsig, pr_set_name, f_setown, f_getfl, tiocsti, fionread = 1, 15, 8, 3, 0x5412, 0x541B
     assert (verdict(machine, "prctl", pr_set_pdeathsig), verdict(machine, "prctl", pr_set_name)) == ("EPERM", ALLOWED)
     assert (verdict(machine, "fcntl", 0, f_setown), verdict(machine, "fcntl", 0, f_getfl)) == ("EPERM", ALLOWED)

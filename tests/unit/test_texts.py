@@ -1,4 +1,4 @@
-"""Cities, names and characters."""
+"""City keys, and the characters that are removed from or refused in players' texts."""
 
 import unicodedata
 
@@ -42,7 +42,7 @@ def test_spellings_of_one_city_have_one_key(key: str, spellings: list[str]) -> N
         ("Cali", "Cartagena"),
         ("San Juan", "Sanjuan"),
         ("Nariño", "Narino 2"),
-        # Transliterated without tones or vowels, the names in each row would be equal.
+        # Several of these rows would collide if the key were a transliteration or dropped diacritics.
         ("苏州", "宿州"),
         ("福州", "抚州"),
         ("東京", "北京", "京都"),
@@ -142,7 +142,7 @@ def test_a_text_of_invisible_characters_becomes_empty(text: str) -> None:
         "李雷",
     ],
 )
-def test_a_joiner_that_spells_a_word_or_an_emoji_stays(text: str) -> None:
+def test_a_joiner_that_belongs_to_a_word_or_an_emoji_is_kept(text: str) -> None:
     assert clean(text) == text
     assert clean(f" \u200b{text}\ufeff ") == text
 

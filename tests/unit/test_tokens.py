@@ -14,7 +14,7 @@ NOW = 1_800_000_000.0
 
 
 class Clock:
-    """A clock that stands still until the test sets it."""
+    """A clock that shows a fixed time until the test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -97,7 +97,7 @@ def test_refresh_tokens_are_random_and_kept_as_digests(tokens: Tokens) -> None:
     assert all(len(digest(token)) == 64 and token not in digest(token) for token in drawn)
 
 
-def test_a_token_of_either_secret_is_read_and_only_the_first_signs(clock: Clock) -> None:
+def test_tokens_of_either_secret_are_accepted_and_only_the_first_secret_signs(clock: Clock) -> None:
     after = Tokens("n" * 64, accepted=SECRET, access_seconds=900, clock=clock)
     before = Tokens(SECRET, access_seconds=900, clock=clock)
     assert after.read_access(before.issue_access(USER, SESSION)).user_id == USER

@@ -7,7 +7,7 @@ from plugins.filter.unmet import unmet
 
 
 class Unrendered(Mapping[str, object]):
-    """A requirement that is met, and whose message therefore cannot be rendered."""
+    """A requirement that is met and whose message cannot be rendered: reading it raises KeyError."""
 
     def __getitem__(self, key: str) -> object:
         return {"holds": True}[key]

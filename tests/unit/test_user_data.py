@@ -77,7 +77,7 @@ def test_nothing_but_the_settings_differs_from_the_program(kind: str) -> None:
 
 
 @kinds
-def test_user_data_fit_into_the_limit_of_ec2(kind: str) -> None:
+def test_user_data_fits_within_ec2s_limit(kind: str) -> None:
     assert len(base64.b64encode(render_user_data(kind, SITE).encode())) <= USER_DATA_LIMIT
 
 

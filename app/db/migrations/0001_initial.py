@@ -1,6 +1,6 @@
 """The first schema: accounts, videos, votes, the job ledger, the operators' audit.
 
-Frozen: a copy of the tables at that time. Later changes of `app.db.models` do not affect it.
+Frozen: these models are a copy from that time, so later changes to `app.db.models` do not affect this migration.
 """
 
 from peewee import (
@@ -149,6 +149,6 @@ TABLES = (User, Session, RefreshToken, Video, Vote, Job, Audit, IdempotencyKey)
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Create every table, with the models bound to the migrated database only."""
+    """Create every table, with the models bound only to the migrated database."""
     with db.bind_ctx(TABLES):
         db.create_tables(TABLES)

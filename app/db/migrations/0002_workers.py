@@ -16,6 +16,6 @@ class Worker(Model):
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Create the table, bound to the database being migrated only."""
+    """Create the table, with the model bound only to the migrated database."""
     with db.bind_ctx([Worker]):
         db.create_tables([Worker])

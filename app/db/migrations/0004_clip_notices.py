@@ -1,4 +1,4 @@
-"""Add the notice about a processed clip, and the number of time-outs of a render."""
+"""Add the notice about a processed clip, and the number of attempts of a render that timed out."""
 
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
@@ -10,6 +10,6 @@ STATEMENTS = (
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the columns, nullable or with a database default, because earlier code does not set them."""
+    """Add the columns, nullable or with a database default, because earlier releases do not set them."""
     for statement in STATEMENTS:
-        db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it so
+        db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it untyped

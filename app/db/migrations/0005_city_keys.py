@@ -1,6 +1,6 @@
 """Fold more spellings into city keys: Latin letters such as ł, ø and đ, apostrophes, dashes, invisible characters.
 
-Frozen: a copy of the folding at that time. Upkeep refolds keys that earlier code writes later
+Frozen: a copy of the folding at that time. Upkeep refolds the keys that earlier releases write after this migration
 (`app.operations.cities`).
 """
 
@@ -31,7 +31,7 @@ class User(Model):
 def up(_migrator: SchemaMigrator, db: Database) -> None:
     """Recompute the key of each spelling, with the model bound to the migrated database only."""
     with db.bind_ctx([User]):
-        # Write first: SQLite fails a transaction that reads, then writes after another transaction has written.
+        # Write first: on SQLite, a transaction that has read fails when it writes after another one has written.
         User.update(city_key=None).where(User.city.is_null(), User.city_key.is_null(False)).execute()
         spellings = User.select(User.city, User.city_key).where(User.city.is_null(False)).distinct().tuples()
         for city, stored_key in list(cast("Iterable[tuple[str, str | None]]", spellings)):
@@ -41,7 +41,7 @@ def up(_migrator: SchemaMigrator, db: Database) -> None:
 
 
 def city_key(city: str) -> str:
-    """Fold a city's spellings."""
+    """Return the key that the spellings of a city share."""
     decomposed = unicodedata.normalize("NFKD", city.translate(APOSTROPHES)).casefold()
     seen = (char for char in decomposed if not is_optional(char))
     folded = "".join(latin_spelling(char) or char for char in seen).casefold().translate(APOSTROPHES)
@@ -49,7 +49,7 @@ def city_key(city: str) -> str:
 
 
 def is_optional(char: str) -> bool:
-    """Whether spellings of one name differ in this character."""
+    """Whether spellings of one name may omit this character."""
     mark = unicodedata.combining(char)
     if mark in OPTIONAL_POINTS or mark >= ACCENTS:
         return True
@@ -57,6 +57,6 @@ def is_optional(char: str) -> bool:
 
 
 def latin_spelling(char: str) -> str:
-    """A letter of the Latin script, a dash or a quotation mark in ASCII; empty for any other character."""
+    """Return a Latin letter, a dash or a quotation mark in ASCII; empty for any other character."""
     is_latin = unicodedata.category(char) in {"Pd", "Pi", "Pf"} or unicodedata.name(char, "").startswith("LATIN")
     return anyascii(char) if is_latin else ""

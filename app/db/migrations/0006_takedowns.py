@@ -1,4 +1,4 @@
-"""Add columns for hidden clips, voided votes, and the digest of a sign-up's address, by which bursts are found."""
+"""Add columns for hidden clips, voided votes, and the digest of each sign-up's address, which reveals bursts."""
 
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
@@ -11,6 +11,6 @@ STATEMENTS = (
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the columns, all nullable, because earlier code does not set them."""
+    """Add the columns, all nullable, because earlier releases do not set them."""
     for statement in STATEMENTS:
-        db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it so
+        db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it untyped

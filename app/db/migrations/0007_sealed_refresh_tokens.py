@@ -5,6 +5,6 @@ from playhouse.migrate import SchemaMigrator
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the column, nullable. The API fills it in, because a migration does not know the secret."""
+    """Add the column as nullable. The API fills it in, because a migration does not know the secret."""
     statement = "ALTER TABLE refresh_tokens ADD COLUMN seal VARCHAR(64)"
-    db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it so
+    db.execute_sql(statement)  # type: ignore[no-untyped-call] # Peewee's stubs leave it untyped

@@ -1,8 +1,8 @@
-"""Claiming the next job in fair order: players take turns.
+"""Claims the next job in fair order: players take turns.
 
-A clip's waiting time starts when it became due or when its player was last served, whichever is later. The clip that
-has waited longest is next. So a player with fifty clips does not starve one with a single clip, and a player who
-uploads after another's second clip began to wait does not overtake it.
+A clip's waiting time starts when the clip became due or when its player was last served, whichever is later. The clip
+that has waited longest is next. So a player with fifty clips does not starve a player with one, and a new upload does
+not overtake another player's second clip that was already waiting.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Columns that several transitions write: of a job that leaves its worker, and of the video of a failed job."""
+"""Columns that several transitions write: those of a job that leaves its worker, and of a failed job's video."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ DETAIL_CHARS = 2000
 
 
 def released(**values: Any) -> dict[str, Any]:
-    """Return the columns of a job whose lease has ended. `lease_owner` stays, to show where the job ran."""
+    """Return the columns of a job whose lease has ended. `lease_owner` is kept, to show where the job ran."""
     return {"lease_token": None, "lease_expires_at": None, **values}
 
 

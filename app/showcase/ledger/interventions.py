@@ -1,4 +1,4 @@
-"""Interventions of players and operators in a job: cancel it or start it over, in the caller's transaction."""
+"""Interventions in a job by players and operators: cancel it or start it over, in the caller's transaction."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ ENDED_WITHOUT_RESULT = [JobState.FAILED, JobState.CANCELLED]
 
 
 def request_cancel(video_id: UUID) -> None:
-    """Cancel a video's render: at once when queued, else at the worker's next heartbeat."""
+    """Cancel a video's render: at once if it is queued, otherwise at the worker's next heartbeat."""
     now = db_now()
     of_video = Job.video == video_id
     Job.update(state=JobState.CANCELLED, finished_at=now, error_code=CANCELLED).where(
@@ -39,7 +39,7 @@ def start_over(job: Job, *, again: bool) -> None:
 
     Args:
         job: the job, read with its video.
-        again: also accept a job that succeeded, whose result was lost. The video keeps its votes and stays public.
+        again: also accept a job that succeeded but whose result was lost. The video keeps its votes and remains public.
 
     Raises:
         JobNotRetryable: the job has not ended, it succeeded and `again` is false, or its owner deleted the video.

@@ -1,4 +1,4 @@
-"""Leases: how a worker extends the lease of its job and ends the job."""
+"""Leases: how a worker extends the lease on its job and ends the job."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,7 +13,7 @@ from app.showcase.ledger.columns import CANCELLED, DETAIL_CHARS, fail_video, rel
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to a job until it expires. The token is a fencing token: an earlier holder's writes fail."""
+    """A worker's right to a job until the lease expires. `token` is a fencing token: earlier holders' writes fail."""
 
     job_id: UUID
     video_id: UUID
@@ -24,7 +24,7 @@ class Lease:
     max_attempts: int
     setbacks: int
     timeouts: int
-    """How many attempts ran out of time before this one."""
+    """How many earlier attempts timed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
     """Commit a verified result: end the job and set the video's result in one transaction.
 
     Returns:
-        False when the lease was lost or the render cancelled meanwhile. The result then stays unreferenced.
+        False when the lease was lost or the render cancelled meanwhile. Nothing then refers to the stored result.
     """
     with transaction():
         now = db_now()

@@ -21,7 +21,7 @@ def enqueue(video_id: UUID, settings: Settings) -> None:
 
 
 def count_queued() -> int:
-    """Return the number of clips that wait for a worker, due or not."""
+    """Return the number of clips that are waiting for a worker, due or not."""
     return int(Job.select().where(Job.state == JobState.QUEUED).count())
 
 
@@ -32,12 +32,12 @@ def mark_dispatched(video_id: UUID) -> None:
 
 
 def mark_redispatched(settings: Settings) -> int:
-    """Record a ring for all due jobs without a recent one. The caller then rings.
+    """Record a ring for all due jobs without a recent one. The caller must then ring the doorbell.
 
     This recovers from a flushed queue, a lost ring, or an API killed between commit and ring.
 
     Returns:
-        The number of these jobs.
+        The number of jobs for which a ring was recorded.
     """
     now = read_now()
     without_ring = Job.dispatched_at.is_null() | (Job.dispatched_at < now - settings.redispatch_after_seconds)

@@ -14,7 +14,7 @@ POISON = "poison"
 def reap(settings: Settings) -> int:
     """Rescue each job whose lease has expired.
 
-    The job is queued again, or ends: as cancelled when that was requested, as poison when its workers have died
+    The job is queued again, or ends: as cancelled if that was requested, or as poison if its workers have died
     `max_rescues` times.
 
     Returns:

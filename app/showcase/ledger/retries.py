@@ -1,4 +1,4 @@
-"""Queueing an unfinished job again: after a failed attempt, a time-out, an outage, or a drain."""
+"""Queues an unfinished job again: after a failed attempt, a time-out, an outage, or a drain."""
 
 import random
 from typing import Any
@@ -12,7 +12,7 @@ from app.showcase.ledger.leases import Lease, fail, held_uncancelled
 
 
 def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Retry a failed attempt after a backoff, or fail the job when its attempts are spent.
+    """Retry a failed attempt after a backoff, or fail the job when its attempts are used up.
 
     Returns:
         False when the lease was lost or the render cancelled meanwhile.
@@ -24,10 +24,10 @@ def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> boo
 
 
 def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Retry a render that timed out, after the clips of players who waited meanwhile; fail it at the `max_timeouts`th.
+    """Retry a render that timed out, after the clips of waiting players; fail it after `max_timeouts` time-outs.
 
-    The player counts as served later by the time that the render used. So a clip that always times out only delays its
-    own player's clips.
+    The player counts as served later by the length of the time-out, so a clip that always times out delays only its own
+    player's clips.
 
     Returns:
         False when the lease was lost or the render cancelled meanwhile.
@@ -44,7 +44,7 @@ def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) ->
 
 
 def wait_for_dependencies(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Defer a job with a backoff because the store, the database or the disk failed. No attempt is spent.
+    """Defer a job with a backoff because the store, the database or the disk failed. This uses up no attempt.
 
     Returns:
         False when the lease was lost or the render cancelled meanwhile.
@@ -61,7 +61,7 @@ def wait_for_dependencies(lease: Lease, code: str, detail: str, settings: Settin
 
 
 def give_back(lease: Lease) -> bool:
-    """Give an unfinished job back because this worker stops. It is due at once, and no attempt is spent."""
+    """Give an unfinished job back because this worker is stopping. It is due at once, and no attempt is used up."""
     return _postpone(lease, 0, attempt=Job.attempt - 1)
 
 
@@ -78,6 +78,6 @@ def _postpone(lease: Lease, delay_seconds: float, **values: Any) -> bool:
 
 
 def backoff_seconds(failures: int, settings: Settings) -> float:
-    """Return the exponential backoff: 10·2ⁿ s by default, capped, plus up to 25 % jitter. `failures` counts from 1."""
+    """Return the backoff after the `failures`th failure: 10, 20, 40 … s by default, capped, plus up to 25 % jitter."""
     delay = min(settings.backoff_base_seconds * 2.0 ** (failures - 1), settings.backoff_max_seconds)
     return delay * random.uniform(1, 1.25)  # noqa: S311 (spreads retries, guards nothing)

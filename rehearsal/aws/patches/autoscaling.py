@@ -16,7 +16,7 @@ from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from rehearsal.aws.patches import restores
 
 VERSION_TAG = "aws:ec2launchtemplate:version"
-"""The tag that AWS sets on an instance that it launched from a template."""
+"""The tag that AWS sets on each instance launched from a template."""
 
 
 @restores("A group launches its instances from the template version that it names, and spreads them over its subnets")
@@ -71,7 +71,7 @@ def launch(group: FakeAutoScalingGroup, version: LaunchTemplateVersion) -> None:
 
 
 def least_used_subnet(group: FakeAutoScalingGroup) -> str:
-    """Return the subnet with the fewest of the group's instances; the first of several."""
+    """Return the subnet with the fewest of the group's instances; the first one in case of a tie."""
     homes = [state.instance.subnet_id for state in group.instance_states]
     return min((group.vpc_zone_identifier or "").split(","), key=homes.count)
 
@@ -131,15 +131,16 @@ ACTIVE = ("Pending", "InProgress", "Cancelling", "RollbackInProgress")
 
 @dataclass
 class Refresh:
-    """An instance refresh. Each DescribeInstanceRefreshes advances it by one step.
+    """An instance refresh. Each DescribeInstanceRefreshes call advances it by one step.
 
-    Pending: new instances are launched beside the old → InProgress until all of them are healthy → Successful: the old
-    are terminated, and the group has the new version. The refresh fails when the version's image does not exist or the
-    new instances do not become healthy in time; with AutoRollback it is rolled back.
+    A Pending refresh launches new instances beside the old ones and becomes InProgress. Once all new instances are
+    healthy, it terminates the old ones, sets the group to the new version and becomes Successful. If the version's
+    image does not exist or the new instances do not become healthy in time, it fails; with AutoRollback, it is rolled
+    back.
     """
 
     patience_seconds: ClassVar[float] = 300
-    """How long new instances may take. AWS keeps replacing them for at least an hour."""
+    """How long new instances may take to become healthy. AWS keeps replacing unhealthy ones for at least an hour."""
 
     group: FakeAutoScalingGroup
     version: LaunchTemplateVersion
@@ -201,7 +202,7 @@ class Refresh:
         return [each for each in self.group.instance_states if version_of(each) != str(self.version.number)]
 
     def _retire(self, states: list[InstanceState]) -> None:
-        # Remove them from the group first: moto's group replaces a terminated member.
+        # Remove them from the group first, because moto would replace a terminated member.
         self.group.instance_states = [each for each in self.group.instance_states if each not in states]
         if states:
             self.group.ec2_backend.terminate_instances([each.instance.id for each in states])
@@ -255,7 +256,7 @@ def refresh_instances() -> None:
 
 
 def start(response: AutoScalingResponse) -> ActionResult:
-    """Handle StartInstanceRefresh, with a launch template in the desired configuration."""
+    """Handle StartInstanceRefresh. The desired configuration must name a launch template."""
     group = asked_group(response)
     if any(refresh.status in ACTIVE for refresh in refreshes_of(group)):
         raise AutoscalingClientError(

@@ -8,7 +8,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from rehearsal.aws.patches import restores
 
 
-@restores("DescribeTags uses the resource type `natgateway`, so that a filter by it finds a NAT gateway's tags")
+@restores("DescribeTags uses the resource type `natgateway`, so that a filter on that type finds a NAT gateway's tags")
 def name_nat_gateways() -> None:
     utils.EC2_PREFIX_TO_RESOURCE[utils.EC2_RESOURCE_TO_PREFIX["nat-gateway"]] = "natgateway"
 

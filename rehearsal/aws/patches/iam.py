@@ -1,4 +1,4 @@
-"""IAM: the evaluation of policies."""
+"""IAM: policy evaluation."""
 
 import inspect
 import re
@@ -66,7 +66,7 @@ def _with_boundary(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def judge_by(responses: type[BaseResponse], resources: Callable[[Any], list[str]]) -> None:
-    """Authorize a service's requests by the ARNs that they concern, each of which must be allowed."""
+    """Authorize a service's requests against the ARNs that they concern; each ARN must be allowed."""
 
     def authorize(self: Any, _resource: str = "*") -> None:
         for arn in resources(self):

@@ -11,7 +11,7 @@ from moto.s3.responses import S3Response
 from rehearsal.aws.patches import restores
 
 
-@restores("A bucket policy's statement applies only when its conditions hold, including those on TLS and on headers")
+@restores("A bucket policy's statement applies only when its conditions hold, including conditions on TLS and headers")
 def evaluate_conditions() -> None:
     def judge(self: Any, action: str, resource: str) -> PermissionResult:
         if self.policy is None:
@@ -29,7 +29,9 @@ def evaluate_conditions() -> None:
     FakeBucket.get_permission = judge
 
 
-@restores("PutObject stores a SHA-256 from the x-amz-checksum-sha256 header alone, as boto3 sends a given checksum")
+@restores(
+    "PutObject stores a SHA-256 sent only as an x-amz-checksum-sha256 header, as boto3 sends a precomputed checksum"
+)
 def keep_checksums() -> None:
     moto_gets_checksum = S3Response._get_checksum
 
@@ -46,7 +48,7 @@ def keep_checksums() -> None:
 def holds(conditions: dict[str, dict[str, str]]) -> bool:
     """Return whether all conditions hold for the current request.
 
-    Mock AWS is served over plain HTTP, but counts as reached over TLS.
+    Requests to mock AWS arrive over plain HTTP, but count as sent over TLS.
     """
     context = {"aws:SecureTransport": "true"}
     if "If-None-Match" in request.headers:

@@ -10,7 +10,7 @@ from rehearsal.aws.patches import restores
 from rehearsal.aws.patches.iam import judge_by
 
 
-@restores("A call about a secret is authorized by the secret's ARN")
+@restores("A call about a secret is authorized against the secret's ARN")
 def judge_by_secret() -> None:
     judge_by(SecretsManagerResponse, _resources)
 

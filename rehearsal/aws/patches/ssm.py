@@ -8,7 +8,7 @@ from rehearsal.aws.patches import restores
 from rehearsal.aws.patches.iam import judge_by
 
 
-@restores("A call about parameters is authorized by the ARN of each")
+@restores("A call about parameters is authorized against the ARN of each parameter")
 def judge_by_parameter() -> None:
     judge_by(SimpleSystemManagerResponse, _resources)
 

@@ -1,6 +1,6 @@
-"""The permissions that AWS requires for a call, and whether policies grant them.
+"""Determine which permissions AWS requires for a call, and whether policies grant them.
 
-Based on the Service Authorization Reference, for the services that this project calls.
+The rules follow the Service Authorization Reference, but cover only the services that this project calls.
 """
 
 from rehearsal.aws.permissions.asked import Asked, Site

@@ -1,4 +1,4 @@
-"""Derive from a recorded call the IAM actions and resources that must be allowed."""
+"""Derive from a recorded call which IAM actions must be allowed on which resources."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from rehearsal.aws.permissions.roles import Roles
 from rehearsal.aws.recording import Call
 
 PREFIXES = {"monitoring": "cloudwatch"}
-"""Service name in the signature → a different one in IAM."""
+"""Service name in the signature → name in IAM, where the two differ."""
 WITHOUT_PERMISSIONS = "sts"
-"""The service whose calls here need no permission."""
+"""Ansible's modules call STS only for GetCallerIdentity, which needs no permission."""
 SPECIAL: dict[str, Callable[[Call], Iterator[by_name.Needed]]] = {
     "ec2": ec2.needed,
     "s3": rest.needed_by_s3,
@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Site:
-    """What AWS knows about a site's resources beyond the request."""
+    """What AWS knows about a site's resources, apart from the request."""
 
     tags: Mapping[str, str]
     """The tags of all resources of the site."""
@@ -39,7 +39,7 @@ class Site:
     """Public images → their owner."""
 
     def asked(self, call: Call, roles: Roles) -> list[Asked]:
-        """Return all permissions that a call needs; `roles` has the state after the calls before it."""
+        """Return all permissions that a call needs; `roles` must have followed all earlier calls."""
         service = PREFIXES.get(call.service, call.service)
         if service == WITHOUT_PERMISSIONS:
             return []

@@ -29,14 +29,14 @@ NAMED: dict[str, dict[str, str]] = {
     "sns": {"Name": ":{}"},
     "ssm": {r"(Name|Path|ResourceId|Names\.\d+)": ":parameter{}"},
 }
-"""Parameter of a request → the end of its resource's ARN, after the account; "::" if the ARN has no region."""
+"""Request parameter → what follows the account in the resource's ARN; it starts with "::" if the ARN has no region."""
 ARNS = re.compile(r"(\w*Arns?|ResourceName|ResourceARN|SecretId|StackName)(\.|$)")
 
 ALL_OR_NOTHING = re.compile(
     r"autoscaling:Describe|cloudwatch:DescribeAlarms|elasticloadbalancing:Describe|rds:Describe"
     r"|logs:DescribeLogGroups|sns:(ListTopics|Unsubscribe|GetSubscriptionAttributes)|ssm:DescribeParameters"
 )
-"""Actions that can only be allowed on all resources, whatever the request names."""
+"""Actions without resource-level permissions: policies can allow them only on all resources."""
 
 TAGGING = {
     "autoscaling": "CreateOrUpdateTags",
@@ -50,7 +50,7 @@ TAGGING = {
     "ssm": "AddTagsToResource",
 }
 TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstanceProfile"}
-"""The action that is required as well when a request creates a resource with tags."""
+"""Operation → the action that is also required if the request creates a resource with tags."""
 
 
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:

@@ -44,16 +44,16 @@ UNTAGGED = {
     "ec2:CreateNatGateway": ("elastic-ip",),
     "ec2:CreateTags": ("elastic-ip", "network-interface"),
 }
-"""Action → types of resources that have no tags yet: the modules tag these after their creation."""
+"""Action → the types of resources that have no tags yet, because the modules tag them only after their creation."""
 
 ABOUT_ONE = {"CreateRoute": "RouteTableId", "ReplaceRoute": "RouteTableId"}
 ONLY_NAMED = re.compile(r"(Description|ClientToken|IpPermissions|Filter|TagSpecification|Tag|LaunchTemplateData)\b")
-"""Parameters whose IDs need no permission: for example, a security group that a rule names."""
+"""Parameters in which an ID needs no permission, for example a security group named in a rule."""
 WITHOUT_ACCOUNT = {"image", "snapshot"}
 
 
 def needed(call: Call) -> Iterator[Needed]:
-    """Yield the permissions of a call. Describe actions can only be allowed on all resources."""
+    """Yield the permissions of a call. Describe actions have no resource-level permissions."""
     if call.operation.startswith("Describe"):
         yield f"ec2:{call.operation}", "*", {}
         return

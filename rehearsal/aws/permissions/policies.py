@@ -1,4 +1,4 @@
-"""Evaluate policies: the part of IAM's rules that this project's policies use."""
+"""Evaluate IAM policies, with only those of IAM's rules that this project's policies use."""
 
 import json
 import re
@@ -29,11 +29,11 @@ class Policies:
         return Policies(tuple(statements))
 
     def granting(self, asked: Asked) -> list[Statement]:
-        """Return the statements that allow a permission; without one it is denied."""
+        """Return the statements that allow a permission. If there are none, it is denied."""
         return [statement for statement in self.statements if _grants(statement, asked)]
 
     def exceeded_by(self, statements: Iterable[Statement]) -> list[str]:
-        """Return what the given statements allow and none of these allows under the same conditions."""
+        """Return what the given statements allow but these policies do not, under the same conditions."""
         return [
             f"{action} on {resource}"
             for statement in statements
@@ -47,7 +47,7 @@ class Policies:
 
 
 def listed(value: Any) -> list[str]:
-    """Return a list; IAM accepts a single text in place of a list."""
+    """Return the value as a list, because IAM also accepts a single string in its place."""
     return [value] if isinstance(value, str) else list(value)
 
 
@@ -65,7 +65,7 @@ def _grants(statement: Statement, asked: Asked) -> bool:
 
 
 def _holds(operator: str, values: list[str], found: str | None) -> bool:
-    """Evaluate a condition; `found` is None if the request lacks the key, which only the last two operators accept."""
+    """Evaluate a condition. `found` is None if the request lacks the key; only the last two operators then hold."""
     match operator:
         case "StringEquals":
             return found in values
@@ -75,7 +75,7 @@ def _holds(operator: str, values: list[str], found: str | None) -> bool:
 
 
 def _covers(statement: Statement, action: str, resource: str, conditions: Mapping[str, Any]) -> bool:
-    """Whether a statement allows all resources that a pattern matches, whenever the conditions hold."""
+    """Whether a statement allows an action on all resources that a pattern matches, whenever the conditions hold."""
     return (
         action in listed(statement["Action"])
         and any(_fits_pattern(own, resource) for own in listed(statement["Resource"]))

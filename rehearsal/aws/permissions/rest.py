@@ -1,4 +1,4 @@
-"""Services whose operation is the method and the path of a request."""
+"""Services whose requests express the operation by method and path."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ S3_SETTINGS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-"""Subresource of a bucket → the name in its Get and Put actions; deleting one requires Put."""
+"""Bucket subresource → the name in its Get and Put actions. Deleting a subresource requires the Put action."""
 
 ROUTE53 = {
     "GET hostedzone": "ListHostedZones",

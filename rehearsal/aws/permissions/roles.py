@@ -1,4 +1,4 @@
-"""The paths and permissions boundaries of roles after the calls so far."""
+"""Track the paths and permissions boundaries of roles through the recorded calls."""
 
 from rehearsal.aws.recording import Call
 
@@ -6,27 +6,27 @@ BOUNDARY = "iam:PermissionsBoundary"
 
 
 class Roles:
-    """All roles that the recorded calls created. A role without a call that sets its boundary has none."""
+    """The roles that recorded calls created. A role has a boundary only if a call has set one."""
 
     def __init__(self, path: str) -> None:
-        """`path` is the path of roles that no recorded call created."""
+        """Use `path` for roles that no recorded call created."""
         self._path = path
         self._paths: dict[str, str] = {}
         self._boundaries: dict[str, str] = {}
 
     def path(self, call: Call) -> str:
-        """Return the path of a call's role."""
+        """Return the path of the role that a call concerns."""
         return call.parameters.get("Path") or self._paths.get(_name(call), self._path)
 
     def context(self, call: Call) -> dict[str, str]:
-        """Return the condition key of a call about a role: the boundary in the call, else the role's."""
+        """Return the condition key for a call about a role: the boundary that the call names, else the role's own."""
         if call.service != "iam":
             return {}
         found = call.parameters.get("PermissionsBoundary") or self._boundaries.get(_name(call))
         return {BOUNDARY: found} if found else {}
 
     def follow(self, call: Call) -> None:
-        """Apply the changes of a call."""
+        """Apply the changes that a call makes."""
         named = call.parameters.get("PermissionsBoundary")
         match call.operation:
             case "CreateRole":

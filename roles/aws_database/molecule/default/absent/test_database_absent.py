@@ -1,4 +1,4 @@
-"""Nothing of the database is left."""
+"""Deleting the database leaves no resources behind."""
 
 import boto3
 

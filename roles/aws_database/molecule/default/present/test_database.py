@@ -28,14 +28,14 @@ def tags_of(rds: Any, arn: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in rds.list_tags_for_resource(ResourceName=arn)["TagList"]}
 
 
-def test_a_postgresql_15_of_aws_newest_minor_version_runs(database: Any) -> None:
+def test_it_runs_postgresql_15_with_automatic_minor_upgrades(database: Any) -> None:
     assert database["DBInstanceIdentifier"] == NAME
     assert (database["Engine"], database["EngineVersion"].split(".")[0]) == ("postgres", "15")
     assert database["AutoMinorVersionUpgrade"] is True
     assert (database["DBName"], database["MasterUsername"]) == ("rising_stars", "rising_stars")
 
 
-def test_it_stands_in_the_data_subnets_and_is_not_public(rds: Any, database: Any) -> None:
+def test_it_is_in_the_data_subnets_and_not_publicly_accessible(rds: Any, database: Any) -> None:
     data = boto3.client("ec2").describe_subnets(Filters=[{"Name": "tag:Tier", "Values": ["data"]}])["Subnets"]
     (group,) = rds.describe_db_subnet_groups(DBSubnetGroupName=database["DBSubnetGroup"]["DBSubnetGroupName"])[
         "DBSubnetGroups"
@@ -44,7 +44,7 @@ def test_it_stands_in_the_data_subnets_and_is_not_public(rds: Any, database: Any
     assert database["PubliclyAccessible"] is False
 
 
-def test_only_the_databases_own_group_says_who_may_connect(database: Any) -> None:
+def test_its_only_security_group_is_the_given_one(database: Any) -> None:
     (group,) = database["VpcSecurityGroups"]
     (named,) = boto3.client("ec2").describe_security_groups(GroupIds=[group["VpcSecurityGroupId"]])["SecurityGroups"]
     assert named["GroupName"] == f"{NAME}-database"
@@ -66,7 +66,7 @@ def test_its_storage_is_encrypted_and_grows_by_itself(database: Any) -> None:
     assert (database["AllocatedStorage"], database["MaxAllocatedStorage"]) == (20, 100)
 
 
-def test_a_mistake_can_be_undone_for_a_week(database: Any) -> None:
+def test_backups_are_kept_for_a_week(database: Any) -> None:
     assert database["BackupRetentionPeriod"] == 7
     assert database["PreferredBackupWindow"] == "07:00-07:30"
     assert database["PreferredMaintenanceWindow"] == "mon:08:00-mon:08:30"
@@ -79,7 +79,7 @@ def test_deletion_protection_is_on(rds: Any, database: Any) -> None:
         rds.delete_db_instance(DBInstanceIdentifier=NAME, SkipFinalSnapshot=True)
 
 
-def test_its_logs_go_to_groups_that_have_their_retention_and_tags(database: Any) -> None:
+def test_its_log_groups_have_a_retention_and_tags(database: Any) -> None:
     assert sorted(database["EnabledCloudwatchLogsExports"]) == ["postgresql", "upgrade"]
     logs = boto3.client("logs")
     groups = logs.describe_log_groups(logGroupNamePrefix="/aws/rds/")["logGroups"]
@@ -98,7 +98,7 @@ def test_the_database_and_its_groups_have_their_tags(rds: Any, database: Any) ->
     assert tags_of(rds, parameters["DBParameterGroupArn"]) == {**TAGS, "Name": f"{NAME}-postgres15"}
 
 
-def test_what_aws_raises_by_itself_is_no_drift_and_the_password_is_not_read(rds: Any) -> None:
+def test_what_aws_increases_by_itself_is_not_drift_and_the_password_is_not_read(rds: Any) -> None:
     asked = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "asked"
     before = asked.read_text()
     rds.modify_db_instance(DBInstanceIdentifier=NAME, EngineVersion="15.99", AllocatedStorage=35, ApplyImmediately=True)
@@ -126,7 +126,7 @@ def converge() -> str:
     """Run the role again, and return Ansible's output."""
     scenario = os.environ["MOLECULE_SCENARIO_DIRECTORY"]
     command = ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], f"{scenario}/converge.yml"]
-    # Our own playbook, and no shell (November 2026).
+    # The command is our own and runs without a shell (November 2026).
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     assert ran.returncode == 0, ran.stdout
     return ran.stdout

@@ -1,4 +1,4 @@
-"""Nothing of the firewall is left."""
+"""Deleting the firewall leaves no resources behind."""
 
 import boto3
 

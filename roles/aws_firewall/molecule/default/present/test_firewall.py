@@ -14,7 +14,7 @@ SHORT_NAMES = ("builder", "database", "load-balancer", "queue", "web", "worker")
 PUBLIC = {"198.51.100.0/24", "203.0.113.0/24"}
 WORLD = {"0.0.0.0/0"}
 Way = tuple[str, int, int, str]
-"""Protocol, first port, last port, and a block or a group's short name."""
+"""Protocol, first port, last port, and the other end: a CIDR block or a group's short name."""
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_each_group_allows_only_the_outbound_traffic_it_needs(ec2: Any, short: s
     assert ways(groups, groups[short]["IpPermissionsEgress"]) == OUTWARD[short]
 
 
-def test_an_opened_port_is_shown_by_a_plan_and_closed_by_a_run(ec2: Any) -> None:
+def test_a_port_opened_by_hand_is_shown_by_a_plan_and_closed_by_a_run(ec2: Any) -> None:
     web = read_groups(ec2)["web"]["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=web, CidrIp="0.0.0.0/0", IpProtocol="tcp", FromPort=22, ToPort=22)
 

@@ -25,7 +25,7 @@ def iam() -> Any:
 
 
 def statements(iam: Any, kind: str) -> dict[str, Statement]:
-    """The role's only policy, statement by statement, each under its Sid."""
+    """Return the statements of the role's only policy by their Sid."""
     role = f"{NAME}-{kind}"
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == [kind]
@@ -36,7 +36,7 @@ def statements(iam: Any, kind: str) -> dict[str, Statement]:
 
 
 def grants(iam: Any, kind: str) -> dict[str, tuple[str, ...]]:
-    """Action → the resources that it is allowed on."""
+    """Return each allowed action with the resources on which it is allowed."""
     found: dict[str, list[str]] = {}
     for statement in statements(iam, kind).values():
         for action in as_list(statement["Action"]):
@@ -114,7 +114,7 @@ def test_each_role_has_the_boundary(iam: Any, kind: str) -> None:
     assert boundary(iam, kind) == BOUNDARY
 
 
-def test_a_boundary_that_is_removed_by_hand_is_shown_by_a_plan_and_put_back_by_a_run(iam: Any) -> None:
+def test_a_boundary_removed_by_hand_is_shown_by_a_plan_and_restored_by_a_run(iam: Any) -> None:
     iam.delete_role_permissions_boundary(RoleName=f"{NAME}-worker")
     assert "changed=1 " in play(CONVERGE, "--check")
     assert boundary(iam, "worker") is None
@@ -128,7 +128,7 @@ def boundary(iam: Any, kind: str) -> str | None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_machine_reports_its_boot_on_itself_alone(iam: Any, kind: str) -> None:
+def test_a_machine_may_set_only_its_own_boot_tags(iam: Any, kind: str) -> None:
     assert statements(iam, kind)["TagItself"]["Condition"] == {
         "ArnEquals": {"ec2:SourceInstanceARN": f"arn:aws:ec2:{HERE}:instance/${{ec2:InstanceID}}"},
         "ForAllValues:StringEquals": {"aws:TagKeys": ["BootStatus", "Release"]},
@@ -136,19 +136,19 @@ def test_a_machine_reports_its_boot_on_itself_alone(iam: Any, kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["web", "worker"])
-def test_metrics_go_to_the_environments_namespace_alone(iam: Any, kind: str) -> None:
+def test_a_machine_may_push_metrics_only_to_the_environments_namespace(iam: Any, kind: str) -> None:
     condition = {"StringEquals": {"cloudwatch:namespace": "RisingStars/molecule"}}
     assert statements(iam, kind)["PushMetrics"]["Condition"] == condition
 
 
 @pytest.mark.parametrize("kind", ["web", "worker"])
-def test_the_bucket_is_listed_by_the_prefixes_of_media_alone(iam: Any, kind: str) -> None:
+def test_a_machine_may_list_the_bucket_only_under_the_media_prefixes(iam: Any, kind: str) -> None:
     prefixes = ["unprocessed-videos/*", "processed-videos/*", "posters/*"]
     assert statements(iam, kind)["ListMedia"]["Condition"] == {"StringLike": {"s3:prefix": prefixes}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_machines_assume_the_role_through_its_profile(iam: Any, kind: str) -> None:
+def test_only_ec2_may_assume_a_role_and_its_profile_has_no_other_role(iam: Any, kind: str) -> None:
     role = iam.get_role(RoleName=f"{NAME}-{kind}")["Role"]
     profile = iam.get_instance_profile(InstanceProfileName=f"{NAME}-{kind}")["InstanceProfile"]
     assert role["AssumeRolePolicyDocument"]["Statement"] == [

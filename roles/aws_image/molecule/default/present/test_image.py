@@ -20,7 +20,7 @@ def tags(resource: dict[str, Any]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def images(ec2: Any) -> dict[str, Any]:
-    """Release → its image."""
+    """Return the images by release."""
     return {tags(image)["Release"]: image for image in ec2.describe_images(Owners=["self"])["Images"]}
 
 
@@ -52,7 +52,7 @@ def test_the_base_image_is_the_newest_debian_of_its_publisher(builders: list[Any
     assert [baker["ImageId"] for baker in bakers] == [NEWEST_DEBIAN]
 
 
-def test_the_base_image_is_recorded_under_our_tags() -> None:
+def test_a_parameter_with_our_tags_records_the_base_image() -> None:
     ssm = boto3.client("ssm")
     name = "/rising-stars/molecule/base-image"
     assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == NEWEST_DEBIAN
@@ -60,32 +60,30 @@ def test_the_base_image_is_recorded_under_our_tags() -> None:
     assert {tag["Key"]: tag["Value"] for tag in found_tags} == OURS | {"Name": name}
 
 
-def test_no_builder_is_left_of_this_run_or_of_a_killed_one(builders: list[Any]) -> None:
+def test_the_builders_of_this_run_and_of_a_killed_one_are_terminated(builders: list[Any]) -> None:
     assert [builder["State"]["Name"] for builder in builders] == ["terminated", "terminated"]
 
 
-def test_the_builder_asks_for_signed_metadata_only(builders: list[Any]) -> None:
+def test_the_builder_requires_version_2_of_the_metadata_service(builders: list[Any]) -> None:
     (baker,) = [builder for builder in builders if tags(builder).get("Release") == "0.5.0"]
     options = baker["MetadataOptions"]
     assert (options["HttpTokens"], options["HttpEndpoint"]) == ("required", "enabled")
     assert options["HttpPutResponseHopLimit"] == 1
 
 
-def test_the_builders_volume_was_gp3_and_encrypted_and_so_is_what_a_machine_starts_from(
-    images: dict[str, Any],
-) -> None:
+def test_machines_start_from_an_encrypted_gp3_volume(images: dict[str, Any]) -> None:
     (mapping,) = images["0.5.0"]["BlockDeviceMappings"]
     volume = {key: value for key, value in mapping["Ebs"].items() if key != "SnapshotId"}
     assert mapping["DeviceName"] == "/dev/xvda"
     assert volume == {"VolumeType": "gp3", "Encrypted": True, "VolumeSize": 12, "DeleteOnTermination": True}
 
 
-def test_images_of_three_releases_and_the_one_in_service_are_kept_including_the_rollback_target(
+def test_images_of_three_releases_including_the_rollback_target_and_the_one_in_service_are_kept(
     images: dict[str, Any],
 ) -> None:
     assert sorted(images) == ["0.1.0", "0.2.0", "0.4.0", "0.5.0"]
 
 
-def test_an_image_takes_its_snapshot_along(images: dict[str, Any], snapshots: dict[str, Any]) -> None:
+def test_the_snapshots_of_deleted_images_are_deleted(images: dict[str, Any], snapshots: dict[str, Any]) -> None:
     needed = {image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"] for image in images.values()}
     assert set(snapshots) == needed

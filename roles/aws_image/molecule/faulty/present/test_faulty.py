@@ -1,4 +1,4 @@
-"""What a builder that failed leaves behind: nothing."""
+"""A failed builder leaves no resources behind."""
 
 import boto3
 

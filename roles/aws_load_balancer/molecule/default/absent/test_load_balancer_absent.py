@@ -1,4 +1,4 @@
-"""Nothing of the load balancer is left."""
+"""Deleting the load balancer leaves no resources behind."""
 
 import boto3
 
@@ -9,7 +9,7 @@ def test_nothing_with_our_tags_is_left() -> None:
     assert leftovers("molecule") == []
 
 
-def test_balancer_target_group_and_record_are_deleted() -> None:
+def test_load_balancer_target_group_and_dns_record_are_deleted() -> None:
     elb = boto3.client("elbv2")
     route53 = boto3.client("route53")
     (zone,) = route53.list_hosted_zones()["HostedZones"]

@@ -33,12 +33,12 @@ def listeners(elb: Any, balancer: Any) -> dict[int, Any]:
     return {listener["Port"]: listener for listener in found}
 
 
-def test_it_faces_the_internet_in_two_zones(balancer: Any) -> None:
+def test_it_is_internet_facing_in_two_zones(balancer: Any) -> None:
     assert balancer["Scheme"] == "internet-facing"
     assert sorted(zone["ZoneName"] for zone in balancer["AvailabilityZones"]) == ["us-east-1a", "us-east-1b"]
 
 
-def test_it_drops_invalid_headers_waits_for_slow_uploads_logs_and_is_protected(elb: Any, balancer: Any) -> None:
+def test_it_drops_invalid_headers_tolerates_slow_uploads_logs_and_is_protected(elb: Any, balancer: Any) -> None:
     response = elb.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])["Attributes"]
     attributes = {attribute["Key"]: attribute["Value"] for attribute in response}
     wanted = {
@@ -53,7 +53,7 @@ def test_it_drops_invalid_headers_waits_for_slow_uploads_logs_and_is_protected(e
     assert {key: attributes.get(key) for key in wanted} == wanted
 
 
-def test_machines_are_asked_whether_they_are_ready_and_drain_for_two_minutes(elb: Any, target_group: Any) -> None:
+def test_the_health_check_requests_ready_and_machines_drain_for_two_minutes(elb: Any, target_group: Any) -> None:
     response = elb.describe_target_group_attributes(TargetGroupArn=target_group["TargetGroupArn"])["Attributes"]
     attributes = {attribute["Key"]: attribute["Value"] for attribute in response}
     asked = ("Protocol", "Port", "HealthCheckPath", "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds")
@@ -65,7 +65,7 @@ def test_machines_are_asked_whether_they_are_ready_and_drain_for_two_minutes(elb
     assert attributes["slow_start.duration_seconds"] == "0"
 
 
-def test_https_goes_to_the_machines_under_a_modern_policy(listeners: dict[int, Any], target_group: Any) -> None:
+def test_https_is_forwarded_to_machines_with_a_modern_tls_policy(listeners: dict[int, Any], target_group: Any) -> None:
     https = listeners[443]
     (certificate,) = https["Certificates"]
     (action,) = https["DefaultActions"]
@@ -74,7 +74,7 @@ def test_https_goes_to_the_machines_under_a_modern_policy(listeners: dict[int, A
     assert (action["Type"], action["TargetGroupArn"]) == ("forward", target_group["TargetGroupArn"])
 
 
-def test_plain_http_is_sent_to_https_for_good(listeners: dict[int, Any]) -> None:
+def test_plain_http_is_permanently_redirected_to_https(listeners: dict[int, Any]) -> None:
     (action,) = listeners[80]["DefaultActions"]
     assert sorted(listeners) == [80, 443]
     assert action["Type"] == "redirect"
@@ -88,7 +88,7 @@ def test_plain_http_is_sent_to_https_for_good(listeners: dict[int, Any]) -> None
     }
 
 
-def test_metrics_are_not_found_from_outside(elb: Any, listeners: dict[int, Any]) -> None:
+def test_requests_for_metrics_get_404(elb: Any, listeners: dict[int, Any]) -> None:
     rules = elb.describe_rules(ListenerArn=listeners[443]["ListenerArn"])["Rules"]
     (rule,) = [rule for rule in rules if not rule["IsDefault"]]
     (condition,) = rule["Conditions"]
@@ -100,7 +100,7 @@ def test_metrics_are_not_found_from_outside(elb: Any, listeners: dict[int, Any])
     assert json.loads(answer["MessageBody"]) == {"detail": "Not Found"}
 
 
-def test_the_sites_name_is_an_alias_of_it(balancer: Any) -> None:
+def test_the_sites_dns_name_is_an_alias_of_the_load_balancer(balancer: Any) -> None:
     route53 = boto3.client("route53")
     (zone,) = route53.list_hosted_zones_by_name(DNSName="example.org")["HostedZones"]
     records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]

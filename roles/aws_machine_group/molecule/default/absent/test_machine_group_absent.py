@@ -1,4 +1,4 @@
-"""Nothing of the group is left."""
+"""Deleting the group leaves no resources behind."""
 
 import boto3
 

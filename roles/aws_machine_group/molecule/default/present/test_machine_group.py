@@ -1,4 +1,4 @@
-"""A group with nothing but the defaults, and what a run mends of it; aws_web_fleet and aws_worker test the rest."""
+"""Tests of default settings and of the correction of manual changes; aws_web_fleet and aws_worker test the rest."""
 
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,14 @@ def test_by_default_it_is_empty_and_behind_no_load_balancer(autoscaling: Any) ->
     assert (made["HealthCheckType"], made["TargetGroupARNs"]) == ("EC2", [])
 
 
-def test_by_default_its_machines_are_measured_every_five_minutes() -> None:
+def test_by_default_detailed_monitoring_is_off() -> None:
     (version,) = boto3.client("ec2").describe_launch_template_versions(LaunchTemplateName=NAME)[
         "LaunchTemplateVersions"
     ]
     assert "Monitoring" not in version["LaunchTemplateData"]
 
 
-def test_it_scales_by_the_policies_that_it_is_given(autoscaling: Any) -> None:
+def test_it_has_the_given_scaling_policy(autoscaling: Any) -> None:
     (policy,) = autoscaling.describe_policies(AutoScalingGroupName=NAME)["ScalingPolicies"]
     assert (policy["PolicyName"], policy["TargetTrackingConfiguration"]["TargetValue"]) == (f"{NAME}-cpu", 60.0)
 

@@ -1,4 +1,4 @@
-"""Nothing that watches is left."""
+"""Deleting the monitoring leaves no resources behind."""
 
 import boto3
 

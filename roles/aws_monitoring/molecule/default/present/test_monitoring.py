@@ -13,7 +13,7 @@ TARGETS = BALANCER | {"TargetGroup": f"targetgroup/{NAME}-web/0123456789abcdef"}
 DATABASE = {"DBInstanceIdentifier": NAME}
 OWN = "RisingStars/molecule"
 
-# (namespace, metric, dimensions, statistic, comparison, threshold, seconds until it fires at the earliest, no data)
+# (namespace, metric, dimensions, statistic, comparison, threshold, fewest seconds until it fires, missing data)
 WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, float, int, str]] = {
     "load-balancer-errors": (
         *("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", BALANCER),
@@ -64,7 +64,7 @@ def cloudwatch() -> Any:
 
 @pytest.fixture(scope="module")
 def alarms(cloudwatch: Any) -> dict[str, Any]:
-    """What an alarm is about → the alarm."""
+    """Return the alarms by their name without the prefix."""
     found = cloudwatch.describe_alarms()["MetricAlarms"]
     return {alarm["AlarmName"].removeprefix(f"{NAME}-site-"): alarm for alarm in found}
 
@@ -79,12 +79,12 @@ def dimensions(metric: dict[str, Any]) -> dict[str, str]:
     return {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])}
 
 
-def test_the_alarms_are_these_and_no_others(alarms: dict[str, Any]) -> None:
+def test_exactly_the_expected_alarms_exist(alarms: dict[str, Any]) -> None:
     assert sorted(alarms) == sorted(WATCHED)
 
 
 @pytest.mark.parametrize("slug", WATCHED)
-def test_an_alarm_watches_what_it_says_and_lets_a_blip_pass(slug: str, alarms: dict[str, Any]) -> None:
+def test_an_alarm_watches_its_metric_and_ignores_a_single_datapoint(slug: str, alarms: dict[str, Any]) -> None:
     alarm = alarms[slug]
     seen = (
         alarm["Namespace"],
@@ -126,7 +126,7 @@ def test_only_the_given_subscribers_are_notified(topic: str) -> None:
     assert {tag["Key"]: tag["Value"] for tag in listed} == OURS | {"Name": f"{NAME}-alarms"}
 
 
-def test_each_kind_of_host_has_a_log_group_that_forgets_after_thirty_days() -> None:
+def test_each_kind_of_host_has_a_log_group_with_a_retention_of_thirty_days() -> None:
     logs = boto3.client("logs")
     groups = logs.describe_log_groups()["logGroups"]
     assert [(group["logGroupName"], group["retentionInDays"]) for group in groups] == [

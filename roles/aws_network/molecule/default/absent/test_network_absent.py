@@ -1,4 +1,4 @@
-"""Nothing of the network is left."""
+"""Tests that the network is deleted completely."""
 
 import boto3
 

@@ -1,4 +1,4 @@
-"""Tests of the network through AWS' own API."""
+"""Tests of the network through the AWS API."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def tag(resource: Any, key: str) -> str:
 
 
 def routes_of(ec2: Any, subnet: Any) -> dict[str, Any]:
-    """Return the targets of the subnet's own route table, by destination."""
+    """Return the routes of the route table associated with the subnet, by destination CIDR block."""
     tables = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": [subnet["SubnetId"]]}])
     return {
         route["DestinationCidrBlock"]: route
@@ -45,11 +45,11 @@ def test_each_tier_has_a_subnet_in_each_zone(subnets: list[Any]) -> None:
     assert places == [(tier, f"us-east-1{zone}") for tier in ("data", "private", "public") for zone in "ab"]
 
 
-def test_no_machine_gets_a_public_address_unasked(subnets: list[Any]) -> None:
+def test_no_subnet_assigns_public_addresses_automatically(subnets: list[Any]) -> None:
     assert [subnet["MapPublicIpOnLaunch"] for subnet in subnets] == [False] * 6
 
 
-def test_each_tier_has_its_way_out_and_the_data_none(ec2: Any, subnets: list[Any]) -> None:
+def test_only_public_subnets_route_to_the_internet_and_only_private_ones_to_nat(ec2: Any, subnets: list[Any]) -> None:
     for subnet in subnets:
         way_out = routes_of(ec2, subnet).get("0.0.0.0/0")
         match tag(subnet, "Tier"):
@@ -63,14 +63,14 @@ def test_each_tier_has_its_way_out_and_the_data_none(ec2: Any, subnets: list[Any
                 assert way_out is None
 
 
-def test_one_nat_gateway_stands_in_a_public_subnet(ec2: Any, vpc: Any, subnets: list[Any]) -> None:
+def test_the_only_nat_gateway_is_in_a_public_subnet(ec2: Any, vpc: Any, subnets: list[Any]) -> None:
     gateways = ec2.describe_nat_gateways(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["NatGateways"]
     assert len(gateways) == 1
     home = next(subnet for subnet in subnets if subnet["SubnetId"] == gateways[0]["SubnetId"])
     assert tag(home, "Tier") == "public"
 
 
-def test_s3_is_reached_from_every_table_without_nat(ec2: Any, vpc: Any) -> None:
+def test_every_route_table_reaches_s3_through_the_gateway_endpoint(ec2: Any, vpc: Any) -> None:
     endpoints = ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["VpcEndpoints"]
     (s3,) = [endpoint for endpoint in endpoints if endpoint["ServiceName"].endswith(".s3")]
     named = ec2.describe_route_tables(Filters=[{"Name": "tag:Environment", "Values": ["molecule"]}])["RouteTables"]
@@ -78,7 +78,7 @@ def test_s3_is_reached_from_every_table_without_nat(ec2: Any, vpc: Any) -> None:
     assert sorted(s3["RouteTableIds"]) == sorted(table["RouteTableId"] for table in named)
 
 
-def test_interface_endpoints_admit_https_from_the_vpc_alone(ec2: Any, vpc: Any) -> None:
+def test_interface_endpoints_accept_only_https_from_the_vpc(ec2: Any, vpc: Any) -> None:
     endpoints = ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-endpoint-type", "Values": ["Interface"]}])
     assert sorted(e["ServiceName"].rpartition(".")[2] for e in endpoints["VpcEndpoints"]) == ["logs", "ssm"]
     (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{NAME}-endpoints"]}])[
@@ -97,7 +97,7 @@ def test_all_traffic_is_logged_for_thirty_days(ec2: Any, vpc: Any) -> None:
     assert group["retentionInDays"] == 30
 
 
-def test_the_private_zone_is_seen_by_this_vpc_alone(vpc: Any) -> None:
+def test_only_this_vpc_is_associated_with_the_private_zone(vpc: Any) -> None:
     route53 = boto3.client("route53")
     (zone,) = route53.list_hosted_zones_by_name(DNSName="molecule.internal")["HostedZones"]
     assert zone["Config"]["PrivateZone"] is True

@@ -1,4 +1,4 @@
-"""Nothing of the parameters is left."""
+"""Tests that the site's parameters are deleted completely, and no others."""
 
 import boto3
 
@@ -9,6 +9,6 @@ def test_nothing_with_our_tags_is_left() -> None:
     assert leftovers("molecule") == []
 
 
-def test_a_neighbour_whose_path_begins_alike_is_left_alone() -> None:
+def test_a_parameter_whose_path_only_begins_with_the_same_letters_is_kept() -> None:
     (left,) = boto3.client("ssm").describe_parameters()["Parameters"]
     assert left["Name"] == "/rising-stars/molecules/web"

@@ -1,4 +1,4 @@
-"""Tests of the parameters through AWS' own API, and of later runs."""
+"""Tests of the parameters through the AWS API, and of repeated runs."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def published(ssm: Any) -> dict[str, str]:
     return {parameter["Name"]: parameter["Value"] for parameter in found}
 
 
-def test_a_dict_is_published_as_json_and_a_string_as_it_is(ssm: Any) -> None:
+def test_a_dict_is_published_as_json_and_a_string_unchanged(ssm: Any) -> None:
     values = published(ssm)
     assert sorted(values) == [f"{PATH}/web", f"{PATH}/zone"]
     web = {"bucket": "a-bucket", "threads": 16, "review_required": False, "hosts": ["one", "two"]}
@@ -52,7 +52,7 @@ def test_a_value_changed_by_hand_is_shown_by_a_plan_and_corrected_by_a_run(ssm: 
 
 
 @pytest.mark.parametrize(("value", "size"), [("ñ" * 2049, 4098), ("", 0)])
-def test_a_value_that_aws_would_not_take_is_refused_in_a_sentence(ssm: Any, value: str, size: int) -> None:
+def test_a_value_that_aws_would_reject_is_refused_with_an_explanation(ssm: Any, value: str, size: int) -> None:
     before = published(ssm)
     refused = run_playbook(CONVERGE, "-e", json.dumps({"aws_parameters_values": {"web": value}}))
     assert refused.returncode == 2

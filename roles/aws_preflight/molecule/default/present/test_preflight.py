@@ -1,4 +1,4 @@
-"""The role reads, and leaves nothing behind."""
+"""Tests that the role only reads."""
 
 from rehearsal.aws.leftovers import leftovers
 

@@ -1,4 +1,4 @@
-"""Published files are deleted with their bucket."""
+"""Tests that published files are deleted with their bucket."""
 
 import boto3
 

@@ -1,4 +1,4 @@
-"""Tests of the module that publishes files, without the role."""
+"""Tests of the module `immutable_object`, called without the role."""
 
 import hashlib
 import importlib.util
@@ -42,7 +42,7 @@ def other(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def iam_is_asked() -> Iterator[None]:
-    """Enforce IAM from here on: every call needs a permission, and no caller has one."""
+    """Make moto enforce IAM during the test: each call needs a permission, and no caller has any."""
     moto_lets_pass("0")
     yield
     moto_lets_pass("inf")
@@ -50,13 +50,13 @@ def iam_is_asked() -> Iterator[None]:
 
 def moto_lets_pass(calls: str) -> None:
     address = f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
-    # The URL is that of our own moto, not an external input (November 2026).
+    # The URL is our own moto's and no external input (November 2026).
     asked = urllib.request.Request(address, calls.encode(), {"Content-Type": "text/plain"})  # noqa: S310
     urllib.request.urlopen(asked).close()  # noqa: S310
 
 
 def publish(src: Path | None, key: str, *flags: str, **options: str) -> dict[str, Any]:
-    """What the module answers."""
+    """Run the module for one key and return its result."""
     arguments = json.dumps({"bucket": BUCKET, "key": key, **({"src": str(src)} if src else {}), **options})
     command = ["ansible", "localhost", "-c", "local", "-m", "immutable_object", "-a", arguments, *flags]
     environment = {
@@ -64,7 +64,7 @@ def publish(src: Path | None, key: str, *flags: str, **options: str) -> dict[str
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
     }
-    # Our own module, and no shell (November 2026).
+    # The command runs our own module, without a shell (November 2026).
     ran = subprocess.run(  # noqa: S603
         [*command, "-i", os.environ["MOLECULE_INVENTORY_FILE"]],
         capture_output=True,
@@ -85,7 +85,7 @@ def content(s3: Any, key: str) -> bytes | None:
     return body
 
 
-def test_what_is_there_with_the_same_content_is_left_alone(bundle: Path) -> None:
+def test_a_key_with_the_same_content_is_not_changed(bundle: Path) -> None:
     answer = publish(bundle, BUNDLE)
     assert (answer["changed"], answer["size_bytes"]) == (False, 8)
     assert answer["sha256"] == hashlib.sha256(b"a bundle").hexdigest()
@@ -93,7 +93,7 @@ def test_what_is_there_with_the_same_content_is_left_alone(bundle: Path) -> None
 
 
 @pytest.mark.parametrize("flags", [(), ("--check",)])
-def test_what_is_published_is_never_replaced(s3: Any, other: Path, flags: tuple[str, ...]) -> None:
+def test_a_published_file_is_never_replaced(s3: Any, other: Path, flags: tuple[str, ...]) -> None:
     answer = publish(other, BUNDLE, *flags)
     assert answer["failed"] is True
     assert answer["msg"].startswith(f"s3://{BUCKET}/{BUNDLE} exists with the SHA-256")
@@ -101,7 +101,7 @@ def test_what_is_published_is_never_replaced(s3: Any, other: Path, flags: tuple[
     assert content(s3, BUNDLE) == b"a bundle"
 
 
-def test_a_text_is_put_once_as_a_file_is(s3: Any) -> None:
+def test_a_text_is_uploaded_once_like_a_file(s3: Any) -> None:
     assert [publish(None, TEXT, content="Bogotá")["changed"] for _ in range(2)] == [True, False]
     assert content(s3, TEXT) == "Bogotá".encode()
     answer = publish(None, TEXT, content="Cali")
@@ -109,7 +109,7 @@ def test_a_text_is_put_once_as_a_file_is(s3: Any) -> None:
     assert "the text given as content has" in answer["msg"]
 
 
-def test_an_object_without_a_checksum_is_not_taken_for_ours(s3: Any, bundle: Path) -> None:
+def test_an_object_without_a_checksum_is_not_mistaken_for_ours(s3: Any, bundle: Path) -> None:
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key=NEW)["UploadId"]
     part = s3.upload_part(Bucket=BUCKET, Key=NEW, UploadId=upload, PartNumber=1, Body=b"a bundle")
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
@@ -120,12 +120,12 @@ def test_an_object_without_a_checksum_is_not_taken_for_ours(s3: Any, bundle: Pat
     assert "SHA-256 unknown to S3" in answer["msg"]
 
 
-def test_a_plan_puts_nothing(s3: Any, bundle: Path) -> None:
+def test_a_plan_uploads_nothing(s3: Any, bundle: Path) -> None:
     assert publish(bundle, NEW, "--check")["changed"] is True
     assert content(s3, NEW) is None
 
 
-def test_a_file_that_is_not_the_one_meant_is_refused_before_s3_is_asked(s3: Any, bundle: Path) -> None:
+def test_a_file_with_an_unexpected_checksum_is_refused_before_any_call_to_s3(s3: Any, bundle: Path) -> None:
     answer = publish(bundle, NEW, sha256="0" * 64)
     assert answer["failed"] is True
     assert "It is not published." in answer["msg"]
@@ -133,17 +133,17 @@ def test_a_file_that_is_not_the_one_meant_is_refused_before_s3_is_asked(s3: Any,
 
 
 @pytest.mark.usefixtures("iam_is_asked")
-def test_without_permission_to_read_the_message_names_the_permissions_needed(bundle: Path) -> None:
+def test_without_read_permission_the_error_names_the_required_permissions(bundle: Path) -> None:
     answer = publish(bundle, BUNDLE)
     assert answer["failed"] is True
     assert "s3:GetObject on it and s3:ListBucket are needed" in answer["msg"]
 
 
 @pytest.mark.parametrize(("file", "same"), [("bundle", True), ("other", False)])
-def test_who_comes_second_in_a_race_replaces_nothing(
+def test_the_second_publisher_in_a_race_replaces_nothing(
     request: pytest.FixtureRequest, s3: Any, file: str, *, same: bool
 ) -> None:
-    """Both saw an empty key; the first one's PUT is through when ours comes."""
+    """Both publishers found no object at the key, and the first one's PUT finished before ours starts."""
     path: Path = request.getfixturevalue(file)
     source = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]) / "../../plugins/modules/immutable_object.py"
     spec = importlib.util.spec_from_file_location("immutable_object", source)

@@ -1,4 +1,4 @@
-"""Tests of the published files through S3's own API."""
+"""Tests of the published files through the S3 API."""
 
 import base64
 import hashlib
@@ -21,20 +21,20 @@ def s3() -> Any:
     return boto3.client("s3")
 
 
-def test_each_part_lies_at_a_key_that_names_its_content(s3: Any) -> None:
+def test_the_key_of_each_file_contains_the_checksum_of_its_content(s3: Any) -> None:
     expected = {key.format(hashlib.sha256(content).hexdigest()[:12]): content for key, content in PUBLISHED.items()}
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="releases/")["Contents"]]
     assert {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys} == expected
 
 
-def test_s3_itself_vouches_for_the_checksum_of_each_part(s3: Any) -> None:
+def test_s3_stores_the_checksum_of_each_file(s3: Any) -> None:
     for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="releases/")["Contents"]:
         head = s3.head_object(Bucket=BUCKET, Key=item["Key"], ChecksumMode="ENABLED")
         body = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
         assert head["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
-def test_each_file_was_put_once_and_has_its_tags(s3: Any) -> None:
+def test_each_file_was_uploaded_once_and_has_its_tags(s3: Any) -> None:
     versions = s3.list_object_versions(Bucket=BUCKET, Prefix="releases/")["Versions"]
     assert len(versions) == len(PUBLISHED)
     for version in versions:
@@ -48,7 +48,7 @@ def test_each_file_was_put_once_and_has_its_tags(s3: Any) -> None:
         }
 
 
-def test_the_bucket_refuses_who_would_replace_or_delete_a_part(s3: Any) -> None:
+def test_the_bucket_denies_replacing_and_deleting_a_published_file(s3: Any) -> None:
     key = s3.list_objects_v2(Bucket=BUCKET, Prefix="releases/")["Contents"][0]["Key"]
     version = s3.head_object(Bucket=BUCKET, Key=key)["VersionId"]
     with pytest.raises(ClientError, match="403"):
@@ -62,7 +62,7 @@ def test_the_bucket_refuses_who_would_replace_or_delete_a_part(s3: Any) -> None:
     assert s3.head_object(Bucket=BUCKET, Key=key)["VersionId"] == version
 
 
-def test_the_bucket_takes_clips_and_lets_them_be_deleted(s3: Any) -> None:
+def test_clips_can_be_uploaded_and_deleted(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="unprocessed-videos/a.mp4", Body=b"a clip")
     s3.delete_object(Bucket=BUCKET, Key="unprocessed-videos/a.mp4")
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix="unprocessed-videos/")

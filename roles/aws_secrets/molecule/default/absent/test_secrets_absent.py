@@ -1,4 +1,4 @@
-"""Nothing of the secrets is left."""
+"""Tests that the secrets are deleted completely."""
 
 import boto3
 
@@ -9,5 +9,5 @@ def test_nothing_with_our_tags_is_left() -> None:
     assert leftovers("molecule") == []
 
 
-def test_no_secret_waits_for_its_deletion() -> None:
+def test_no_secret_is_scheduled_for_deletion() -> None:
     assert boto3.client("secretsmanager").list_secrets(IncludePlannedDeletion=True)["SecretList"] == []

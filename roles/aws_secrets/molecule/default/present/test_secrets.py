@@ -1,4 +1,4 @@
-"""Tests of the secrets through AWS' own API, and of later runs."""
+"""Tests of the secrets through the AWS API, and of later runs."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def values(manager: Any) -> dict[str, str]:
     return {name: manager.get_secret_value(SecretId=name)["SecretString"] for name in NAMES}
 
 
-def test_each_secret_is_a_random_string_of_its_own(manager: Any) -> None:
+def test_each_secret_is_a_different_random_string(manager: Any) -> None:
     held = values(manager)
     assert len(set(held.values())) == len(NAMES)
     assert all(re.fullmatch("[A-Za-z0-9]{48}", value) for value in held.values())
@@ -65,7 +65,7 @@ def values_there(manager: Any) -> list[str]:
     return [manager.get_secret_value(SecretId=name)["SecretString"] for name in NAMES[1:]]
 
 
-def test_rotation_changes_the_named_secret_alone_and_keeps_the_one_before(manager: Any) -> None:
+def test_a_rotation_changes_only_the_named_secret_and_keeps_its_previous_value(manager: Any) -> None:
     before = values(manager)
     play(CONVERGE, "-e", json.dumps({"aws_secrets_rotate": ["jwt"]}))
     after = values(manager)
@@ -75,7 +75,7 @@ def test_rotation_changes_the_named_secret_alone_and_keeps_the_one_before(manage
 
 
 def held(manager: Any, label: str) -> str | None:
-    """The value of `jwt` under a label."""
+    """Return the value of `jwt` that has a staging label, or None if there is none."""
     try:
         return str(manager.get_secret_value(SecretId=NAMES[2], VersionStage=label)["SecretString"])
     except manager.exceptions.ResourceNotFoundException:
@@ -86,7 +86,7 @@ def step(name: str) -> str:
     return play(CONVERGE, "-e", json.dumps({f"aws_secrets_{name}": ["jwt"]}))
 
 
-def test_a_rotation_in_steps_keeps_two_values_and_each_step_is_taken_once(manager: Any) -> None:
+def test_a_rotation_in_steps_keeps_two_values_and_a_repeated_step_changes_nothing(manager: Any) -> None:
     old = held(manager, "AWSCURRENT")
     assert "changed=1 " in step("prepare")
     new = held(manager, "NEXT")
@@ -101,7 +101,7 @@ def test_a_rotation_in_steps_keeps_two_values_and_each_step_is_taken_once(manage
     assert "changed=0 " in step("retire")
 
 
-def test_a_second_rotation_in_steps_leaves_the_first_ones_last_value(manager: Any) -> None:
+def test_each_rotation_in_steps_labels_the_value_before_it_as_last(manager: Any) -> None:
     for _ in range(2):
         before = held(manager, "AWSCURRENT")
         step("prepare")
@@ -109,7 +109,7 @@ def test_a_second_rotation_in_steps_leaves_the_first_ones_last_value(manager: An
         assert held(manager, "LAST") == before
 
 
-def test_a_promotion_that_was_broken_off_goes_on(manager: Any) -> None:
+def test_an_interrupted_promotion_is_completed_by_the_next_run(manager: Any) -> None:
     old = held(manager, "AWSCURRENT")
     step("prepare")
     new = held(manager, "NEXT")
@@ -125,7 +125,7 @@ def test_a_promotion_that_was_broken_off_goes_on(manager: Any) -> None:
     assert [held(manager, label) for label in ("AWSCURRENT", "NEXT", "LAST")] == [new, None, old]
 
 
-def test_a_rotation_at_once_leaves_no_second_value_that_is_accepted(manager: Any) -> None:
+def test_an_immediate_rotation_leaves_only_one_accepted_value(manager: Any) -> None:
     step("prepare")
     leaked = {held(manager, "AWSCURRENT"), held(manager, "NEXT")}
     step("rotate")
@@ -133,7 +133,7 @@ def test_a_rotation_at_once_leaves_no_second_value_that_is_accepted(manager: Any
     assert [held(manager, label) for label in ("NEXT", "LAST")] == [None, None]
 
 
-def test_of_no_other_secret_two_values_are_accepted() -> None:
+def test_a_rotation_in_steps_of_any_other_secret_is_refused() -> None:
     refused = run_playbook(CONVERGE, "-e", json.dumps({"aws_secrets_prepare": ["database"]}))
     assert refused.returncode != 0
     assert "aws_secrets_prepare, _promote and _retire accept jwt only, not database" in refused.stdout
@@ -146,7 +146,7 @@ def test_a_plan_shows_a_rotation_and_changes_nothing(manager: Any) -> None:
     assert values(manager) == before
 
 
-def test_a_site_that_comes_back_finds_its_secrets_again(manager: Any) -> None:
+def test_a_recreated_site_gets_its_deleted_secrets_back(manager: Any) -> None:
     before = values(manager)
     play(ABSENT, "-e", json.dumps({"aws_secrets_purge": False}))
     assert all(manager.describe_secret(SecretId=name)["DeletedDate"] for name in NAMES)

@@ -1,4 +1,4 @@
-"""Nothing of the buckets is left."""
+"""Tests that the buckets are deleted completely."""
 
 import boto3
 

@@ -1,4 +1,4 @@
-"""Tests of the buckets through S3's own API."""
+"""Tests of the buckets through the S3 API."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def s3() -> Any:
 
 
 def policy(s3: Any, bucket: str) -> dict[str, Any]:
-    """The bucket's policy: statement by its id."""
+    """Return the statements of the bucket's policy, by their Sid."""
     document = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
     return {statement["Sid"]: statement for statement in document["Statement"]}
 
@@ -38,13 +38,13 @@ def test_nothing_can_be_made_public(s3: Any, bucket: str) -> None:
 
 
 @pytest.mark.parametrize("bucket", [MEDIA, LOGS])
-def test_everything_belongs_to_the_buckets_owner(s3: Any, bucket: str) -> None:
+def test_the_bucket_owner_owns_every_object(s3: Any, bucket: str) -> None:
     (rule,) = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
     assert rule["ObjectOwnership"] == "BucketOwnerEnforced"
 
 
 @pytest.mark.parametrize("bucket", [MEDIA, LOGS])
-def test_everything_is_encrypted_with_keys_that_cost_nothing(s3: Any, bucket: str) -> None:
+def test_every_object_is_encrypted_with_keys_that_cost_nothing(s3: Any, bucket: str) -> None:
     (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
@@ -61,7 +61,7 @@ def test_requests_without_tls_are_denied(s3: Any, bucket: str) -> None:
     }
 
 
-def test_a_release_is_put_only_where_nothing_is(s3: Any) -> None:
+def test_a_release_can_be_uploaded_only_to_a_new_key(s3: Any) -> None:
     statement = policy(s3, MEDIA)["ReleasesAreNotReplaced"]
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert statement["Action"] == "s3:PutObject"
@@ -77,7 +77,7 @@ def test_no_principal_may_delete_a_release(s3: Any) -> None:
     assert "Condition" not in statement
 
 
-def test_the_policies_grant_nothing_but_the_delivery_of_logs(s3: Any) -> None:
+def test_the_policies_allow_only_the_delivery_of_logs(s3: Any) -> None:
     granted = [s for bucket in (MEDIA, LOGS) for s in policy(s3, bucket).values() if s["Effect"] == "Allow"]
     assert granted == [
         {
@@ -90,7 +90,7 @@ def test_the_policies_grant_nothing_but_the_delivery_of_logs(s3: Any) -> None:
     ]
 
 
-def test_what_is_deleted_can_be_had_back_for_thirty_days(s3: Any) -> None:
+def test_a_deleted_object_can_be_restored_for_thirty_days(s3: Any) -> None:
     assert s3.get_bucket_versioning(Bucket=MEDIA)["Status"] == "Enabled"
     rule = lifecycle(s3, MEDIA)["leftovers"]
     assert rule["Filter"] == {"Prefix": ""}
@@ -98,12 +98,12 @@ def test_what_is_deleted_can_be_had_back_for_thirty_days(s3: Any) -> None:
     assert rule["Expiration"] == {"ExpiredObjectDeleteMarker": True}
 
 
-def test_a_broken_upload_goes_after_a_day(s3: Any) -> None:
+def test_an_incomplete_upload_is_aborted_after_a_day(s3: Any) -> None:
     for bucket, name in ((MEDIA, "leftovers"), (LOGS, "old-logs")):
         assert lifecycle(s3, bucket)[name]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
-def test_originals_and_logs_go_when_asked_for_and_nothing_else_does(s3: Any) -> None:
+def test_only_originals_and_logs_expire_after_the_configured_days(s3: Any) -> None:
     expiring = {
         (bucket, rule["Filter"]["Prefix"]): rule["Expiration"]["Days"]
         for bucket in (MEDIA, LOGS)
@@ -113,7 +113,7 @@ def test_originals_and_logs_go_when_asked_for_and_nothing_else_does(s3: Any) -> 
     assert expiring == {(MEDIA, "unprocessed-videos/"): 365, (LOGS, ""): 90}
 
 
-def test_one_sites_pages_may_upload(s3: Any) -> None:
+def test_only_pages_from_the_listed_origin_may_upload(s3: Any) -> None:
     (rule,) = s3.get_bucket_cors(Bucket=MEDIA)["CORSRules"]
     assert rule["AllowedOrigins"] == ["https://show.example.org"]
     assert sorted(rule["AllowedMethods"]) == ["GET", "HEAD", "POST", "PUT"]

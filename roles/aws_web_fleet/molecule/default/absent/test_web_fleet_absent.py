@@ -1,4 +1,4 @@
-"""Nothing of the fleet is left."""
+"""Tests that the fleet is deleted completely."""
 
 import boto3
 

@@ -1,4 +1,4 @@
-"""Tests of the web fleet through AWS' own API."""
+"""Tests of the web fleet through the AWS API."""
 
 import base64
 from typing import Any
@@ -49,7 +49,7 @@ def as_dict(tags: list[dict[str, Any]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
-def test_the_template_lets_metadata_out_to_the_machine_itself_alone(data: Any) -> None:
+def test_the_template_restricts_metadata_to_the_machine_itself(data: Any) -> None:
     assert data["MetadataOptions"] == {
         "HttpEndpoint": "enabled",
         "HttpTokens": "required",
@@ -59,20 +59,20 @@ def test_the_template_lets_metadata_out_to_the_machine_itself_alone(data: Any) -
     }
 
 
-def test_the_templates_disk_is_encrypted_and_goes_with_the_machine(data: Any) -> None:
+def test_the_templates_disk_is_encrypted_and_deleted_with_the_machine(data: Any) -> None:
     (disk,) = data["BlockDeviceMappings"]
     assert disk["DeviceName"] == "/dev/xvda"
     assert disk["Ebs"] == {"Encrypted": True, "DeleteOnTermination": True, "VolumeSize": 20, "VolumeType": "gp3"}
 
 
-def test_the_template_gives_a_group_and_no_public_address(ec2: Any, data: Any) -> None:
+def test_the_template_sets_the_security_group_and_no_public_address(ec2: Any, data: Any) -> None:
     (card,) = data["NetworkInterfaces"]
     (wanted,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["web"]}])["SecurityGroups"]
     assert card["AssociatePublicIpAddress"] is False
     assert card["Groups"] == [wanted["GroupId"]]
 
 
-def test_the_template_names_image_size_profile_and_user_data(data: Any) -> None:
+def test_the_template_sets_image_type_profile_and_user_data(data: Any) -> None:
     assert (data["ImageId"], data["InstanceType"]) == ("ami-0debian1200000001", "t3.small")
     assert data["IamInstanceProfile"]["Arn"].endswith(":instance-profile/web")
     assert data["Monitoring"] == {"Enabled": True}
@@ -84,18 +84,18 @@ def test_machine_disk_and_network_interface_have_the_environments_tags(data: Any
     assert tagged == dict.fromkeys(("instance", "volume", "network-interface"), TAGS)
 
 
-def test_the_template_itself_has_them_too(ec2: Any) -> None:
+def test_the_template_itself_has_the_environments_tags(ec2: Any) -> None:
     (template,) = ec2.describe_launch_templates(LaunchTemplateNames=[NAME])["LaunchTemplates"]
     assert as_dict(template["Tags"]) == TAGS
 
 
-def test_the_group_holds_one_to_three_machines_over_both_subnets(ec2: Any, group: Any) -> None:
+def test_the_group_has_one_to_three_machines_across_both_subnets(ec2: Any, group: Any) -> None:
     subnets = ec2.describe_subnets(SubnetIds=group["VPCZoneIdentifier"].split(","))["Subnets"]
     assert (group["MinSize"], group["MaxSize"], group["DesiredCapacity"]) == (1, 3, 1)
     assert sorted(subnet["AvailabilityZone"] for subnet in subnets) == ["us-east-1a", "us-east-1b"]
 
 
-def test_the_load_balancer_judges_the_machines_after_a_grace(group: Any) -> None:
+def test_the_load_balancers_health_checks_count_after_a_grace_period(group: Any) -> None:
     elb = boto3.client("elbv2")
     (target_group,) = elb.describe_target_groups()["TargetGroups"]
     assert group["TargetGroupARNs"] == [target_group["TargetGroupArn"]]
@@ -104,7 +104,7 @@ def test_the_load_balancer_judges_the_machines_after_a_grace(group: Any) -> None
     assert [each["Target"]["Id"] for each in answer] == [group["Instances"][0]["InstanceId"]]
 
 
-def test_the_group_names_its_version_by_number_and_counts_itself(group: Any) -> None:
+def test_the_group_has_a_numbered_template_version_and_sends_group_metrics(group: Any) -> None:
     assert group["LaunchTemplate"]["Version"] == "1"
     assert {"GroupInServiceInstances", "GroupMaxSize"} <= {each["Metric"] for each in group["EnabledMetrics"]}
     assert group["TerminationPolicies"] == ["OldestLaunchTemplate", "Default"]
@@ -116,7 +116,7 @@ def test_the_groups_tags_reach_its_machines(group: Any, machine: Any) -> None:
     assert TAGS.items() <= as_dict(machine["Tags"]).items()
 
 
-def test_the_machine_is_as_the_template_says(ec2: Any, machine: Any) -> None:
+def test_the_machine_matches_the_template(ec2: Any, machine: Any) -> None:
     (attached,) = machine["BlockDeviceMappings"]
     (disk,) = ec2.describe_volumes(VolumeIds=[attached["Ebs"]["VolumeId"]])["Volumes"]
     assert machine["MetadataOptions"]["HttpTokens"] == "required"
@@ -125,14 +125,14 @@ def test_the_machine_is_as_the_template_says(ec2: Any, machine: Any) -> None:
     assert as_dict(disk["Tags"]) == TAGS
 
 
-def test_a_machine_has_five_minutes_to_drain_and_goes_in_any_case(autoscaling: Any) -> None:
+def test_a_machine_has_five_minutes_to_drain_and_is_then_terminated_in_any_case(autoscaling: Any) -> None:
     (hook,) = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=NAME)["LifecycleHooks"]
     assert hook["LifecycleHookName"] == "rising-stars-molecule-web-drain"
     assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
     assert (hook["HeartbeatTimeout"], hook["DefaultResult"]) == (300, "CONTINUE")
 
 
-def test_it_scales_on_processors_and_on_requests_per_machine(autoscaling: Any) -> None:
+def test_the_group_scales_on_cpu_utilization_and_on_requests_per_machine(autoscaling: Any) -> None:
     answer = autoscaling.describe_policies(AutoScalingGroupName=NAME)["ScalingPolicies"]
     policies = {policy["PolicyName"]: policy for policy in answer}
     assert {policy["PolicyType"] for policy in answer} == {"TargetTrackingScaling"}
@@ -154,7 +154,7 @@ def test_it_scales_on_processors_and_on_requests_per_machine(autoscaling: Any) -
 
 
 def resource_label() -> str:
-    """Return the suffixes of both ARNs, as the scaling policy needs them."""
+    """Return the ARN suffixes of the load balancer and the target group, joined for the scaling policy."""
     elb = boto3.client("elbv2")
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     (target_group,) = elb.describe_target_groups()["TargetGroups"]

@@ -1,4 +1,4 @@
-"""Tests of changes of the web fleet. They run after test_web_fleet.py, because they create new template versions."""
+"""Tests of changes to the web fleet. They run after test_web_fleet.py, because they create new template versions."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def autoscaling() -> Any:
 
 
 def converge(*options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run the scenario's converge.yml again, with other settings of the role."""
+    """Run the scenario's converge.yml again with changed settings."""
     changed = json.dumps({f"aws_web_fleet_{key}": value for key, value in settings.items()})
     return run_playbook(SCENARIO / "converge.yml", "-e", changed, *options)
 
@@ -31,7 +31,7 @@ def group(autoscaling: Any) -> Any:
 
 
 def machines(autoscaling: Any) -> dict[str, str]:
-    """Each machine's id, with the version that it runs."""
+    """Return the launch template version of each machine, by instance id."""
     return {each["InstanceId"]: each["LaunchTemplate"]["Version"] for each in group(autoscaling)["Instances"]}
 
 
@@ -39,7 +39,7 @@ def newest_refresh(autoscaling: Any) -> Any:
     return autoscaling.describe_instance_refreshes(AutoScalingGroupName=NAME)["InstanceRefreshes"][0]
 
 
-def test_changed_bounds_are_corrected_and_the_desired_size_is_left_to_scaling(autoscaling: Any) -> None:
+def test_changed_bounds_are_corrected_and_the_desired_capacity_is_left_to_scaling(autoscaling: Any) -> None:
     autoscaling.update_auto_scaling_group(AutoScalingGroupName=NAME, MinSize=0, MaxSize=9, DesiredCapacity=2)
     plan = converge("--check")
     untouched = group(autoscaling)
@@ -51,7 +51,7 @@ def test_changed_bounds_are_corrected_and_the_desired_size_is_left_to_scaling(au
     assert (mended["MinSize"], mended["MaxSize"], mended["DesiredCapacity"]) == (1, 3, 2)
 
 
-def test_changed_and_unknown_policies_are_shown_by_a_plan_and_corrected(autoscaling: Any) -> None:
+def test_missing_and_unknown_policies_are_shown_by_a_plan_and_corrected(autoscaling: Any) -> None:
     autoscaling.delete_policy(AutoScalingGroupName=NAME, PolicyName=f"{NAME}-cpu")
     autoscaling.put_scaling_policy(
         AutoScalingGroupName=NAME, PolicyName="by-hand", AdjustmentType="ExactCapacity", ScalingAdjustment=9
@@ -69,7 +69,7 @@ def names_of_policies(autoscaling: Any) -> list[str]:
     return sorted(policy["PolicyName"] for policy in answer)
 
 
-def test_a_plan_of_a_new_version_makes_none(autoscaling: Any) -> None:
+def test_a_plan_of_a_new_version_creates_none(autoscaling: Any) -> None:
     before = machines(autoscaling)
     plan = converge("--check", user_data="#!/bin/sh\necho second\n")
     versions = boto3.client("ec2").describe_launch_template_versions(LaunchTemplateName=NAME)["LaunchTemplateVersions"]
@@ -79,7 +79,7 @@ def test_a_plan_of_a_new_version_makes_none(autoscaling: Any) -> None:
     assert machines(autoscaling) == before
 
 
-def test_a_new_version_replaces_every_machine_and_could_have_been_rolled_back(autoscaling: Any) -> None:
+def test_a_new_version_replaces_every_machine_with_automatic_rollback_enabled(autoscaling: Any) -> None:
     before = machines(autoscaling)
     applied = converge(user_data="#!/bin/sh\necho second\n")
     after = machines(autoscaling)
@@ -109,7 +109,7 @@ def test_the_same_version_again_replaces_no_machine(autoscaling: Any) -> None:
     assert machines(autoscaling) == before
 
 
-def test_a_version_that_cannot_start_is_rolled_back_and_the_run_says_why(autoscaling: Any) -> None:
+def test_a_version_that_cannot_start_is_rolled_back_and_the_run_reports_why(autoscaling: Any) -> None:
     applied = converge(user_data="#!/bin/sh\necho second\n", image_id="ami-0gone")
     assert applied.returncode != 0
     assert "the refresh ended as RollbackSuccessful; version 2 stays in service" in applied.stdout
@@ -118,7 +118,7 @@ def test_a_version_that_cannot_start_is_rolled_back_and_the_run_says_why(autosca
     assert set(machines(autoscaling).values()) == {"2"}
 
 
-def test_a_rollout_in_progress_is_not_overtaken_unless_asked_for(autoscaling: Any) -> None:
+def test_a_rollout_in_progress_is_cancelled_only_on_request(autoscaling: Any) -> None:
     template = group(autoscaling)["LaunchTemplate"]["LaunchTemplateId"]
     wanted = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": "1"}}
     autoscaling.start_instance_refresh(AutoScalingGroupName=NAME, DesiredConfiguration=wanted)
@@ -134,7 +134,7 @@ def test_a_rollout_in_progress_is_not_overtaken_unless_asked_for(autoscaling: An
     assert set(machines(autoscaling).values()) == {"4"}
 
 
-def test_settings_that_cannot_work_are_refused_in_sentences() -> None:
+def test_settings_that_cannot_work_are_refused_with_an_explanation() -> None:
     refused = converge("--check", min=5, max=2, cpu_target_percent=0)
     assert refused.returncode != 0
     assert "aws_web_fleet_max is 2, and less than aws_web_fleet_min (5)." in refused.stdout

@@ -1,4 +1,4 @@
-"""Nothing of the workers is left."""
+"""Tests that the workers are deleted completely."""
 
 import boto3
 
@@ -9,7 +9,7 @@ def test_nothing_with_our_tags_is_left() -> None:
     assert leftovers("molecule") == []
 
 
-def test_alarms_record_groups_and_templates_are_deleted() -> None:
+def test_alarms_dns_record_groups_and_templates_are_deleted() -> None:
     route53 = boto3.client("route53")
     (zone,) = route53.list_hosted_zones()["HostedZones"]
     records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]

@@ -1,4 +1,4 @@
-"""Tests of the worker through AWS' own API."""
+"""Tests of the worker through the AWS API."""
 
 import hashlib
 from typing import Any
@@ -32,25 +32,25 @@ def as_dict(tags: list[dict[str, Any]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
-def test_it_runs_at_its_address_in_the_first_private_subnet_without_a_public_one(ec2: Any, machine: Any) -> None:
+def test_the_worker_has_its_address_in_the_first_private_subnet_and_no_public_one(ec2: Any, machine: Any) -> None:
     (subnet,) = ec2.describe_subnets(SubnetIds=[machine["SubnetId"]])["Subnets"]
     assert machine["State"]["Name"] == "running"
     assert (machine["PrivateIpAddress"], subnet["CidrBlock"]) == ("10.20.16.10", "10.20.16.0/24")
     assert "PublicIpAddress" not in machine
 
 
-def test_its_security_groups_are_worker_and_queue(machine: Any) -> None:
+def test_the_security_groups_are_worker_and_queue(machine: Any) -> None:
     (card,) = machine["NetworkInterfaces"]
     assert sorted(group["GroupName"] for group in card["Groups"]) == ["queue", "worker"]
     assert card["Attachment"]["DeleteOnTermination"] is True
 
 
-def test_its_metadata_are_for_the_machine_itself_alone(machine: Any) -> None:
+def test_instance_metadata_is_restricted_to_the_machine_itself(machine: Any) -> None:
     options = machine["MetadataOptions"]
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
 
 
-def test_its_disk_is_encrypted_and_goes_with_it(ec2: Any, machine: Any) -> None:
+def test_the_disk_is_encrypted_and_deleted_with_the_machine(ec2: Any, machine: Any) -> None:
     (attached,) = machine["BlockDeviceMappings"]
     (disk,) = ec2.describe_volumes(VolumeIds=[attached["Ebs"]["VolumeId"]])["Volumes"]
     assert attached["DeviceName"] == "/dev/xvda"
@@ -58,7 +58,7 @@ def test_its_disk_is_encrypted_and_goes_with_it(ec2: Any, machine: Any) -> None:
     assert (disk["Encrypted"], disk["VolumeType"], disk["Size"]) == (True, "gp3", 60)
 
 
-def test_it_is_what_was_asked_for_and_may_be_replaced(ec2: Any, machine: Any) -> None:
+def test_the_worker_has_the_configured_image_and_type_and_may_be_terminated(ec2: Any, machine: Any) -> None:
     protected = ec2.describe_instance_attribute(InstanceId=machine["InstanceId"], Attribute="disableApiTermination")
     assert (machine["ImageId"], machine["InstanceType"]) == ("ami-0debian1200000001", "c6i.large")
     assert machine["IamInstanceProfile"]["Arn"].endswith(":instance-profile/worker")
@@ -75,7 +75,7 @@ def test_machine_disk_and_network_interface_have_the_environments_tags(ec2: Any,
     assert as_dict(answer["TagSet"]) == TAGS
 
 
-def test_the_queue_is_found_by_its_name() -> None:
+def test_the_queues_dns_record_has_the_workers_address() -> None:
     route53 = boto3.client("route53")
     (zone,) = route53.list_hosted_zones_by_name(DNSName="molecule.internal")["HostedZones"]
     records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
@@ -83,9 +83,7 @@ def test_the_queue_is_found_by_its_name() -> None:
     assert (queue["Type"], queue["TTL"], queue["ResourceRecords"]) == ("A", 60, [{"Value": "10.20.16.10"}])
 
 
-def test_alarms_watch_this_very_machine_and_name_their_section_of_the_runbook(
-    alarms: dict[str, Any], machine: Any
-) -> None:
+def test_the_alarms_watch_this_machine_and_name_their_runbook_section(alarms: dict[str, Any], machine: Any) -> None:
     assert sorted(alarms) == ["gone", "instance-check", "system-check"]
     for slug, alarm in alarms.items():
         assert (alarm["Namespace"], alarm["Period"], alarm["Statistic"]) == ("AWS/EC2", 60, "Maximum")
@@ -93,7 +91,7 @@ def test_alarms_watch_this_very_machine_and_name_their_section_of_the_runbook(
         assert alarm["AlarmDescription"].endswith(f" docs/runbook.md#worker-{slug}")
 
 
-def test_failed_hardware_recovers_and_a_hung_system_reboots(alarms: dict[str, Any]) -> None:
+def test_failed_hardware_triggers_a_recovery_and_a_hung_system_a_reboot(alarms: dict[str, Any]) -> None:
     system, instance = alarms["system-check"], alarms["instance-check"]
     assert (system["MetricName"], system["EvaluationPeriods"]) == ("StatusCheckFailed_System", 2)
     assert system["AlarmActions"] == ["arn:aws:automate:us-east-1:ec2:recover", TOPIC]
@@ -103,11 +101,11 @@ def test_failed_hardware_recovers_and_a_hung_system_reboots(alarms: dict[str, An
     assert {alarm["ComparisonOperator"] for alarm in (system, instance)} == {"GreaterThanOrEqualToThreshold"}
 
 
-def test_missing_data_of_a_terminated_machine_is_an_alarm(alarms: dict[str, Any]) -> None:
+def test_missing_data_of_a_terminated_machine_raises_an_alarm(alarms: dict[str, Any]) -> None:
     gone = alarms["gone"]
     assert (gone["MetricName"], gone["TreatMissingData"]) == ("StatusCheckFailed", "breaching")
     assert gone["AlarmActions"] == gone["OKActions"] == [TOPIC]
-    assert gone["Threshold"] > 1  # what the metric reaches: a failed check alone is the others' affair
+    assert gone["Threshold"] > 1  # 1 is the metric's maximum, so only missing data raises this alarm
 
 
 def test_there_are_no_extra_workers_by_default(ec2: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tests of changes of the workers. They run after test_worker.py, because they replace machines."""
+"""Tests of changes to the workers. They run after test_worker.py, because they replace machines."""
 
 import base64
 import json
@@ -28,13 +28,13 @@ def autoscaling() -> Any:
 
 
 def converge(*options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run the scenario's converge.yml again, with other settings of the role."""
+    """Run the scenario's converge.yml again with changed settings."""
     changed = json.dumps({f"aws_worker_{key}": value for key, value in settings.items()})
     return run_playbook(SCENARIO / "converge.yml", "-e", changed, *options)
 
 
 def worker(ec2: Any) -> Any:
-    """The only one that is not terminated."""
+    """Return the only worker that is not terminated."""
     wanted = [{"Name": "tag:Name", "Values": [WORKER]}, {"Name": "instance-state-name", "Values": THERE}]
     (reservation,) = ec2.describe_instances(Filters=wanted)["Reservations"]
     return reservation["Instances"][0]
@@ -50,7 +50,7 @@ def watched_machines() -> set[str]:
     return {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
 
 
-def test_a_plan_of_other_user_data_says_why_and_replaces_nothing(ec2: Any) -> None:
+def test_a_plan_with_other_user_data_reports_a_replacement_and_makes_none(ec2: Any) -> None:
     before = worker(ec2)
     plan = converge("--check", user_data="#!/bin/sh\necho second\n")
     assert plan.returncode == 0, plan.stdout
@@ -58,7 +58,7 @@ def test_a_plan_of_other_user_data_says_why_and_replaces_nothing(ec2: Any) -> No
     assert worker(ec2)["InstanceId"] == before["InstanceId"]
 
 
-def test_other_user_data_make_a_new_worker_at_the_same_address(ec2: Any) -> None:
+def test_other_user_data_replaces_the_worker_at_the_same_address(ec2: Any) -> None:
     before = worker(ec2)
     applied = converge(user_data="#!/bin/sh\necho second\n")
     after = worker(ec2)
@@ -70,7 +70,7 @@ def test_other_user_data_make_a_new_worker_at_the_same_address(ec2: Any) -> None
     assert watched_machines() == {after["InstanceId"]}
 
 
-def test_another_image_makes_a_new_worker_at_the_same_address(ec2: Any) -> None:
+def test_another_image_replaces_the_worker_at_the_same_address(ec2: Any) -> None:
     before = worker(ec2)
     applied = converge(user_data="#!/bin/sh\necho second\n", image_id="ami-0debian1200000002")
     after = worker(ec2)
@@ -96,7 +96,7 @@ def test_a_stopped_worker_is_started_and_not_replaced(ec2: Any) -> None:
     assert (after["State"]["Name"], after["InstanceId"]) == ("running", before["InstanceId"])
 
 
-def test_a_worker_in_wrong_groups_is_put_right_and_keeps_what_it_wrote_on_itself(ec2: Any) -> None:
+def test_wrong_security_groups_are_corrected_and_the_workers_own_tags_are_kept(ec2: Any) -> None:
     machine = worker(ec2)
     right = {each["GroupId"] for each in machine["NetworkInterfaces"][0]["Groups"]}
     ec2.create_tags(Resources=[machine["InstanceId"]], Tags=[{"Key": "Release", "Value": "1.2.3"}])
@@ -111,7 +111,7 @@ def test_a_worker_in_wrong_groups_is_put_right_and_keeps_what_it_wrote_on_itself
     assert (tags["Release"], tags["Project"]) == ("1.2.3", "rising-stars")
 
 
-def test_the_run_fails_with_the_machines_own_words_and_the_next_one_replaces_it(ec2: Any) -> None:
+def test_a_worker_whose_boot_failed_is_replaced_and_a_missing_boot_report_fails_the_run(ec2: Any) -> None:
     before = worker(ec2)
     ec2.create_tags(
         Resources=[before["InstanceId"]], Tags=[{"Key": "BootStatus", "Value": "failed: Ensure Redis runs"}]
@@ -128,7 +128,7 @@ def test_the_run_fails_with_the_machines_own_words_and_the_next_one_replaces_it(
     assert ready.returncode == 0, ready.stdout
 
 
-def test_extra_workers_scale_from_none_on_the_backlog_of_each(ec2: Any, autoscaling: Any) -> None:
+def test_extra_workers_scale_from_zero_on_the_backlog_per_worker(ec2: Any, autoscaling: Any) -> None:
     applied = converge(extra_max=2)
     extra = group(autoscaling)
     (policy,) = autoscaling.describe_policies(AutoScalingGroupName=EXTRA)["ScalingPolicies"]
@@ -152,7 +152,7 @@ def test_extra_workers_scale_from_none_on_the_backlog_of_each(ec2: Any, autoscal
 
 
 def assert_extra_data(ec2: Any) -> None:
-    """The template: no public address, worker's group alone, encrypted disk, its own user data."""
+    """Check the launch template: no public address, only the group `worker`, encrypted disk, own user data."""
     (version,) = ec2.describe_launch_template_versions(LaunchTemplateName=EXTRA)["LaunchTemplateVersions"]
     (group_of_workers,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["worker"]}])[
         "SecurityGroups"
@@ -172,13 +172,13 @@ def test_a_second_run_with_extra_workers_changes_nothing() -> None:
     assert "changed=0 " in plan.stdout, plan.stdout
 
 
-def test_an_empty_group_takes_a_new_version_at_once(autoscaling: Any) -> None:
+def test_an_empty_group_gets_a_new_version_without_an_instance_refresh(autoscaling: Any) -> None:
     converge(extra_max=2, extra_user_data="#!/bin/sh\necho other\n")
     assert group(autoscaling)["LaunchTemplate"]["Version"] == "2"
     assert autoscaling.describe_instance_refreshes(AutoScalingGroupName=EXTRA)["InstanceRefreshes"] == []
 
 
-def test_extra_workers_at_work_are_replaced_one_by_one_by_the_new_version(autoscaling: Any) -> None:
+def test_running_extra_workers_are_replaced_with_the_new_version(autoscaling: Any) -> None:
     autoscaling.set_desired_capacity(AutoScalingGroupName=EXTRA, DesiredCapacity=2)
     applied = converge(extra_max=2)
     (refresh,) = autoscaling.describe_instance_refreshes(AutoScalingGroupName=EXTRA)["InstanceRefreshes"]
@@ -199,7 +199,7 @@ def test_extra_workers_are_deleted_at_a_maximum_of_zero_even_after_an_interrupte
     assert ec2.describe_launch_templates()["LaunchTemplates"] == []
 
 
-def test_settings_that_cannot_work_are_refused_in_sentences() -> None:
+def test_settings_that_cannot_work_are_refused_with_an_explanation() -> None:
     refused = converge("--check", private_address="10.20.16.300", extra_max=-1)
     assert refused.returncode != 0
     assert "aws_worker_private_address is not an IPv4 address: 10.20.16.300." in refused.stdout

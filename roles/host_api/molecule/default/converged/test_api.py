@@ -25,19 +25,19 @@ print(answer.status, answer.read().decode())
 
 @pytest.fixture(scope="module")
 def numbers(host: Host) -> list[int]:
-    """Of the processes, one for each core."""
+    """Return the processes' numbers, one for each core."""
     return list(range(1, int(host.check_output(CORES)) + 1))
 
 
 def ask(host: Host, number: int, path: str, *headers: str) -> tuple[int, Any]:
-    """What a process answers on its socket."""
+    """Return the status and the JSON with which a process answers on its socket."""
     words = " ".join(f"'{word}'" for word in headers)
     status, _, body = host.check_output(f"python3 -c '{CLIENT}' {number} {path} {words}").partition(" ")
     return int(status), json.loads(body)
 
 
 def properties(host: Host, unit: str, *names: str) -> dict[str, str]:
-    """What systemd knows of a unit."""
+    """Return a unit's properties as systemd shows them."""
     shown = host.check_output(f"systemctl show {unit} --property {','.join(names)}")
     return dict(line.split("=", 1) for line in shown.splitlines())
 
@@ -69,8 +69,8 @@ def test_units_are_sandboxed(host: Host, unit: str) -> None:
     assert float(found.group(1)) <= 2.0
 
 
-def test_the_units_let_mediainfos_own_sandbox_through(host: Host) -> None:
-    """The API logs as it starts what its parsers of clips cannot be denied."""
+def test_the_units_permit_mediainfos_own_sandbox(host: Host) -> None:
+    """When it starts, the API logs `sandbox_incomplete` for each part of that sandbox that does not work."""
     log = host.check_output("journalctl --no-pager --unit rising-stars-api@1 --output cat")
     assert "api_listening" in log
     assert "sandbox_incomplete" not in log
@@ -90,7 +90,7 @@ def test_the_user_owns_nothing_that_it_runs(host: Host) -> None:
     assert host.check_output("find /opt /etc /usr /var/lib/dpkg -user stars -o -group stars") == ""
 
 
-def test_no_secret_is_readable_for_others_or_in_the_list_of_processes(host: Host) -> None:
+def test_no_secret_is_in_the_process_list_or_readable_by_other_users(host: Host) -> None:
     assert host.file("/run/rising-stars/site.env").mode == 0o600
     secret = "j" * 40
     assert secret not in host.check_output("ps -eo args")
@@ -100,14 +100,14 @@ def test_no_secret_is_readable_for_others_or_in_the_list_of_processes(host: Host
     assert not host.run(as_another % main).succeeded
 
 
-def test_the_proxys_word_for_the_clients_address_counts(host: Host) -> None:
+def test_the_api_takes_the_clients_address_from_the_proxy(host: Host) -> None:
     ask(host, 1, "/api/public/rankings?city=forwarded", "X-Forwarded-For", "203.0.113.9")
     assert '"address": "203.0.113.9"' in host.check_output(
         "journalctl --no-pager -u rising-stars-api@1 -o cat | tail -3"
     )
 
 
-def test_a_killed_process_comes_back(host: Host, numbers: list[int]) -> None:
+def test_a_killed_process_is_restarted(host: Host, numbers: list[int]) -> None:
     before = properties(host, "rising-stars-api@1", "MainPID")["MainPID"]
     host.check_output(f"kill -KILL {before}")
     assert host.run(f"sleep 2.5; {AWAIT} /ready 30 1").succeeded
@@ -117,7 +117,7 @@ def test_a_killed_process_comes_back(host: Host, numbers: list[int]) -> None:
     assert host.service(f"rising-stars-api@{numbers[-1]}").is_running
 
 
-def test_what_a_killed_process_was_receiving_is_cleared_away(host: Host) -> None:
+def test_old_uploads_of_a_killed_process_are_deleted(host: Host) -> None:
     work = "/var/lib/rising-stars/work"
     host.check_output(f"touch -d '3 hours ago' {work}/upload-old.mp4 {work}/other; touch {work}/upload-new.mp4")
     host.check_output("systemctl restart rising-stars-api@1")
@@ -140,8 +140,8 @@ print(peer.recv(65536).decode())
 """
 
 
-def test_a_request_under_way_is_finished_before_the_process_stops(host: Host) -> None:
-    # Longer than the process says goodbye, so that the stop itself has begun.
+def test_a_request_in_progress_is_finished_before_the_process_stops(host: Host) -> None:
+    # The request takes longer than `host_api_leave_seconds` (6), so SIGTERM arrives before the request ends.
     host.check_output(f"nohup python3 -c '{SLOW}' 9 > /tmp/slow 2>&1 &")
     host.check_output("sleep 0.5; systemctl stop rising-stars-api@1")
     answer = host.check_output("sleep 0.5; cat /tmp/slow")
@@ -150,7 +150,7 @@ def test_a_request_under_way_is_finished_before_the_process_stops(host: Host) ->
     host.check_output("systemctl start rising-stars-api@1")
 
 
-def test_who_is_leaving_cannot_be_found_any_more_but_still_answers(host: Host) -> None:
+def test_a_stopping_process_has_no_socket_while_the_others_answer(host: Host) -> None:
     host.check_output("systemctl stop --no-block rising-stars-api@1; sleep 1")
     try:
         assert not host.file("/run/rising-stars-api/1.sock").exists
@@ -173,12 +173,12 @@ def test_the_machine_drains_before_anything_stops(host: Host, numbers: list[int]
     assert ask(host, 1, "/ready")[0] == 200
 
 
-def test_a_restart_of_all_is_survived(host: Host, numbers: list[int]) -> None:
+def test_all_processes_are_ready_after_a_restart_of_the_target(host: Host, numbers: list[int]) -> None:
     host.check_output("systemctl restart rising-stars-api.target")
     assert host.run(f"{AWAIT} /ready 30 '{' '.join(map(str, numbers))}'").succeeded
 
 
-def test_a_schema_that_cannot_be_brought_up_keeps_the_api_down_until_it_can(host: Host, numbers: list[int]) -> None:
+def test_a_failing_migration_keeps_the_api_down_until_it_succeeds(host: Host, numbers: list[int]) -> None:
     host.check_output("cp /etc/rising-stars/test.env /etc/rising-stars/good.env")
     host.check_output("sed -i 's,/work/site.db,/work/no/such/folder/site.db,' /etc/rising-stars/test.env")
     host.check_output("systemctl stop rising-stars-settings rising-stars-migrate rising-stars-api.target")

@@ -1,4 +1,4 @@
-"""The same units on PostgreSQL, whose certificate is verified, and on an S3 that checks signatures."""
+"""Tests of the same units with PostgreSQL, whose certificate is verified, and with an S3 that checks signatures."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ SETTINGS = "/etc/rising-stars/test.env"
 
 @pytest.fixture(scope="module", autouse=True)
 def on_real_parts(host: Host, database: Database, store: Store) -> Iterator[None]:
-    """The host's settings lead to them, and to the stand-ins again afterwards."""
+    """Point the host's settings to PostgreSQL and S3, and afterwards back to SQLite and the fake S3."""
     with settings_of_real_parts(host, SETTINGS, database, store):
         start(host)
         yield
@@ -23,19 +23,19 @@ def on_real_parts(host: Host, database: Database, store: Store) -> Iterator[None
 
 
 def start(host: Host) -> None:
-    """Let the services read their settings again."""
+    """Restart the services, so that they read their settings again."""
     host.check_output("systemctl stop rising-stars-api.target rising-stars-migrate rising-stars-settings")
     host.check_output("systemctl start rising-stars-api.target")
 
 
-def test_the_real_service_answers_on_its_socket(host: Host) -> None:
+def test_the_api_is_ready_with_postgresql_and_s3(host: Host) -> None:
     waiting = host.run(f"{AWAIT} '/ready' 30 '1 2'")
     assert waiting.succeeded, waiting.stderr
     log = host.check_output("systemctl reload rising-stars-migrate; journalctl -u rising-stars-migrate -o cat")
     assert "nothing to do" in log
 
 
-def test_a_database_whose_certificate_is_anothers_keeps_the_api_down_and_is_named(host: Host) -> None:
+def test_an_untrusted_database_certificate_keeps_the_api_down_and_is_logged(host: Host) -> None:
     another = Authority.create().certificate
     host.check_output(f"cp {CA} {CA}.kept; printf '%s' '{another}' > {CA}")
     host.check_output("systemctl stop rising-stars-api.target rising-stars-migrate")
@@ -46,7 +46,7 @@ def test_a_database_whose_certificate_is_anothers_keeps_the_api_down_and_is_name
     assert waiting.succeeded, waiting.stderr
 
 
-def test_a_database_that_goes_away_does_not_take_the_api_with_it(host: Host, database: Database) -> None:
+def test_the_api_stays_ready_while_its_database_is_unreachable(host: Host, database: Database) -> None:
     database.doorway.shut()
     try:
         assert host.run(f"sleep 3; {AWAIT} /ready 1 '1 2'").succeeded

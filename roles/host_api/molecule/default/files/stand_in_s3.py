@@ -4,17 +4,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Obliging(BaseHTTPRequestHandler):
-    """Keeps nothing."""
+    """Answers 200 to every request and stores nothing."""
 
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        """Of a bucket or an object."""
+        """Answer 200, whether the path names a bucket or an object."""
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_HEAD  # noqa: N815 (2026-11-24: http.server calls it so)
+    do_GET = do_HEAD  # noqa: N815 (2026-11-24: the name that http.server calls)
 
 
 if __name__ == "__main__":

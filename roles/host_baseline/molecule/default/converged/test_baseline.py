@@ -1,9 +1,9 @@
-"""What every host has in common."""
+"""Tests of the base configuration that every host has."""
 
 from testinfra.host import Host
 
 
-def test_services_have_a_user_who_can_do_nothing_else(host: Host) -> None:
+def test_the_services_user_cannot_log_in(host: Host) -> None:
     stars = host.user("stars")
     assert (stars.shell, stars.home) == ("/usr/sbin/nologin", "/nonexistent")
     assert stars.uid < 1000
@@ -37,7 +37,7 @@ def test_the_journal_is_bounded_and_kept(host: Host) -> None:
     assert host.service("systemd-journald").is_running
 
 
-def test_only_security_updates_come_by_themselves_and_never_a_reboot(host: Host) -> None:
+def test_only_security_updates_are_automatic_and_reboots_are_not(host: Host) -> None:
     settings = host.check_output("apt-config dump")
     assert 'Unattended-Upgrade::Automatic-Reboot "false"' in settings
     assert 'APT::Periodic::Unattended-Upgrade "1"' in settings
@@ -48,7 +48,7 @@ def test_only_security_updates_come_by_themselves_and_never_a_reboot(host: Host)
     assert "bookworm-security" in allowed
 
 
-def test_updates_begin_at_another_time_on_every_host(host: Host) -> None:
+def test_updates_begin_at_a_different_time_on_each_host(host: Host) -> None:
     for timer in ("apt-daily", "apt-daily-upgrade"):
         written = host.file(f"/etc/systemd/system/{timer}.timer.d/60-rising-stars.conf").content_string
         assert "FixedRandomDelay=true" in written
@@ -56,8 +56,8 @@ def test_updates_begin_at_another_time_on_every_host(host: Host) -> None:
         assert host.run(f"systemd-analyze verify /lib/systemd/system/{timer}.timer").stderr == ""
 
 
-def test_the_network_settings_are_such_as_the_kernel_takes(host: Host) -> None:
-    """Only these: a container's network is its own, the rest would be set on the machine below it."""
+def test_the_kernel_accepts_the_network_settings(host: Host) -> None:
+    """Only these are set: a container has its own network, but all other settings would apply to its machine."""
     lines = host.file("/etc/sysctl.d/60-rising-stars.conf").content_string.splitlines()
     own = dict(line.split(" = ") for line in lines if line.startswith("net.ipv4"))
     assert len(own) > 8

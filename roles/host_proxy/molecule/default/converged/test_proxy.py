@@ -31,20 +31,20 @@ STAND_IN = Path(__file__).parents[1] / "files" / "stand_in_api.py"
 
 @pytest.fixture(scope="module")
 def address(host: Host) -> str:
-    """Where the host is, seen from this machine."""
+    """Return the host's address on the container bridge."""
     return str(host.check_output("ip -4 -o addr show eth0")).split()[3].partition("/")[0]
 
 
 @pytest.fixture
 def site(address: str) -> Iterator[httpx.Client]:
-    """A client like the balancer: from a private address, with connections that stay."""
+    """Yield a client like the load balancer, with a private address and connections that it keeps open."""
     with httpx.Client(base_url=f"http://{address}", timeout=90, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def token(address: str) -> str:
-    """A player's."""
+    """Return a player's access token."""
     secret = secrets.token_hex(8)
     names = {"first_name": "Ana", "last_name": "Ruiz", "email": f"ana{secrets.token_hex(4)}@example.org"}
     form = names | {"password1": secret, "password2": secret}
@@ -55,7 +55,7 @@ def token(address: str) -> str:
 
 @contextlib.contextmanager
 def stand_ins(host: Host, mode: str) -> Iterator[None]:
-    """Others in the place of the API's processes, which go on living behind other names."""
+    """Serve the API's sockets with stand-ins inside the block; the API's processes keep running on renamed sockets."""
     name = host.backend.name
     podman("exec", "-i", name, "sh", "-c", "cat > /run/stand_in_api.py", given=STAND_IN.read_bytes())
     host.check_output("cd /run/rising-stars-api && rename() { mv $1.sock $1.real; }; rename 1; rename 2")
@@ -63,7 +63,7 @@ def stand_ins(host: Host, mode: str) -> Iterator[None]:
         f"rm -f /run/stand-in-api.log; touch /run/stand-in-api.log; "
         f"python3 /run/stand_in_api.py {mode} {SOCKETS} >/dev/null 2>&1 & echo $! > /run/stand-in.pid"
     )
-    # Until Nginx has let go of the connections it had.
+    # Wait until Nginx has closed its connections to the API's processes.
     time.sleep(2.5)
     try:
         yield
@@ -73,12 +73,12 @@ def stand_ins(host: Host, mode: str) -> Iterator[None]:
 
 
 def said(host: Host) -> list[str]:
-    """What reached the stand-ins."""
+    """Return the requests that reached the stand-ins."""
     return str(host.file("/run/stand-in-api.log").content_string).splitlines()
 
 
 def assert_refused_by_nginx(answer: httpx.Response, status: int) -> None:
-    """JSON in the contract's form, with the same headers that the application's answers have."""
+    """Assert that an answer is Nginx's: JSON in the API's format, with the same headers as the application's."""
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json"
     assert isinstance(answer.json()["detail"], str)
@@ -88,13 +88,13 @@ def assert_refused_by_nginx(answer: httpx.Response, status: int) -> None:
 
 
 def raw(address: str, request: bytes) -> bytes:
-    """What comes back for bytes that no client library would send."""
+    """Send bytes that no client library would send, and return the answer."""
     with socket.create_connection((address, 80), timeout=10) as peer:
         peer.sendall(request)
         return peer.makefile("rb").read()
 
 
-# ── The way through
+# ── Forwarding
 
 
 def test_the_api_answers_through_the_proxy(site: httpx.Client) -> None:
@@ -103,7 +103,7 @@ def test_the_api_answers_through_the_proxy(site: httpx.Client) -> None:
     assert site.get("/api/public/videos").json() == []
 
 
-def test_each_header_comes_once(site: httpx.Client) -> None:
+def test_each_header_is_sent_once(site: httpx.Client) -> None:
     for path in ("/health", "/api/public/rankings", "/api/videos", "/nowhere"):
         answer = site.get(path)
         names = [name.lower() for name, _ in answer.headers.multi_items()]
@@ -112,12 +112,12 @@ def test_each_header_comes_once(site: httpx.Client) -> None:
     assert site.get("/health").headers["server"] == "nginx"
 
 
-def test_strict_transport_is_asked_for_where_the_balancer_spoke_tls(site: httpx.Client) -> None:
+def test_hsts_is_sent_only_if_the_load_balancer_received_https(site: httpx.Client) -> None:
     assert "strict-transport-security" not in site.get("/health").headers
     assert "max-age" in site.get("/health", headers={"X-Forwarded-Proto": "https"}).headers["strict-transport-security"]
 
 
-def test_what_is_not_the_platforms_is_not_found(site: httpx.Client) -> None:
+def test_paths_that_are_not_public_are_not_found(site: httpx.Client) -> None:
     for path in (
         "/",
         "/metrics",
@@ -142,7 +142,7 @@ def test_each_process_serves_its_metrics_to_its_own_machine_only(host: Host, add
         httpx.get(f"http://{address}:8081/metrics/1", trust_env=False)
 
 
-def test_a_request_keeps_its_name_and_gets_one_where_it_has_none(host: Host, site: httpx.Client) -> None:
+def test_a_request_keeps_a_valid_id_and_otherwise_gets_a_new_one(host: Host, site: httpx.Client) -> None:
     name = f"abc-{secrets.token_hex(6)}"
     assert site.get("/api/videos", headers={"X-Request-Id": name}).headers["x-request-id"] == name
     given = site.get("/api/videos", headers={"X-Request-Id": "<script>"}).headers["x-request-id"]
@@ -156,7 +156,7 @@ def test_a_request_keeps_its_name_and_gets_one_where_it_has_none(host: Host, sit
         assert tellers == ["request", "request"], "one line of Nginx and one of the application"
 
 
-def test_the_clients_address_is_the_last_that_the_balancer_wrote(host: Host, site: httpx.Client) -> None:
+def test_the_clients_address_is_the_last_forwarded_entry(host: Host, site: httpx.Client) -> None:
     site.get(
         "/api/videos", headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "X-Request-Id": "address-of-client"}
     )
@@ -170,13 +170,13 @@ def test_only_the_load_balancer_sets_the_clients_address(host: Host) -> None:
 
 
 def addresses_told(host: Host, request: str) -> list[str]:
-    """The client's address as Nginx and the application have it in the log."""
+    """Return the client's address in the log lines of Nginx and of the application."""
     time.sleep(0.3)
     lines = host.check_output(f"journalctl --no-pager -o cat | grep {request}").splitlines()
     return [json.loads(line)["address"] for line in lines]
 
 
-def test_logs_hold_neither_tokens_nor_queries(host: Host, site: httpx.Client) -> None:
+def test_logs_contain_neither_tokens_nor_queries(host: Host, site: httpx.Client) -> None:
     site.get("/api/public/videos?city=secretcity", headers={"Authorization": "Bearer secrettoken"})
     time.sleep(0.3)
     journal = host.check_output("journalctl --no-pager --output cat -t nginx")
@@ -185,7 +185,7 @@ def test_logs_hold_neither_tokens_nor_queries(host: Host, site: httpx.Client) ->
     assert "secrettoken" not in host.check_output("journalctl --no-pager --output cat")
 
 
-def test_json_is_compressed_but_not_beside_tokens(host: Host, site: httpx.Client) -> None:
+def test_json_is_compressed_except_in_answers_with_tokens(host: Host, site: httpx.Client) -> None:
     with stand_ins(host, "echo"):
         padding = {"X-Padding": "a" * 2000, "Accept-Encoding": "gzip"}
         assert site.get("/api/videos", headers=padding).headers.get("content-encoding") == "gzip"
@@ -207,13 +207,13 @@ def test_an_upload_of_100_mib_reaches_the_application(site: httpx.Client, token:
     assert "Tipo de archivo" in answer.json()["detail"]
 
 
-def test_more_than_130_mib_is_refused_in_json(site: httpx.Client, token: str) -> None:
+def test_an_upload_above_130_mib_is_rejected_in_json(site: httpx.Client, token: str) -> None:
     form = {"video_file": ("clip.mp4", b"\0" * (131 * MIB), "video/mp4")}
     answer = site.post("/api/videos/upload/", headers={"Authorization": f"Bearer {token}"}, files=form)
     assert_refused_by_nginx(answer, 413)
 
 
-def test_nothing_but_an_upload_may_be_large(site: httpx.Client) -> None:
+def test_only_uploads_may_have_large_bodies(site: httpx.Client) -> None:
     assert (
         site.post("/api/auth/login", content=b"x" * (100 << 10))
         .json()["detail"]
@@ -222,7 +222,7 @@ def test_nothing_but_an_upload_may_be_large(site: httpx.Client) -> None:
     assert_refused_by_nginx(site.post("/api/auth/login", content=b"x" * (200 << 10)), 413)
 
 
-def test_bodies_wait_in_their_own_folder_and_leave_nothing(host: Host) -> None:
+def test_the_folder_for_buffered_bodies_is_private_and_contains_no_leftovers(host: Host) -> None:
     folder = host.file("/var/lib/nginx/uploads")
     assert (folder.user, folder.mode) == ("www-data", 0o700)
     assert host.check_output("find /var/lib/nginx/uploads -type f") == ""
@@ -245,7 +245,7 @@ def test_nginx_alone_sets_the_start_time_of_an_upload(host: Host, address: str, 
         assert "X-Request-Start" not in elsewhere
 
 
-def test_more_uploads_than_there_is_room_for_are_refused(address: str, site: httpx.Client, token: str) -> None:
+def test_uploads_above_the_concurrency_limit_are_rejected(address: str, site: httpx.Client, token: str) -> None:
     bearer = {"Authorization": f"Bearer {token}"}
     head = f"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nAuthorization: Bearer {token}\r\n\r\n"
     with contextlib.ExitStack() as stack:
@@ -257,7 +257,7 @@ def test_more_uploads_than_there_is_room_for_are_refused(address: str, site: htt
     assert site.post("/api/videos/upload", headers=bearer, content=b"123456789").status_code == 422
 
 
-def test_without_a_token_no_upload_takes_any_room(address: str, site: httpx.Client, token: str) -> None:
+def test_uploads_without_a_token_occupy_no_slot(address: str, site: httpx.Client, token: str) -> None:
     head = b"POST /api/videos/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
     with contextlib.ExitStack() as stack:
         for _ in range(3):
@@ -267,10 +267,10 @@ def test_without_a_token_no_upload_takes_any_room(address: str, site: httpx.Clie
         assert site.post("/api/videos/upload", headers=bearer, content=b"123456789").status_code == 422
 
 
-# ── Once, and only once
+# ── Retries
 
 
-def test_what_changes_something_is_sent_once_even_if_the_process_breaks_off(host: Host, site: httpx.Client) -> None:
+def test_a_post_is_sent_once_even_if_the_process_breaks_the_connection(host: Host, site: httpx.Client) -> None:
     vote = "/api/public/videos/6f1c5a52-0000-4000-8000-000000000000/vote"
     with stand_ins(host, "break"):
         assert_refused_by_nginx(site.post(vote), 503)
@@ -315,7 +315,7 @@ def test_a_rolling_restart_of_processes_loses_no_request(host: Host, address: st
     assert len(answers) > 500
 
 
-def test_when_no_process_answers_it_says_so_in_json(host: Host, site: httpx.Client) -> None:
+def test_without_any_process_nginx_answers_503_in_json(host: Host, site: httpx.Client) -> None:
     host.check_output("cd /run/rising-stars-api; mv 1.sock 1.gone; mv 2.sock 2.gone; sleep 2.5")
     try:
         for path in ("/api/videos", "/ready", "/health"):
@@ -340,7 +340,7 @@ def test_public_answers_are_requested_from_the_api_once_a_second(site: httpx.Cli
         assert first.headers["x-request-id"] != second.headers["x-request-id"]
 
 
-def test_who_shows_a_token_gets_an_answer_of_his_own(site: httpx.Client, token: str) -> None:
+def test_requests_with_a_token_bypass_the_cache(site: httpx.Client, token: str) -> None:
     path = "/api/public/videos?limit=9"
     mine = [site.get(path, headers={"Authorization": f"Bearer {token}"}).headers["x-cache"] for _ in range(2)]
     assert mine == ["BYPASS", "BYPASS"]
@@ -352,7 +352,7 @@ def test_nothing_else_is_cached(site: httpx.Client) -> None:
         assert "x-cache" not in site.get(path).headers
 
 
-def test_the_old_answer_is_good_while_the_api_is_away_for_a_moment(host: Host, site: httpx.Client) -> None:
+def test_nginx_serves_the_old_answer_during_a_short_outage_of_the_api(host: Host, site: httpx.Client) -> None:
     path = "/api/public/rankings?limit=11"
     assert site.get(path).headers["x-cache"] == "MISS"
     host.check_output("cd /run/rising-stars-api; mv 1.sock 1.gone; mv 2.sock 2.gone; sleep 3")
@@ -367,7 +367,7 @@ def test_the_old_answer_is_good_while_the_api_is_away_for_a_moment(host: Host, s
     assert site.get(path).headers["x-cache"] in {"HIT", "STALE"}
 
 
-def test_a_crowd_waits_for_one_answer(host: Host, address: str) -> None:
+def test_a_crowd_causes_one_request_to_the_api(host: Host, address: str) -> None:
     def ask(_: int) -> str:
         return httpx.get(f"http://{address}/api/public/videos?limit=13", trust_env=False, timeout=30).headers["x-cache"]
 
@@ -377,10 +377,10 @@ def test_a_crowd_waits_for_one_answer(host: Host, address: str) -> None:
         assert len(said(host)) == 1
 
 
-# ── Bounds and refusals
+# ── Rate limits
 
 
-def test_a_flood_of_votes_from_one_address_is_slowed_and_others_are_not(site: httpx.Client) -> None:
+def test_a_flood_of_votes_is_limited_without_affecting_other_addresses(site: httpx.Client) -> None:
     vote = "/api/public/videos/6f1c5a52-0000-4000-8000-000000000000/vote"
     answers = [site.post(vote, headers={"X-Forwarded-For": "203.0.113.50"}) for _ in range(30)]
     assert {answer.status_code for answer in answers} == {401, 429}
@@ -388,7 +388,7 @@ def test_a_flood_of_votes_from_one_address_is_slowed_and_others_are_not(site: ht
     assert site.post(vote, headers={"X-Forwarded-For": "203.0.113.51"}).status_code == 401
 
 
-def test_a_flood_of_sign_ins_is_slowed(site: httpx.Client) -> None:
+def test_a_flood_of_sign_ins_is_limited(site: httpx.Client) -> None:
     with ThreadPoolExecutor(8) as crowd:
         asked = [
             crowd.submit(site.post, "/api/auth/login", json={}, headers={"X-Forwarded-For": "203.0.113.60"})
@@ -399,7 +399,7 @@ def test_a_flood_of_sign_ins_is_slowed(site: httpx.Client) -> None:
     assert_refused_by_nginx(next(answer for answer in answers if answer.status_code == 429), 429)
 
 
-# ── Pages of other sites
+# ── CORS and error answers
 
 
 ORIGIN = "https://show.example.org"
@@ -413,7 +413,7 @@ def allowed_origin(answer: httpx.Response) -> str | None:
     return named
 
 
-def test_a_refusal_of_nginx_names_an_origin_that_is_allowed(site: httpx.Client) -> None:
+def test_nginxs_error_answers_name_an_allowed_origin(site: httpx.Client) -> None:
     for origin, named in (
         (ORIGIN, ORIGIN),
         ("http://localhost:3000", "http://localhost:3000"),
@@ -439,7 +439,7 @@ def test_pages_of_other_sites_can_read_the_answer_to_a_flood(site: httpx.Client)
     assert allowed_origin(refused) == ORIGIN
 
 
-def test_without_any_process_public_reads_are_refused_for_all_and_others_for_their_origin(
+def test_without_any_process_all_origins_may_read_the_answers_on_cached_paths_only(
     host: Host, site: httpx.Client
 ) -> None:
     host.check_output("cd /run/rising-stars-api; mv 1.sock 1.gone; mv 2.sock 2.gone; sleep 2.5")
@@ -474,22 +474,22 @@ def test_without_any_process_public_reads_are_refused_for_all_and_others_for_the
         (b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 505),
     ],
 )
-def test_whatever_is_broken_is_refused_in_json(address: str, request_line: bytes, status: int) -> None:
+def test_malformed_requests_are_rejected_in_json(address: str, request_line: bytes, status: int) -> None:
     head, _, body = raw(address, request_line).partition(b"\r\n\r\n")
     assert head.split()[1] == str(status).encode()
     assert b"application/json" in head
     assert set(json.loads(body)) == {"detail"}
 
 
-def test_a_connection_outlives_the_balancers_idle_time(host: Host) -> None:
+def test_nginx_keeps_connections_longer_than_the_load_balancer(host: Host) -> None:
     assert "keepalive_timeout 130s;" in host.file("/etc/nginx/rising-stars/site.conf").content_string
 
 
-# ── What it runs as
+# ── The service
 
 
 def nginx_dump(host: Host) -> str:
-    """The whole configuration as Nginx itself reads it."""
+    """Return the whole configuration as Nginx itself reads it."""
     return str(host.check_output("nginx -T 2>/dev/null"))
 
 
@@ -508,14 +508,14 @@ def test_an_operator_may_check_the_settings_as_root(host: Host) -> None:
     assert host.check_output("find /var/lib/nginx /var/cache/nginx /run/nginx ! -user www-data") == ""
 
 
-def test_nothing_of_it_is_root_and_it_is_sandboxed(host: Host) -> None:
+def test_nginx_runs_without_root_and_in_a_sandbox(host: Host) -> None:
     assert {process.user for process in host.process.filter(comm="nginx")} == {"www-data"}
     output = host.check_output("systemd-analyze security --no-pager nginx.service | tail -1")
     assert float(output.split(":")[1].split()[0]) <= 2.0
     assert host.run("systemd-analyze verify --man=no nginx.service").stderr == ""
 
 
-def test_wrong_settings_do_not_stop_it(host: Host, site: httpx.Client) -> None:
+def test_invalid_settings_do_not_stop_nginx(host: Host, site: httpx.Client) -> None:
     path = "/etc/nginx/rising-stars/machine.conf"
     host.check_output(f"cp {path} /run/kept.conf; echo rubbish >> {path}")
     try:
@@ -525,7 +525,7 @@ def test_wrong_settings_do_not_stop_it(host: Host, site: httpx.Client) -> None:
         host.check_output(f"cp /run/kept.conf {path}; systemctl reload nginx")
 
 
-def test_it_comes_back_when_it_is_killed_and_when_it_is_restarted(host: Host, address: str) -> None:
+def test_nginx_answers_again_after_a_kill_and_after_a_restart(host: Host, address: str) -> None:
     asked = "curl --silent --output /dev/null http://127.0.0.1/health"
     until_it_answers = f"timeout 60 sh -c 'until {asked}; do sleep 0.2; done'"
     host.check_output("kill -KILL $(systemctl show nginx --property MainPID --value)")
@@ -537,7 +537,7 @@ def test_it_comes_back_when_it_is_killed_and_when_it_is_restarted(host: Host, ad
     assert host.check_output("systemctl --failed --no-legend --plain") == ""
 
 
-def test_a_stop_waits_for_a_request_under_way(host: Host, address: str) -> None:
+def test_a_stop_waits_for_a_request_in_progress(host: Host, address: str) -> None:
     with socket.create_connection((address, 80), timeout=30) as peer:
         body = json.dumps({"email": "a@example.org", "password": "x"}).encode()
         peer.sendall(

@@ -1,9 +1,9 @@
-"""In the place of the API's processes: one behind each socket named, until it is killed.
+"""A stand-in for the API's processes: serves each given socket until it is killed.
 
     stand_in_api.py echo|break SOCKET…
 
-echo answers 200 with what it was asked, as JSON; break hangs up when it has read the request, unless the proxy asks
-whether an upload may begin. Both write one line per request into /run/stand-in-api.log.
+`echo` answers 200 with the request as JSON. `break` reads the request and closes the connection without an answer,
+unless the proxy is asking whether an upload may begin. Both write one line per request to /run/stand-in-api.log.
 """
 
 import json
@@ -17,7 +17,7 @@ MODE, *SOCKETS = sys.argv[1:]
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """Answers any method."""
+    """Answers GET and POST."""
 
     protocol_version = "HTTP/1.1"
 
@@ -37,15 +37,15 @@ class StandIn(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815 - the base class's word
+    do_POST = do_GET  # noqa: N815 - the base class's name
 
     def address_string(self) -> str:
-        """A Unix socket has none."""
+        """Return a constant, because the peer of a Unix socket has no address."""
         return "proxy"
 
 
 class Server(socketserver.ThreadingUnixStreamServer):
-    """One socket."""
+    """Serves one socket."""
 
     daemon_threads = True
 
@@ -56,5 +56,5 @@ if __name__ == "__main__":
 
     for path in SOCKETS:
         server = Server(path, StandIn)
-        os.chmod(path, 0o666)  # noqa: PTH101, S103 - a socket in a folder that few may enter
+        os.chmod(path, 0o666)  # noqa: PTH101, S103 - the folder of the sockets limits access
         threading.Thread(target=server.serve_forever).start()

@@ -71,7 +71,7 @@ except redis.exceptions.OutOfMemoryError:
 
 
 def run(host: Host, program: str, *words: str) -> str:
-    """What a program of the platform prints that gets the site's settings."""
+    """Run a Python program with the platform's packages and the site's settings, and return its output."""
     return str(host.check_output(f"{WITH_SETTINGS} {PYTHON} -c {shlex.quote(program)} {shlex.join(words)}"))
 
 
@@ -119,13 +119,13 @@ def test_the_platforms_own_user_reaches_no_other_keys(host: Host) -> None:
     assert run(host, CALL, "SET", "something", "else").startswith("NoPermissionError")
 
 
-def test_it_listens_on_the_private_address_and_localhost_alone(host: Host) -> None:
+def test_redis_listens_only_on_the_private_address_and_localhost(host: Host) -> None:
     address = host.check_output("ip -4 -brief address show eth0").split()[2].partition("/")[0]
     listening = host.check_output("ss -Hltn 'sport = :6379'").splitlines()
     assert sorted(line.split()[3] for line in listening) == sorted([f"{address}:6379", "127.0.0.1:6379"])
 
 
-def test_the_password_is_in_no_command_line_and_not_in_the_environment_of_redis(host: Host) -> None:
+def test_the_password_is_on_no_command_line_and_not_in_redis_environment(host: Host) -> None:
     secret = password(host)
     redis = host.check_output("systemctl show --property MainPID --value redis-server")
     seen = host.check_output(f"cat /proc/[0-9]*/cmdline /proc/{redis}/environ 2>/dev/null | tr '\\0' '\\n'")
@@ -133,7 +133,7 @@ def test_the_password_is_in_no_command_line_and_not_in_the_environment_of_redis(
     assert secret not in seen
 
 
-def test_the_password_is_in_files_of_root_alone(host: Host) -> None:
+def test_only_files_owned_by_root_contain_the_password(host: Host) -> None:
     secret = password(host)
     quoted = secret.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`")
     url = run(host, "import os, urllib.parse as u; print(u.urlsplit(os.environ['QUEUE_URL']).password)")
@@ -145,13 +145,13 @@ def test_the_password_is_in_files_of_root_alone(host: Host) -> None:
         assert (host.file(path).user, host.file(path).mode) == ("root", 0o600)
 
 
-def test_the_acl_file_is_rediss_own_and_lies_where_nothing_stays(host: Host) -> None:
+def test_the_acl_file_belongs_to_redis_and_is_never_on_disk(host: Host) -> None:
     file = host.file("/run/redis/users.acl")
     assert (file.user, file.mode) == ("redis", 0o600)
     assert host.check_output("stat --file-system --format %T /run") == "tmpfs"
 
 
-def test_another_password_counts_after_a_restart(host: Host) -> None:
+def test_a_changed_password_takes_effect_after_a_restart(host: Host) -> None:
     before = host.check_output("cat /run/redis/users.acl")
     change = "sed -i 's/nopass/nopast/' /etc/rising-stars/molecule.env"
     back = change.replace("nopass/nopast", "nopast/nopass")
@@ -165,7 +165,7 @@ def test_another_password_counts_after_a_restart(host: Host) -> None:
     assert host.check_output("cat /run/redis/users.acl") == before
 
 
-def test_without_settings_it_stays_down_says_why_and_comes_back_with_them(host: Host) -> None:
+def test_without_settings_redis_stays_down_logs_why_and_starts_when_they_return(host: Host) -> None:
     host.check_output("systemctl stop redis-server rising-stars-settings")
     host.check_output("mv /etc/rising-stars/molecule.env /etc/rising-stars/away && rm /run/rising-stars/site.env")
     try:
@@ -178,14 +178,14 @@ def test_without_settings_it_stays_down_says_why_and_comes_back_with_them(host: 
     assert run(host, CALL, "PING") == "True"
 
 
-def test_what_was_rung_is_heard_after_a_restart(host: Host) -> None:
+def test_a_doorbell_survives_a_restart(host: Host) -> None:
     run(host, RECEIVE)
     run(host, RING)
     host.check_output("systemctl restart redis-server")
     assert run(host, RECEIVE) == "1"
 
 
-def test_what_was_rung_is_heard_after_a_kill(host: Host) -> None:
+def test_a_doorbell_survives_a_kill(host: Host) -> None:
     run(host, RECEIVE)
     run(host, RING)
     time.sleep(1.2)
@@ -195,7 +195,7 @@ def test_what_was_rung_is_heard_after_a_kill(host: Host) -> None:
     assert run(host, RECEIVE) == "1"
 
 
-def test_nothing_is_dropped_when_its_memory_is_full(host: Host) -> None:
+def test_redis_evicts_nothing_when_its_memory_is_full(host: Host) -> None:
     small = "sed -i 's/^maxmemory .*/maxmemory 2mb/' /etc/redis/machine.conf"
     host.check_output(f"cp /etc/redis/machine.conf /root/ && {small} && systemctl restart redis-server")
     try:
@@ -205,7 +205,7 @@ def test_nothing_is_dropped_when_its_memory_is_full(host: Host) -> None:
         run(host, CALL, "DEL", *(f"LIMITS:{number}" for number in range(20)))
 
 
-def test_it_keeps_a_log_and_takes_no_snapshots(host: Host) -> None:
+def test_redis_keeps_an_append_only_file_and_takes_no_snapshots(host: Host) -> None:
     assert host.check_output("ls /var/lib/redis") == "appendonlydir"
     assert (host.file("/var/lib/redis/appendonlydir").user, host.file("/var/lib/redis/appendonlydir").mode) == (
         "redis",

@@ -1,4 +1,4 @@
-"""The release that was installed from the bundle."""
+"""Tests of the release that was installed from the bundle."""
 
 from testinfra.host import Host
 
@@ -20,7 +20,7 @@ def test_only_root_may_write_the_programs(host: Host) -> None:
     assert host.check_output(f"find {ROOT} ! -user root -o ! -type l -perm /022 | head") == ""
 
 
-def test_another_user_may_run_it(host: Host) -> None:
+def test_other_users_may_run_the_programs(host: Host) -> None:
     assert host.run(f"setpriv --reuid nobody --clear-groups {ROOT}/current/bin/rising-stars --help").succeeded
 
 
@@ -30,12 +30,12 @@ def test_every_module_is_compiled(host: Host) -> None:
     assert int(compiled) >= int(sources) > 1000
 
 
-def test_the_release_needs_nothing_of_the_system_but_python(host: Host) -> None:
+def test_the_release_needs_nothing_from_the_system_except_python(host: Host) -> None:
     paths = host.check_output(f"cd / && {ROOT}/current/bin/python -c 'import sys, app; print(app.__file__, *sys.path)'")
     assert "dist-packages" not in paths
     assert paths.startswith(f"{ROOT}/")
 
 
-def test_the_unit_that_reads_the_settings_is_sound_and_was_not_started(host: Host) -> None:
+def test_the_settings_unit_is_valid_and_was_not_started(host: Host) -> None:
     assert host.check_output("systemd-analyze verify rising-stars-settings.service 2>&1 || true") == ""
     assert host.check_output("systemctl is-active rising-stars-settings.service || true") == "inactive"

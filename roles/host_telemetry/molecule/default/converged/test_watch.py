@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def network(host: Host) -> Iterator[Network]:
-    """A network that the scenario's host joins, and in which it finds the metadata service."""
+    """Yield a network that the scenario's host joins, with a route to the metadata service."""
     with joined_network(host) as made:
         host.check_output(f"ip route replace {METADATA_ADDRESS} via {made.bridge}")
         yield made
@@ -30,14 +30,14 @@ def network(host: Host) -> Iterator[Network]:
 
 @pytest.fixture(scope="module")
 def cloud(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
-    """AWS."""
+    """Yield a running mock AWS."""
     with running_mock_aws(tmp_path_factory.mktemp("aws"), host=network.bridge) as running:
         yield running
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The host, as a member of its group."""
+    """The host, as a member of its Auto Scaling group."""
 
     host: Host
     cloud: MockAws
@@ -62,7 +62,7 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(host: Host, network: Network, cloud: MockAws) -> Iterator[Machine]:
-    """A machine of a group with a lifecycle hook; its watch uses mock AWS."""
+    """Yield the host as a machine of a group with a lifecycle hook; its watch uses mock AWS."""
     join_group(cloud)
     found = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])
     instance = found["AutoScalingGroups"][0]["Instances"][0]["InstanceId"]
@@ -93,7 +93,7 @@ def join_group(cloud: MockAws) -> None:
     )
 
 
-def test_it_runs_once_it_knows_its_machine(machine: Machine) -> None:
+def test_the_watch_keeps_running_while_the_machine_is_in_service(machine: Machine) -> None:
     machine.wait_for(machine.is_active)
     time.sleep(3)
     assert machine.is_active()
@@ -108,20 +108,20 @@ def test_usage_metrics_have_the_kind_that_alarms_expect(machine: Machine) -> Non
     machine.wait_for(lambda: published() == {("DiskUsedPercent", "worker"), ("MemoryUsedPercent", "worker")})
 
 
-def test_it_comes_back_after_a_kill(machine: Machine) -> None:
+def test_the_watch_is_restarted_after_a_kill(machine: Machine) -> None:
     before = machine.host.check_output(f"systemctl show --property MainPID --value {UNIT}")
     machine.host.check_output(f"systemctl kill --signal KILL {UNIT}")
     machine.wait_for(lambda: machine.host.run(f"systemctl is-active {UNIT} && ! ps --pid {before}").succeeded)
 
 
-def test_a_restart_of_it_stops_nothing(machine: Machine) -> None:
+def test_a_restart_of_the_watch_stops_no_service(machine: Machine) -> None:
     machine.host.check_output(f"systemctl restart {UNIT}")
     assert machine.is_active("rising-stars-worker")
     assert machine.state() == "running"
 
 
-def test_it_watches_without_settings_too(machine: Machine) -> None:
-    """A machine that never got any has to be let go all the same."""
+def test_the_watch_also_runs_without_settings(machine: Machine) -> None:
+    """A machine that never received settings must drain too."""
     away = "mv /etc/rising-stars/molecule.env /etc/rising-stars/away; rm /run/rising-stars/site.env"
     machine.host.check_output(f"systemctl stop {UNIT} rising-stars-settings; {away}")
     try:
@@ -138,7 +138,7 @@ def test_it_is_confined(host: Host) -> None:
     assert float(overall.split(f"{UNIT}.service: ")[1].split()[0]) <= 2.0
 
 
-def test_it_may_write_nothing_but_the_drain_file(machine: Machine) -> None:
+def test_the_watch_may_write_only_the_drain_file(machine: Machine) -> None:
     watch = machine.host.check_output(f"systemctl show --property MainPID --value {UNIT}")
     inside = f"nsenter --target {watch} --mount touch"
     assert machine.host.run(f"{inside} /run/rising-stars/draining && rm /run/rising-stars/draining").succeeded
@@ -156,13 +156,13 @@ def test_without_the_agent_the_journal_is_not_copied_and_its_configuration_is_th
     )
 
 
-def test_no_secret_is_in_its_command_line_or_in_what_it_says(machine: Machine) -> None:
+def test_no_secret_is_on_the_watchs_command_line_or_in_its_log(machine: Machine) -> None:
     texts = machine.host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'") + machine.journal()
     assert "host\nwatch" in texts
     assert [secret for secret in ("q" * 40, "j" * 40) if secret in texts] == []
 
 
-def test_a_machine_that_its_group_lets_go_stops_its_services_first_and_is_watched_no_longer(machine: Machine) -> None:
+def test_before_a_termination_the_watch_stops_the_services_and_then_ends(machine: Machine) -> None:
     machine.identity.target_lifecycle_state = "Terminated"
     machine.wait_for(lambda: machine.is_active("rising-stars-worker") is False)
     machine.wait_for(lambda: machine.state() == "terminated")

@@ -29,14 +29,14 @@ DOCUMENTED = {
     "metrics.append_dimensions": {"AutoScalingGroupName", "ImageId", "InstanceId", "InstanceType"},
     "metrics.metrics_collected": {"cpu", "disk", "mem", "net", "swap"},
 }
-"""Keys of the agent's configuration by the section they stand in, of those that a host of ours may want.
-docs.aws.amazon.com, CloudWatch-Agent-Configuration-File-Details, November 2026."""
+"""Documented keys of the agent's configuration that this platform may use, by section.
+Source: docs.aws.amazon.com, CloudWatch-Agent-Configuration-File-Details, November 2026."""
 
 OF_A_FILE = {
     *("encoding", "file_path", "filters", "log_group_class", "log_group_name", "log_stream_name"),
     *("multi_line_start_pattern", "timestamp_format", "timezone"),
 }
-"""Without retention_in_days: aws_monitoring sets the retention of the log groups."""
+"""Documented keys of a log file, without retention_in_days: aws_monitoring sets the log groups' retention."""
 
 
 def wait_for(done: Callable[[], bool], *, seconds: float = 20) -> None:
@@ -51,11 +51,11 @@ def say(host: Host, text: str) -> None:
 
 
 def was_read(host: Host, text: str) -> int:
-    """How often the agent has read it."""
+    """Return how often the agent has read a text."""
     return int(host.run("grep --count --fixed-strings -e %s " + READ, text).stdout)
 
 
-def test_the_agents_configuration_has_documented_keys_alone(host: Host) -> None:
+def test_the_agents_configuration_has_only_documented_keys(host: Host) -> None:
     configuration = json.loads(host.file(CONFIGURATION).content_string)
     for section, known in DOCUMENTED.items():
         part = configuration
@@ -66,7 +66,7 @@ def test_the_agents_configuration_has_documented_keys_alone(host: Host) -> None:
         assert set(measured) <= {"drop_device", "measurement", "resources", "totalcpu"}
 
 
-def test_logs_go_to_the_group_of_the_machines_kind_and_keep_the_time_that_they_were_written(host: Host) -> None:
+def test_log_lines_are_sent_to_the_kinds_log_group_with_their_own_timestamps(host: Host) -> None:
     configuration = json.loads(host.file(CONFIGURATION).content_string)
     (file,) = configuration["logs"]["logs_collected"]["files"]["collect_list"]
     assert set(file) <= OF_A_FILE
@@ -92,12 +92,12 @@ def test_the_watch_stops_what_a_web_machine_runs(host: Host) -> None:
     ]
 
 
-def test_what_is_said_on_this_host_is_read_by_the_agent_within_seconds(host: Host) -> None:
+def test_the_agent_reads_a_new_log_line_within_seconds(host: Host) -> None:
     say(host, "a line of molecule's")
     wait_for(lambda: was_read(host, "]: a line of molecule's") == 1)
 
 
-def test_what_was_said_before_there_was_a_copy_is_in_it(host: Host) -> None:
+def test_the_copy_includes_earlier_lines_of_this_boot(host: Host) -> None:
     assert was_read(host, "systemd[1]: Reached target") > 0
 
 
@@ -129,21 +129,24 @@ def test_a_restart_neither_drops_nor_repeats_a_line(host: Host) -> None:
     assert [was_read(host, line) for line in lines] == [1] * 5
 
 
-def test_it_goes_on_after_a_kill(host: Host) -> None:
+def test_the_copy_continues_after_a_kill(host: Host) -> None:
     host.check_output("systemctl kill --signal KILL rising-stars-journal")
     say(host, "after the kill")
     wait_for(lambda: was_read(host, "after the kill") > 0, seconds=30)
 
 
 def flood(host: Host, name: str, lines: int) -> None:
-    """So many lines of a thousand characters, until the journal has all: it takes each sender's by itself."""
+    """Log `lines` lines of 1,000 characters, and wait until the journal has them all.
+
+    The journal receives each sender's lines separately: another sender's later line could overtake them.
+    """
     bytes_ = f"head --bytes {lines * 1000} /dev/zero | tr '\\0' x | fold --width 1000"
     host.check_output(f"{bytes_} | systemd-cat --identifier {name}")
     noted = f"journalctl --quiet --identifier {name} --output cat | wc --lines"
     wait_for(lambda: int(host.check_output(noted)) == lines)
 
 
-def test_a_file_that_grows_too_large_is_put_aside_after_it_was_read(host: Host) -> None:
+def test_a_file_that_grows_too_large_is_rotated_after_it_was_read(host: Host) -> None:
     flood(host, "wave", 1500)
     wait_for(lambda: was_read(host, "wave[") == 1500)
     wait_for(lambda: host.file(f"{COPY}.1").exists)
@@ -151,7 +154,7 @@ def test_a_file_that_grows_too_large_is_put_aside_after_it_was_read(host: Host) 
     wait_for(lambda: was_read(host, "after the wave") == 1)
 
 
-def test_the_copy_takes_no_more_of_the_disk_than_it_may(host: Host) -> None:
+def test_the_copys_disk_space_is_limited(host: Host) -> None:
     flood(host, "flood", 6000)
     say(host, "after the flood")
     wait_for(lambda: was_read(host, "after the flood") == 1, seconds=60)
@@ -159,7 +162,7 @@ def test_the_copy_takes_no_more_of_the_disk_than_it_may(host: Host) -> None:
     assert max(host.file(path).size for path in (COPY, f"{COPY}.1")) <= 2 * 1024 * 1024
 
 
-def test_only_the_agent_may_read_it(host: Host) -> None:
+def test_only_the_agent_may_read_the_copy(host: Host) -> None:
     assert host.check_output(f"stat --format '%U %a' /var/log/rising-stars {COPY}").split() == [
         *("cwagent", "750"),
         *("cwagent", "640"),

@@ -1,4 +1,4 @@
-"""Renders on a host: with PostgreSQL, Redis and an S3, through restarts and kills."""
+"""Tests of renders on a host with PostgreSQL, Redis and S3, including restarts and kills."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tests.hosts.real_parts import settings_of_real_parts
 from tests.intrusions import DENIED, Targets, check_denied, endings, write_intruder
 
 PARENT = ("parent_environ", "parent_mem", "parent_fds")
-"""Settings that tests/intruder.py needs of its worker."""
+"""Attempts of tests/intruder.py to read data of its parent process, the worker."""
 
 DROP_IN = "/etc/systemd/system/rising-stars-worker.service.d"
 PROGRAM = "/opt/rising-stars/current/bin/rising-stars"
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @dataclass(frozen=True)
 class Ledger:
-    """The jobs of the host's site, and its clips."""
+    """The job ledger of the host's site, and the clips to add to it."""
 
     host: Host
     database: Database
@@ -38,21 +38,21 @@ class Ledger:
     folder: Path
 
     def add_clip(self, number: int) -> None:
-        """Import a clip of 20 s like an operator; upkeep rings for it."""
-        # By its height, each clip is another one: what came in before is not taken again.
+        """Import a clip of 20 s as an operator does; upkeep then rings the doorbell for it."""
+        # Each clip has a different height, because the import skips a clip that it has already imported.
         clip = make_clip(self.folder / f"{number}.mp4", fps=30, height=1080 + 2 * number)
         self.host.check_output("rm -rf /tmp/clips && mkdir -p /tmp/clips/unprocessed-videos")
         podman("cp", str(clip), f"{name_of(self.host)}:/tmp/clips/unprocessed-videos/")
         self.host.check_output(f"set -a; . /run/rising-stars/site.env; {PROGRAM} media import /tmp/clips")
 
     def newest(self) -> dict[str, object]:
-        """The job that was enqueued last."""
+        """Return the job that was enqueued last."""
         with self.database.server.connected(self.name) as database:
             found = database.execute_sql("SELECT * FROM jobs ORDER BY created_at DESC LIMIT 1")
             return dict(zip([column.name for column in found.description], found.fetchone(), strict=True))
 
     def wait_for(self, done: Callable[[dict[str, object]], bool], *, seconds: float = 180) -> dict[str, object]:
-        """The newest job, once it is so."""
+        """Wait until `done` is true of the newest job, and return the job."""
         deadline = time.monotonic() + seconds
         while not done(job := self.newest()):
             assert time.monotonic() < deadline, f"{job}\n{journal(self.host)}"
@@ -65,7 +65,7 @@ class Ledger:
 
 @pytest.fixture(scope="module")
 def ledger(host: Host, database: Database, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    """The host's settings lead to PostgreSQL and S3, and its units run with them; afterwards it is as before."""
+    """Run the host's units with PostgreSQL and S3; afterwards, restore its settings."""
     with settings_of_real_parts(host, SETTINGS, database, store) as name:
         host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings")
         host.check_output(f"set -a; . /run/rising-stars/site.env; {PROGRAM} migrate")
@@ -88,11 +88,11 @@ def main_pid(host: Host, unit: str = "rising-stars-worker") -> int:
 
 
 def renders(host: Host) -> str:
-    """FFmpeg's processes."""
+    """Return the list of FFmpeg's processes."""
     return str(host.run("pgrep --list-full '^ffmpeg$'").stdout)
 
 
-def test_a_clip_goes_through_with_what_is_installed_and_nothing_is_left(
+def test_a_clip_is_rendered_with_the_installed_programs_and_no_file_remains(
     host: Host, ledger: Ledger, store: Store
 ) -> None:
     ledger.add_clip(1)
@@ -108,7 +108,7 @@ def test_a_clip_goes_through_with_what_is_installed_and_nothing_is_left(
     assert host.check_output(f"find {WORK} -mindepth 1 -not -name 'site.db*'") == ""
 
 
-def test_a_restart_in_the_middle_lets_the_render_end(host: Host, ledger: Ledger) -> None:
+def test_a_restart_lets_a_render_in_progress_finish(host: Host, ledger: Ledger) -> None:
     ledger.add_clip(2)
     ledger.wait_until_rendering()
     before = main_pid(host)
@@ -120,7 +120,7 @@ def test_a_restart_in_the_middle_lets_the_render_end(host: Host, ledger: Ledger)
 
 @pytest.fixture
 def short_drain(host: Host) -> Iterator[None]:
-    """The worker has two seconds."""
+    """Give the worker only two seconds to drain."""
     command = host.check_output("sed --quiet 's/^ExecStart=//p' /etc/systemd/system/rising-stars-worker.service")
     text = f"[Service]\\nExecStart=\\nExecStart={command.replace('DRAIN_SECONDS=90', 'DRAIN_SECONDS=2')}\\n"
     host.check_output(f"mkdir -p {DROP_IN} && printf '{text}' > {DROP_IN}/short.conf && systemctl daemon-reload")
@@ -130,7 +130,7 @@ def short_drain(host: Host) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("short_drain")
-def test_a_render_that_takes_longer_than_the_drain_is_given_back_and_rendered_again(host: Host, ledger: Ledger) -> None:
+def test_a_render_that_takes_longer_than_the_drain_is_returned_and_rendered_again(host: Host, ledger: Ledger) -> None:
     ledger.add_clip(3)
     ledger.wait_until_rendering()
     began = time.monotonic()
@@ -144,7 +144,7 @@ def test_a_render_that_takes_longer_than_the_drain_is_given_back_and_rendered_ag
     assert (job["attempt"], job["rescues"]) == (1, 0)
 
 
-def test_a_killed_consumer_comes_back_and_leaves_no_render_and_no_job_behind(host: Host, ledger: Ledger) -> None:
+def test_a_killed_consumer_is_restarted_and_leaves_no_render_or_job_behind(host: Host, ledger: Ledger) -> None:
     ledger.add_clip(4)
     ledger.wait_until_rendering()
     before = main_pid(host)
@@ -159,7 +159,7 @@ def test_a_killed_consumer_comes_back_and_leaves_no_render_and_no_job_behind(hos
     assert main_pid(host) not in {0, before}
 
 
-def test_upkeep_comes_back_after_a_kill(host: Host, ledger: Ledger) -> None:
+def test_upkeep_is_restarted_after_a_kill(host: Host, ledger: Ledger) -> None:
     assert ledger.host is host
     before = main_pid(host, "rising-stars-upkeep")
     host.check_output(f"kill -KILL {before}")
@@ -169,7 +169,7 @@ def test_upkeep_comes_back_after_a_kill(host: Host, ledger: Ledger) -> None:
         time.sleep(0.2)
 
 
-def test_an_ffmpeg_that_is_killed_costs_an_attempt_and_not_the_worker(host: Host, ledger: Ledger) -> None:
+def test_a_killed_ffmpeg_costs_an_attempt_but_not_the_worker(host: Host, ledger: Ledger) -> None:
     host.check_output(f"echo 'BACKOFF_BASE_SECONDS=\"1\"' >> {SETTINGS}")
     host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings; systemctl start {UNITS}")
     ledger.add_clip(5)
@@ -182,7 +182,7 @@ def test_an_ffmpeg_that_is_killed_costs_an_attempt_and_not_the_worker(host: Host
 
 
 def test_an_exploited_ffmpeg_is_denied_everything(host: Host, ledger: Ledger, tmp_path: Path) -> None:
-    """Within the unit's confinement the launcher's still works: neither keeps the other from anything."""
+    """The launcher's sandbox works inside the unit's, and neither weakens the other."""
     other, program = f"{WORK}/job-other", "/usr/local/bin/intruder"
     host.check_output(f"install -d -o stars -g stars -m 0700 {other}")
     host.check_output(f"install -o stars -g stars -m 0600 /dev/null {other}/original.mp4")
@@ -201,7 +201,7 @@ def test_an_exploited_ffmpeg_is_denied_everything(host: Host, ledger: Ledger, tm
         host.check_output(f"sed -i /FFMPEG_PATH/d {SETTINGS}; rm -r {other} {program}")
         host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings; systemctl start {UNITS}")
     said = str(job["error_detail"])
-    # ProtectProc hides the worker from what may not look into it.
+    # ProtectProc hides the worker from processes that may not trace it, so its files in /proc may not exist.
     check_denied(said, without=frozenset({"read_clip", *PARENT}))
     assert {endings(said)[name] for name in PARENT} <= {*DENIED, "ENOENT"}
     assert "sandbox_incomplete" not in journal_of_worker(host)
@@ -211,7 +211,7 @@ def journal_of_worker(host: Host) -> str:
     return str(host.check_output("journalctl --unit rising-stars-worker --no-pager --output cat"))
 
 
-def test_without_settings_the_units_wait_and_start_when_there_are_some(host: Host, ledger: Ledger) -> None:
+def test_units_without_settings_wait_and_start_once_the_settings_exist(host: Host, ledger: Ledger) -> None:
     assert ledger.host is host
     host.check_output(f"systemctl stop {UNITS} rising-stars-settings redis-server")
     host.check_output(f"mv {SETTINGS} {SETTINGS}.away; rm /run/rising-stars/site.env")
@@ -227,7 +227,7 @@ def test_without_settings_the_units_wait_and_start_when_there_are_some(host: Hos
         time.sleep(0.5)
 
 
-def test_no_secret_is_in_a_command_line_or_in_the_journal(host: Host, ledger: Ledger) -> None:
+def test_no_secret_is_on_a_command_line_or_in_the_journal(host: Host, ledger: Ledger) -> None:
     secrets = ["q" * 40, "j" * 40, "d" * 40, ledger.database.server.password]
     printed = host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'") + host.check_output(
         "journalctl --no-pager"
@@ -242,7 +242,7 @@ def test_it_is_confined(host: Host, unit: str) -> None:
     assert float(overall.split(f"{unit}.service: ")[1].split()[0]) <= 2.0
 
 
-def test_a_stop_takes_longer_than_the_drain_and_ends_the_consumer_alone_first(host: Host) -> None:
+def test_a_stop_may_take_longer_than_the_drain_and_ends_the_consumer_first(host: Host) -> None:
     properties = ("KillMode", "OOMPolicy", "Restart", "TimeoutStopUSec", "CPUWeight", "IOWeight", "User")
     asked = " ".join(f"--property {name}" for name in properties)
     printed = host.check_output(f"systemctl show rising-stars-worker {asked}")

@@ -1,0 +1,236 @@
+"""Start the platform's programs in a process that has already imported them.
+
+Importing takes a second of processor time, which is longer than most tests take, and a test run starts hundreds of
+programs. So one server per test process imports the programs once and forks for each start. Arguments, environment,
+output, signals and exit codes are those of an ordinary start. Only what the kernel recorded about the start differs:
+/proc shows the server's command line and environment. Start the program itself where that matters.
+
+The server is `python -m testing.preloaded FD`. A request is a message on the socket FD: JSON, with the file descriptors
+of the program's output and errors, and of the pipe to which the server writes its process ID and exit code.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import functools
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from testing.processes import Subprocess
+
+ENTRY_POINTS = {
+    "rising-stars": "app.cli",
+    "rising-stars-api": "app.wsgi",
+    "rising-stars-worker": "tasks.worker",
+    "rising-stars-upkeep": "tasks.upkeep",
+}
+"""Program → the module whose `main` it runs, as in pyproject.toml."""
+
+_MAX_REQUEST_BYTES = 1 << 17
+_PR_SET_PDEATHSIG = 1
+_CHECKOUT = Path(__file__).parents[1]
+
+
+class PreloadedProgram:
+    """A started program, with the methods of `subprocess.Popen` that tests use."""
+
+    def __init__(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        directory: Path,
+        output: int,
+        errors: int,
+    ) -> None:
+        request = {
+            "program": program,
+            "arguments": arguments,
+            "environment": dict(environment),
+            "directory": str(directory),
+        }
+        reports, reporting = os.pipe()
+        try:
+            socket.send_fds(_server(), [json.dumps(request).encode()], [output, errors, reporting])
+        finally:
+            os.close(reporting)
+        self._reports = os.fdopen(reports)
+        self.pid = int(self._reports.readline())
+        self.returncode: int | None = None
+        self._ends = selectors.DefaultSelector()
+        self._ends.register(self._reports, selectors.EVENT_READ)
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while the program is running."""
+        if self.returncode is None and self._ends.select(timeout=0):
+            self._read_exit_code()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the program's end and return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it is still running after `timeout` seconds.
+        """
+        if self.returncode is None:
+            if not self._ends.select(timeout):
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+            self._read_exit_code()
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal unless the program has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill the program unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+
+    def _read_exit_code(self) -> None:
+        self.returncode = int(self._reports.readline())
+        self._ends.close()
+        self._reports.close()
+
+
+class PreloadedSubprocess(Subprocess):
+    """A program of the platform that dies with the test run; its output goes to a file."""
+
+    def _start(self, output: IO[bytes], environment: Mapping[str, str] | None) -> PreloadedProgram:
+        program, *arguments = self.command
+        return PreloadedProgram(
+            program,
+            arguments,
+            environment=os.environ if environment is None else environment,
+            directory=self.log.parent,
+            output=output.fileno(),
+            errors=output.fileno(),
+        )
+
+
+def run_preloaded(
+    program: str, *arguments: str, environment: Mapping[str, str], timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the platform to its end, and return its exit code and what it printed.
+
+    Raises:
+        subprocess.TimeoutExpired: it was still running after `timeout` seconds, and was killed.
+    """
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        started = PreloadedProgram(
+            program,
+            arguments,
+            environment=environment,
+            directory=Path.cwd(),
+            output=output.fileno(),
+            errors=errors.fileno(),
+        )
+        try:
+            code = started.wait(timeout)
+        finally:
+            started.kill()
+            started.wait()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess([program, *arguments], code, output.read(), errors.read())
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """Start the server, which ends with this process, and return the socket for requests."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        server = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(its.fileno())],
+            pass_fds=[its.fileno()],
+            stdin=subprocess.DEVNULL,
+            cwd=_CHECKOUT,
+        )
+
+    @atexit.register
+    def end() -> None:
+        ours.close()
+        server.wait()
+
+    return ours
+
+
+def _serve(requests: socket.socket) -> Callable[[], Any]:
+    """Fork for each request, and return in each child the program to run; return in the server when requests end.
+
+    The program runs only after this function has returned, so its tracebacks begin where those of an ordinary start do.
+    """
+    selector = selectors.DefaultSelector()
+    selector.register(requests, selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            if key.fileobj is not requests:
+                selector.unregister(key.fileobj)
+                _report_end(key.fd, key.data)
+                continue
+            message, descriptors, _, _ = socket.recv_fds(requests, _MAX_REQUEST_BYTES, 3)
+            if not message:
+                return lambda: None
+            pid = os.fork()
+            if pid == 0:
+                selector.close()
+                requests.detach()  # _become closes its descriptor, whose number may then belong to another file.
+                return _become(json.loads(message), *descriptors[:2])
+            output, errors, reports = descriptors
+            os.close(output)
+            os.close(errors)
+            os.write(reports, f"{pid}\n".encode())
+            selector.register(os.pidfd_open(pid), selectors.EVENT_READ, reports)
+
+
+def _report_end(pidfd: int, reports: int) -> None:
+    ended = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+    assert ended is not None
+    code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+    os.close(pidfd)
+    with contextlib.suppress(BrokenPipeError):  # The test may no longer wait for this program.
+        os.write(reports, f"{code}\n".encode())
+    os.close(reports)
+
+
+def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], Any]:
+    """Give this process the request's environment and output, and return the program's entry point."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.dup2(output, 1)
+    os.dup2(errors, 2)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.chdir(request["directory"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    if request["environment"].get("PYTHONWARNINGS") == "default":
+        warnings.simplefilter("default")
+    sys.argv = [request["program"], *request["arguments"]]
+    main: Callable[[], Any] = importlib.import_module(ENTRY_POINTS[request["program"]]).main
+    return main
+
+
+def _die_with_parent() -> None:
+    """Let the kernel kill this process when its parent ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for module in ENTRY_POINTS.values():
+        importlib.import_module(module)
+    sys.exit(_serve(socket.socket(fileno=int(sys.argv[1])))())
