@@ -158,7 +158,7 @@ class SeaweedFS:
             "-master.telemetry=false",
             "-master.volumeSizeLimitMB=512",
             f"-volume.port={ports['volume']}",
-            "-volume.max=100",  # volumes grow with their content; the disk is the limit
+            "-volume.max=100",  # an upper bound; a volume takes disk space only as it fills
             "-volume.minFreeSpace=200MiB",
             "-volume.preStopSeconds=0",
             "-filer",

@@ -80,7 +80,7 @@ def api_stopped(site: Site, step: Step) -> str:
 
 
 def disk_full(site: Site, step: Step) -> str:
-    """A machine's work directory is full (without root: the output of one FFmpeg)."""
+    """A machine's work directory is full; without root, one FFmpeg writes to /dev/full instead."""
     machine = site.machines[str(step.parameters["machine"])]
     if not machine.mounted:
         target = site.breakpoints.strike(

@@ -120,7 +120,7 @@ class Outcomes:
 
 
 def _answer(status: int | None) -> str:
-    return "unanswered" if status is None else "503" if status == 503 else "answered"
+    return "unanswered" if status is None else "refused with 503" if status == 503 else "answered"
 
 
 def _word(row: Row, before: Row) -> str:

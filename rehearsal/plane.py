@@ -4,7 +4,8 @@
 
 moto listens on the bridge's address; instances are containers, RDS is PostgreSQL, the load balancer is HAProxy on
 127.0.0.1:PORT, and dnsmasq resolves names. The process writes `FOLDER/plane.json` when it has started. SIGUSR1 makes
-the database unreachable, SIGUSR2 makes it reachable again. On SIGTERM it removes everything that it started, and ends.
+the database unreachable, and SIGUSR2 makes it reachable again. On SIGTERM the process removes everything that it
+started, and exits.
 """
 
 import json

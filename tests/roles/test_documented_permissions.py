@@ -15,13 +15,13 @@ from rehearsal.operator.policy import FILES, UNSEEN, attached, policies_of
 
 OF_NO_ROLE = {
     "configure_hosts.yml, over Systems Manager": {
-        "ReachMachinesThroughTheBucket",
-        "ReachMachines",
-        "TalkInSessions",
-        "BySessions",
-        "OfOnesOwn",
+        "TransferFilesToMachines",
+        "StartSessions",
+        "OpenDataChannels",
+        "StartShellSessions",
+        "EndOwnSessions",
     },
-    "the runbook": {"LookAtACopy", "ReadWhatTheRunbookAsksFor", "ReadConsoles", "ReadLogs"},
+    "the runbook": {"SnapshotAndDeleteTheCopy", "ReadForTheRunbook", "ReadConsoleOutput", "ReadLogs"},
 }
 """Statements that no role needs, by the playbook or document that needs them."""
 

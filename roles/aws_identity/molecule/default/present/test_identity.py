@@ -129,7 +129,7 @@ def boundary(iam: Any, kind: str) -> str | None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_machine_may_set_only_its_own_boot_tags(iam: Any, kind: str) -> None:
-    assert statements(iam, kind)["TagItself"]["Condition"] == {
+    assert statements(iam, kind)["TagOwnInstance"]["Condition"] == {
         "ArnEquals": {"ec2:SourceInstanceARN": f"arn:aws:ec2:{HERE}:instance/${{ec2:InstanceID}}"},
         "ForAllValues:StringEquals": {"aws:TagKeys": ["BootStatus", "Release"]},
     }
