@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     refresh_reuse_grace_seconds: int = Field(default=30, ge=0)
     login_limit_per_account_and_address: Limit = "10 per 15 minutes"
     login_limit_per_account: Limit = "200 per 1 hour"
-    """It takes five addresses that each guess as fast as the limit above allows to reach this one, so a single address
-    cannot lock a player out. The resulting 4,800 guesses a day find only the most common passwords."""
+    """The limit above allows each address 40 attempts an hour, so a single address cannot exhaust this one and lock a
+    player out; that takes five. At 200 an hour, 4,800 guesses a day find only the most common passwords."""
     login_limit_per_address: Limit = "100 per 1 minute"
     signup_limit_per_address: Limit = "60 per 1 hour"
     vote_limit_per_account: Limit = "60 per 1 minute"
@@ -145,7 +145,8 @@ class Settings(BaseSettings):
     # The API process
     api_threads: int = Field(default=16, ge=1, le=256)
     drain_file: Path | None = None
-    """While this file exists, /ready fails, so the load balancer sends no requests; those that arrive are answered."""
+    """While this file exists, /ready fails, so that the load balancer sends no more requests. Any that still arrive are
+    answered."""
     body_seconds: float = Field(default=900, gt=0)
     """How long a request's body may take to arrive: 100 MiB at 1 Mbit/s take 839 s."""
     trusted_proxy: str | None = None
@@ -156,7 +157,7 @@ class Settings(BaseSettings):
 
     # Metrics and logs
     metric_namespace: str | None = None
-    """The CloudWatch namespace for upkeep's metrics. Without it, none are sent."""
+    """The CloudWatch namespace for upkeep's metrics. Without it, no metrics are sent."""
     log_format: LogFormat = LogFormat.JSON
     log_level: str = "INFO"
 
@@ -173,7 +174,8 @@ class ApiSettings(Settings):
     jwt_secret: SecretStr = Field(min_length=32)
     """Signs access tokens and seals refresh tokens."""
     jwt_secret_accepted: SecretStr | None = Field(default=None, min_length=32)
-    """A second secret: its tokens are accepted, but none are issued. In a rotation, first the new one, then the old."""
+    """A second secret: tokens under it are accepted, but none are issued. During a rotation it is first the next
+    `jwt_secret`, then the previous one."""
     verification_secret: SecretStr | None = Field(default=None, min_length=32)
     """Proves that a sign-up comes from `playbooks/verify_site.yml`. Required to create verification accounts."""
 
@@ -202,7 +204,7 @@ def load_settings(shape: type[Shape]) -> Shape:
 
 
 def check_environment(variables: Mapping[str, str], shape: type[Settings]) -> None:
-    """Check that services which read `shape` can start with these variables.
+    """Check that services whose settings are `shape` can start with these variables.
 
     Raises:
         ConfigurationError: variables are missing or invalid; the text has a line for each.

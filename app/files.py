@@ -1,4 +1,4 @@
-"""Local files: their SHA-256, and recognizing a full disk."""
+"""Local files: computes their SHA-256, and recognizes a full disk."""
 
 import errno
 import hashlib

@@ -33,8 +33,8 @@ POOLED_CONNECTIONS = {"api": 10, "worker": 4, "upkeep": 3}
 MOST_WAITING_RINGS = 64
 FAILED = "✘ "
 BROKEN_IN_EVERY_RUN = (
-    "workers are running",  # killed ones stay listed for a day
-    "no burst of new accounts has voted",  # all clients of a run sign up from one address, and vote at once
+    "workers are running",  # killed workers remain listed for a day
+    "no burst of new accounts has voted",  # all clients sign up from one address, and vote soon afterwards
 )
 """Checks of the doctor that fail in every run, even without faults."""
 
@@ -65,7 +65,7 @@ class Baseline:
 
 
 def vitals(site: Site) -> dict[str, Vitals]:
-    """Return the vitals of each unit by its name, summed over its process and that process's children."""
+    """Return each unit's vitals, by its name: the sum over its main process and all descendants of that process."""
     found = {}
     for name, pid in site.keeper.pids().items():
         with contextlib.suppress(psutil.Error):
@@ -80,7 +80,7 @@ def _three(one: Vitals) -> tuple[int, int, int]:
 
 
 def sweep(site: Site) -> None:
-    """Run an upkeep process with a sweep age of 0 on each machine until it has swept several times.
+    """Run an upkeep process with a sweep age of 0 on each machine until it has swept three times.
 
     One sweep is not enough, because the store's timestamps are rounded to seconds.
     """
@@ -108,7 +108,7 @@ def run_doctor(site: Site) -> list[str]:
 
 
 def examine_store(site: Site, evidence: Evidence) -> None:
-    """Record the sizes of all objects, and hash and probe each result that a video refers to."""
+    """Record the sizes of all objects, and hash and probe each result that a job refers to."""
     jobs = {job["output_key"]: job for job in evidence.jobs.values() if job["output_key"]}
     with contextlib.closing(site.servers.seaweedfs.client()) as client, TemporaryDirectory() as folder:
         evidence.sizes = dict(_stored(client, site.bucket))
@@ -128,7 +128,7 @@ def _stored(client: "S3Client", bucket: str) -> Iterator[tuple[str, int]]:
 
 @dataclass
 class ResultJudge:
-    """Hashes and probes results; identical ones are probed only once."""
+    """Hashes and probes results; results with the same checksum are probed only once."""
 
     path: Path
     _faults: dict[str, str] = field(default_factory=dict)
@@ -182,7 +182,7 @@ def _files(site: Site) -> Iterator[Breach]:
 
 
 def _orphans(site: Site) -> Iterator[Breach]:
-    """Yield the render processes that are still running although no job is."""
+    """Yield each render process, because none should be left once all jobs have finished."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             line = " ".join(process.cmdline())
@@ -218,7 +218,7 @@ def _growth(site: Site, baseline: Baseline) -> Iterator[Breach]:
 
 
 def _keys(site: Site) -> Iterator[Breach]:
-    """Yield the Redis keys that never expire, except a queue that is still short."""
+    """Yield the Redis keys that never expire, except short queues."""
     with site.servers.redis.client(0) as client:
         for key in client.scan_iter():
             if client.ttl(key) == -1:

@@ -21,7 +21,7 @@ MOST_KILLS = 2
 """The number of times that a job's worker may be killed: a third rescue would make it a poison job."""
 
 MOST_ATTEMPTS = 2
-"""The number of a job's five attempts that the nemesis may make fail."""
+"""How many of a job's five attempts the nemesis may cause to fail."""
 
 WATCH_SECONDS = 8.0
 GLANCE_SECONDS = 0.004
@@ -134,7 +134,7 @@ class Breakpoints:
             return point
 
     def _charge_bystander(self, point: Breakpoint, video: str, pid: int) -> None:
-        """Also count the strike against the job that the worker has claimed since its commit, if there is one."""
+        """If the worker has since committed the struck job and claimed another, count the strike against that one too."""
         held = self._ledger.held_by(pid)
         if held is not None and held != video:
             with self._lock:

@@ -10,7 +10,7 @@ COLOURS = ("orange", "navy", "teal", "maroon")
 Kills = Literal["worker", "ffmpeg"]
 
 MARKS: dict[Kills, str] = {"worker": "POISON-FOR-THE-WORKER", "ffmpeg": "POISON-FOR-FFMPEG"}
-"""The title tag of each poison clip; the harness's FFmpeg launcher obeys it."""
+"""The title tag of each poison clip, at which the harness's FFmpeg launcher (`shim.py`) kills the worker or FFmpeg."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Clips:
 
 
 def make_clips(folder: Path) -> Clips:
-    """Make clips of twenty seconds of one colour, at one frame per second, without sound."""
+    """Make silent clips that show one colour for twenty seconds, at one frame per second."""
     folder.mkdir(parents=True, exist_ok=True)
     return Clips(
         sound=tuple(_flat(folder / f"{colour}.mp4", colour) for colour in COLOURS),

@@ -1,4 +1,4 @@
-"""The history of a run: each request when it is sent and when it ends, each fault, each transition of a job."""
+"""The history of a run: each request when it is sent and when it ends, each fault, and each transition of a job."""
 
 import json
 import threading
@@ -47,7 +47,7 @@ class History:
             return [event for event in self._events if what is None or event["what"] == what]
 
     def around(self, subject: str) -> list[str]:
-        """Return, as lines, the events that name `subject`, and those of nemesis and keeper shortly before or after."""
+        """Return, as lines, the events that name `subject`, and the nemesis' and keeper's events close to them."""
         known = self.events()
         shown = [*(event for event in known if event["what"] != "sent"), *never_ended(known)]
         events = sorted(shown, key=lambda event: event["mono"])
@@ -56,7 +56,7 @@ class History:
         return [_line(event) for event in _ends(chosen)]
 
     def close(self) -> None:
-        """Close the file. The events stay readable in memory."""
+        """Close the file. The events remain in memory."""
         self._file.close()
 
 

@@ -1,4 +1,4 @@
-"""Start the site's processes, and restart them when they end, as systemd does."""
+"""Start the site's processes, and restart them when they exit, as systemd does."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from testing.processes import Subprocess
 
 POLL_SECONDS = 0.1
 RESTART_SECONDS = 0.5
-"""The time between the end of a process and its restart, like systemd's RestartSec."""
+"""The time between a process's exit and its restart, like systemd's RestartSec."""
 
 STOP_SECONDS = 8.0
 
@@ -45,7 +45,7 @@ class Keeper:
         self._thread.start()
 
     def keep(self, unit: Unit) -> None:
-        """Run a unit; a running one of the same name is stopped and replaced."""
+        """Run a unit. If a unit of the same name is running, stop and replace it."""
         with self._lock:
             self._units[unit.name] = unit
         if unit.name in self._running:
@@ -62,7 +62,7 @@ class Keeper:
             process.stop(seconds=STOP_SECONDS)
 
     def signal(self, name: str, signum: signal.Signals) -> None:
-        """Signal a unit's main process; if that ends, it is restarted."""
+        """Send a signal to a unit's main process, which is restarted if it exits."""
         with self._lock:
             process = self._running.get(name)
             if process is not None and process.running:
@@ -102,7 +102,7 @@ class Keeper:
                     self._start(unit)
 
     def _is_due(self, name: str) -> bool:
-        """Whether a unit has ended and its restart is due."""
+        """Whether a unit's process has exited and its restart is due."""
         process = self._running.get(name)
         if process is None or process.running:
             self._ended_at.pop(name, None)

@@ -61,7 +61,7 @@ LISTEN_SECONDS = 0.5
 
 @dataclass
 class Ledger:
-    """Reads the site's database directly, not through a line, and calls the listeners for each transition of a job."""
+    """Reads the site's database directly, not through a proxy, and calls the listeners for each transition of a job."""
 
     url: str
     history: History

@@ -3,7 +3,7 @@
 Each answered request took effect at one moment between its beginning and its response. A request whose outcome is
 unknown took effect at one moment after its beginning, or never. The search visits beginnings and responses in
 chronological order. It applies a request only when a response requires it, as in "just-in-time linearization" (G. Lowe,
-Testing for linearizability, 2017; the search itself is J. Wing's and C. Gong's, 1993).
+Testing for linearizability, 2017; the search itself is by J. Wing and C. Gong, 1993).
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,11 @@ class Search:
     """Requests whose responses no order explains. The search continues as if they were correct."""
     _open: dict[int, Operation] = field(default_factory=dict)
     _states: dict[State, Spare] = field(default_factory=lambda: {(False, frozenset()): (0, 0)})
-    """Of two paths to the same state, the one with more spare requests is kept (as many more to True as to False)."""
+    """State → the spare requests left on the best path to it.
+
+    The spare requests of two paths to one state differ by the same number for False and for True, so the path with more
+    of either is the better one.
+    """
 
     @property
     def possible(self) -> frozenset[bool]:
@@ -95,7 +99,7 @@ class Search:
         return self._at(self._open[number].leaves, state[1] | {number})
 
     def _at(self, value: bool, done: frozenset[int]) -> State:
-        """Return the state after all open requests that only read this value: applying them early excludes no order."""
+        """Return the state after all open requests that only read this value; applying them early excludes no order."""
         finds = {number for number, operation in self._open.items() if operation.needs == operation.leaves == value}
         return value, done | finds
 

@@ -13,12 +13,12 @@ BACKLOG = 128
 
 
 class Cut(Exception):
-    """Raised by a watcher to close the connection before these bytes are forwarded."""
+    """Raised by a watcher to close the connection instead of forwarding the bytes."""
 
 
 @dataclass(eq=False)
 class Link:
-    """One connection through a line; `marks` is for watchers."""
+    """One connection through a line; watchers may keep notes about it in `marks`."""
 
     near: socket.socket
     far: socket.socket
@@ -53,7 +53,7 @@ class Line:
         threading.Thread(target=self._accept, args=(self._door,), name=f"line-{self.name}", daemon=True).start()
 
     def refuse(self) -> None:
-        """Close all connections and refuse new ones. A bound socket that does not listen keeps the port reserved."""
+        """Close all connections and refuse new ones. A socket that is bound but not listening reserves the port."""
         _close(self._door)
         self._door = _door(self.port)
         self.cut()

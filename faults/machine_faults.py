@@ -144,7 +144,7 @@ def _finished_by(site: Site, name: str) -> int:
 
 @contextmanager
 def _running_as(site: Site, name: str, environment: dict[str, str]) -> Iterator[None]:
-    """Run a process with another environment until the `with` block ends; only one process at a time."""
+    """Restart a process with additional environment variables until the `with` block ends; only one at a time."""
     with SWAPPING:
         pid = site.keeper.pids().get(name)
         try:

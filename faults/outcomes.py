@@ -1,4 +1,4 @@
-"""The outcome of each fault: for the job that it struck, for requests and jobs during it, and its recovery times."""
+"""The outcome of each fault: the struck job's transitions, the requests and jobs during it, and the recovery times."""
 
 import re
 from collections import Counter
@@ -73,7 +73,7 @@ class Outcomes:
         )
 
     def _ended_after(self, video: str, began: float) -> float | None:
-        """Return the seconds from the strike, or from a poison clip's upload, to the job's end; None if it has none."""
+        """Return the seconds from the strike, or from a poison clip's upload, to the job's end; None if not ended."""
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
         ends = (

@@ -47,7 +47,7 @@ class Pace:
         """Return the maximum time, in seconds, that `unfinished` jobs may take after the healing.
 
         It is the sum of a lease, two passes of upkeep (the first may just miss the lease's expiry), the redispatch
-        after a lost ring, the longest backoff with its jitter, and the longest render in each round of the workers.
+        after a lost ring, the longest backoff with its jitter, and a render timeout for each clip of a worker.
         """
         rounds = max(1, math.ceil(unfinished / WORKERS))
         waiting = self.lease + 2 * self.upkeep + self.redispatch + 1.25 * self.backoff_max

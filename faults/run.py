@@ -23,14 +23,14 @@ from faults.site import Site
 
 WARM_SECONDS = 60.0
 WARMERS = 16
-"""The number of clients in the warm-up: enough for every thread of both APIs to hash a password, which takes memory."""
+"""Enough clients in the warm-up for every thread of both APIs to hash a password, because hashing takes memory."""
 
 WARM_UPLOADS = 4
 AFTERWARDS_SECONDS = 3.0
 """The clients continue for this long after the healing, because the site must still accept work."""
 
 VISITORS_SECONDS = 2 * PATIENCE_SECONDS
-"""Enough time for a request that a fault left without a response, and for another one after the healing."""
+"""Enough time for a request that a fault leaves without a response, and for its repetition after the healing."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Verdict:
     """Errors in the harness."""
     bound_seconds: float
     recovered_seconds: float | None
-    """From the last healing until every job had finished; None if that took longer than the bound."""
+    """From the end of the clients' requests until every job had finished; None if that took longer than the bound."""
     evidence: Evidence
 
     @property
@@ -53,7 +53,7 @@ class Verdict:
 
 
 class Run:
-    """A site under test with one seed. Inside `with`, call `inject` and `judge`, or run a test's own steps."""
+    """A site under test, with one seed. Inside the `with` block, call `inject` and `judge`, or act as a test needs."""
 
     def __init__(
         self, folder: Path, servers: Servers, *, seed: int, pace: Pace | None = None, sabotage: str | None = None
@@ -94,7 +94,7 @@ class Run:
         return player
 
     def warm_up(self) -> None:
-        """Let clients use the site until the processes have their usual size, and take the baseline."""
+        """Let clients use the site until its processes have grown to their usual size, and take the baseline."""
         players = [Player(f"warmer-{number}", self.site, self.seed, self.site.over) for number in range(WARMERS)]
         with ThreadPoolExecutor(WARMERS) as threads:
             list(threads.map(_warm, players))
@@ -114,7 +114,7 @@ class Run:
         self.broken += nemesis.broken + crowd.broken
 
     def _wait_for_visitors(self) -> None:
-        """Wait until the visitors' uploads end, so that the evidence no longer changes; report those that do not."""
+        """Wait until the visitors' uploads end, because they would change the evidence; report those that run on."""
         deadline = self.history.now + VISITORS_SECONDS
         for visitor in self.site.visitors:
             visitor.join(max(0.0, deadline - self.history.now))

@@ -27,7 +27,7 @@ def ignore_the_fencing_token() -> None:
 
 
 def switch_the_reaper_off() -> None:
-    """Leave the jobs of dead workers running."""
+    """Leave the jobs of dead workers in the state `running`."""
     _replace(tasks.upkeep.Upkeep, "_reap", lambda _upkeep: None)
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from faults.chance import chance_of
 
 FIRST_SECONDS = 3.0
-"""The time of the first fault, by which the site has some work."""
+"""When the first fault starts; the site has some work by then."""
 
 GAP_SECONDS = (1.0, 3.0)
 """The range of the time between the end of one fault and the start of the next."""
 
 LONG_OUTAGE_SECONDS = 60.0
 LONG_RUN_MINUTES = 5.0
-"""In shorter runs, no fault takes more than a tenth of the run."""
+"""In runs shorter than this, no fault takes more than a tenth of the run."""
 
 Parameter = str | float
 
@@ -104,7 +104,7 @@ def schedule(seed: int, minutes: float, *, only: Collection[str] = ()) -> list[S
 
 
 def _draw(chance: random.Random, only: Collection[str]) -> Iterator[Card]:
-    """Yield the cards of the deck without end, reshuffled after each pass."""
+    """Yield the cards of the deck endlessly, shuffled anew for each pass."""
     deck = [card for card in DECK if not only or card.fault in only]
     while deck:
         chance.shuffle(deck)

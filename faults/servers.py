@@ -35,7 +35,7 @@ POSTGRES_SETTINGS = {
 
 
 class Starter:
-    """A single thread that starts all processes, because the kernel kills a process when its starting thread ends."""
+    """A single thread that starts all processes, because the kernel kills each when the thread that started it ends."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="starter")
@@ -150,7 +150,7 @@ def running_servers(folder: Path) -> Iterator[Servers]:
         stack.callback(redis_server.close)
         redis_server.start()
         seaweedfs = SeaweedFS(folder / "objects", log=folder / "seaweedfs.log")
-        # By default, each bucket takes seven of SeaweedFS's hundred volumes at once.
+        # By default, each new bucket takes seven of SeaweedFS's hundred volumes.
         with mock.patch.dict(os.environ, {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
             stack.enter_context(seaweedfs)
         yield Servers(starter, postgres, redis_server, seaweedfs)

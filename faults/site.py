@@ -74,7 +74,7 @@ class Site:
         self.clips = clips
         self.pace = pace
         self.over = threading.Event()
-        """Set when the run ends, which ends all waiting."""
+        """Set when the run ends, to end all waiting."""
         self.visitors: list[threading.Thread] = []
         """Threads that each upload one clip during a fault, and may outlast it."""
         self.traffic = Traffic()
@@ -121,7 +121,7 @@ class Site:
             machine.close()
 
     def unit(self, name: str, *, program: str | None = None, **environment: str) -> Unit:
-        """Return the unit of a process; the digit in the name is that of its machine."""
+        """Return the unit of a process; the digit in the name is its machine's name."""
         kind = name.partition("-")[0]
         listen = ["--listen", self.api_urls[name].removeprefix("http://")] if kind == "api" else []
         return Unit(name, [*self._command(program or kind), *listen], {**self.environment(name), **environment})

@@ -45,7 +45,7 @@ def _some(site: Site, step: Step, verdict: Callable[[], Verdict]) -> str:
 
 
 def _inject(site: Site, step: Step, judge: Callable[[Request], Verdict]) -> str:
-    """Apply `judge` to all requests for the fault's duration, and return the counts of those that failed."""
+    """Apply `judge` to all requests for the fault's duration, and return the counts of those that it affected."""
     struck: Counter[str] = Counter()
 
     def judge_and_count(request: Request) -> Verdict:

@@ -14,7 +14,7 @@ from faults.site import Site
 def send_clip(
     site: Site, step: Step, *, clip: Path | None = None, api: str | None = None, poison: str | None = None
 ) -> Event | None:
-    """Sign up and upload a clip, with retries; the first upload is sent to `api`. Return None if the sign-up failed."""
+    """Sign up and upload a clip, with retries; the first attempt is sent to `api`. Return None if the sign-up fails."""
     seed = f"{step.fault} {step.at}"
     visitor = Player(f"visitor-{step.at:g}", site, seed, site.over)
     try:

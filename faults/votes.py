@@ -1,8 +1,8 @@
 """The possible states of each vote, derived from the responses that its account received.
 
 An account's vote for a video is a Boolean register: whether its row exists. Overlapping requests may take effect in any
-order. A request without a response, or with a 5xx, may take effect at any time after its beginning or never. Because
-its COMMIT may still be in flight, it may even take effect after the response.
+order. A request without a response, or with a 5xx, may take effect at any time after its beginning, or never. It may
+even take effect after the 5xx was received, because its COMMIT may still be in flight.
 """
 
 from collections import defaultdict
@@ -49,7 +49,7 @@ def _operation(event: Event) -> Iterator[Operation]:
 
 
 def _change(event: Event) -> Iterator[Operation]:
-    """Yield the operation of a vote or a withdrawal; none if it was rejected for a reason other than the register."""
+    """Yield the operation of a vote or a withdrawal, unless it was rejected for a reason other than the register."""
     op, status, detail = event["op"], event["status"], event.get("detail") or ""
     text, after = f"{op} was answered {status}", SETS[op]
     if status is None or status >= 500:

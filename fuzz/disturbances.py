@@ -228,7 +228,7 @@ def _boundary(chance: random.Random, request: RawRequest) -> None:
 
 
 def _length(chance: random.Random, request: RawRequest) -> None:
-    """Send a wrong Content-Length, or malformed chunks."""
+    """Send a wrong Content-Length, or a Transfer-Encoding with a body that may not match it."""
     length = len(request.freeze())
     lies = (length + 1, length + 100_000, max(0, length - 1), 0, -1, 130 << 20, 1 << 31, 1 << 63, 1 << 70)
     if chance.random() < 0.6:

@@ -229,7 +229,7 @@ def query_value(chance: random.Random) -> bytes:
 
 
 def cursor(chance: random.Random) -> bytes:
-    """Return a pagination cursor, mostly an invalid one."""
+    """Return a pagination cursor, which is usually invalid."""
     order = chance.choice(("newest", "oldest", "votes", 1, None))
     value: object = chance.choice(
         (0, -1, 1 << 62, 1 << 63, 1 << 70, 10**300, 1e308, float("nan"), float("inf"), "1", None, [], True)

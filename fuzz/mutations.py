@@ -1,6 +1,6 @@
 """Mutate a valid MP4 in one way, chosen by a seed. Pure functions: the same seed gives the same bytes.
 
-The boxes are those of ISO/IEC 14496-12. Offsets count from the start of a box's body, after its 8-byte header.
+The boxes are those of ISO/IEC 14496-12. The offsets below count from the start of a box's body, after its 8-byte header.
 """
 
 import random
@@ -10,7 +10,7 @@ from fuzz import odd_clips
 from fuzz.boxes import CONTAINERS, HEADER_BYTES, Box, encode_boxes, parse_boxes
 
 HOSTILE = (0, 1, 2, 7, 8, 9, 0x7F, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
-"""Limits of 8-, 16-, 31- and 32-bit numbers, and sizes that no box can have."""
+"""Limits of integers with 8 to 32 bits, and sizes that are too small for a box."""
 
 HOSTILE_LONG = (0, 1, 15, 16, 17, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 
@@ -196,7 +196,7 @@ def _renamed_box(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _lie(chance: random.Random, clip: bytes, places: dict[bytes, int], *, times: int = 1) -> bytes:
-    """Write hostile numbers at the given offsets of boxes' bodies."""
+    """Write hostile numbers into up to `times` boxes, at the offset in `places` for each box's kind."""
     boxes = parse_boxes(clip)
     liars = [box for top in boxes for box in top.walk() if box.kind in places]
     for box in chance.sample(liars, min(times, len(liars))):
@@ -276,7 +276,7 @@ def _lying_matrix(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _lying_version(chance: random.Random, clip: bytes) -> bytes:
-    """Declare a version of a table that has other field widths, or declare other flags."""
+    """Declare another version of a table, for which its fields have other widths, or other flags."""
     boxes = parse_boxes(clip)
     box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     _write(box, 0, chance.choice((1 << 24, 2 << 24, 255 << 24, 0xFFFFFF, chance.getrandbits(32))))
@@ -303,7 +303,7 @@ def _broken_media(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _chimera(chance: random.Random, clip: bytes) -> bytes:
-    """Apply several mutations."""
+    """Apply two to four of the mutations that write wrong numbers into headers and tables."""
     for _ in range(chance.randrange(2, 5)):
         lie = chance.choice((_lying_duration, _lying_timescale, _lying_count, _lying_entry, _lying_dimensions))
         clip = lie(chance, clip)

@@ -1,7 +1,7 @@
-"""Change a valid MP4 at random, as real recorders, editors and attackers do. Pure functions.
+"""Change a valid MP4 at random, in ways that real recorders, editors and attackers do. Pure functions.
 
-Unlike the mutations in `mutations`, most of these are legal. Offsets count from the start of a box's body
-(ISO/IEC 14496-12).
+Unlike the mutants of `mutations`, most of the results conform to the standard (ISO/IEC 14496-12). The offsets below
+count from the start of a box's body.
 """
 
 import random

@@ -84,7 +84,7 @@ class Answer:
 
 
 def send(port: int, request: RawRequest) -> Answer | None:
-    """Send a request, shut down the sending side, and read the response; None if the server sends none.
+    """Send a request, shut down the sending side, and return the response; None if there is no valid one.
 
     Raises:
         TimeoutError: the server does not respond in time.
@@ -96,7 +96,7 @@ def send(port: int, request: RawRequest) -> Answer | None:
         except TimeoutError:
             raise
         except OSError:
-            pass  # The server has answered and closed the connection before reading everything.
+            pass  # The server has responded and closed the connection before reading the whole request.
         answer = http.client.HTTPResponse(connection, method="HEAD" if request.method == b"HEAD" else None)
         try:
             answer.begin()

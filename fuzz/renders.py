@@ -1,4 +1,4 @@
-"""Render a mutated clip: the renderer must refuse it clearly or render it correctly, within its limits."""
+"""Render a mutated clip: the renderer must refuse it with a message or render it correctly, within its limits."""
 
 import subprocess
 import threading
@@ -54,8 +54,8 @@ def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
     except RenderTimedOut:
         return "stopped: time", None
     except RenderKilled as error:
-        # Acceptable only if the encode ran out of memory. If FFmpeg did so while it read the index, RenderKilled is a
-        # finding: the clip is at fault, and a retry would not help, so the renderer must raise UnreadableClip.
+        # RenderKilled is acceptable only if the encode ran out of memory. If FFmpeg ran out of memory while it read the
+        # index, a retry would not help, so the renderer must raise UnreadableClip, and RenderKilled is a finding.
         bombed = "Cannot allocate memory" in str(error) and "error reading header" not in str(error)
         return "stopped: memory", None if bombed else f"RenderKilled: {error}"
     except Exception as error:  # noqa: BLE001 - any other exception is a finding

@@ -55,7 +55,7 @@ def _refused(answer: httpx.Response, seconds: float) -> tuple[str, float, str | 
 
 
 def _wrongly_accepted(answer: httpx.Response, content: bytes, player: Player, copy: Path) -> str | None:
-    """Return why a clip should not have been accepted, or what is wrong with the stored one; None if nothing is."""
+    """Return why a clip should not have been accepted, or what is wrong with the stored clip; None if nothing is."""
     copy.write_bytes(content)
     try:
         clip = probe(copy)

@@ -43,7 +43,7 @@ class World:
 
 
 def every_route() -> set[tuple[str, str]]:
-    """Return method and path of every API route. The dependencies can be empty, because no handler is called."""
+    """Return the method and path of every API route. The dependencies are empty, because no handler is called."""
     dependencies = cast("ApiDependencies", SimpleNamespace(readiness=None))
     resources: tuple[Resource, ...] = (
         AuthResource(dependencies),

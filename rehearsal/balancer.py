@@ -84,7 +84,7 @@ class LoadBalancer:
             self._place(instance_id, targets[instance_id], desired.target_group.port)
 
     def health(self) -> dict[str, bool]:
-        """Return for each target whether it passes its health checks."""
+        """Return whether each target passes its health checks; draining instances are left out."""
         states = {row["svname"]: row["status"] for row in self._statistics() if row["pxname"] == "targets"}
         return {
             slot.instance_id: states.get(slot.name, "").startswith("UP")
@@ -97,7 +97,7 @@ class LoadBalancer:
         return sum(int(row["req_tot"] or 0) for row in self._statistics() if row["svname"] == "FRONTEND")
 
     def drained(self, instance_id: str) -> bool:
-        """Whether the instance has no requests in flight and receives no new ones."""
+        """Whether the instance is not a target, or its draining is complete."""
         return all(slot.instance_id != instance_id for slot in self._slots)
 
     def _configure(self, desired: Balancer) -> None:

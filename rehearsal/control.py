@@ -10,7 +10,7 @@ from botocore.config import Config
 
 REGION = "us-east-1"
 PLANE = "plane"
-"""The data plane's access key: it distinguishes its calls from the operator's and the hosts'."""
+"""The data plane's access key, which distinguishes its calls from those of the operator and the hosts."""
 
 GROUP_TAG = "aws:autoscaling:groupName"
 
@@ -124,18 +124,18 @@ class Control:
         return base64.b64decode(answer["UserData"].get("Value", "")).decode()
 
     def images(self) -> dict[str, str]:
-        """Return the account's own images, each with the instance that it was created from."""
+        """Return the IDs of the account's own images, each with the ID of the instance that it was created from."""
         images = self.client("ec2").describe_images(Owners=["self"])["Images"]
         return {image["ImageId"]: image.get("SourceInstanceId", "") for image in images}
 
     def credentials(self, profile: str) -> tuple[str, str, str]:
-        """Return access key ID, secret access key and session token for an instance profile's role."""
+        """Return an access key ID, a secret access key and a session token for an instance profile's role."""
         (role,) = self.client("iam").get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
         assumed = self.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="instance")["Credentials"]
         return assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]
 
     def report_stop(self, instance_id: str) -> None:
-        """Stop the instance of a machine that powered itself off."""
+        """Stop an instance in mock AWS, because its machine has powered itself off."""
         self.client("ec2").stop_instances(InstanceIds=[instance_id])
 
     def replace(self, instance_id: str) -> None:
@@ -164,7 +164,7 @@ class Control:
             )
 
     def balancer(self) -> Balancer | None:
-        """Return the site's load balancer once it forwards requests. A rehearsal has only one, with plain HTTP."""
+        """Return the site's only load balancer, which uses plain HTTP; None until it has a listener that forwards."""
         client = self.client("elbv2")
         for described in client.describe_load_balancers()["LoadBalancers"]:
             arn = described["LoadBalancerArn"]

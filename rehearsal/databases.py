@@ -1,4 +1,4 @@
-"""RDS in a rehearsal: PostgreSQL under the endpoint's name, with a verifiable certificate; snapshots are dumps."""
+"""RDS in a rehearsal: PostgreSQL with a certificate for the endpoint's name; snapshots are dumps."""
 
 import subprocess
 import tempfile
@@ -47,7 +47,7 @@ class DatabaseServer:
         self._running.close()
 
     def follow(self, desired: Database | None, snapshots: Collection[str]) -> None:
-        """Start or stop the server to match AWS' record of the database, set its password, and update its snapshots."""
+        """Start or stop the server as mock AWS records the database, set its password, and update its snapshots."""
         self._keep_snapshots(snapshots)
         if desired is None:
             if self._server is not None:
@@ -98,9 +98,9 @@ class DatabaseServer:
         self._password = recorded
 
     def _keep_snapshots(self, recorded: Collection[str]) -> None:
-        """Dump the database for each new snapshot, and delete the dumps of deleted ones.
+        """Dump the database for each new snapshot, and delete the dumps of deleted snapshots.
 
-        When AWS records a final snapshot, it no longer records the database, but the server is still running and can
+        When mock AWS lists a final snapshot, it no longer lists the database, but the server is still running and can
         be dumped.
         """
         for snapshot in recorded:

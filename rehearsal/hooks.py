@@ -1,6 +1,6 @@
-"""Supply moto with the state of the real machines. The data plane runs in moto's process.
+"""Supply moto with the state of the rehearsal's machines; this is possible because the data plane runs in its process.
 
-The patches of `rehearsal.aws` make moto record and answer as AWS does. These hooks replace moto's assumptions with
+The patches in `rehearsal.aws` make moto record and answer as AWS does. These hooks replace moto's assumptions with
 facts: whether a machine is healthy, whether it has completed its termination hook, what the database's password is, and
 which snapshot the database was restored from.
 """

@@ -24,7 +24,7 @@ IMAGES = "localhost/rising-stars-rehearsal"
 
 
 class End(IntEnum):
-    """Exit codes of a container's init after reboot(2): 128 plus the signal from its man page (PID namespaces)."""
+    """Exit codes of a container's init: 128 plus the signal with which reboot(2) ends the init of a PID namespace."""
 
     POWERED_OFF = 130
     REBOOTS = 129
@@ -42,7 +42,7 @@ class Machine:
     """Whether it has been started, and not deliberately stopped since."""
     leaving_since: float | None = None
     dead_since: float | None = None
-    """When the machine was first found not running although it should be; None while it is running."""
+    """When the machine was first found to have crashed; None while it is running."""
 
     @property
     def busy(self) -> bool:
@@ -51,7 +51,7 @@ class Machine:
 
 @dataclass
 class Machines:
-    """All machines. Each `follow` brings them one step closer to the state that AWS records."""
+    """All machines. Each `follow` brings them one step closer to the state that mock AWS records."""
 
     control: Control
     network: Network
@@ -163,7 +163,7 @@ class Machines:
         log.info("machine_is_gone", instance=machine.instance.id)
 
     def _bake(self) -> None:
-        """Commit the source instance's container for each new image in AWS; remove images that AWS no longer has."""
+        """Create each image that is new in mock AWS from its source instance's container; remove deleted images."""
         recorded = self.control.images()
         for image, source in recorded.items():
             if image not in self._images and source in self._machines:

@@ -1,4 +1,4 @@
-"""The machines' DNS resolver: it resolves the names of the private zone and the database, and forwards all others."""
+"""The machines' DNS resolver. It resolves the names of the private zone and the database, and forwards the others."""
 
 import contextlib
 import signal

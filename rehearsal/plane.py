@@ -1,4 +1,4 @@
-"""The data plane of a rehearsal, which makes real what moto records. moto runs in the same process.
+"""The data plane of a rehearsal, which runs the resources that moto records. moto runs in the same process.
 
     python -m rehearsal.plane FOLDER PORT
 
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 NETWORK = "rising-stars-rehearsal"
 SUBNET = "10.20.0.0/16"
-"""The VPC's address range (roles/aws_network/defaults): hosts have the addresses that AWS gave their instances."""
+"""The VPC's address range (roles/aws_network/defaults), so that hosts have the addresses of their instances."""
 
 TICK_SECONDS = 1.0
 

@@ -1,4 +1,4 @@
-"""Changes for the releases of a rehearsal: a harmless one, and one that breaks the API."""
+"""Source changes for the releases of a rehearsal: one without effect, and one that breaks the API."""
 
 from pathlib import Path
 

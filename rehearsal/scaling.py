@@ -20,7 +20,7 @@ from rehearsal.control import Control, Group
 log = structlog.get_logger(__name__)
 
 MINUTE = 5.0
-"""The seconds that count as one minute of evaluation, which is therefore 12 times as fast as in AWS."""
+"""The length of an evaluation minute, in seconds; policies and alarms are thus evaluated 12 times as fast as in AWS."""
 
 OUT_AFTER, IN_AFTER = 3, 15
 """Consecutive minutes above the target, or well below it, before target tracking scales out or in, as in AWS."""

@@ -40,7 +40,7 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A running data plane, and its users."""
+    """A running rehearsal: the site's URL, its operator, and access to its machines and to mock AWS."""
 
     endpoint: str
     url: str
@@ -94,7 +94,7 @@ def container(instance: Instance) -> str:
 
 
 def _or_false(done: Callable[[], bool]) -> bool:
-    """Return what `done` returns; False when the request fails."""
+    """Return what `done` returns; False if one of its requests gets no response."""
     with contextlib.suppress(httpx.TransportError):
         return done()
     return False

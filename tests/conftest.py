@@ -38,12 +38,19 @@ LONGEST = ("test_smoke", "test_site", "test_roll_back", "test_molecule")
 def pytest_configure(config: pytest.Config) -> None:
     trust_checkout(config)
     config.addinivalue_line("markers", "only_on(backend): run the test on that backend only")
+    config.addinivalue_line(
+        "markers", "either_backend: the backend does not matter; `make test` takes production, CI both"
+    )
     config.addinivalue_line("markers", "slow: not part of `make test`; CI and `make test-slow` run it")
     config.addinivalue_line("markers", "long: takes minutes; `make test-interrupted` and `make test-hosts` run it")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect (not skip) tests that do not apply to their backend, and run the longest files first."""
+    for item in items:
+        if item.get_closest_marker("either_backend") and _backend_of(item) == "embedded":
+            item.add_marker(pytest.mark.slow)
     config.hook.pytest_deselected(items=[item for item in items if not _belongs(item)])
     items[:] = sorted(filter(_belongs, items), key=_turn)
 
@@ -81,9 +88,13 @@ def trust_checkout(config: pytest.Config) -> None:
 
 
 def _belongs(item: pytest.Item) -> bool:
-    only = item.get_closest_marker("only_on")
+    only, backend = item.get_closest_marker("only_on"), _backend_of(item)
+    return only is None or backend is None or backend in only.args
+
+
+def _backend_of(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
-    return only is None or callspec is None or callspec.params.get("backend") in only.args
+    return callspec.params.get("backend") if callspec else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -44,7 +44,7 @@ class Api(bottle.Bottle):  # type: ignore[misc]
 
 
 def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Cors) -> "RequestMiddleware":
-    """Create the application with the routes of every resource, which share the dependencies of this process."""
+    """Create the application with the routes of every resource. The resources share this process's dependencies."""
     api = Api()
     api.install(answer_failures)
     resources: list[Resource] = [

@@ -108,7 +108,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
             return True
 
     def time_out_if_late(self, body_seconds: float) -> None:
-        """Close the connection when its headers take too long; answer 408 when its body does."""
+        """Close the connection if the request's headers take too long; answer 408 if its body takes too long."""
         parser = self.request
         if parser is None:
             # Close only a connection that has never been used: waitress closes the others after channel_timeout.
@@ -149,7 +149,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class _Bounded:
-    """Time limits for slow clients, shared by both kinds of server. waitress calls them at least once a second."""
+    """Enforces the time limits for slow clients, in both kinds of server. waitress calls its methods about once a second."""
 
     channel_class = JsonChannel
     body_seconds = 900.0

@@ -46,7 +46,7 @@ class Cors:
         return vary + _allowed(origin) if origin in self._origins else vary
 
     def preflight(self, methods: Iterable[str]) -> dict[str, str]:
-        """Return the headers of a preflight response beyond those of `headers`: what is allowed, and a maximum age."""
+        """Return the headers that only a preflight response has: the allowed methods and headers, and a maximum age."""
         return {
             "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
             "Access-Control-Allow-Headers": REQUEST_HEADERS,

@@ -82,7 +82,7 @@ class ShapeInvalid(ApiError):
 
     @classmethod
     def of(cls, error: ValidationError, place: str) -> Self:
-        """Return the error for a pydantic error, as a list of {loc, msg, type}, without the rejected input."""
+        """Return the error with pydantic's findings as a list of {loc, msg, type}, without the rejected input."""
         items = error.errors(include_url=False, include_context=False, include_input=False)
         return cls([{"loc": [place, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items])
 

@@ -73,7 +73,7 @@ class HealthResource:
         return answered
 
     def metrics(self) -> HTTPResponse:
-        """Return all metrics, or those in `name[]`, in Prometheus' text format. The proxy does not expose this path."""
+        """Return all metrics, or those that `name[]` selects, in Prometheus' text format. Nginx does not expose this path."""
         names = [value for key, value in parse_qsl(request.query_string) if key == "name[]"]
         registry = self._metrics.registry
         text = generate_latest(registry.restricted_registry(names) if names else registry)

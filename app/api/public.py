@@ -38,7 +38,7 @@ class PublicResource:
         yield Route("GET", "/api/public/rankings", self.rankings)
 
     def list_videos(self) -> HTTPResponse:
-        """Return a page of published clips; the Link header points to the next one."""
+        """Return a page of published clips; the Link header points to the next page."""
         query = read_query(PublicVideosQuery)
         page = list_public(
             city=query.city, order=query.order, limit=query.limit, offset=query.offset, cursor=query.cursor

@@ -1,8 +1,9 @@
 """Readiness: whether this process may receive traffic, and which of its dependencies are up.
 
 A failing dependency must not make the load balancer replace every machine. Once the process has reached its database
-and its store, /ready returns 200 and reports their state in the body. It answers from memory, so that a dependency that
-hangs cannot make it hang: one thread per dependency checks in the background.
+and its store, /ready therefore returns 200 until the process drains, and only reports in the body which dependencies are
+down. It answers from memory, so that a dependency that hangs cannot make it hang: one thread per dependency checks in
+the background. Only `deep=1` makes it check at once, and fail if a dependency is down.
 """
 
 import threading
@@ -22,7 +23,7 @@ REQUIRED = {"database", "storage"}
 
 
 class Readiness:
-    """Checks the dependencies, each by a function that raises when the dependency is down."""
+    """Checks the dependencies, each with a function that raises when the dependency is down."""
 
     def __init__(self, checks: dict[str, Callable[[], None]], *, drain_file: Path | None = None) -> None:
         self.draining = threading.Event()
@@ -67,7 +68,7 @@ class Readiness:
         return not self.is_draining() and self._reached >= REQUIRED
 
     def is_draining(self) -> bool:
-        """Whether this process is stopping, or its machine is about to."""
+        """Whether this process is stopping, or its machine is about to terminate."""
         return self.draining.is_set() or _exists(self._drain_file)
 
 

@@ -47,7 +47,7 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    """Check the length of the normalized password, but return it as typed: an old hash may be of that form."""
+    """Check the length of the normalized password, but return it as typed: an old hash may be of the typed form."""
     length = len(normalized(text))
     if length < MIN_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at least 8 characters")

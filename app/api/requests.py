@@ -1,4 +1,4 @@
-"""Reading a request: its JSON, query, ids and token. An invalid value raises an error that names it in one sentence."""
+"""Reads a request: its JSON, query, ids and token. An invalid field or parameter raises an error that names it."""
 
 import hmac
 import re
@@ -66,7 +66,7 @@ def read_header(name: str) -> str | None:
 
 
 def read_member(sessions: Sessions, *, at: float | None = None) -> Member:
-    """Return the sender of the request, whose token is validated as of `at` (epoch seconds; now when None).
+    """Return the sender of the request. Their token is validated as of `at` (epoch seconds; now when None).
 
     Raises:
         NotSignedIn: the token is missing, malformed, expired or signed by another key, or its session has ended.
@@ -95,8 +95,8 @@ def read_verification(settings: ApiSettings) -> bool:
 def read_upload_start(settings: Settings) -> float | None:
     """Return when the proxy saw this upload begin (epoch seconds).
 
-    The token must have been valid then, but may expire during a slow upload. None without a proxy, and for an
-    impossible time: in the future, or longer ago than an upload may last.
+    The token must have been valid then, but may expire during a slow upload. Return None if no trusted proxy reports the
+    time, or if it is impossible: in the future, or longer ago than an upload may last.
     """
     stamp = REQUEST_START.fullmatch(read_header("X-Request-Start") or "")
     if settings.trusted_proxy is None or stamp is None:
@@ -109,7 +109,7 @@ def read_video_id(text: str, missing: NotFound) -> UUID:
     """Return a video id from the path.
 
     Raises:
-        NotFound: `missing` itself; the text is a number, which is never a video's id.
+        NotFound: the text is a number, which is never a video's id. The error raised is `missing`.
         MalformedId: the text is neither a number nor a UUID.
     """
     found = parse_uuid(text)
@@ -119,7 +119,7 @@ def read_video_id(text: str, missing: NotFound) -> UUID:
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Return a UUID in its canonical form, with or without hyphens, or None."""
+    """Parse a UUID in its canonical form, with or without hyphens. Return None for any other text."""
     try:
         found = UUID(text)
     except ValueError:
@@ -131,7 +131,7 @@ def read_idempotency_key() -> str | None:
     """Return the client's Idempotency-Key, or None.
 
     Raises:
-        QueryInvalid: it is not 1 to 255 printable ASCII characters.
+        QueryInvalid: it is not 1 to 255 printable ASCII characters without spaces.
     """
     key = read_header("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
@@ -140,9 +140,10 @@ def read_idempotency_key() -> str | None:
 
 
 def client_address() -> str:
-    """Return the client address that rate limits count. Behind a trusted proxy, waitress has set it from the headers.
+    """Return the address by which rate limits count requests.
 
-    For IPv6 it is the /64 network, because each subscriber has a whole one.
+    Behind a trusted proxy, waitress has set it from the proxy's headers. For an IPv6 client it is the /64 network,
+    because each subscriber usually has a whole one.
     """
     peer = str(request.environ.get("REMOTE_ADDR", "unknown"))
     try:

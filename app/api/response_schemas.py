@@ -86,7 +86,7 @@ class OwnVideo(BaseModel):
 
 
 class OwnVideoDetail(OwnVideo):
-    """The response to GET /videos/{id}; a URL is null until its file exists."""
+    """The response to GET /videos/{id}; a URL is null while its file does not exist."""
 
     original_url: str | None
     processed_url: str | None

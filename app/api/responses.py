@@ -20,7 +20,7 @@ def no_content() -> HTTPResponse:
 
 
 def preflight_answer(headers: dict[str, str], **_path: str) -> HTTPResponse:
-    """Return the 204 to a CORS preflight. The values in the path do not matter."""
+    """Return the 204 response to a CORS preflight. Values from the path are ignored."""
     return HTTPResponse(b"", 204, headers)
 
 

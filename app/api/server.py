@@ -25,7 +25,7 @@ BUFFER_BYTES = 64 * 1024
 """How much of a request or a response is held in memory before it is written to disk."""
 
 MAX_CONNECTIONS = 512
-"""Their buffers take at most 64 MiB. When nearly all are in use, the server closes those of the slowest clients."""
+"""So many connections buffer at most 64 MiB. When nearly all are in use, the server closes those of the slowest clients."""
 
 LOOK_EVERY_SECONDS = 1
 """How often the server looks for clients that take too long."""
@@ -114,7 +114,7 @@ def serve(
 
 
 def _stop_on_signals(server: object, draining: Event) -> None:
-    """Finish the accepted requests at the first SIGTERM or SIGINT, and exit at once at the second."""
+    """Install signal handlers: the first SIGTERM or SIGINT finishes the accepted requests, the second exits at once."""
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         if draining.is_set():
@@ -133,7 +133,10 @@ def _leave(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _finish(server: object) -> None:
-    """Accept no new connections, wait until every accepted request is answered, then end the server's loop."""
+    """Accept no new connections, and end the server's loop when every accepted request is answered.
+
+    After `FINISH_SECONDS` the loop ends in any case.
+    """
     deadline = time.monotonic() + FINISH_SECONDS
     server.accepting = False  # type: ignore[attr-defined]
     while time.monotonic() < deadline and _busy(server):

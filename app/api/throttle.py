@@ -23,10 +23,10 @@ log = structlog.get_logger(__name__)
 
 REDIS_SECONDS = 1.0
 AWAY_SECONDS = 5.0
-"""How long Redis is not queried after a failure, so that not every request waits for the time-out while it hangs."""
+"""How long Redis is not queried after a failure, so that while it hangs, not every request waits for the time-out."""
 
 IN_MEMORY_SECONDS = 60.0
-"""How long the process reports that it has counted in memory. Machines send this metric once a minute."""
+"""How long the process reports that it has counted in memory: machines send that metric only once a minute."""
 
 UNAVAILABLE = (StorageError, RedisError, OSError)
 

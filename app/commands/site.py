@@ -1,4 +1,4 @@
-"""Shared by all commands: opening the site, the options for actor and reason, and output."""
+"""Shared by the commands that operate a site: opening the site, the options for actor and reason, and output."""
 
 import getpass
 import os
@@ -52,7 +52,7 @@ Reason = Annotated[
 
 
 actor: ContextVar[str | None] = ContextVar("actor", default=None)
-"""The person that `--actor` named."""
+"""The name given with `--actor` or in ACTOR; None without one."""
 
 
 @contextmanager
@@ -104,6 +104,6 @@ def show_moment(epoch: float) -> str:
 
 
 def make_console() -> Console:
-    """Return a console. When the output is not a terminal, it is wide, so that ids are not truncated."""
+    """Return a console for tables, wide unless the output is a terminal, so that ids are not truncated."""
     console = Console()
     return console if console.is_terminal else Console(width=220)

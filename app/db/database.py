@@ -83,8 +83,8 @@ def on_postgresql() -> bool:
 def transaction() -> AbstractContextManager[object]:
     """Return a transaction that may write.
 
-    SQLite takes its write lock at the start. Otherwise a transaction that has read would fail when it writes after
-    another one has written.
+    On SQLite, it takes the write lock at the start. Otherwise a transaction that reads first would fail at its first
+    write if another transaction had written in between.
     """
     bound: Database = database.obj
     if isinstance(bound, SqliteDatabase):

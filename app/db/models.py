@@ -93,7 +93,7 @@ class Session(Table):
     user_id: UUID
     created_at = DoubleField()
     expires_at = DoubleField(index=True)
-    """When the last token expires and the row may be swept. Each refresh extends it."""
+    """When the last token expires and the row may be swept. Each refresh postpones this."""
     ended_at = DoubleField(null=True)
 
     class Meta:
@@ -108,7 +108,7 @@ class RefreshToken(Table):
     expires_at = DoubleField()
     used_at = DoubleField(null=True)
     seal = CharField(64, null=True)
-    """An HMAC of the digest under a key derived from JWT_SECRET, which invalidates the token when the secret changes.
+    """An HMAC of the digest under a key derived from JWT_SECRET. The token is valid only while that secret is accepted.
 
     Null in rows from earlier releases.
     """
@@ -149,7 +149,7 @@ class Video(Table):
 
 
 class Vote(Table):
-    """One account's vote for one video. The primary key prevents another."""
+    """One account's vote for one video. The primary key prevents a second vote."""
 
     user = ForeignKeyField(User, backref="votes")
     user_id: UUID

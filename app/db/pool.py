@@ -1,7 +1,7 @@
 """Peewee's PostgreSQL pool without its bottleneck: it connects without holding a lock.
 
-Peewee's own pool holds the locks that every other thread needs to open or close a connection while it connects or
-probes an idle connection. If the server accepts connections but never answers (a dead host behind a firewall), the
+While Peewee's own pool connects or probes an idle connection, it holds the locks that every other thread needs to open
+or close a connection. If the server accepts connections but never answers (a dead host behind a firewall), the
 threads time out one after the other, 5 s each, and threads that need no database wait with them.
 """
 

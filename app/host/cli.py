@@ -52,7 +52,7 @@ BalancerOption = Annotated[
 InterruptedOption = Annotated[
     float, typer.Option(help="Seconds for which requests still arrive once a spot notice has made /ready fail (web).")
 ]
-# The watch may not read the services' folder, but can still measure its file system.
+# The watch has no permission to read the services' directory, but can still measure its file system.
 DiskOption = Annotated[
     list[Path] | None,
     typer.Option(envvar="WORK_DIR", help="Folders whose file systems to measure, in addition to /.", readable=False),
@@ -79,7 +79,7 @@ def configure(
     out: Annotated[Path, typer.Option(help="The environment file to write, for systemd.")],
     cache: Annotated[Path | None, typer.Option(help="The last good copy, used if AWS does not answer.")] = None,
     ca_bundle: Annotated[Path, typer.Option(help="CA certificates to verify the database's certificate.")] = CA_BUNDLE,
-    # The services' folder. This command only writes its name and need not be able to read it.
+    # This command only writes the name of the services' directory, so it need not be able to read the directory.
     work_dir: Annotated[Path | None, typer.Option(help="Folder for temporary files.", readable=False)] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
@@ -188,7 +188,7 @@ def _stop_on_signal(watching: Watch) -> None:
 def _hook(instance_id: str, kind: Kind, prefix: str, name: str | None) -> Hook:
     """Return the hook of a machine's group, named as in playbooks/vars/web_fleet.yml and extra_workers.yml.
 
-    The worker that also runs the queue is in no group, so no group ever terminates it.
+    The worker that also runs the queue is in no group, so no group ever terminates it and its hook is never called.
     """
     group, hook = ("web", "drain") if kind is Kind.WEB else ("extra-workers", "finish")
     group = f"{prefix.rstrip('-')}-{group}"

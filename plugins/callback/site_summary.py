@@ -1,6 +1,6 @@
-"""Print a summary at the end of a run, which the operator may paste into a log book.
+"""Print a summary at the end of a run, for example for the operator's log book.
 
-The summary follows the recap. It has the facts that plays set with `ansible.builtin.set_stats` (addresses, versions,
+The summary follows the recap. It lists the facts that plays set with `ansible.builtin.set_stats` (addresses, versions,
 warnings), the tasks that changed something, the number of AWS module calls, and the duration.
 """
 

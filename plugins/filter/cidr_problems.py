@@ -5,11 +5,14 @@ from ipaddress import IPv4Network
 from itertools import combinations
 
 LARGEST, SMALLEST = 16, 28
-"""Prefix lengths of the blocks that AWS accepts: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"""
+"""Prefix lengths of the largest and the smallest block that AWS accepts.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+"""
 
 
 def cidr_problems(vpc: str, subnets: list[str]) -> list[str]:
-    """Check that the subnets are inside the VPC and do not overlap.
+    """Check that all blocks are valid, and that the subnets are inside the VPC and do not overlap.
 
     Args:
         vpc: the VPC's block, "10.20.0.0/16".

@@ -11,11 +11,11 @@ DOCUMENTATION = r"""
 module: autoscaling_rollout
 short_description: Roll out a launch template version to an Auto Scaling group
 description:
-  - Ensures that the group and each of its machines run the given version. If they do not, it starts an instance refresh
-    with this version as the desired configuration and with automatic rollback, and waits for its end.
+  - Ensures that the group and each of its machines run the given version. If they do not, the module starts an instance
+    refresh with this version as the desired configuration and with automatic rollback, and waits for its end.
   - The group keeps its version until the refresh has succeeded, so that machines that AWS launches meanwhile, or after
     a failure, run a version that is known to work.
-  - A group without machines and with a desired size of 0 switches to the version at once.
+  - A group without machines and with a desired capacity of 0 switches to the version at once.
   - M(amazon.aws.autoscaling_instance_refresh) supports neither a desired configuration nor rollback, and always starts
     a new refresh.
 author: Rising Stars
@@ -34,7 +34,7 @@ options:
     type: int
     required: true
   warmup_seconds:
-    description: Seconds of warm-up after a new machine is in service, before the next one is replaced.
+    description: Seconds that AWS waits, once a new machine is in service, before it replaces the next one.
     type: int
     default: 60
   min_healthy_percentage:
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-refresh_id: {description: "The refresh started or waited for; empty if none was needed.", returned: always, type: str}
+refresh_id: {description: "Id of the refresh started or joined; empty if none was needed.", returned: always, type: str}
 status: {description: "The refresh's status.", returned: when there is a refresh, type: str}
 version: {description: "The group's version at the end.", returned: always, type: int}
 """
@@ -159,7 +159,7 @@ class Rollout:
         return {"LaunchTemplateId": self._params["launch_template_id"], "Version": str(self._params["version"])}
 
     def _active_refresh(self, *, to_desired: bool) -> Facts | None:
-        """Return a refresh in progress, if there is one: to the desired version, or else to any other version."""
+        """Return the active refresh to the desired version, or with `to_desired=False` to another; None without one."""
         answer = self._client.describe_instance_refreshes(
             AutoScalingGroupName=self._name, MaxRecords=10, aws_retry=True
         )

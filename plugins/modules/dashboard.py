@@ -13,8 +13,8 @@ module: dashboard
 short_description: Manage a CloudWatch dashboard
 description:
   - Writes the dashboard if it differs from O(body), or deletes it.
-  - amazon.aws has no module for dashboards. A CloudFormation stack would not detect a change made by hand, and its
-    module creates a change set even in check mode.
+  - amazon.aws has no module for dashboards. A CloudFormation stack would not detect a change made by hand, and the
+    module for stacks creates a change set even in check mode.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:

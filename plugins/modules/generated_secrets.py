@@ -55,7 +55,7 @@ options:
     elements: str
     default: []
   retire:
-    description: Secrets among O(names) whose last value loses its label C(LAST), so readers no longer accept it.
+    description: Secrets among O(names) whose previous value loses the label C(LAST), so readers no longer accept it.
     type: list
     elements: str
     default: []
@@ -72,7 +72,7 @@ options:
     type: dict
     default: {}
   recovery_window_days:
-    description: Number of days for which a deleted secret can be restored, 7 to 30. If 0, it is deleted at once.
+    description: Number of days for which a deleted secret can be restored, 7 to 30. If 0, secrets are deleted at once.
     type: int
     default: 30
 """
@@ -97,7 +97,7 @@ actions:
 """
 
 ALPHABET = string.ascii_letters + string.digits
-"""Characters that need no escaping in a database, a URL or a shell."""
+"""Characters that need no escaping in SQL, a URL or a shell."""
 
 CURRENT, NEXT, LAST = "AWSCURRENT", "NEXT", "LAST"
 """Staging labels of a secret's versions: one of AWS' own, and two of the project's for the steps of a rotation."""
@@ -145,7 +145,7 @@ class Secrets:
             self._do("retired the last value of", name, RELABEL, VersionStage=LAST, RemoveFromVersionId=labelled[LAST])
 
     def _promote(self, name: str, labelled: dict[str, str]) -> None:
-        """Make the next value the current one. If a run is interrupted at any point, another run completes this."""
+        """Make the next value the current one. If a run is interrupted at any point, another run completes the step."""
         current, following = labelled[CURRENT], labelled[NEXT]
         if current != following:
             before = {"RemoveFromVersionId": labelled[LAST]} if LAST in labelled else {}
@@ -176,7 +176,7 @@ class Secrets:
 
     def _update(self, name: str, found: Found) -> None:
         key = self._params["kms_key_id"]
-        # AWS returns the key as an ARN or an id, and omits its own key.
+        # AWS returns a customer-managed key as an ARN or an id, and returns none if the secret uses AWS' own key.
         if (found.get("KmsKeyId") or "").rpartition("/")[2] != key.rpartition("/")[2]:
             self._do("encrypted again", name, "update_secret", KmsKeyId=key)
         present = boto3_tag_list_to_ansible_dict(found.get("Tags", []))

@@ -18,8 +18,8 @@ DOCUMENTATION = """
 module: immutable_object
 short_description: Put a file or a text into an S3 bucket, and never replace an existing object
 description:
-  - Puts a local file, or a text, at a key that does not exist. If the key holds an object with the same SHA-256, the
-    module changes nothing; if it holds another object, the task fails.
+  - Puts a local file, or a text, at a key if no object exists there. If an object with the same SHA-256 exists, the
+    module changes nothing; if one with another SHA-256 exists, the task fails.
   - Sends one PUT with C(If-None-Match) and the checksum. Of two concurrent requests, only one writes the object, and S3
     rejects a file that was corrupted in transit.
   - Needs C(s3:PutObject), C(s3:PutObjectTagging) and C(s3:GetObject) on the key, and C(s3:ListBucket) on the bucket.
@@ -53,7 +53,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Reports whether the object would be created, and fails if the key has another object.
+    description: Reports whether the object would be created, and fails if the key has an object with other content.
 author: Rising Stars
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -142,12 +142,12 @@ def open_source(module: Any) -> BinaryIO:
 
 
 def source(module: Any) -> str:
-    """Return what messages call the file or text."""
+    """Return the name of the file or text in messages."""
     return module.params["src"] or "the text given as content"
 
 
 def checksum(module: Any) -> str:
-    """Return the SHA-256 of the file or text in hexadecimal digits; fail unless it is the expected one."""
+    """Return the SHA-256 of the file or text in hexadecimal digits; fail if another one is expected."""
     try:
         with open_source(module) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -176,7 +176,10 @@ def read_object(module: Any, s3: Any) -> dict[str, Any] | None:
 
 
 def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]:
-    """Put the file at a new key; return the metadata of the key's object, and whether this call created it."""
+    """Put the file or text at a new key; return the metadata of the key's object, and whether this call created it.
+
+    If another client is still writing the object, there is no metadata yet.
+    """
     place = {"Bucket": module.params["bucket"], "Key": module.params["key"]}
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
     try:
@@ -203,7 +206,7 @@ def stored_sha256(existing: dict[str, Any]) -> str:
 
 
 def conflict_message(module: Any, existing: dict[str, Any], sha256: str) -> str:
-    """Return the error message for a key that has another object."""
+    """Return the error message for a key that has an object with other content."""
     return (
         f"s3://{module.params['bucket']}/{module.params['key']} exists with the SHA-256"
         f" {stored_sha256(existing) or 'unknown to S3'}, and {source(module)} has {sha256}."

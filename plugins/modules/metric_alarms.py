@@ -10,8 +10,8 @@ DOCUMENTATION = r"""
 module: metric_alarms
 short_description: Manage a set of CloudWatch alarms in one task
 description:
-  - Reads every alarm whose name begins with O(prefix), writes those that differ from O(alarms), and deletes those not
-    listed.
+  - Reads every alarm whose name begins with O(prefix), writes the alarms of O(alarms) that are missing or differ, and
+    deletes all others.
   - Writes an alarm as a whole, so settings made by hand are reset. Keeps tags that O(tags) does not name.
   - M(amazon.aws.cloudwatch_metric_alarm) needs a task for each alarm, and always reports a change for metric math.
 author: Rising Stars
@@ -163,7 +163,7 @@ def validate_names(module: Any) -> None:
 
 
 def ensure(module: Any) -> dict[str, Any]:
-    """Write alarms that differ, delete those not listed, and return the module's result."""
+    """Write alarms that are missing or differ, delete those not listed, and return the module's result."""
     client = module.client("cloudwatch", retry_decorator=AWSRetry.jittered_backoff())
     present = module.params["state"] == "present"
     desired = {alarm["name"]: settings(alarm) for alarm in module.params["alarms"]} if present else {}
@@ -249,7 +249,7 @@ def metric(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_list(values: dict[str, Any], key: str) -> list[dict[str, str]]:
-    """Return a dictionary as CloudWatch's sorted list of mappings."""
+    """Return a dictionary in the form of CloudWatch's lists of names and values, sorted by name."""
     return [{key: name, "Value": str(value)} for name, value in sorted(values.items())]
 
 
@@ -259,13 +259,13 @@ def without_empty(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def comparable(alarm: Alarm) -> Alarm:
-    """Return the settings of PutMetricAlarm, with unordered lists sorted."""
+    """Return the alarm's settings under PutMetricAlarm's names, with lists sorted whose order has no meaning."""
     kept = {key: alarm[key] for key in SETTINGS if key in alarm}
     return without_empty(in_order(kept))
 
 
 def in_order(value: Any) -> Any:
-    """Sort each list of dimensions by name and each list of metrics by id, and drop empty values."""
+    """Sort lists of dimensions by name, of metrics by id, and of strings alphabetically; drop empty values."""
     if isinstance(value, dict):
         return without_empty({key: in_order(item) for key, item in value.items()})
     if isinstance(value, list) and value and isinstance(value[0], dict):

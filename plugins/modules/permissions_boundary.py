@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: permissions_boundary
 short_description: Check that the permissions boundary of the site's roles exists
 description:
-  - Fails if there is no policy O(arn), which an administrator creates once.
+  - Fails if the policy O(arn), which an administrator creates once, does not exist.
   - Warns if the policy differs from O(document), because machines may then lack permissions that this release needs.
     Also warns if the caller has no permission to read the policy.
   - Changes nothing.

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: target_tracking
 short_description: Manage the target tracking policies of an Auto Scaling group in one task
 description:
-  - Reads the group's scaling policies, writes those that differ from O(policies), and deletes those not listed.
+  - Reads the group's scaling policies, writes those of O(policies) that are missing or differ, and deletes all others.
   - M(community.aws.autoscaling_policy) needs a task for each policy, does not run in check mode, and always reports a
     change for a metric without dimensions.
 author: Rising Stars
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def ensure(module: Any) -> dict[str, Any]:
-    """Write policies that differ, delete those not listed, and return the module's result."""
+    """Write policies that are missing or differ, delete those not listed, and return the module's result."""
     group = module.params["group_name"]
     client = module.client("autoscaling", retry_decorator=AWSRetry.jittered_backoff())
     pages = client.get_paginator("describe_policies").paginate(AutoScalingGroupName=group)

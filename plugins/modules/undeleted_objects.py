@@ -14,8 +14,8 @@ module: undeleted_objects
 short_description: Restore deleted objects in a versioned bucket
 description:
   - In a versioned bucket, deleting an object adds a delete marker to it. The module removes the markers that were added
-    since a given time, so that each object's previous version is current again. It changes nothing else, and repeating
-    the run has no effect.
+    since a given time, so that each object's previous version is current again. It changes nothing else, and a repeated
+    run has no effect.
   - Needs C(s3:ListBucketVersions) on the bucket and C(s3:DeleteObjectVersion) on its objects.
 options:
   bucket:
@@ -103,7 +103,7 @@ def moment(module: Any) -> datetime:
 
 
 def markers_below(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[dict[str, str]]:
-    """Below the prefix, yield the key and version of each current delete marker that was added since then."""
+    """Yield the key and version of each current delete marker that is below the prefix and not older than `since`."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for marker in page.get("DeleteMarkers", []):
             if marker["IsLatest"] and marker["LastModified"] >= since:

@@ -2,8 +2,8 @@
 
     python -m rehearsal.aws --port 5000 [--host 127.0.0.1] [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
 
-The server listens on 127.0.0.1 unless `--host` gives another address; test hosts reach it at the address of their
-bridge. `--record` writes each call as one JSON line: {"service", "operation", "caller", "parameters", "writes"}. Each
+The server listens on 127.0.0.1 unless `--host` gives another address, for example that of the test hosts' bridge.
+`--record` writes each call as one JSON line: {"service", "operation", "caller", "parameters", "writes"}. Each
 patch (`rehearsal/aws/patches/`) names the AWS behaviour that it restores. Throttling can be switched on at run time
 (`rehearsal/aws/throttling.py`).
 """

@@ -1,12 +1,13 @@
-"""Report in place of the machines, for a mock AWS that records instances but runs none.
+"""Report the boot status of machines in their place, because mock AWS records instances but runs none.
 
     python -m rehearsal.aws.machines --endpoint http://127.0.0.1:5000 [--pid-file F] [--fail KIND=TEXT]
 
 Half a second after this process first sees an instance in state running, it sets the tag BootStatus=ready. After eight
 seconds, it stops each instance with the tag Role=builder, because a real builder powers itself off. With
-`--fail builder="no disk"`, machines of that role report "failed: no disk" instead. Only a rehearsal runs machines.
+`--fail builder="no disk"`, it sets the tag BootStatus of builders to "failed: no disk" instead, and does not stop them.
+A rehearsal does without this program, because its machines run as containers and report their own status.
 
-The process ends on SIGTERM, or two seconds after mock AWS has closed its port.
+The program exits on SIGTERM, or two seconds after mock AWS has closed its port.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 POLL_SECONDS = 0.3
 BOOT_SECONDS = 0.5
 BUILD_SECONDS = 8.0
-"""Long enough for the `ec2_instance` module to see the builder running; otherwise, it waits for 10 minutes."""
+"""Long enough for the `ec2_instance` module to see the builder running; the module waits up to 10 minutes for that."""
 
 START_SECONDS = 30
 CLOSED_SECONDS = 2
@@ -48,7 +49,7 @@ def main() -> None:
                 machines.look()
             until = time.monotonic() + CLOSED_SECONDS
         except BotoCoreError:
-            pass  # the mock AWS has not started yet, or has ended
+            pass  # mock AWS has not started yet, or has stopped
         time.sleep(POLL_SECONDS)
 
 
@@ -84,7 +85,7 @@ class Machines:
 
 
 def kind_of(machine: dict[str, Any]) -> str:
-    """Return the instance's tag Role: web, worker or builder; empty without one."""
+    """Return the value of the instance's tag Role (web, worker or builder); empty if the instance has no such tag."""
     return next((str(tag["Value"]) for tag in machine.get("Tags", []) if tag["Key"] == "Role"), "")
 
 

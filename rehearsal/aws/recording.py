@@ -21,9 +21,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Call(NamedTuple):
-    """A request, with the service as its signature names it and the operation as the API names it.
+    """A request, with the service named as in its signature and the operation named as in the API reference.
 
-    Requests to REST services (S3, Route 53) do not name the operation; for them, it consists of method and path.
+    Requests to REST services (S3, Route 53) do not name the operation, so `operation` is their method and path.
     """
 
     service: str
@@ -37,7 +37,7 @@ class Call(NamedTuple):
 
     @property
     def writes(self) -> bool:
-        """Whether the call may change something, judging by the verb that its name starts with."""
+        """Whether the call may change something, judging by the verb that its operation starts with."""
         verb = self.operation.split(" ")[0]
         return verb in {"PUT", "POST", "DELETE"} if verb.isupper() else not READS.match(self.operation)
 

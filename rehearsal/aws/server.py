@@ -35,7 +35,7 @@ class MockAws:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment variables with which boto3, Ansible and the platform call it as the operator."""
+        """The environment variables with which boto3, Ansible and the platform call mock AWS as the operator."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,

@@ -1,9 +1,8 @@
-"""Throttle a caller on request: one service refuses its calls with the throttling error of the service's protocol.
+"""Throttle one caller at one service, with the throttling error of that service's protocol.
 
 To order this, POST {"caller", "after", "refusals"} as JSON to `/tests-aws/throttling`. Once that caller has made
-`after` more calls, the service that it calls next refuses `refusals` of its calls, or, if `refusals` is null, all its
-calls until a DELETE lifts the orders. GET returns the orders, each with its service and its number of refused calls.
-Other callers are not throttled.
+`after` more calls, whichever service it calls next refuses `refusals` of its calls, or, if `refusals` is null, all of
+them. DELETE removes all orders. GET returns them, each with its service and the number of calls refused so far.
 """
 
 import json
@@ -21,7 +20,7 @@ MESSAGE = "Rate exceeded"
 
 @dataclass
 class Order:
-    """Which caller to throttle, after how many calls and how often; the throttled service, and its refusals so far."""
+    """Which caller to throttle, after how many calls and how often; the throttling service, and its refusals so far."""
 
     caller: str
     after: int
@@ -52,7 +51,7 @@ class Refusal(NamedTuple):
 
 
 class Throttle:
-    """WSGI middleware that refuses the calls that its orders name."""
+    """WSGI middleware that refuses calls according to its orders."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -93,7 +92,7 @@ def refusal(service: str, environ: Environ) -> Refusal:
         return _xml(HTTPStatus.SERVICE_UNAVAILABLE, f"<Error><Code>SlowDown</Code><Message>{MESSAGE}</Message></Error>")
     if "HTTP_X_AMZ_TARGET" in environ:
         body = json.dumps({"__type": "ThrottlingException", "message": MESSAGE})
-        # CloudWatch formerly used the Query protocol, and still sends that protocol's codes in this header.
+        # CloudWatch formerly used the Query protocol, and still sends that protocol's error codes in this header.
         old = {"x-amzn-query-error": "Throttling;Sender"} if service == "monitoring" else {}
         return Refusal(HTTPStatus.BAD_REQUEST, body, {"Content-Type": "application/x-amz-json-1.1", **old})
     error = f"<Error><Type>Sender</Type><Code>Throttling</Code><Message>{MESSAGE}</Message></Error>"

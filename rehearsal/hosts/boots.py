@@ -1,4 +1,4 @@
-"""Machines that boot from their user data, as the playbooks render it, and the site that they join."""
+"""Machines that boot from user data rendered as the playbooks render it, and the site that they join."""
 
 import hashlib
 import time
@@ -36,7 +36,7 @@ FIRST_HOST = 11
 def site_user_data(
     *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
 ) -> str:
-    """Return the user data of a machine of that kind, which fetches `bundle` from the mock AWS at `endpoint_url`."""
+    """Return the user data with which a machine fetches `bundle` from mock AWS at `endpoint_url`."""
     release = {
         "version": bundle.version,
         "bundle_key": bundle.key,
@@ -58,7 +58,7 @@ def site_user_data(
 
 @dataclass
 class Site:
-    """A network with mock AWS, in which machines can be launched, and the database that they use."""
+    """A network in which machines can be launched, with mock AWS and the database that they use."""
 
     network: Network
     metadata: MetadataService
@@ -89,7 +89,7 @@ class Site:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=certificate.encode())
 
     def publish(self, bundle: Bundle, content: bytes | None = None) -> Bundle:
-        """Upload a bundle to the place from which machines fetch it; `content`, if given, replaces its bytes."""
+        """Upload a bundle under the key that machines fetch; if `content` is given, upload that instead."""
         body = bundle.path.read_bytes() if content is None else content
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=bundle.key, Body=body)
         return bundle
@@ -109,7 +109,7 @@ class Site:
         Args:
             kind: the machine's kind, as in the user data.
             bundle: the bundle that the user data names.
-            image: a baked image; Debian's by default.
+            image: a baked image; the stock Debian image by default.
             sha256: the bundle's SHA-256 in the user data; the true one by default.
             address: `queue_address` for the machine that runs the queue; the next free one by default.
             options: further options for `podman run`.
@@ -152,7 +152,7 @@ class Machine:
 
     host: Host
     identity: Identity
-    """What the metadata service returns to it; may be changed while it runs."""
+    """What the metadata service returns to the host; may be changed while the host is running."""
     _ec2: Any
 
     @property
@@ -161,7 +161,7 @@ class Machine:
 
     @property
     def url(self) -> str:
-        """The URL of its Nginx, valid in the network and on this machine."""
+        """The URL of its Nginx, reachable from the other hosts and from the computer that runs them."""
         return f"http://{self.host.address}"
 
     def __enter__(self) -> Self:
@@ -177,7 +177,7 @@ class Machine:
         return {tag["Key"]: tag["Value"] for tag in self._ec2.describe_tags(Filters=filters)["Tags"]}
 
     def wait_for_report(self, *, seconds: float = 600) -> str:
-        """Wait for the tag BootStatus, and return it."""
+        """Wait until the instance has the tag BootStatus, and return the tag's value."""
         deadline = time.monotonic() + seconds
         while "BootStatus" not in (tags := self.tags()):
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""A certificate authority for test servers whose clients verify certificates fully."""
+"""A certificate authority for test servers whose clients verify the certificate and the server's name."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Authority:
 
     @classmethod
     def create(cls, name: str = "Rising Stars tests") -> Self:
-        """Return a new authority. Give each its own name, because clients cannot tell apart two with the same name."""
+        """Return a new authority. Its name must be unique, because clients look up a CA certificate by its name."""
         key, subject = ec.generate_private_key(ec.SECP256R1()), _named(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         draft = _draft(subject, subject, key).add_extension(constraints, critical=True)

@@ -7,7 +7,7 @@ from typing import Self
 
 
 class Doorway:
-    """Forwards connections to `address` until a test shuts it; `open` reopens it.
+    """Forwards the connections that arrive at `address` while it is open.
 
     Args:
         behind: the server's port at 127.0.0.1; `port` by default.

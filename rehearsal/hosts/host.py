@@ -1,4 +1,4 @@
-"""A test host: Debian 12 with systemd in a container. Like a machine, it boots, has an address and runs user data."""
+"""A test host: Debian 12 with systemd in a container. Like an EC2 instance, it boots and runs user data."""
 
 import json
 import secrets
@@ -59,7 +59,7 @@ class Host:
         self.remove()
 
     def start(self) -> None:
-        """Boot the host for the first time, and return when systemd answers. cloud-init may still be running then."""
+        """Boot the host for the first time, and return once systemd responds. cloud-init may still be running then."""
         where = self.network.name if self.network else self.network_name or "none"
         names = ["--name", self.name, "--hostname", self.name, "--label", f"{LABEL}={self.owned_by}"]
         network = ["--network", where, *(["--ip", self.address] if self.address else [])]
@@ -72,7 +72,7 @@ class Host:
         self.wait_for("systemctl is-system-running 2>&1 | grep -qE 'starting|running|degraded'", seconds=BOOT_SECONDS)
 
     def run(self, command: str | Sequence[str]) -> Ran:
-        """Run a command as root, a string through the shell, and return the result."""
+        """Run a command as root (through the shell if it is a string), and return the result."""
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         done = subprocess.run(
             ["podman", "exec", self.name, *words],
@@ -95,7 +95,7 @@ class Host:
         wait_for(command, name=self.name, seconds=seconds)
 
     def wait_for_cloud_init(self, *, seconds: float = 300) -> None:
-        """Wait until cloud-init has ended, with success or failure."""
+        """Wait until cloud-init has finished, successfully or not, or is disabled."""
         self.wait_for("cloud-init status | grep -qE 'done|error|disabled'", seconds=seconds)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:

@@ -1,4 +1,4 @@
-"""The image of test hosts, built once: Debian 12 with those packages of the stock cloud image that matter here."""
+"""The test hosts' image, built once: Debian 12 with the packages of the stock cloud image that matter here."""
 
 import fcntl
 import hashlib
@@ -39,7 +39,8 @@ NO_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "getty.target", "e2scrub_reap.service"),
     *("systemd-udevd.service", "systemd-udev-trigger.service", "systemd-sysctl.service"),
 )
-"""Masked units: for devices, consoles and kernel settings, and for updates, which would disturb tests."""
+"""Masked units. Some manage devices, consoles, disks or kernel settings, which are not a container's to manage; the apt
+timers install updates, which would disturb tests."""
 
 CHRONY = """\
 # A container shares this machine's clock: chronyd observes it and does not set it.

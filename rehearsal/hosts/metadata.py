@@ -119,7 +119,7 @@ class MetadataService:
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens on one bridge only, so that several networks can have a metadata service each."""
+    """Listens on one bridge only, so that each of several networks can have its own metadata service."""
 
     daemon_threads = True
 

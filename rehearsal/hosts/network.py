@@ -79,10 +79,10 @@ class Network:
         podman("run", "--detach", *anchor, *labels, host_image(), "sleep", "infinity")
 
     def _keep_hardware_address(self) -> None:
-        """Fix the bridge's current hardware address.
+        """Fix the bridge's current MAC address.
 
-        By default, a bridge takes the lowest hardware address of its ports. If a host with a lower one were attached,
-        the bridge's address would change, and the other hosts would send to the former one for half a minute.
+        By default, a bridge takes the lowest MAC address of its ports. If a host with a lower MAC address were
+        attached, the bridge's would change, and the other hosts would keep sending to the old one for half a minute.
         """
         address = Path("/sys/class/net", self.interface, "address").read_text().strip()
         subprocess.run(["ip", "link", "set", "dev", self.interface, "address", address], check=True)

@@ -27,7 +27,7 @@ TRIAL = ("run", "--rm", "--privileged", "--systemd=always", "--network=bridge", 
 
 
 class PodmanError(Exception):
-    """A Podman command failed; the message has its output."""
+    """A Podman command failed; the message contains its output."""
 
 
 def require_podman() -> None:
@@ -83,7 +83,7 @@ def environment() -> dict[str, str]:
 
 @functools.cache
 def settings_file() -> Path:
-    """Write Podman's settings, and return the file.
+    """Write Podman's settings to a file, and return its path.
 
     Podman's default runtime (crun) fails on a hybrid cgroup hierarchy, and no container starts with limits above the
     machine's own.

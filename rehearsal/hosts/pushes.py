@@ -37,7 +37,7 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator who pushes, with an inventory of the site's machines."""
+    """An operator who pushes releases, with an inventory of the site's machines."""
 
     inventory: Path
     site: Site
@@ -46,7 +46,7 @@ class Operator:
     def with_inventory(
         cls, folder: Path, site: Site, bundle: Bundle, machines: Mapping[str, list[Machine]]
     ) -> "Operator":
-        """Write an inventory for `machines` (by kind). Unlike a real one, it connects through Podman."""
+        """Write an inventory of `machines` (by kind). Unlike a real inventory, it connects through Podman."""
         ca_bundle = folder / "database-ca.pem"
         ca_bundle.write_text(site.ca_bundle)
         settings: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The services that hosts depend on: PostgreSQL with TLS, and S3. This machine runs them at the bridge's address."""
+"""The services that hosts depend on: PostgreSQL with TLS, and S3. Hosts reach them at the bridge's address."""
 
 import shutil
 import tempfile
@@ -42,7 +42,7 @@ def running_database(network: Network, *names: str) -> Iterator[Database]:
 
 
 def enable_tls(server: Postgres, folder: Path, authority: Authority, *names: str) -> None:
-    """Enable TLS on the server, with a certificate for `names`; its files are in `folder`."""
+    """Enable TLS on the server, with a certificate for `names`; the certificate and its key are stored in `folder`."""
     issued = authority.issue(*names)
     user = next(filter(user_exists, UNPRIVILEGED_USERS))
     shutil.chown(folder, user)

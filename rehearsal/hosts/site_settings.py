@@ -39,7 +39,7 @@ def publish_settings(cloud: MockAws, database: Database, name: str, *, queue_hos
         "secret_prefix": SECRET_PREFIX,
         "log_group_prefix": PARAMETERS,
         "metric_namespace": "RisingStars/tests",
-        # This machine acts as the load balancer.
+        # Tests send their requests from this address, as the load balancer would.
         "balancer_ranges": [f"{database.address}/32"],
         "balancer_seconds": BALANCER_SECONDS,
         "settings": FAST_SETTINGS,

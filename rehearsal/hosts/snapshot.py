@@ -45,7 +45,7 @@ def describe(path: Path) -> str:
     content = ""
     if stat.S_ISLNK(status.st_mode):
         content = str(path.readlink())
-    elif stat.S_ISREG(status.st_mode) and path.suffix != ".pyc":  # it contains its source's modification time
+    elif stat.S_ISREG(status.st_mode) and path.suffix != ".pyc":  # a .pyc contains its source's modification time
         content = hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{stat.filemode(status.st_mode)} {owner} {content}"
 

@@ -1,4 +1,4 @@
-"""Clients of a site whose processes run on hosts: they reach it through Nginx."""
+"""Clients that use, through Nginx, a site whose processes run on test hosts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ class VisitedSite(sites.Site):
 
 @contextmanager
 def visiting(web: Machine, site: Site) -> Iterator[VisitedSite]:
-    """Yield the site as clients reach it through that machine."""
+    """Yield the site as clients reach it through the web host `web`."""
     url = site.database.server.url(site.database_name)
     database = peewee.PostgresqlDatabase(site.database_name, dsn=url)
     # trust_env=False: ignore this machine's proxy settings.

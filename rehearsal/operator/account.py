@@ -14,7 +14,7 @@ ADMINISTRATOR = {"aws_access_key_id": "administrator", "aws_secret_access_key": 
 
 @contextmanager
 def running_account(folder: Path) -> Iterator[MockAws]:
-    """Run a new mock AWS that contains only the permissions boundary, which an administrator creates."""
+    """Run a new mock AWS that contains only the permissions boundary, which an administrator has created."""
     with running_mock_aws(folder) as aws:
         create_boundary(aws.client("iam", **ADMINISTRATOR), "rehearsal")
         yield aws

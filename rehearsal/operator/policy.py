@@ -44,7 +44,7 @@ def create_boundary(iam: Any, environment: str) -> str:
 
 
 def asked_by(calls: Iterable[Call], environment: str, *, before: Iterable[Call] = ()) -> list[Asked]:
-    """Return every permission that these calls need, in order; `before` are the calls that preceded them."""
+    """Return every permission that these calls need, in order; `before` contains the calls that preceded them."""
     tags = {"Project": "rising-stars", "Environment": environment}
     site, roles = Site(tags, DEBIAN), Roles(f"/rising-stars/{environment}/")
     for call in before:

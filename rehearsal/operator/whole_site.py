@@ -21,7 +21,7 @@ ENVIRONMENT = "rehearsal"
 STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
 """The playbooks of site.yml, in order, without the verification, which needs running machines."""
 MACHINES = "machines"
-"""The access key of the process that reports for the machines, which sets its calls apart from the operator's."""
+"""The access key of the process that reports in place of the machines; it marks that process's calls in the record."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Operator:
     """All runs that were not killed."""
 
     def run(self, playbook: str, *options: str, **settings: str) -> Run:
-        """Run a playbook to its end, and return the run, whether it succeeded or not."""
+        """Run a playbook to completion, and return the run, whether it succeeded or not."""
         before, began = len(self._asked()), time.monotonic()
         done = subprocess.run(
             self._command(playbook, options, settings),
@@ -82,7 +82,7 @@ class Operator:
         return self.runs[-1]
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
-        """Run a playbook that must succeed, with only the permissions that docs/operator-policy grants."""
+        """Run a playbook; it must succeed, and need only permissions that docs/operator-policy grants."""
         before = self._asked()
         run = self.run(playbook, *options, **settings)
         assert run.code == 0, run.output[-8000:]

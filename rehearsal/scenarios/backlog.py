@@ -24,7 +24,7 @@ class Renders:
     begun: dict[str, int] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Read every worker's count; keep the last count of a worker that no longer runs."""
+        """Read every worker's count; keep the last count of a worker that is no longer running."""
         for role in ("worker", "extra_worker"):
             for each in self.site.instances(role):
                 try:
@@ -44,7 +44,7 @@ class Renders:
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Upload more clips than one worker's backlog allows, and check that no render is interrupted and restarted."""
+    """Upload more clips than the scaling target allows for one worker, and check that no render is restarted."""
     site.operator.succeed("roll_release", aws_worker_extra_max="2")
     player, renders = Person.new(site), Renders(site)
     renders.look()

@@ -1,4 +1,4 @@
-"""Scenario 1: a first run builds and verifies the site, a second one changes nothing, a plan shows no change."""
+"""Scenario 1: a first run builds and verifies the site, a second changes nothing, and a plan shows no change."""
 
 from rehearsal.site import Rehearsal
 

@@ -34,7 +34,7 @@ def crash(site: Rehearsal, player: Person) -> float:
 
 
 def terminate(site: Rehearsal, player: Person) -> dict[str, object]:
-    """Terminate the worker with its Redis; site.yml creates it again, and all clips are processed."""
+    """Terminate the worker, and Redis with it; site.yml creates it again, and all clips are processed."""
     (worker,) = site.instances("worker")
     waiting = player.upload(clip(), "Waiting")
     site.control.client("ec2").terminate_instances(InstanceIds=[worker.id])

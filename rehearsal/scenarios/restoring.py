@@ -40,7 +40,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def delete_clips(site: Rehearsal) -> int:
-    """Delete every clip in the bucket, as by a mistake in the console, and return the number of deleted objects."""
+    """Delete every clip, as an operator might by mistake in the console, and return the number of deleted objects."""
     s3, count = site.control.client("s3"), 0
     for bucket in s3.list_buckets()["Buckets"]:
         for item in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):

@@ -11,6 +11,8 @@ from testing.homes import Home
 from tests.attacks.operators import rising_stars
 from tests.ledger import add_clip, job_of
 
+pytestmark = pytest.mark.either_backend
+
 DEPLOYED = {"HOST_KIND": "worker"}
 
 

@@ -12,6 +12,8 @@ from testing.answers import refusal
 from testing.homes import Home
 from tests.attacks.edge import Edge, running_edge
 
+pytestmark = pytest.mark.either_backend
+
 READS = ("/api/public/rankings", "/api/public/videos", "/api/public/videos/6f1c5a52-0000-4000-8000-000000000000")
 ATTACKER, VISITOR = {"X-Forwarded-For": "203.0.113.20"}, {"X-Forwarded-For": "203.0.113.21"}
 SLOW = {"host_proxy_reads_per_second": 2, "host_proxy_reads_burst": 10}

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from testing.answers import refusal
 from testing.people import Player
 from testing.processes import wait_until
 from testing.sites import Site
 from tests.attacks.edge import Edge, begin_upload
+
+pytestmark = pytest.mark.either_backend
 
 MIB = 1 << 20
 CLIP_MIB = 100

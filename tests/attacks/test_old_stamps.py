@@ -11,6 +11,8 @@ from testing.homes import Backend, Home
 from testing.people import Player
 from testing.sites import Site, running_site
 
+pytestmark = pytest.mark.either_backend
+
 UPLOAD_SECONDS = 900
 HOUR_SECONDS = 3600
 

@@ -18,6 +18,8 @@ from testing.sites import running_site
 from tests.attacks.conftest import EdgeMaker
 from tests.attacks.edge import Edge, begin_upload, running_edge
 
+pytestmark = pytest.mark.either_backend
+
 UPLOAD = "/api/videos/upload"
 SAME = ("content-type", "retry-after", "www-authenticate", "cache-control", "x-content-type-options", "x-frame-options")
 MIB = 1 << 20

@@ -12,6 +12,8 @@ from app.host.configuration import SECRETS, SECRETS_OF_THE_WEB, HostSettings, Ma
 from app.host.kinds import Kind
 from testing.homes import PROGRAMS, Home
 
+pytestmark = pytest.mark.either_backend
+
 ROOT = Path(__file__).parents[2]
 VALUES = {name: f"{name}-" + "x" * 40 for name in (*SECRETS_OF_THE_WEB, "jwt_accepted")}
 HOST = HostSettings.model_validate(

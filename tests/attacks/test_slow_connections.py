@@ -15,6 +15,8 @@ from testing.homes import Backend, Home
 from testing.sites import Site, running_site
 from tests.attacks.edge import SlowUpload, begin_upload
 
+pytestmark = pytest.mark.either_backend
+
 PATIENCE_SECONDS = 5
 HALF_A_HEADER = b"GET /api/public/rankings HTTP/1.1\r\nHost: x\r\nX-Half: "
 HALF_A_BODY = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{"

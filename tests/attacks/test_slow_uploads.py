@@ -12,6 +12,8 @@ from testing.people import Player
 from testing.processes import wait_until
 from tests.attacks.edge import Edge, begin_upload, running_edge, slow_uploads, statuses
 
+pytestmark = pytest.mark.either_backend
+
 UPLOADS_AT_ONCE = 8
 PER_ACCOUNT = 4
 PER_ADDRESS = 16

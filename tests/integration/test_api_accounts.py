@@ -15,6 +15,8 @@ from testing.homes import unique
 from testing.people import PASSWORD, sign_up_form
 from testing.sites import Site
 
+pytestmark = pytest.mark.either_backend
+
 PROFILE = {"id", "user_id", "email", "first_name", "last_name", "city", "country", "is_active"}
 REQUIRED = ("first_name", "last_name", "email", "password1", "password2")
 MEGABYTE = "x" * 1_000_000

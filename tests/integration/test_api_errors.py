@@ -17,6 +17,8 @@ from testing.people import PASSWORD, sign_up_form
 from testing.processes import wait_until
 from testing.sites import Site
 
+pytestmark = pytest.mark.either_backend
+
 ROUTES = (
     ("POST", "/api/auth/signup"),
     ("POST", "/api/auth/login"),

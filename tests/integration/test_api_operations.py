@@ -23,6 +23,8 @@ from testing.people import PASSWORD, sign_up_form
 from testing.processes import wait_until
 from testing.sites import Site, SiteMaker, running_site
 
+pytestmark = pytest.mark.either_backend
+
 LayCable = Callable[[int], Cable]
 DEPENDENCIES = ("database", "queue", "storage")
 BALANCER_PATIENCE_SECONDS = 5

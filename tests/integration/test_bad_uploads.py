@@ -16,6 +16,8 @@ from testing.clips import cut_short, make_clip, make_jpeg, make_sound_alone, pad
 from testing.people import Player
 from testing.sites import Site
 
+pytestmark = pytest.mark.either_backend
+
 UPLOAD = "/api/videos/upload"
 INVALID_TYPE = "Tipo de archivo inválido"
 BOUNDARY = b"bxxxxxxxxxxxxxxxxxxb"

@@ -19,6 +19,8 @@ from testing.answers import refusal
 from testing.clips import make_clip
 from testing.sites import SiteMaker
 
+pytestmark = pytest.mark.either_backend
+
 MIB = 1024 * 1024
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 (the fixture creates unique names in it)
 MOST_TO_FILL = 256 * MIB

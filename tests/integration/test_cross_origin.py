@@ -14,6 +14,8 @@ from testing.homes import Home
 from testing.people import sign_up_form
 from testing.sites import Site, SiteMaker, running_site
 
+pytestmark = pytest.mark.either_backend
+
 SHOW, OTHER, UNKNOWN = "https://show.example.org", "http://localhost:3000", "https://unknown.example"
 EXPOSED = {"Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"}
 PUBLIC_READS = (

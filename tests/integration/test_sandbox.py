@@ -28,6 +28,8 @@ from testing.sites import Site, SiteMaker, running_site
 from tests.intrusions import DENIED, NEEDS, SECRETS, Targets, check_denied, endings, write_intruder
 from tests.looking import ENGINES
 
+pytestmark = pytest.mark.either_backend
+
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(memory_bytes=8 << 30, file_bytes=1 << 29)
 WRITES = frozenset({"write_own", "replace_own"})

@@ -141,22 +141,30 @@ def test_destroying_requires_the_environments_name(operator: Operator) -> None:
     assert {call.operation for call in refused.calls} <= {"DescribeInstances"}
 
 
-@pytest.mark.usefixtures("first_run")
-def test_destroying_with_purge_leaves_nothing(
-    operator: Operator, aws: MockAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
+@pytest.fixture(scope="module")
+def destroyed(first_run: Run, operator: Operator) -> Run:
+    assert first_run.code == 0
+    return operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
+
+
+@pytest.mark.usefixtures("destroyed")
+def test_destroying_with_purge_leaves_nothing(aws: MockAws, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in aws.env.items():
         monkeypatch.setenv(name, value)
     assert leftovers(ENVIRONMENT) == []
     assert aws.client("s3").list_buckets()["Buckets"] == []
     assert aws.client("logs").describe_log_groups()["logGroups"] == []
     assert aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
-    again = operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
-    assert again.changed == 0
 
 
-@pytest.mark.usefixtures("first_run")
+@pytest.mark.slow
+@pytest.mark.usefixtures("destroyed")
+def test_destroying_again_changes_nothing(operator: Operator) -> None:
+    assert operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true").changed == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("destroyed")
 def test_the_operators_policies_allow_nothing_that_these_runs_did_not_need(operator: Operator) -> None:
     explained = {action for actions in UNSEEN.values() for action in actions}
     assert unseen((call for run in operator.runs for call in run.calls), ENVIRONMENT) == explained

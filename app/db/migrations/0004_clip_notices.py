@@ -1,4 +1,4 @@
-"""Add the notice about a processed clip, and the number of attempts of a render that timed out."""
+"""Add the notice about a processed clip, and the number of a job's attempts that timed out."""
 
 from peewee import Database
 from playhouse.migrate import SchemaMigrator

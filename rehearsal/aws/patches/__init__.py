@@ -1,6 +1,6 @@
-"""Patches of moto: one module per service, one function per AWS behaviour that it restores.
+"""Patches for moto: one module for each service, and one function for each AWS behaviour that moto lacks.
 
-The text of each `@restores("…")` says what AWS does and moto does not.
+The text of each `@restores("…")` describes that behaviour.
 """
 
 import importlib

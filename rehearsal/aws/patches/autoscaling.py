@@ -35,7 +35,7 @@ def launch_from_the_version_in_service() -> None:
 
 
 def launch(group: FakeAutoScalingGroup, version: LaunchTemplateVersion) -> None:
-    """Launch an instance from the version's data, in the subnet with the fewest of the group's instances."""
+    """Launch an instance from a template version, in the subnet with the fewest of the group's instances."""
     ec2 = group.ec2_backend
     data = version.data
     (card,) = copy.deepcopy(data.get("NetworkInterfaces")) or [{"DeviceIndex": 0}]
@@ -135,8 +135,8 @@ class Refresh:
 
     A Pending refresh launches new instances beside the old ones and becomes InProgress. Once all new instances are
     healthy, it terminates the old ones, sets the group to the new version and becomes Successful. If the version's
-    image does not exist or the new instances do not become healthy in time, it fails; with AutoRollback, it is rolled
-    back.
+    image does not exist or the new instances do not become healthy in time, the refresh fails, or is rolled back if
+    AutoRollback is set.
     """
 
     patience_seconds: ClassVar[float] = 300
@@ -154,7 +154,7 @@ class Refresh:
 
     @staticmethod
     def is_healthy(_instance_id: str) -> bool:
-        """Return True, because moto runs no machines; the rehearsal's data plane replaces this (rehearsal/hooks.py)."""
+        """Return True, because moto runs no machines. The data plane replaces this method (rehearsal/hooks.py)."""
         return True
 
     def advance(self) -> None:
@@ -275,7 +275,7 @@ def start(response: AutoScalingResponse) -> ActionResult:
 
 
 def describe(response: AutoScalingResponse) -> ActionResult:
-    """Handle DescribeInstanceRefreshes, and advance the active ones by one step."""
+    """Handle DescribeInstanceRefreshes, and advance each active refresh by one step."""
     asked = response._get_param("InstanceRefreshIds", [])
     found = [refresh for refresh in refreshes_of(asked_group(response)) if not asked or refresh.id in asked]
     for refresh in found:

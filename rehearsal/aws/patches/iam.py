@@ -40,7 +40,7 @@ def enforce_boundaries() -> None:
 
 
 def _boundary(key: Any) -> Any:
-    """Return the permissions boundary of the role behind a key; None without one."""
+    """Return the permissions boundary of the role that an access key belongs to; None if there is none."""
     if not isinstance(key, AssumedRoleAccessKey):
         return None
     arn = key.backend.get_role(key._owner_role_name).permissions_boundary_arn
@@ -66,7 +66,7 @@ def _with_boundary(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def judge_by(responses: type[BaseResponse], resources: Callable[[Any], list[str]]) -> None:
-    """Authorize a service's requests against the ARNs that they concern; each ARN must be allowed."""
+    """Authorize a service's requests against the ARNs of the resources that they name, all of which must be allowed."""
 
     def authorize(self: Any, _resource: str = "*") -> None:
         for arn in resources(self):

@@ -8,7 +8,7 @@ from rehearsal.aws.patches import restores
 
 
 def active_instance(asked: AutoScalingResponse) -> str:
-    """Return the request's instance; raise AWS' error when no lifecycle action is active for it."""
+    """Return the instance ID in the request; raise AWS' error when no lifecycle action is active for the instance."""
     group_name, instance_id = asked._get_param("AutoScalingGroupName"), asked._get_param("InstanceId")
     hooks = asked.autoscaling_backend.describe_lifecycle_hooks(group_name, [asked._get_param("LifecycleHookName")])
     groups = asked.autoscaling_backend.describe_auto_scaling_groups([group_name])

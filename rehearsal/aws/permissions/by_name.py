@@ -29,7 +29,10 @@ NAMED: dict[str, dict[str, str]] = {
     "sns": {"Name": ":{}"},
     "ssm": {r"(Name|Path|ResourceId|Names\.\d+)": ":parameter{}"},
 }
-"""Request parameter → what follows the account in the resource's ARN; it starts with "::" if the ARN has no region."""
+"""Request parameter → template for the end of the resource's ARN, after the account ID.
+
+A template that starts with "::" is for an ARN without a region.
+"""
 ARNS = re.compile(r"(\w*Arns?|ResourceName|ResourceARN|SecretId|StackName)(\.|$)")
 
 ALL_OR_NOTHING = re.compile(
@@ -50,7 +53,7 @@ TAGGING = {
     "ssm": "AddTagsToResource",
 }
 TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstanceProfile"}
-"""Operation → the action that is also required if the request creates a resource with tags."""
+"""Service, or IAM operation → the action that is also required if the request creates a resource with tags."""
 
 
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:

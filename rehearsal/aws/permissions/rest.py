@@ -1,4 +1,4 @@
-"""Services whose requests express the operation by method and path."""
+"""Services whose requests express the operation as a method and a path."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Track the paths and permissions boundaries of roles through the recorded calls."""
+"""Track roles' paths and permissions boundaries from one recorded call to the next."""
 
 from rehearsal.aws.recording import Call
 

@@ -98,7 +98,7 @@ def test_the_database_and_its_groups_have_their_tags(rds: Any, database: Any) ->
     assert tags_of(rds, parameters["DBParameterGroupArn"]) == {**TAGS, "Name": f"{NAME}-postgres15"}
 
 
-def test_what_aws_increases_by_itself_is_not_drift_and_the_password_is_not_read(rds: Any) -> None:
+def test_automatic_upgrades_and_storage_growth_are_no_drift_and_the_password_is_not_read(rds: Any) -> None:
     asked = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "asked"
     before = asked.read_text()
     rds.modify_db_instance(DBInstanceIdentifier=NAME, EngineVersion="15.99", AllocatedStorage=35, ApplyImmediately=True)

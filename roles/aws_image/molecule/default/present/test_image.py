@@ -47,7 +47,7 @@ def test_the_image_and_its_snapshot_record_their_inputs(images: dict[str, Any], 
         assert found_tags == OURS | expected
 
 
-def test_the_base_image_is_the_newest_debian_of_its_publisher(builders: list[Any]) -> None:
+def test_the_base_image_is_the_newest_one_that_debian_published(builders: list[Any]) -> None:
     bakers = [builder for builder in builders if tags(builder).get("Release") == "0.5.0"]
     assert [baker["ImageId"] for baker in bakers] == [NEWEST_DEBIAN]
 

@@ -38,7 +38,7 @@ def test_it_is_internet_facing_in_two_zones(balancer: Any) -> None:
     assert sorted(zone["ZoneName"] for zone in balancer["AvailabilityZones"]) == ["us-east-1a", "us-east-1b"]
 
 
-def test_it_drops_invalid_headers_tolerates_slow_uploads_logs_and_is_protected(elb: Any, balancer: Any) -> None:
+def test_it_drops_invalid_headers_allows_slow_uploads_writes_logs_and_is_protected(elb: Any, balancer: Any) -> None:
     response = elb.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])["Attributes"]
     attributes = {attribute["Key"]: attribute["Value"] for attribute in response}
     wanted = {

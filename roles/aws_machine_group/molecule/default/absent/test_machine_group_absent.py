@@ -9,7 +9,7 @@ def test_nothing_with_our_tags_is_left() -> None:
     assert leftovers("molecule") == []
 
 
-def test_group_policies_and_template_are_deleted() -> None:
+def test_the_group_its_scaling_policies_and_its_template_are_deleted() -> None:
     autoscaling = boto3.client("autoscaling")
     assert autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
     assert autoscaling.describe_policies()["ScalingPolicies"] == []

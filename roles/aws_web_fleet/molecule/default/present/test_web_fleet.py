@@ -125,7 +125,7 @@ def test_the_machine_matches_the_template(ec2: Any, machine: Any) -> None:
     assert as_dict(disk["Tags"]) == TAGS
 
 
-def test_a_machine_has_five_minutes_to_drain_and_is_then_terminated_in_any_case(autoscaling: Any) -> None:
+def test_a_draining_machine_without_a_heartbeat_for_five_minutes_is_terminated(autoscaling: Any) -> None:
     (hook,) = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=NAME)["LifecycleHooks"]
     assert hook["LifecycleHookName"] == "rising-stars-molecule-web-drain"
     assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"

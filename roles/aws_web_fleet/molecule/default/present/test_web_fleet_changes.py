@@ -69,7 +69,7 @@ def names_of_policies(autoscaling: Any) -> list[str]:
     return sorted(policy["PolicyName"] for policy in answer)
 
 
-def test_a_plan_of_a_new_version_creates_none(autoscaling: Any) -> None:
+def test_a_plan_does_not_create_a_new_version(autoscaling: Any) -> None:
     before = machines(autoscaling)
     plan = converge("--check", user_data="#!/bin/sh\necho second\n")
     versions = boto3.client("ec2").describe_launch_template_versions(LaunchTemplateName=NAME)["LaunchTemplateVersions"]
