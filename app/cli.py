@@ -109,7 +109,7 @@ def cancel_job(job: JobOrVideo) -> None:
 @media_cli.command("import")
 def import_media(
     folder: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="The folder that contains both of these folders.")
+        Path, typer.Argument(exists=True, file_okay=False, help="The folder that contains these two folders.")
     ],
     owner: Annotated[str | None, typer.Option(help="E-mail address of the account that will own the clips.")] = None,
 ) -> None:
@@ -132,7 +132,10 @@ def import_media(
 
 @cli.command()
 def doctor() -> None:
-    """Check the site without changing it. Report each problem and its remedy; exit with code 1 if there is a problem."""
+    """Check the site without changing it. Report each problem and its remedy.
+
+    The exit code is 1 if there is a problem.
+    """
     findings = 0
     with open_site() as services:
         for claim, check in Doctor(services.store, services.settings).checks():

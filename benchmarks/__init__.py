@@ -1,1 +1,1 @@
-"""The benchmarks of `make bench`, the source of README's figures. They write benchmarks/results/<name>.json."""
+"""The benchmarks of `make bench`, the source of the README's figures. They write benchmarks/results/<name>.json."""

@@ -1,9 +1,9 @@
-"""Measure the time from a machine's start until its /ready is 200, for a baked image and for Debian's stock image.
+"""Measure the time from a machine's start until its /ready returns 200, for a baked image and Debian's stock image.
 
-Also measure a second run of the play on the machine, which changes nothing.
+Also measure a second run of the play on a running machine; that run must change nothing.
 
-The machines are test hosts: containers with Debian 12 and systemd, which cloud-init boots from their user data. They
-use PostgreSQL over TLS and mock AWS, both on this machine. The benchmark needs root and Podman.
+The machines are test hosts: containers with Debian 12 and systemd, which cloud-init configures from their user data.
+They use PostgreSQL over TLS and mock AWS, which the benchmark starts. The benchmark needs root and Podman.
 """
 
 import re
@@ -69,7 +69,7 @@ def _site() -> Iterator[Site]:
 
 @contextmanager
 def _ready(machine: Machine) -> Iterator[float]:
-    """Run a machine until the `with` block ends; yield the seconds until /ready was 200 through its Nginx."""
+    """Run a machine until the `with` block ends; yield the seconds until /ready returned 200 through its Nginx."""
     began = time.perf_counter()
     with machine:
         wait_until_ready(machine.url, seconds=600)
@@ -77,7 +77,7 @@ def _ready(machine: Machine) -> Iterator[float]:
 
 
 def _seconds_of_second_run(machine: Machine, kind: str, bundle: Bundle, site: Site) -> float:
-    """Repeat the user data's command, which runs all of host.yml, after the boot: it must change nothing."""
+    """After the boot, repeat the user data's command, which runs all of host.yml and must change nothing; time it."""
     if (status := machine.wait_for_report()) != "ready":
         raise RuntimeError(f"The {kind} did not boot: {status}")
     words = f"release/become {kind} --parameters {PARAMETERS} --region {REGION} --endpoint-url {site.cloud.endpoint}"

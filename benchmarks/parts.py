@@ -34,7 +34,7 @@ class Bench:
         self.supervisor.start(name, [program(name), *arguments], environment=self.environment)
 
     def start_api(self, *, threads: int) -> tuple[str, psutil.Process]:
-        """Start an API, and return its URL and its process when it is ready."""
+        """Start an API, and return its URL and its process once it is ready."""
         url = f"http://127.0.0.1:{(port := free_port())}"
         before = {child.pid for child in psutil.Process().children(recursive=True)}
         environment = self.environment | {"API_THREADS": str(threads)}
@@ -52,7 +52,7 @@ def program(name: str) -> str:
 
 
 def wait_until_ready(url: str, *, seconds: float = START_SECONDS) -> None:
-    """Poll /ready until it is 200."""
+    """Poll /ready until it returns 200."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

@@ -11,7 +11,7 @@ import httpx
 from demo.errors import DemoError
 
 TIMEOUT_SECONDS = 60
-PASSWORD = "tiro-de-tres"  # noqa: S105 - of accounts that live as long as the demo
+PASSWORD = "tiro-de-tres"  # noqa: S105 - for accounts that exist only during the demo
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Generate a clip for the demo: a ball is dribbled and shot, and drops through the hoop, with sound.
 
-It is drawn only with FFmpeg's own filters, so it needs no font and no download.
+Only FFmpeg's own filters are used, so no font and no download is needed.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ PLAY_SECONDS = 6
 
 BALL = 116
 FLOOR_TOP = 905 - BALL
-"""The y of the ball's upper edge while it touches the floor."""
+"""The y coordinate of the ball's upper edge while the ball touches the floor."""
 HOOP_X, HOOP_Y = 1490, 396
 """The position of the ball's upper left corner in the hoop."""
 

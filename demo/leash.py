@@ -1,10 +1,10 @@
-"""Run a command, and end all its processes when it ends or when the process that started this program ends.
+"""Run a command, and kill all its processes when it exits, or when the process that started this program exits.
 
     python -I -S leash.py PARENT_PID GRACE_SECONDS COMMAND…
 
-The command's orphans become children of this process (it is a subreaper), which kills them before it ends. It stops on
-SIGTERM, and when its parent ends for any reason, including SIGKILL. If this process is killed, the kernel kills the
-command.
+This process is a subreaper: the command's orphans become its children, and it kills them before it exits. It stops the
+command on SIGTERM, and when its own parent exits for any reason, including SIGKILL. If this process is killed, the
+kernel kills the command.
 """
 
 import ctypes
@@ -62,7 +62,7 @@ def _sigtimedwait(seconds: float) -> int | None:
 
 
 def _reap(child: "subprocess.Popen[bytes]") -> int | None:
-    """Reap every ended child, including adopted ones. Return the command's exit code; None while it runs."""
+    """Reap every exited child, including adopted ones. Return the command's exit code; None while it is running."""
     while child.returncode is None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:

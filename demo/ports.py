@@ -20,12 +20,12 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a free port for which the port `GRPC_OFFSET` higher is free as well."""
+    """Return a free port; the port that is higher by `GRPC_OFFSET` is free as well."""
     return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """Return distinct ports as `free_port` does. Another process may still take one before it is used."""
+    """Return `count` different ports as `free_port` does. Another process may still take one before it is used."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:

@@ -34,7 +34,7 @@ SOCKETS = Path("/tmp")  # noqa: S108
 class SeaweedFS:
     """One server with one bucket, and its data in `data_dir`. Each start uses different ports.
 
-    The server ends with the process that started it. Start it from the main thread.
+    The server is killed when the process that started it exits. Start it from the main thread.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class SeaweedFS:
 
     @property
     def pid(self) -> int:
-        """The process ID of the server's leash; a signal to it ends the server."""
+        """The process ID of the server's leash. SIGTERM or SIGKILL to the leash ends the server, too."""
         if self._leashed is None:
             raise RuntimeError("SeaweedFS is not running")
         return self._leashed.process.pid
@@ -103,11 +103,11 @@ class SeaweedFS:
         """Start the server, and return when the bucket accepts an object.
 
         Raises:
-            DemoError: the server ended, or did not start within `START_SECONDS`.
+            DemoError: the server exited, or did not start within `START_SECONDS`.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        # Delete the master's state from earlier starts: it is bound to the port of that start, and the master learns
-        # everything else from the volumes.
+        # Delete the master's state from earlier starts: it contains the port that the master had then, and the master
+        # learns everything else from the volumes.
         for old in self.data_dir.glob("m[0-9]*"):
             shutil.rmtree(old)
         with uninterrupted():
@@ -134,7 +134,7 @@ class SeaweedFS:
                 (SOCKETS / f"seaweedfs-{name}-grpc-{port + GRPC_OFFSET}.sock").unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raise `DemoError` if the server has ended on its own."""
+        """Raise `DemoError` if the server has exited on its own."""
         if self._leashed is not None and self._leashed.exit_code is not None:
             raise self._leashed.failure(f"ended unexpectedly (exit code {self._leashed.exit_code})")
 

@@ -17,7 +17,7 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def load_secrets(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return the secrets in the file; generate missing ones: 32 random bytes each, in hexadecimal."""
+    """Return the secrets in the file. Generate and store missing ones: 32 random bytes each, in hexadecimal."""
     kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     missing = {name: secrets.token_hex(32) for name in names if name not in kept}
     if missing:

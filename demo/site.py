@@ -1,6 +1,6 @@
 """The embedded site: SeaweedFS, API, worker and upkeep over SQLite, on free ports of 127.0.0.1.
 
-All its data are in one folder: the database and the queue, the objects, its secrets, its logs.
+All its data are in one folder: the database, the queue, the objects, the secrets and the logs.
 """
 
 import fcntl
@@ -66,13 +66,13 @@ class Site:
             raise
 
     def check(self) -> None:
-        """Raise `DemoError` if a process has ended unexpectedly."""
+        """Raise `DemoError` if a process has exited unexpectedly."""
         self._supervisor.check()
         if self._seaweedfs is not None:
             self._seaweedfs.check()
 
     def run(self, name: str, command: Sequence[str], *, seconds: float) -> None:
-        """Run a command to its end; it is killed if the site stops."""
+        """Run a command to completion; it is killed if the site stops."""
         self._supervisor.run(name, command, environment=os.environ, seconds=seconds)
 
     def stop(self) -> None:

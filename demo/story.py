@@ -36,7 +36,7 @@ FILM = (
     "import sys; from pathlib import Path; from demo.clip import make_basketball_clip; "
     "make_basketball_clip(Path(sys.argv[1]), int(sys.argv[2]))"
 )
-"""A Python program that generates the clip, run as a separate process, which ends with the site."""
+"""A Python program that generates the clip, run as a separate process, which is killed if the site stops."""
 FILM_SECONDS = 120
 POLL_SECONDS = 0.3
 RENDER_SECONDS = 900

@@ -1,7 +1,7 @@
-"""Supervise a few processes that run and end together, each on a leash and with its own log.
+"""Supervise a few processes that are started and stopped together, each on a leash and with its own log.
 
-Honcho is not used, because it runs each command through a helper process: if the supervisor is killed with SIGKILL,
-helper and command keep running, and a signal that arrives during startup breaks Honcho's shutdown.
+Honcho is not used for two reasons. It runs each command through a helper process, and both would keep running if the
+supervisor were killed with SIGKILL. A signal that arrives during startup breaks its shutdown.
 """
 
 import os
@@ -47,7 +47,7 @@ class Leashed:
     ) -> "Leashed":
         """Start `command` in a new session, so that a terminal's Ctrl-C reaches only this process.
 
-        Call it from the main thread: when the starting thread ends, the kernel ends the leash.
+        Call it from the main thread: when the thread that called it ends, the kernel terminates the leash.
         """
         held = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(grace_seconds), *command]
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ class Leashed:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code; None while the command runs."""
+        """The exit code; None while the command is running."""
         return self.process.poll()
 
     def ask_to_stop(self) -> None:
@@ -73,7 +73,7 @@ class Leashed:
         self.process.terminate()
 
     def wait(self, seconds: float) -> int:
-        """Wait for the end and return the exit code; after `seconds`, kill the whole session."""
+        """Wait until the leash exits, and return the exit code; after `seconds`, kill the whole session."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -91,7 +91,7 @@ class Leashed:
 
 
 class Supervisor:
-    """Processes that end together. It is an error if one ends on its own."""
+    """Processes that are stopped together. It is an error if one exits on its own."""
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
@@ -103,7 +103,7 @@ class Supervisor:
             self._running.append(self._leashed(name, command, environment))
 
     def run(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], seconds: float) -> None:
-        """Run a command to its end.
+        """Run a command to completion.
 
         Raises:
             DemoError: the command took longer than `seconds`, or its exit code is not 0.
@@ -121,7 +121,7 @@ class Supervisor:
             raise started.failure(f"failed with exit code {started.exit_code}")
 
     def check(self) -> None:
-        """Raise `DemoError` if a process has ended."""
+        """Raise `DemoError` if a process has exited."""
         for leashed in self._running:
             if leashed.exit_code is not None:
                 raise leashed.failure(f"ended unexpectedly (exit code {leashed.exit_code})")

@@ -134,7 +134,7 @@ class Breakpoints:
             return point
 
     def _charge_bystander(self, point: Breakpoint, video: str, pid: int) -> None:
-        """If the worker has since committed the struck job and claimed another, count the strike against that one too."""
+        """If the worker has since committed the struck job and claimed another, charge the strike to that one too."""
         held = self._ledger.held_by(pid)
         if held is not None and held != video:
             with self._lock:

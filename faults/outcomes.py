@@ -73,7 +73,7 @@ class Outcomes:
         )
 
     def _ended_after(self, video: str, began: float) -> float | None:
-        """Return the seconds from the strike, or from a poison clip's upload, to the job's end; None if not ended."""
+        """Return the seconds from the strike, or a poison clip's upload, until the job ended; None if it did not."""
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
         ends = (

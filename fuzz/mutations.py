@@ -1,6 +1,7 @@
 """Mutate a valid MP4 in one way, chosen by a seed. Pure functions: the same seed gives the same bytes.
 
-The boxes are those of ISO/IEC 14496-12. The offsets below count from the start of a box's body, after its 8-byte header.
+The boxes are those of ISO/IEC 14496-12. The offsets below count from the start of a box's body, after the 8-byte
+header.
 """
 
 import random

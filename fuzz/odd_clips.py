@@ -1,4 +1,4 @@
-"""Change a valid MP4 at random, in ways that real recorders, editors and attackers do. Pure functions.
+"""Make random changes to a valid MP4, such as real recorders, editors and attackers make. Pure functions.
 
 Unlike the mutants of `mutations`, most of the results conform to the standard (ISO/IEC 14496-12). The offsets below
 count from the start of a box's body.

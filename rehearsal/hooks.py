@@ -1,4 +1,4 @@
-"""Supply moto with the state of the rehearsal's machines; this is possible because the data plane runs in its process.
+"""Supply moto with the state of the rehearsal's machines. moto runs in the data plane's process, so it can be patched.
 
 The patches in `rehearsal.aws` make moto record and answer as AWS does. These hooks replace moto's assumptions with
 facts: whether a machine is healthy, whether it has completed its termination hook, what the database's password is, and

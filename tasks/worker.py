@@ -1,7 +1,7 @@
 """`rising-stars-worker`: the Huey consumer, with one process for each concurrent render.
 
 On SIGTERM the worker drains: it claims no new job, and a running render has DRAIN_SECONDS to finish. After that, its
-job is given back to the ledger without using up an attempt. On SIGINT it is given back at once.
+job is given back to the ledger without using up an attempt. On SIGINT, the job is given back at once.
 """
 
 import ctypes

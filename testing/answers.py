@@ -15,7 +15,7 @@ NUMBERS = ("0", "123", "99999999999999999999")
 """IDs in the format of the platform's predecessor."""
 
 MALFORMED_IDS = ("abc", "1.5", "a b", "' OR 1=1 --", "é", "f" * 300, UNKNOWN_ID[:-1], UNKNOWN_ID + "0")
-"""Neither a number nor a UUID."""
+"""IDs that are neither integers nor UUIDs."""
 
 
 def refusal(answer: httpx.Response, status: int) -> Json:

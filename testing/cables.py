@@ -10,7 +10,7 @@ from demo.ports import free_port
 class Cable:
     """A TCP proxy to a server. A test can cut it, muffle it and plug it in again.
 
-    A cut cable closes open connections and refuses new ones. A muffled one accepts new ones, but forwards nothing.
+    A cut cable closes its connections and refuses new ones. A muffled cable accepts connections, but forwards nothing.
     """
 
     def __init__(self, target_port: int) -> None:

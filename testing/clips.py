@@ -1,4 +1,4 @@
-"""Generate clips for tests with FFmpeg: small ones, odd ones, damaged ones. Callers cache them."""
+"""Generate small, odd and damaged clips for tests with FFmpeg. Callers cache them."""
 
 import subprocess
 from pathlib import Path

@@ -96,12 +96,12 @@ class Home:
     environment: dict[str, str]
 
     def with_settings(self, **settings: str) -> "Home":
-        """Return the same home with other settings."""
+        """Return the same home with some settings changed."""
         return Home(self.backend, self.folder, self.bucket, {**self.environment, **settings})
 
 
 def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str, str]) -> dict[str, str]:
-    """Return the whole environment of a site; only PATH comes from the machine."""
+    """Create a site's work folders, and return its whole environment; only PATH comes from the machine."""
     for name in ("work", "temporary"):
         (home / name).mkdir()
     embedded = {

@@ -104,7 +104,7 @@ def initialize(initdb: Subprocess) -> None:
     """Wait until initdb has created the cluster.
 
     Raises:
-        AssertionError: initdb failed; the message has its output.
+        AssertionError: initdb failed; the message contains its output.
     """
     wait_until(lambda: not initdb.running, what="initdb's end")
     if initdb.stop() != 0:

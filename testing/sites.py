@@ -30,7 +30,7 @@ class Site:
     url: str
     api: httpx.Client
     database: Any
-    """A Peewee database; untyped, as its `execute_sql` is."""
+    """A Peewee database. It has no type here, because Peewee's `execute_sql` has none."""
     processes: dict[str, Subprocess] = field(default_factory=dict)
 
     @property
@@ -161,7 +161,7 @@ class Site:
 
 @contextmanager
 def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -> Iterator[Site]:
-    """Run a site until the `with` block ends. Yield it once its API is ready or, without `ready`, once it answers."""
+    """Run a site until the `with` block ends. Yield it once its /ready or, without `ready`, its /health returns 200."""
     port = free_port()
     commands = {"api": ["rising-stars-api", "--listen", f"127.0.0.1:{port}"]}
     if with_worker:
@@ -213,7 +213,7 @@ class SiteMaker:
 
         Args:
             settings: environment variables.
-            ready: wait until /ready is 200; if False, only until the process answers.
+            ready: wait until /ready returns 200; if False, wait only until /health does.
             more: further environment variables.
         """
         home = self._home.with_settings(**(settings or {}), **more)

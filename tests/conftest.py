@@ -76,7 +76,8 @@ def _turn(item: pytest.Item) -> int:
 def trust_checkout(config: pytest.Config) -> None:
     """Let git read this checkout even if another user owns it, as on many mounted volumes.
 
-    When git serves a clone, it ignores `safe.directory` from `-c` and from the repository: it must be in a file.
+    When git serves a clone, it ignores `safe.directory` from `-c` and from the repository's own configuration, so the
+    setting must be in a global configuration file.
     """
     if "GIT_CONFIG_GLOBAL" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="rising-stars-git-")
@@ -99,7 +100,7 @@ def _backend_of(item: pytest.Item) -> str | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Count a skipped test as failed under REQUIRE_ALL=1, and attach the logs of its site to a failed test."""
+    """Count a skipped test as failed under REQUIRE_ALL=1, and attach the logs of a failed test's site to its report."""
     report: pytest.TestReport = yield
     _no_skip(report)
     if report.failed:
@@ -207,7 +208,7 @@ def new_bucket(seaweedfs: SeaweedFS) -> Callable[[], Bucket]:
 
 @pytest.fixture(scope="session", params=["embedded", "production"])
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """The two ways the platform runs: SQLite with SqliteHuey, and PostgreSQL with Redis."""
+    """How the platform is run: with SQLite and SqliteHuey, or with PostgreSQL and Redis."""
     chosen: Backend = request.param
     return chosen
 
@@ -249,7 +250,7 @@ def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
 
 @pytest.fixture
 def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """Set the environment of `own_home` here and open its database for tests that call the rules directly."""
+    """Apply `own_home`'s settings to this process and open its database, for tests that call the platform's code."""
     for name, value in own_home.environment.items():
         monkeypatch.setenv(name, value)
     with opened(own_home) as opened_settings:
@@ -282,7 +283,7 @@ def make_site(home: Home) -> Iterator[SiteMaker]:
 
 @pytest.fixture
 def lay_cable() -> Iterator[Callable[[int], Cable]]:
-    """Lays a cable (a proxy) to a server's port, which the test can cut."""
+    """Lays a cable (a TCP proxy that the test can cut) to a server's port."""
     with ExitStack() as stack:
 
         def lay(port: int) -> Cable:

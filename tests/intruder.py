@@ -72,7 +72,7 @@ def limit_parent() -> None:
 
 
 def outlive_parent() -> None:
-    """Cancel the signal that the kernel would send when the worker ends."""
+    """Cancel the signal that the kernel would send when the worker exits."""
     if LIBC.prctl(1, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 

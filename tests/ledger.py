@@ -1,4 +1,4 @@
-"""Binds the models in this process to a database, for tests that call the rules directly."""
+"""Binds the models in this process to a database, for tests that call the platform's code directly."""
 
 import uuid
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def opened(home: Home) -> Iterator[Settings]:
 
 
 def add_player(first_name: str = "Ana") -> uuid.UUID:
-    """Add an account without a password and return its id."""
+    """Add an account without a password and return its ID."""
     player = uuid.uuid4()
     User.insert(
         id=player,
@@ -48,7 +48,7 @@ def add_player(first_name: str = "Ana") -> uuid.UUID:
 
 
 def add_clip(settings: Settings, owner: uuid.UUID | None = None, **columns: object) -> uuid.UUID:
-    """Add a video with a queued render job, as an upload does, and return its id."""
+    """Add a video with a queued render job, as an upload does, and return the video's ID."""
     video = uuid.uuid4()
     with transaction():
         Video.insert(

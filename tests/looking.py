@@ -1,4 +1,4 @@
-"""Measures picture and sound of finished clips."""
+"""Measures the picture and sound of rendered clips."""
 
 import re
 import subprocess
@@ -76,7 +76,7 @@ def sample_durations(video: Path) -> set[int]:
 
 
 def jpeg_size(picture: Path) -> tuple[int, int]:
-    """Return width and height from a JPEG's frame header."""
+    """Return the width and height in a JPEG's frame header."""
     content = picture.read_bytes()
     assert content[:3] == b"\xff\xd8\xff"
     assert content[-2:] == b"\xff\xd9"

@@ -73,7 +73,7 @@ class MetadataService:
 
 @dataclass(frozen=True)
 class Systemctl:
-    """A fake `systemctl` that records its arguments and takes a given time."""
+    """A fake `systemctl` that records its arguments and runs for a given time."""
 
     folder: Path
 

@@ -1,4 +1,4 @@
-"""Admission of uploads: Nginx asks the API before it reads an upload, so that only signed-in clients can keep it busy."""
+"""Admission of uploads: Nginx asks the API before it reads a body, so that only signed-in clients can occupy Nginx."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any

@@ -149,7 +149,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class _Bounded:
-    """Enforces the time limits for slow clients, in both kinds of server. waitress calls its methods about once a second."""
+    """Enforces time limits for slow clients in both kinds of server. waitress calls its methods about once a second."""
 
     channel_class = JsonChannel
     body_seconds = 900.0

@@ -73,7 +73,10 @@ class HealthResource:
         return answered
 
     def metrics(self) -> HTTPResponse:
-        """Return all metrics, or those that `name[]` selects, in Prometheus' text format. Nginx does not expose this path."""
+        """Return all metrics, or those that `name[]` selects, in Prometheus' text format.
+
+        Nginx makes them available on this machine only.
+        """
         names = [value for key, value in parse_qsl(request.query_string) if key == "name[]"]
         registry = self._metrics.registry
         text = generate_latest(registry.restricted_registry(names) if names else registry)

@@ -1,9 +1,9 @@
 """Readiness: whether this process may receive traffic, and which of its dependencies are up.
 
 A failing dependency must not make the load balancer replace every machine. Once the process has reached its database
-and its store, /ready therefore returns 200 until the process drains, and only reports in the body which dependencies are
+and its store, /ready therefore returns 200 until the process drains, and only its body reports which dependencies are
 down. It answers from memory, so that a dependency that hangs cannot make it hang: one thread per dependency checks in
-the background. Only `deep=1` makes it check at once, and fail if a dependency is down.
+the background. Only with `deep=1` does it check at once, and fail if a dependency is down.
 """
 
 import threading

@@ -95,8 +95,8 @@ def read_verification(settings: ApiSettings) -> bool:
 def read_upload_start(settings: Settings) -> float | None:
     """Return when the proxy saw this upload begin (epoch seconds).
 
-    The token must have been valid then, but may expire during a slow upload. Return None if no trusted proxy reports the
-    time, or if it is impossible: in the future, or longer ago than an upload may last.
+    The token must have been valid then, but may expire during a slow upload. Return None if no trusted proxy reports
+    the time, or if it is impossible: in the future, or longer ago than an upload may last.
     """
     stamp = REQUEST_START.fullmatch(read_header("X-Request-Start") or "")
     if settings.trusted_proxy is None or stamp is None:

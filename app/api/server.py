@@ -25,7 +25,7 @@ BUFFER_BYTES = 64 * 1024
 """How much of a request or a response is held in memory before it is written to disk."""
 
 MAX_CONNECTIONS = 512
-"""So many connections buffer at most 64 MiB. When nearly all are in use, the server closes those of the slowest clients."""
+"""Together, these connections buffer at most 64 MiB. When nearly all are in use, the server closes the slowest ones."""
 
 LOOK_EVERY_SECONDS = 1
 """How often the server looks for clients that take too long."""
@@ -114,7 +114,7 @@ def serve(
 
 
 def _stop_on_signals(server: object, draining: Event) -> None:
-    """Install signal handlers: the first SIGTERM or SIGINT finishes the accepted requests, the second exits at once."""
+    """Install signal handlers: finish the accepted requests at the first SIGTERM or SIGINT, and exit at the second."""
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         if draining.is_set():

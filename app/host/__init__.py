@@ -1,1 +1,1 @@
-"""How a deployed machine uses AWS: it reads settings and secrets, watches for its termination, and reports its boot and metrics."""
+"""How a deployed machine uses AWS: it reads settings and secrets, drains before its termination, and sends reports."""

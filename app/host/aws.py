@@ -15,8 +15,8 @@ BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", 
 """Time-outs in seconds for one attempt; `ask` repeats attempts."""
 
 METADATA_SECONDS = 5
-"""The time-out of calls to the metadata service. botocore's default, one attempt of 1 s, is too short for a machine that has
-just booted and whose CPUs are all busy."""
+"""The time-out of calls to the metadata service. botocore's default, one attempt of 1 s, is too short for a machine
+that has just booted and whose CPUs are all busy."""
 
 PATIENCE_SECONDS = 25.0
 """No attempt begins after this time, so that a result or an error is known within 30 s."""

@@ -9,8 +9,8 @@ MAX_FRAME_RATE = 250
 """Average frames per second. Phones record slow motion at 240."""
 
 MAX_DECODED_PIXELS = 130_000_000_000
-"""Frames times pixels per frame. A minute of 8192x8192 at 30 fps has 121 billion, of 8192x4320 at 60 fps 127 billion.
-An index may list one packet many times, so that even a 300 kB file could demand far more."""
+"""Frames times pixels per frame. A minute of 8192x8192 at 30 fps has 121 billion; one of 8192x4320 at 60 fps has 127
+billion. An index may list one packet many times, so that even a 300 kB file could demand far more."""
 
 _SPARE = 2
 """Tolerance: a coded frame exceeds the displayed one by up to a block, and its size may vary slightly in mid-stream."""

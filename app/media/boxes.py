@@ -25,7 +25,7 @@ _HEADER_BYTES = 8
 _LONG_HEADER_BYTES = 16
 _MEDIA_BOXES = frozenset({"moov", "mdat"})
 _NEVER_IN_A_TRAILER = _MEDIA_BOXES | {"moof"}
-"""A box of these kinds that extends beyond the end of the file means that the clip is truncated."""
+"""If a box of one of these kinds extends beyond the end of the file, the clip is truncated."""
 
 
 @dataclass(frozen=True, slots=True)

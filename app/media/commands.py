@@ -1,8 +1,8 @@
 """FFmpeg's argument lists, built by pure functions that run nothing.
 
-The poster is extracted from the finished video, which has a key frame at that position. If the same run rendered the
-video and extracted the poster, FFmpeg would decode ahead to the poster's frame, hold every frame up to it in memory
-(1.6 GB instead of 0.2 GB) and report no progress meanwhile.
+The poster is extracted from the finished video, which has a key frame at the poster's position. If the same run
+rendered the video and extracted the poster, FFmpeg would decode ahead to the poster's frame, hold every frame up to it
+in memory (1.6 GB instead of 0.2 GB) and report no progress meanwhile.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ POSTER_FILE = "poster.jpg"
 
 @dataclass(frozen=True, slots=True)
 class Artwork:
-    """The three images of the brand: 16:9, drawn for 1920x1080; the watermark has transparency."""
+    """The three images of the brand, drawn for 1920x1080: intro and outro in 16:9, and a transparent watermark."""
 
     watermark: Path
     intro: Path
@@ -78,7 +78,7 @@ def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
 
 
 def _middle_seconds(clip: Clip, profile: Profile) -> float:
-    """Return the time, in the result, of the frame in the middle of the part of the clip that is shown."""
+    """Return the time in the result at which the middle frame of the shown part of the clip appears."""
     frames = int(profile.shown_seconds(clip.duration_seconds) * profile.frames_per_second / 2)
     return profile.intro_seconds + frames / profile.frames_per_second
 

@@ -2,14 +2,14 @@
 
 `app.media.sandbox` builds its command line: options, `--`, the program and its arguments. It runs as a script and is
 never imported. When a step fails, it exits with LAUNCH_FAILED and one sentence, so that the program never runs less
-confined than this kernel allows. It imports little, because it delays the start of every program.
+confined than this kernel allows. It imports little, because its own start delays every program.
 """
 
 import os
 import resource
 import sys
 
-# An isolated script (-I) does not have its project's folder in the path. Append it, after the standard library.
+# An isolated script (-I) does not have its project's directory in sys.path. Append it, after the standard library.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
 
 from app.media.kernel import CAP_DAC_READ_SEARCH, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, keep_capabilities, prctl
@@ -42,7 +42,7 @@ def main(words: list[str]) -> None:
 
 
 def _die_with(parents: list[int]) -> None:
-    """Have the kernel kill this process when its parent ends. Kill it now if the parent has ended already."""
+    """Have the kernel kill this process when its parent exits. Kill it now if the parent has exited already."""
     prctl(PR_SET_PDEATHSIG, SIGKILL)
     if os.getppid() not in parents:
         os.kill(os.getpid(), SIGKILL)
@@ -55,7 +55,7 @@ def _give_up_rights(grants: list[Grant]) -> None:
         keep_capabilities(CAP_DAC_READ_SEARCH)
     abi = landlock_abi()
     if abi:
-        # Some program folders, for example /lib64, do not exist on every system. The files of a run must all exist.
+        # Some program directories, for example /lib64, do not exist on every system. The files of a run must all exist.
         optional = [grant for grant in grants if grant[1] in {RUN, DEVICE}]
         restrict_files(abi, [*existing(optional), *(grant for grant in grants if grant not in optional)])
     if seccomp_is_available():

@@ -155,7 +155,7 @@ def _artwork(brand_dir: Path | None) -> Artwork:
 
 
 def _checked(directory: Path, clip: Clip, profile: Profile) -> Rendering:
-    """Verify the rendered files, the video with a probe of its own, and return them."""
+    """Probe the rendered video, verify it and the poster, and return them."""
     video, poster = directory / VIDEO_FILE, directory / POSTER_FILE
     found = probe(video)
     missing_seconds = profile.result_seconds(clip.duration_seconds) - found.duration_seconds

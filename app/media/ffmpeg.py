@@ -98,7 +98,7 @@ class FfmpegJob:
     stop: threading.Event
 
     def run(self, arguments: list[str], *, on_line: Callable[[str], None] | None = None) -> None:
-        """Run FFmpeg to its end; `on_line` receives each line of its standard output.
+        """Run FFmpeg until it exits; `on_line` receives each line of its standard output.
 
         However the run ends, none of its processes remains.
 
@@ -169,7 +169,10 @@ class FfmpegJob:
 
 
 def _inputs(arguments: list[str]) -> list[Path]:
-    """Return the files that a command line reads (`-i file:/…`). The sandbox grants these and the working directory."""
+    """Return the files that a command line reads (`-i file:/…`).
+
+    The sandbox grants access to these and to the working directory.
+    """
     inputs = [word for option, word in pairwise(arguments) if option == "-i"]
     return [Path(word.removeprefix("file:")) for word in inputs if word.startswith("file:/")]
 

@@ -33,11 +33,11 @@ _TO_BT709 = "out_color_matrix=bt709:out_range=tv"
 
 
 def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str]:
-    """Return the filters for a constant rate, the exact length, the profile's size with bars, upright in 8-bit BT.709.
+    """Return the filters that fit the clip to the profile: rate, length, size with bars, upright, 8-bit BT.709.
 
-    The rate comes first, so that frames of a 240 fps clip are dropped before they are scaled. The cut comes after it,
-    so that a frame held across the end of the shown part does not extend beyond it. Size and bars are computed for each
-    frame.
+    The rate filter precedes the scaler, so that frames of a 240 fps clip are dropped before they are scaled. The cut
+    follows the rate filter, so that a frame held across the end of the shown part is cut there. Size and bars are
+    computed for each frame, except that tone mapping needs a constant size.
     """
     shown = profile.shown_seconds(clip.duration_seconds)
     turned = clip.orientation.swaps_sides
@@ -45,7 +45,8 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
     shape = f"{width}/{height}"
     across = f"if(gte(dar,{shape}),{width},2*max(1,round({height}*dar/2)))"
     down = f"if(gte(dar,{shape}),2*max(1,round({width}/dar/2)),{height})"
-    # Tone mapping is expensive, so it comes before the bars. It needs one size, so all later frames are scaled to it.
+    # Tone mapping is expensive, so it comes before the bars. It needs a constant size, so the scaler computes the size
+    # once, not for each frame.
     scaled = "eval=init:out_range=tv" if tone_map else f"eval=frame:{_TO_BT709}"
     return [
         *(_deinterlaced(clip) if clip.interlaced else []),
@@ -63,9 +64,9 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
 
 
 def _deinterlaced(clip: Clip) -> list[str]:
-    """Return the filters that combine each pair of fields into one frame, where the stream declares fields.
+    """Return the filters that combine each pair of fields into one frame, where the stream declares interlacing.
 
-    The scaler before it only keeps the size constant, because a deinterlacer mixes neighbouring frames.
+    The scaler before bwdif only keeps the size constant, because a deinterlacer mixes neighbouring frames.
     """
     return [f"scale={clip.width}:{clip.height}", "bwdif=mode=send_frame:deint=interlaced"]
 

@@ -1,8 +1,8 @@
-"""Properties of tracks from an MP4's index (`moov`, and each `moof` of a fragmented file) that MediaInfo lacks.
+"""Reads track properties that MediaInfo lacks from an MP4's index: `moov`, and each `moof` of a fragmented file.
 
-MediaInfo reports no channel count for some codecs, includes a delay that all tracks share in the duration, and does not
-report mirroring. FFmpeg reads the same boxes. Missing or invalid fields become zero, None or upright instead of errors:
-whether a clip is accepted depends on MediaInfo, the limits, and what can be decoded.
+MediaInfo reports no channel count for some codecs, counts a delay that all tracks share as part of the duration, and
+does not report mirroring. FFmpeg reads the same boxes. Missing or invalid fields become zero, None or upright instead
+of errors: whether a clip is accepted depends on MediaInfo, the limits, and what can be decoded.
 
 Source: ISO/IEC 14496-12 (`mvhd` 8.2.2, `tkhd` 8.3.2, `elst` 8.6.6, `stsd` 8.5.2, `stsz` 8.7.3, `tfdt` 8.8.12,
 `trun` 8.8.8).
@@ -17,13 +17,13 @@ from app.media.errors import Reason, UnreadableClip
 from app.media.orientation import Matrix, Orientation, orientation_of
 
 MAX_INDEX_BOXES = 200_000
-"""A fragmented minute with one frame per fragment has 60 fps · 60 s · 6 boxes = 21,600."""
+"""A fragmented clip of a minute with one frame per fragment has 60 fps · 60 s · 6 = 21,600 boxes."""
 
 MAX_EMPTY_EDITS = 64
 """Recorders write one at most."""
 
 _ENTRY_BYTES = {b"stts": 8, b"ctts": 8, b"stsc": 12, b"stco": 4, b"co64": 8, b"stss": 4}
-"""The sizes of entries in tables whose body has the number of entries at byte 4, followed by the entries."""
+"""Entry sizes of the tables whose body states the number of entries at byte 4 and then lists the entries."""
 
 _HEADER_BYTES = 8
 _NO_MEDIA = -1
@@ -98,7 +98,7 @@ def read_index(path: Path) -> list[IndexedTrack]:
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        # Not closed here: closing fails while a traceback refers to a view. The mapping is freed with its last view.
+        # Not closed here: closing fails while a traceback refers to a view of it. It is freed with its last view.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return list(_tracks(memoryview(mapped), _Walk()))
 
@@ -166,7 +166,7 @@ def _listed_samples(table: memoryview, walk: _Walk) -> int:
 
 
 def _leading_empty_edit(elst: memoryview, movie_scale: int) -> float:
-    """Return the length of the empty edits before the track's media. MediaInfo and FFmpeg agree on all later edits."""
+    """Return the seconds of empty edits before the track's media. MediaInfo and FFmpeg agree on all later edits."""
     width = 8 if _version(elst) else 4
     entry_bytes, entries = 2 * width + 4, min(_number(elst, 4, 4), MAX_EMPTY_EDITS)
     ticks = 0

@@ -18,10 +18,10 @@ REMOVE_FILE, MAKE_REG, TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 RUN = READ_FILE | READ_DIR | EXECUTE
 DEVICE = READ_FILE | WRITE_FILE
 FOLDER = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | REMOVE_FILE | MAKE_REG
-"""Only regular files may be created: the worker would publish the target of a link, and would block on a pipe."""
+"""Only regular files may be created: the worker would publish a symbolic link's target, and block on a named pipe."""
 
 Grant = tuple[str, int]
-"""A file or folder, and the allowed operations on it and below it."""
+"""A file or directory, and the allowed operations on it and below it."""
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
@@ -29,7 +29,7 @@ _UNAVAILABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 """The kernel lacks Landlock, it was not enabled at boot, or a container's or unit's system call filter denies it."""
 
 _RIGHTS_OF_ABI = (0, 13, 14, 15, 15, 16)
-"""The number of file rights that each ABI has. Later ABIs are treated as the last."""
+"""The number of file rights that each ABI has. Later ABIs are treated as the last one here."""
 
 _RIGHTS_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 _TCP = 0b11

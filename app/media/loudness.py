@@ -4,8 +4,8 @@ The whole chain (gain, then limiter) is measured, and the gain is corrected unti
 FFmpeg's loudnorm is not used: where the gain would clip, it leaves its linear mode and misses the target by several LU
 on short or very dynamic sound. A pass reads only sound and takes 0.1 s for 30 s of it; most clips need two passes.
 
-The gain is limited. A muted microphone records its own hiss at about -60 LUFS, which would be amplified by 44 dB.
-Speech, or a game filmed from the stands, is within 20 dB of the target.
+The gain is limited. A muted microphone records its own hiss at about -60 LUFS; without the limit, that would be
+amplified by 44 dB. Speech, or a game filmed from the stands, is within 20 dB of the target.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ MAX_PASSES = 8
 
 
 def find_gain(measure: Callable[[float], float | None], *, target_lufs: float) -> float | None:
-    """Return the gain in dB, at most `MAX_GAIN_DB`, whose loudness is closest to the target.
+    """Return the gain in dB, at most `MAX_GAIN_DB`, that brings the loudness closest to the target.
 
     Args:
         measure: returns the integrated loudness in LUFS for a gain in dB; None when there is no sample of sound.
@@ -49,6 +49,6 @@ def find_gain(measure: Callable[[float], float | None], *, target_lufs: float) -
 
 
 def integrated_loudness(lines: Iterable[str]) -> float | None:
-    """Return the value of the last `lavfi.r128.I=<LUFS>` line, the loudness of the whole sound. None without one."""
+    """Return the value of the last `lavfi.r128.I=<LUFS>` line, the loudness of the whole sound; None without one."""
     values = [line.partition("=")[2] for line in lines if line.startswith(LOUDNESS_KEY + "=")]
     return float(values[-1]) if values else None

@@ -23,7 +23,7 @@ WALL_SECONDS = 60
 _MEDIAINFO = Path(__file__).with_name("mediainfo_process.py")
 _LIMITS = Limits(memory_bytes=1 << 30, file_bytes=0)
 _CLIP_IS_DAMAGED = os.EX_DATAERR
-"""The script's exit code when MediaInfo cannot read the clip. Any other except 0 is the machine's fault."""
+"""The script's exit code when MediaInfo cannot read the clip. Any other positive code is the machine's fault."""
 
 _OUTSIDE_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
 

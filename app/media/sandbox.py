@@ -1,7 +1,8 @@
-"""The sandbox for programs that parse untrusted files, FFmpeg and MediaInfo. `confine.py` enforces it.
+"""The sandbox for FFmpeg and MediaInfo, which parse untrusted files. `confine.py` enforces it.
 
 The programs get an empty environment and may read only their own files, the system's libraries and the files of the
-run. They cannot open sockets, start processes or inspect others. docs/security.md explains what each part prevents.
+run. They cannot open sockets, start processes or inspect other processes. docs/security.md explains what each part
+prevents.
 """
 
 import os
@@ -50,7 +51,7 @@ def confined(
         command: the program's absolute path and its arguments.
         limits: the resource limits, enforced by the kernel.
         readable: files that the program may read; they must exist.
-        writable: a folder in which the program may create, change and delete regular files; None forbids all writing.
+        writable: a directory in which the program may create, change and delete regular files; None forbids writing.
     """
     words = [
         f"parent={os.getpid()}",
@@ -66,7 +67,7 @@ def confined(
 
 
 def _files_of(program: Path) -> list[Path]:
-    """Return the program's file and, for a program in bin/, the folder lib/ beside it, which may have its libraries."""
+    """Return the program's file and, for a program in bin/, the lib/ directory next to bin/, for its libraries."""
     return [program, *([program.parent.with_name("lib")] if program.parent.name == "bin" else [])]
 
 

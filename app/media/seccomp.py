@@ -1,6 +1,6 @@
-"""A seccomp filter for parsers of untrusted files, which can neither remove nor bypass it.
+"""A seccomp filter for FFmpeg and MediaInfo. Once installed, it can be neither removed nor bypassed.
 
-It lists denied calls instead of allowed ones. The calls that FFmpeg needs differ between versions 5.1 to 9 and between
+It lists denied calls instead of allowed ones. The calls that FFmpeg needs differ between versions 5.1 and 9 and between
 glibc and static builds, and if a call that a decoder needs were denied, the clip would look damaged. Calls newer than
 the list return ENOSYS, so that C libraries fall back to older ones. Denied calls, and calls in another processor's
 numbering, fail with EPERM, and the program continues.
@@ -26,7 +26,7 @@ _MISSING = 0x00050000 | errno.ENOSYS
 _ALL_BITS = 0xFFFFFFFF
 _NEW_NAMESPACES, _THREAD = 0x7E020000, 0x00010000
 _SIGNAL_OTHERS = (8, 10, 15)
-"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX, with which a pipe can signal any process of the same user."""
+"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX, which make a pipe signal any process of the same user."""
 
 _TYPE_FOR_OTHERS = (0x5412, 0x541C)
 """ioctl's TIOCSTI and TIOCLINUX, which insert input into a terminal."""
@@ -37,7 +37,7 @@ _Condition = tuple[str, int, int, tuple[int, ...], bool]
 
 
 def _conditions(own_pid: int) -> list[_Condition]:
-    """Return the conditions, for example: new threads but no processes; signals and limits only for itself."""
+    """Return the conditions. For example, a program may start threads but no processes, and signal only itself."""
     signals = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
     truncating = os.O_TRUNC | os.O_ACCMODE
     # Before ABI 3, Landlock treats these flags as reading or, with both bits of the access mode, as no access at all.
@@ -104,7 +104,7 @@ def _decide(condition: _Condition, machine: str) -> list[bytes]:
 
 
 def _if_equal(value: int | None, verdict: int) -> list[bytes]:
-    """Return `verdict` if the loaded word is `value`. None stands for a call that this processor lacks."""
+    """Return the steps that return `verdict` if the loaded word is `value`; none for a call that this CPU lacks."""
     return [] if value is None else [*_instruction(_IF_EQUAL, value, 0, 1), *_instruction(_RETURN, verdict)]
 
 

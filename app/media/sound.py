@@ -3,8 +3,8 @@
     clip ─ one track ─► decoded.nut ─ gaps filled, cut ─► sound.wav ─ gain ─ limiter ─► measured, then rendered
 
 The first step keeps the timestamp of every packet. FFmpeg may rebuild its filters when the track changes its channel
-layout in mid-stream, as television recordings do, so its graph contains nothing else. The second step puts the sound on
-a gapless timeline that starts with the clip. Both run once; the measurements read their result.
+layout in mid-stream, as television recordings do, so this step's graph contains only the format conversion. The second
+step puts the sound on a gapless timeline that starts with the clip. Both run once; the measurements read `sound.wav`.
 """
 
 from pathlib import Path
@@ -70,7 +70,7 @@ def sound_input() -> list[str]:
 
 
 def sound_filters(clip: Clip, profile: Profile, gain_db: float) -> list[str]:
-    """Return the filters that apply the gain and add silence for the intro and the outro.
+    """Return the filters that apply the gain, fade the sound out, and add silence for the intro and the outro.
 
     The limiter acts only where the gain would clip. The silence is measured, too, because the meter's partly silent
     blocks affect the loudness of sound that lasts only a few seconds.

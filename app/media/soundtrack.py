@@ -21,7 +21,7 @@ from app.media.sound import (
 log = structlog.get_logger(__name__)
 
 _LEAST_SOUND_SECONDS = 0.1
-"""A track counts as silent when less than this can be decoded."""
+"""A track counts as empty unless more than this can be decoded."""
 
 
 def lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> bool:

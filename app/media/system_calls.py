@@ -1,4 +1,4 @@
-"""The numbers of the system calls that a parser of untrusted files does not need, on x86_64 and on aarch64.
+"""The numbers, on x86_64 and aarch64, of the system calls that `app.media.seccomp` denies entirely or by argument.
 
 Source: Linux' arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h, as of Linux 6.12.
 """
@@ -7,7 +7,7 @@ NEWEST = 462
 """mseal, from Linux 6.10. Newer calls, and x86_64's second numbering (x32, from 2^30 on), have higher numbers."""
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""The number by which a filter identifies each processor (AUDIT_ARCH_…), by the machine's name in uname."""
+"""The number by which a filter identifies a processor (AUDIT_ARCH_…), keyed by the machine's name in uname."""
 
 # The formatter would put each call on a line of its own.
 # fmt: off

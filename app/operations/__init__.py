@@ -1,1 +1,1 @@
-"""Operating a site: the operators' use cases, the sweeps of upkeep, and the measurements that both need."""
+"""Operating a site: the operators' use cases, upkeep's sweeps, and the measurements of the site and its workers."""

@@ -2,7 +2,7 @@
 
 E-mail addresses are not verified, so accounts cost an attacker nothing. But accounts created to stuff votes often share
 an e-mail domain or the IP address from which they signed up. Only a keyed digest of that address is stored, for a week:
-it shows whether two addresses are equal, but not which they are.
+it shows whether two addresses are equal, but does not reveal them.
 """
 
 from bisect import bisect_right
@@ -65,7 +65,10 @@ class Burst:
 
 
 def find_bursts() -> list[Burst]:
-    """Return last week's bursts by name, without accounts that had signed up when an operator accepted their burst."""
+    """Return the bursts of the last week, sorted by name.
+
+    They omit accounts that signed up before an operator last accepted the burst.
+    """
     accepted = _accepted()
     groups: dict[str, list[Newcomer]] = {}
     for newcomer in _newcomers():
@@ -133,7 +136,7 @@ def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
 
 
 def _is_ordinary_domain(burst: Burst) -> bool:
-    """Whether the e-mail domain seems to be a large provider's: before the burst, it had at least as many accounts."""
+    """Whether the e-mail domain seems to be a large provider's: at least as many accounts used it before the burst."""
     kind, _, domain = burst.name.partition(":")
     if kind != "domain":
         return False

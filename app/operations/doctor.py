@@ -23,7 +23,7 @@ GRACE_SECONDS = 60.0
 """Delays up to this are not reported."""
 
 NAMED = 5
-"""The number of examples in a finding; the rest are only counted."""
+"""The maximum number of examples in a finding; the rest are only counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,9 @@ class Imported:
 
 
 def find_owner(email: str | None) -> UUID:
-    """Return the account that will own the imported clips: without an e-mail address, an inactive one for archives.
+    """Return the id of the account that will own the imported clips.
+
+    Without an e-mail address, this is an inactive account for archives, created if necessary.
 
     Raises:
         NotFound: no account has this e-mail address.
@@ -142,7 +144,7 @@ class Importer:
 
 
 def _id_from_name(name: str) -> UUID:
-    """Return the clip's name as its id, if it is a UUID that no video has yet; otherwise a new UUID."""
+    """Return the clip's name as its id, if the name is a UUID that no video has yet; otherwise a new UUID."""
     try:
         named = UUID(name)
     except ValueError:

@@ -29,7 +29,7 @@ def find_job(job_or_video_id: UUID) -> Job:
 
 
 def retry(job_or_video_id: UUID, *, actor: str, again: bool = False) -> Job:
-    """Restart a job: due at once, with all counters reset. Upkeep rings the doorbell for it. Audited.
+    """Restart a job: due at once, with all counters reset. Upkeep rings the doorbell; the audit log records the retry.
 
     Args:
         job_or_video_id: the id of the job or of its video.
@@ -51,7 +51,7 @@ def retry(job_or_video_id: UUID, *, actor: str, again: bool = False) -> Job:
 
 
 def cancel(job_or_video_id: UUID, *, actor: str) -> Job:
-    """Cancel a job; its video fails with code `cancelled`. Audited.
+    """Cancel a job; its video fails with code `cancelled`. The audit log records the cancellation.
 
     Returns:
         The updated job.

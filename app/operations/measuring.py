@@ -57,7 +57,7 @@ class Figures:
 
 
 def measure(since: float | None) -> Figures:
-    """Measure the site. `since` is the time of the last measurement, or None."""
+    """Measure the site. `since` is the time of the last measurement; None if this is the first."""
     now, backlog = read_now(), measure_backlog()
     reporting = [worker for worker in list_workers() if worker.silent_seconds < REPORTED_WITHIN_SECONDS]
     unfinished = backlog.due + backlog.by_state[JobState.RUNNING.value]

@@ -1,4 +1,4 @@
-"""Seals the refresh tokens that an earlier release stored without a seal, so that they depend on the secret."""
+"""Seals the refresh tokens that an earlier release stored without a seal. A seal is valid only under its secret."""
 
 from typing import cast
 

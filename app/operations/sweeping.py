@@ -35,7 +35,7 @@ REFERENCES: dict[str, Field] = {
 def sweep_objects(store: S3Store, settings: Settings) -> int:
     """Delete the objects older than `sweep_age_seconds` that no existing video refers to.
 
-    Workers that lost their lease, deleted clips and failed uploads leave such objects.
+    Such objects remain after a worker loses its lease, a player deletes a clip, or an upload fails.
 
     Returns:
         The number of deleted objects.
@@ -62,7 +62,7 @@ def _unreferenced(keys: list[str], column: Field) -> Iterable[str]:
 
 
 def sweep_work_dir(settings: Settings) -> int:
-    """Delete the temporary files and folders that dead processes left behind.
+    """Delete the temporary files and directories that dead processes left behind.
 
     Returns:
         The number of deleted entries.

@@ -22,7 +22,7 @@ JUDGING_LOCK = 0x4A55_4447
 
 @dataclass(frozen=True, slots=True)
 class Ballots:
-    """A selection of votes: those of certain accounts, for certain clips, or both."""
+    """A selection of votes: by certain accounts, for certain clips, or both."""
 
     voters: frozenset[UUID] | None = None
     videos: frozenset[UUID] | None = None
@@ -89,7 +89,7 @@ def _take_judging_lock() -> None:
 
 
 def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
-    """Set a video's counter to the number of votes that count. Audited.
+    """Set a video's counter to the number of votes that count. The audit log records the change.
 
     Returns:
         The counter before and after.

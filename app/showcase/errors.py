@@ -73,7 +73,7 @@ class VerificationCityTooOrdinary(RuleBroken):
 
 
 class InvalidCredentials(NotSignedIn):
-    """Unknown e-mail address or wrong password. The message does not reveal which."""
+    """The account is unknown or suspended, or the password is wrong. The message does not reveal which."""
 
     message = "Invalid credentials. Email o contraseña incorrectos"
 
@@ -121,7 +121,7 @@ class TitleTooLong(RuleBroken):
 
 
 class TitleNotText(RuleBroken):
-    """The title contains control characters, which databases and web pages may not handle."""
+    """The title contains control characters, which databases and web pages may mishandle."""
 
     message = "El título del video contiene caracteres no permitidos"
 

@@ -38,7 +38,7 @@ NOTICES = {
         "El video se procesó sin sonido. Si lo necesitas, grábalo con sonido AAC y súbelo otra vez."
     ),
 }
-"""Sentences about clips that were processed without everything that they contained."""
+"""Sentences about processed clips of which a part, for example the sound, could not be used."""
 
 _INVALID = "Tipo de archivo inválido. "
 _REFUSALS = {

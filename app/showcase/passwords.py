@@ -19,7 +19,7 @@ def normalized(password: str) -> str:
 
 
 def _forms(password: str) -> list[str]:
-    """Return the forms in which a password may have been hashed: NFC or, before migration 0005, as it was typed."""
+    """Return the forms in which a password may have been hashed: NFC or, by earlier releases, as it was typed."""
     return list(dict.fromkeys((normalized(password), password, unicodedata.normalize("NFD", password))))
 
 

@@ -33,7 +33,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     ATTEMPT_FAILED = "attempt failed"
     DEFERRED = "put off"
-    """A dependency failed: store, database, disk."""
+    """A dependency failed: the store, the database, the disk or a program."""
     CANCELLED = "cancelled"
     LOST = "lost"
     """The lease expired, so the job no longer belongs to this worker."""

@@ -68,7 +68,7 @@ class Sessions:
         return self._signed_in(session.user_id, session.id, successor)
 
     def _rotate(self, token: str) -> tuple[Session, str] | None:
-        """Return the session and the successor of its token, or None when the token is not valid."""
+        """Return the token's session and its successor, or None when the token is not valid."""
         row = (
             RefreshToken.select(RefreshToken, Session)
             .join(Session)
@@ -95,7 +95,7 @@ class Sessions:
         return row.seal is None or self._tokens.is_seal_of(row.digest, row.seal)
 
     def _given_before(self, session_id: UUID, token: str) -> str:
-        """Return the successor that a used token already has, derived under any accepted secret."""
+        """Return the successor that a used token already has, under whichever accepted secret it was derived."""
         for successor in self._tokens.possible_successors(token):
             known = (RefreshToken.digest == digest(successor)) & (RefreshToken.session == session_id)
             if RefreshToken.select().where(known).exists():

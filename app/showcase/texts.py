@@ -35,8 +35,8 @@ SHAPELESS_MARKS = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
 """The combining grapheme joiner and the variation selectors."""
 
 OPTIONAL_POINTS = range(10, 37)
-"""Combining classes of the vowel points that Hebrew and Arabic mostly omit. Accents have classes from 200. All other
-classes make a different letter (voiced kana, nukta, Thai tones)."""
+"""Combining classes of the vowel points that Hebrew and Arabic mostly omit. Accents have classes from 200. Marks of all
+other classes make a different letter (voiced kana, nukta, Thai tones)."""
 
 ACCENTS = 200
 

@@ -41,7 +41,7 @@ class StoredObject:
     key: str
     size_bytes: int
     sha256: str | None
-    """Hex; None for an object that was uploaded in parts, and in lists."""
+    """Hex; None for an object that was uploaded in parts, and for objects that `list` yields."""
     modified_at: float
     """Epoch seconds, by the store's clock."""
 

@@ -22,7 +22,7 @@ class MetricsNotSent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric and its values; `unit` is CloudWatch's name for it ("Seconds", "Count", "Percent")."""
+    """A metric and its values. `unit` is one of CloudWatch's unit names ("Seconds", "Count", "Percent")."""
 
     name: str
     unit: str

@@ -35,7 +35,7 @@ KINDS_OF_EC2 = (
 def leftovers(environment: str) -> list[str]:
     """Return the sorted ARNs or IDs of all resources with the tag Environment=`environment`.
 
-    EC2 resources are listed type by type, because the tagging API still returns deleted ones; it finds all others.
+    EC2 resources are listed type by type, because the tagging API still returns deleted ones. It finds all others.
     Resources that EC2 still lists after their deletion (terminated instances, deleted NAT gateways) are left out.
     """
     return sorted([*_in_ec2(environment), *_elsewhere(environment)])

@@ -35,7 +35,7 @@ class Host:
         network: the network that it is attached to; by default Podman's network `network_name`, or none.
         address: its fixed address in the network.
         user_data: what cloud-init runs at the first boot; without it, cloud-init is disabled.
-        mounts: paths in the host → folders or files of this machine, mounted read-only.
+        mounts: paths in the host → folders or files outside it, mounted read-only.
         image: a baked image; the stock image by default.
     """
 

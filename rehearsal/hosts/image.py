@@ -39,8 +39,9 @@ NO_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "getty.target", "e2scrub_reap.service"),
     *("systemd-udevd.service", "systemd-udev-trigger.service", "systemd-sysctl.service"),
 )
-"""Masked units. Some manage devices, consoles, disks or kernel settings, which are not a container's to manage; the apt
-timers install updates, which would disturb tests."""
+"""Masked units. Most manage devices, consoles, disks or kernel settings, which a container does not have to itself. The
+apt timers would install updates during tests.
+"""
 
 CHRONY = """\
 # A container shares this machine's clock: chronyd observes it and does not set it.

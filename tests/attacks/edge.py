@@ -107,7 +107,7 @@ def render(folder: Path, variables: Mapping[str, object]) -> None:
     given = {**GENEROUS, **variables, "folder": str(folder), "templates": str(TEMPLATES), "files": files}
     given["ansible_python_interpreter"] = sys.executable
     playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", json.dumps(given)]
-    # Run outside the repository, because the inventory in its ansible.cfg calls AWS.
+    # Run outside the repository, because the inventory that its ansible.cfg selects calls AWS.
     done = subprocess.run([*playbook, str(PLAYBOOK)], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -19,7 +19,7 @@ IN_MEMORY = "rising_stars_limits_in_memory"
 
 @pytest.fixture
 def cable(lay_cable: Callable[[int], Cable], deployed_home: Home) -> Cable:
-    """A cable to Redis."""
+    """A cable (TCP proxy) to Redis."""
     return lay_cable(httpx.URL(deployed_home.environment["QUEUE_URL"]).port or 0)
 
 
@@ -29,7 +29,7 @@ def wired_site(deployed_home: Home, cable: Cable) -> Iterator[Site]:
     url = str(httpx.URL(deployed_home.environment["QUEUE_URL"]).copy_with(port=cable.port))
     limits = {
         "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_ACCOUNT} per 5 minutes",
-        # No other test uses this window: sites on one Redis share the counters of equal limits.
+        # No other test uses this window, because sites that share a Redis also share the counters of equal limits.
         "LOGIN_LIMIT_PER_ADDRESS": f"{PER_ADDRESS} per 17 minutes",
         "UPLOAD_LIMIT_PER_ACCOUNT": "2 per 1 day",
     }

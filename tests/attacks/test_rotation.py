@@ -77,7 +77,7 @@ def test_a_token_that_an_earlier_release_stored_without_a_seal_also_ends_with_th
 def test_a_prepared_rotation_keeps_every_session(
     make_site: SiteMaker, tokens: tuple[Player, Json], old: str, new: str
 ) -> None:
-    """The steps of the runbook: accept the new secret everywhere, sign with it, stop accepting the old one."""
+    """The steps of the runbook: accept the new secret everywhere, sign with it, and stop accepting the old one."""
     before, prepared = tokens[0].site, make_site(JWT_SECRET=old, JWT_SECRET_ACCEPTED=new)
     promoted, after = make_site(JWT_SECRET=new, JWT_SECRET_ACCEPTED=old), make_site(JWT_SECRET=new)
     pair = tokens[1]

@@ -29,7 +29,7 @@ POISONED: Row = {"state": "failed", "error_code": "poison", "error_detail": "", 
 
 
 class Story:
-    """An invented run: events at chosen times, and the rows at its end."""
+    """An invented run: events at chosen times, and the database's rows at its end."""
 
     def __init__(self, folder: Path) -> None:
         self.history = History(folder / "history.jsonl")

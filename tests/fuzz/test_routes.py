@@ -47,7 +47,7 @@ values = st.recursive(
 
 
 def disciplined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Configure Hypothesis to use the same examples each time, or in the long form those of the given seed."""
+    """Configure Hypothesis to use the same examples each time, or, in the long form, those of the given seed."""
 
     def apply(test: Callable[..., None]) -> Callable[..., None]:
         chosen = settings(

@@ -1,6 +1,6 @@
-"""Real dependencies for a role's scenario: PostgreSQL with a verified certificate, and an S3 that checks signatures.
+"""Real dependencies for a role's scenario: PostgreSQL with TLS, and an S3 server that checks signatures.
 
-This is a pytest plugin that tests.hosts.molecule loads. The scenario's host reads its settings from a file that its
+This is a pytest plugin that tests.hosts.molecule loads. The host reads its settings from a file that the scenario's
 prepare.yml writes.
 """
 

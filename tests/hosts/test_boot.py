@@ -107,7 +107,7 @@ def test_a_machine_whose_settings_are_missing_names_the_task_that_failed(
 
 
 def assert_out_of_service(machine: Machine) -> None:
-    """Assert that no service of the platform runs on the machine."""
+    """Assert that no service of the platform is running on the machine, or can be started."""
     assert machine.host.run(WHAT_RUNS).output == ""
     assert machine.host.run("systemctl start rising-stars-settings.service").exit_code != 0
 

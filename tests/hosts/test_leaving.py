@@ -1,7 +1,7 @@
 """A web machine leaves its group in order.
 
-The load balancer stops sending requests, /ready fails, open requests finish, services stop, and the machine completes
-its lifecycle hook.
+The load balancer stops sending requests, /ready fails, open requests finish, the services stop, and the machine
+completes its lifecycle hook.
 """
 
 import re
@@ -146,7 +146,7 @@ def test_a_web_machine_leaves_in_order_and_loses_no_request(
         assert status_of(web, "/ready") == 200
         wait_until(lambda: reader.answers[-1] == 0, what="the end of Nginx", seconds=120)
         assert time.monotonic() - noticed_at >= BALANCER_SECONDS, "the balancer may still have sent requests"
-        # Nginx accepts no new requests; asked directly, the API processes report that they are draining.
+        # Nginx accepts no new requests, so ask the API processes directly: they report that they are draining.
         readiness = web.host.run("/usr/local/lib/rising-stars/await-api /ready 0 1").output
         assert re.search(r'503 .*"draining"', readiness), readiness
         assert state_of(aws_site, web) == "running", "the hook waits for what is under way"

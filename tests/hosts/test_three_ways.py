@@ -27,7 +27,7 @@ Of = TypeVar("Of")
 
 @dataclass(frozen=True)
 class ThreeWays:
-    """Machines by kind and way of configuration, and the operator and first push that configured the pushed ones."""
+    """Machines by kind and way of configuration, and the operator and first push that configured the `pushed` ones."""
 
     machines: dict[tuple[str, str], Machine]
     operator: Operator
@@ -141,9 +141,9 @@ def differences(one: dict[str, str], other: dict[str, str]) -> dict[str, tuple[s
 
 
 OF_ONE_MACHINE = (
-    # A container shares its machine's clock, so the role does not start chrony; booting a baked image does.
+    # A container shares its machine's clock, so the role does not start chrony, but the boot of a baked image does.
     "running chrony.service",
-    # The machine's identity: its name, its machine id, its address.
+    # The machine's identity: its name, its machine ID and its address.
     *("/etc/hostname", "/etc/hosts", "/etc/machine-id", "/etc/redis/machine.conf"),
     # Backups of the previous state, written by the tools that manage users and groups.
     *("/etc/group-", "/etc/gshadow-", "/etc/passwd-", "/etc/shadow-", "/etc/subgid-", "/etc/subuid-"),
@@ -159,4 +159,7 @@ OF_ONE_MACHINE = (
 """Patterns of the entries that may differ from machine to machine."""
 
 OF_ALL_KINDS = ("/etc/group", "/etc/gshadow", "/etc/ld.so.cache", "/etc/passwd")
-"""Files in which an image has more entries than a booted machine; `user …` and `group …` compare the common ones."""
+"""Files with more entries in an image than on a booted machine.
+
+The accounts that both have are compared as the items `user …` and `group …`.
+"""

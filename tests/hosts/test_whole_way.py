@@ -53,7 +53,7 @@ def lively_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def upload(player: Player, clip: Path) -> str:
-    """Upload the clip and return the video's id."""
+    """Upload the clip and return the video's ID."""
     answer = player.upload(clip, title="La final")
     assert answer.status_code == 201, answer.text
     return str(answer.json()["task_id"])

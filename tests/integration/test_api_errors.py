@@ -190,7 +190,7 @@ def test_an_unexpected_exception_is_answered_in_json_and_its_text_is_only_in_the
     assert site.sign_up().get("/api/videos").status_code == 200
 
 
-# Request ids, headers, logs
+# Request IDs, headers, logs
 
 
 def test_a_request_keeps_the_id_that_the_client_sent(site: Site) -> None:

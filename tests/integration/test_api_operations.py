@@ -49,7 +49,7 @@ class Wiring:
 
 @pytest.fixture
 def wiring(home: Home, lay_cable: LayCable) -> Wiring:
-    """Cables to the site's dependencies; on the embedded backend only to the storage: the others are files."""
+    """Cables to the site's dependencies; on the embedded backend only to the store, because the others are files."""
     variables = {"storage": "AWS_ENDPOINT_URL"}
     if home.backend == "production":
         variables |= {"database": "DATABASE_URL", "queue": "QUEUE_URL"}

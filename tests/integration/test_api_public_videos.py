@@ -36,7 +36,7 @@ def next_page(answer: httpx.Response) -> str | None:
 
 
 def walk(site: Site, path: str) -> list[list[str]]:
-    """Follow the Link header to the last page and return the ids of each page."""
+    """Follow the Link header to the last page and return the IDs on each page."""
     pages: list[list[str]] = []
     link: str | None = path
     while link is not None:

@@ -21,7 +21,7 @@ MESSAGE = "Video subido correctamente. Procesamiento en curso."
 
 
 def accepted(player: Player, clip: Path, **options: object) -> str:
-    """Upload the clip and return its id."""
+    """Upload the clip and return its ID."""
     answer = player.upload(clip, **options)  # type: ignore[arg-type]
     assert answer.status_code == 201, answer.text
     return str(answer.json()["task_id"])

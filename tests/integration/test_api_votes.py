@@ -45,7 +45,7 @@ def video_id(site: Site) -> str:
 
 
 def hidden_videos(site: Site) -> dict[str, str]:
-    """Return the id of a clip for each reason for which the public cannot see one."""
+    """Return, for each reason why the public cannot see a clip, the ID of such a clip."""
     owner = site.sign_up()
     return {
         "unknown": UNKNOWN_ID,

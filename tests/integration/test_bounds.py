@@ -33,7 +33,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system with 1 MiB free: a new tmpfs, or /dev/shm filled up where mounting is not allowed."""
+    """A folder on a file system with 1 MiB free: a new tmpfs or, where mounting is not allowed, a filled /dev/shm."""
     place = tmp_path / "tiny"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]

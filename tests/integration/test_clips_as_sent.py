@@ -47,7 +47,7 @@ Render = Callable[..., Rendering]
 
 @pytest.fixture
 def render(tmp_path: Path, engine: Path) -> Iterator[Render]:
-    """Renders a clip in a new folder. Full-size renders are the subject of test_rendering.py."""
+    """Renders a clip at 640x360 in a new folder. test_rendering.py tests full-size renders."""
 
     def run(clip: Path, profile: ProfileName = BROADCAST) -> Rendering:
         out = tmp_path / f"render-{clip.stem}"
@@ -129,7 +129,7 @@ def two_tracks(tmp_path: Path) -> Path:
 
 
 def share_of_high_tones(video: Path) -> float:
-    """Return the loudness of the sound above 1 kHz, relative to the whole, in LU."""
+    """Return how much louder the whole sound is than its part below about 600 Hz, in LU."""
     low, whole = (loudness(video, chain) for chain in ("lowpass=f=600:p=2,lowpass=f=600:p=2,", ""))
     return whole - low
 
@@ -204,7 +204,7 @@ def test_a_sound_that_changes_its_layout_in_the_middle_is_rendered_whole(tmp_pat
 
 
 def loudness_at(video: Path, second: float) -> float:
-    """Return the mean volume of a quarter of a second, in dB of full scale."""
+    """Return the mean volume of the quarter of a second that begins at `second`, in dBFS."""
     run = [str(FFMPEG), "-nostats", "-hide_banner", "-ss", str(second), "-t", "0.25", "-i", str(video), "-vn"]
     said = subprocess.run([*run, "-af", "volumedetect", "-f", "null", "-"], capture_output=True, text=True, check=True)
     return float(re.findall(r"mean_volume: (-?[\d.]+|-inf) dB", said.stderr)[-1])

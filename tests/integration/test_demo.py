@@ -26,7 +26,7 @@ PROJECT = Path(__file__).parents[2]
 MARKER = "RISING_STARS_TEST_RUN"
 CHEAP = {"RENDER_PRESET": "ultrafast", "RENDER_PROFILE": "lite"}
 STOP_SECONDS = 15
-"""Within this time every process ends, in whatever state it was."""
+"""The time within which every process must exit, whatever its state."""
 STORY_SECONDS = 180
 
 

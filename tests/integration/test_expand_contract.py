@@ -1,4 +1,4 @@
-"""Code of the previous release works after every migration: migrations add, and remove only what is no longer used.
+"""The previous release's code works after every migration, which may remove only what that release does not use.
 
 A migration that removes something names the first release that does not use it: `UNUSED_SINCE = "1.4.0"`.
 """
@@ -88,7 +88,7 @@ def newly_unique(before: Schema, after: Schema) -> Iterator[str]:
 
 
 def is_announced(migration: Migration) -> bool:
-    """Return whether the migration names the release since which its removed columns or tables are unused."""
+    """Return whether the migration names the first release that does not use what the migration removes."""
     return bool(RELEASE.fullmatch(getattr(migration.load(), "UNUSED_SINCE", "")))
 
 

@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def host(environment: dict[str, str], *arguments: object) -> Run:
-    """Run `rising-stars host` with no other environment variables than these, PATH and COLUMNS."""
+    """Run `rising-stars host` with only PATH, COLUMNS and the variables in `environment`."""
     command = [str(PROGRAMS / "rising-stars"), "host", *map(str, arguments)]
     environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -255,7 +255,7 @@ def test_a_missing_database_certificate_is_named_in_the_error(stored: StoredSite
 
 @pytest.fixture
 def instance(aws: MockAws, metadata: MetadataService) -> str:
-    """An instance whose metadata service returns its id."""
+    """An instance whose metadata service returns its ID."""
     (made,) = aws.client("ec2").run_instances(ImageId=an_image(aws), MinCount=1, MaxCount=1)["Instances"]
     metadata.values["meta-data/instance-id"] = made["InstanceId"]
     return str(made["InstanceId"])
@@ -310,7 +310,7 @@ def test_the_tag_is_written_even_if_the_log_group_is_missing(
 
 @pytest.fixture
 def group(aws: MockAws, metadata: MetadataService) -> str:
-    """The prefix of a web group with a lifecycle hook and one machine, whose id the metadata service returns."""
+    """The prefix of a web group with a lifecycle hook and one machine, whose ID the metadata service returns."""
     prefix = unique("stars")
     autoscaling = aws.client("autoscaling")
     autoscaling.create_launch_configuration(
@@ -422,7 +422,7 @@ def test_a_web_machine_reports_whether_a_process_counts_its_limits_in_memory(  #
 
 @pytest.fixture
 def httpserver_of_processes() -> Iterator[Callable[[list[str | None]], str]]:
-    """Serves the metrics of several API processes as a machine's Nginx does; None means that a process is silent."""
+    """Serves the metrics of several API processes as a machine's Nginx does; None means that a process is down."""
     with ExitStack() as stack:
 
         def serve(answers: list[str | None]) -> str:

@@ -57,13 +57,13 @@ INTRO = PROFILES[BROADCAST].intro_seconds
 GREY = "color=c=0x808080"
 MIDDLE = 0.5, 0.5
 WATERMARK = 0.868, 0.922
-"""The orange star of the house's watermark."""
+"""The position of the orange star in the built-in watermark, as fractions of the picture's width and height."""
 BOTTOM_LEFT = 0.07, 0.93
 LEFT, RIGHT = (0.05, 0.5), (0.95, 0.5)
 BLACK = pytest.approx((16, 128, 128), abs=3)
 
 PLACE = "com.apple.quicktime.location.ISO6709"
-"""The tag under which an iPhone stores its location."""
+"""The metadata tag in which an iPhone stores where the clip was recorded."""
 
 HLG = ("-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc")
 STEREO = TONE + ",aformat=channel_layouts=stereo"
@@ -167,7 +167,7 @@ def engine(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory, source: Sources, engine: Path) -> RenderCase:
-    """Renders each kind of clip once per profile and binary."""
+    """Renders each kind of clip once for each profile and FFmpeg."""
     done: dict[tuple[str, ProfileName, Path | None], Rendered] = {}
 
     def render(name: str, profile: ProfileName = BROADCAST, ffmpeg: Path = engine) -> Rendered:
@@ -263,7 +263,7 @@ def test_a_clip_filmed_upright_is_shown_upright(rendered: RenderCase) -> None:
 
 
 def test_a_turned_clip_is_turned_the_right_way_round(tmp_path: Path) -> None:
-    """Red on the left is on top after a quarter turn clockwise."""
+    """After a quarter turn clockwise, the red left half is at the top."""
     right_half_blue = "drawbox=x=iw/2:w=iw/2:h=ih:color=blue:t=fill"
     clip = make_clip(
         tmp_path / "clip.mp4",
@@ -281,7 +281,7 @@ def test_a_turned_clip_is_turned_the_right_way_round(tmp_path: Path) -> None:
 
 
 def test_hdr_is_brought_down_to_sdr(rendered: RenderCase) -> None:
-    """Middle grey in HLG (126 of 255) becomes lighter in SDR and stays neutral."""
+    """Middle grey in HLG (126 of 255) becomes lighter in SDR and remains neutral."""
     made = rendered("HLG")
     assert probe(made.source).colour.hdr
     assert not probe(made.video).colour.hdr
@@ -550,7 +550,7 @@ def test_a_render_that_exceeds_its_time_limit_is_ended(tmp_path: Path, long_clip
 def test_an_ffmpeg_killed_from_outside_is_not_blamed_on_the_clip(
     tmp_path: Path, long_clip: Path, killer: signal.Signals
 ) -> None:
-    """The preset is quicker because FFmpeg, on SIGTERM, first encodes the frames in its buffers."""
+    """The preset is quicker here, because on SIGTERM FFmpeg first encodes the frames in its buffers."""
     timer = threading.Timer(0.5, lambda: await_ffmpeg(os.getpid()).send_signal(killer))
     timer.start()
     with pytest.raises(RenderKilled, match="signal"):

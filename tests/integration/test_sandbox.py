@@ -111,7 +111,7 @@ runpy.run_path({launcher!r}, run_name="__main__")
 def test_older_landlock_versions_deny_every_attempt_too(
     abi: int, intruder: Path, targets: Targets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Debian 12's kernel has ABI 2, which does not restrict truncation, network or signals."""
+    """Debian 12's kernel has Landlock ABI 2, which does not restrict truncation, network or signals."""
     launcher = tmp_path / "older_kernel.py"
     *python, script = sandbox.LAUNCHER
     launcher.write_text(OLDER_KERNEL.format(root=str(ROOT), abi=abi, launcher=script))

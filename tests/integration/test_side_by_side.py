@@ -1,7 +1,7 @@
 """During a roll forward or back, two versions of the code use one database, one queue and one bucket.
 
-The other version is the last code without the newest migration, so that each new migration is tested together with the
-code before it.
+The other version is the last commit without the newest migration, so that each new migration is tested together with
+the code that precedes it.
 """
 
 import re
@@ -84,7 +84,7 @@ def assert_a_clip_goes_the_whole_way(clip: Path, by: Site, seen_by: Site) -> Non
 
 
 def elsewhere(player: Player, site: Site) -> Player:
-    """Return the player with the same account and token as a client of the given site."""
+    """Return the player as a client of another site, with the same account and token."""
     return replace(player, site=site)
 
 

@@ -150,7 +150,7 @@ def test_verification_accounts_and_players_cannot_delete_each_others_clips(site:
 
 
 def add_verifier(*, age: float = AN_HOUR_AND_MORE) -> uuid.UUID:
-    """Add a verification account with a session, a refresh token and two idempotency keys; return its id."""
+    """Add a verification account with a session, a refresh token and two idempotency keys; return its ID."""
     user, session, now = add_player(), uuid.uuid4(), read_now()
     User.update(is_verification=True, created_at=now - age).where(User.id == user).execute()
     Session.insert(id=session, user=user, created_at=now, expires_at=now + 60).execute()

@@ -61,7 +61,7 @@ class Journey:
 
     @property
     def video(self) -> Json:
-        """The last view."""
+        """The owner's last view of the clip."""
         return self.views[-1]
 
 

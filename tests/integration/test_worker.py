@@ -47,7 +47,7 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Workshop:
-    """A ledger and a store, on which a test starts real programs."""
+    """A ledger and a store, and the real programs that a test starts to use them."""
 
     home: Home
     settings: Settings

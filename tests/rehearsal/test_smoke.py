@@ -1,6 +1,6 @@
-"""The rehearsal's short form: site.yml builds a site from nothing and verifies it with a clip; then it is destroyed.
+"""A short rehearsal: site.yml builds a site from nothing and verifies it with a clip; then the site is destroyed.
 
-The data plane that a killed rehearsal left running must not disturb it.
+A data plane that a killed rehearsal has left running must not disturb the new one.
 """
 
 import pytest

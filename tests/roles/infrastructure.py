@@ -13,7 +13,7 @@ KINDS = ("web", "worker", "builder")
 
 
 def provide(aws: MockAws) -> None:
-    """Create the infrastructure and record its ids in Parameter Store."""
+    """Create the infrastructure and record its IDs in Parameter Store."""
     network = make_network(aws.client("ec2"))
     network["private_zone_id"] = make_zone(aws.client("route53"), network["vpc_id"])
     aws.client("s3").create_bucket(Bucket=BUCKET)

@@ -82,7 +82,7 @@ def role() -> str:
 
 
 def judged(aws: MockAws, ask: Callable[[], object]) -> list[str]:
-    """Call `ask` and return those of its requests that the operator's policies deny."""
+    """Call `ask` and return the permissions that its requests need but the operator's policies do not grant."""
     before = aws.calls()
     ask()
     return refused(aws.calls()[len(before) :], ENVIRONMENT, FILES, before=before)
@@ -168,7 +168,7 @@ def test_the_boundary_fits_into_a_policy_and_is_not_attached_to_the_operator() -
     assert Path(BOUNDARY).parent.parent == FILES[0].parent
 
 
-# The last tests in this file: moto enforces no policies here, so their requests succeed and change the boundary.
+# These tests must come last: moto enforces no policies here, so their requests succeed and change the boundary.
 @pytest.mark.parametrize("attack", ON_THE_BOUNDARY.values(), ids=list(ON_THE_BOUNDARY))
 def test_the_operator_cannot_change_the_boundary(aws: MockAws, iam: Any, role: str, attack: Attack) -> None:
     assert judged(aws, lambda: attack(iam, role)) != []

@@ -1,4 +1,4 @@
-"""The role plans its flow logs stack itself, because the CloudFormation module would create a change set."""
+"""aws_network plans its flow logs itself: even in check mode, the CloudFormation module would create a change set."""
 
 import json
 from pathlib import Path

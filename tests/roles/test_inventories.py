@@ -1,4 +1,4 @@
-"""The AWS inventories list the machines that a push reaches, and set how it connects to them."""
+"""The AWS inventories list the machines that a push configures, and define how it connects to them."""
 
 import json
 import os
@@ -16,7 +16,7 @@ KINDS = ("web", "worker", "extra_worker", "builder")
 
 @pytest.fixture(scope="module")
 def machines(aws: MockAws) -> dict[tuple[str, str], str]:
-    """The ids of one machine of each kind in each environment."""
+    """The instance IDs of one machine of each kind in each environment."""
     ec2 = aws.client("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     made = {}

@@ -86,7 +86,7 @@ def machines(aws: MockAws) -> dict[str, Machine]:
 
 
 def make_greedy_role(iam: Any, boundary: str) -> None:
-    """Create the most powerful role that an operator can create: within the boundary, its policy allows everything."""
+    """Create the most powerful role that an operator can: its policy allows everything; only the boundary limits it."""
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     role = {"RoleName": f"{NAME}-{GREEDY}", "Path": f"/{PREFIX}/"}
     iam.create_role(**role, AssumeRolePolicyDocument="{}", PermissionsBoundary=boundary)

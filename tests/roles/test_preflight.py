@@ -227,7 +227,7 @@ def test_other_sites_machines_count_against_the_quota_and_the_sites_own_do_not(p
 
 
 def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: MockAws) -> None:
-    """The run's user may do everything except read quotas."""
+    """The user who runs the preflight has full access to EC2, but may not read quotas."""
     iam, policy = aws.client("iam"), "arn:aws:iam::aws:policy/AmazonEC2FullAccess"
     iam.create_user(UserName="operator")
     iam.attach_user_policy(UserName="operator", PolicyArn=policy)

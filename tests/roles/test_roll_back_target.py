@@ -1,4 +1,4 @@
-"""The target of a roll-back (playbooks/vars/releases.yml) depends on the last roll-out and the release in service."""
+"""The target of a rollback (playbooks/vars/releases.yml) depends on the last rollout and the release in service."""
 
 import json
 from pathlib import Path

@@ -23,7 +23,7 @@ PLAY = f"""
   roles: [aws_secrets]
 """
 WORDS = {"ec2": "RequestLimitExceeded", "s3": "SlowDown"}
-"""Throttling errors by service; all other services use a common name."""
+"""Service → the code of its throttling error, where that differs from the code of all other services."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The table in rehearsal/aws/README.md of what works on unpatched moto. UNPATCHED=all tests every role (slow)."""
+"""rehearsal/aws/README.md states correctly what works on unpatched moto. UNPATCHED=all tests every role (slow)."""
 
 import importlib
 import os

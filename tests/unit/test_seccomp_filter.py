@@ -30,7 +30,7 @@ KNOWN = {
     "x86_64": {"socket": 41, "connect": 42, "ptrace": 101, "truncate": 76, "bpf": 321, "process_vm_readv": 310},
     "aarch64": {"socket": 198, "connect": 203, "ptrace": 117, "truncate": 45, "bpf": 280, "process_vm_readv": 270},
 }
-"""System call numbers, copied from the kernel's tables."""
+"""System calls and their numbers, copied from the kernel's tables."""
 
 machines = pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
 

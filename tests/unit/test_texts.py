@@ -42,7 +42,7 @@ def test_spellings_of_one_city_have_one_key(key: str, spellings: list[str]) -> N
         ("Cali", "Cartagena"),
         ("San Juan", "Sanjuan"),
         ("Nariño", "Narino 2"),
-        # Several of these rows would collide if the key were a transliteration or dropped diacritics.
+        # Several of the following rows would have equal keys if a key were transliterated or lost its diacritics.
         ("苏州", "宿州"),
         ("福州", "抚州"),
         ("東京", "北京", "京都"),

@@ -7,7 +7,7 @@ from plugins.filter.unmet import unmet
 
 
 class Unrendered(Mapping[str, object]):
-    """A requirement that is met and whose message cannot be rendered: reading it raises KeyError."""
+    """A requirement that is met and whose message cannot be rendered: reading the message raises KeyError."""
 
     def __getitem__(self, key: str) -> object:
         return {"holds": True}[key]

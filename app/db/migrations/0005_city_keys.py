@@ -1,6 +1,6 @@
 """Fold more spellings into city keys: Latin letters such as ł, ø and đ, apostrophes, dashes, invisible characters.
 
-Frozen: a copy of the folding as of this migration. Upkeep refolds the keys that earlier releases write after this migration
+Frozen: a copy of the folding as of this migration. Upkeep refolds the keys that earlier releases write after it
 (`app.operations.cities`).
 """
 

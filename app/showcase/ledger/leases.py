@@ -53,7 +53,7 @@ def heartbeat(lease: Lease, progress: float, settings: Settings) -> bool:
     """Extend the lease and record the progress of the render.
 
     Returns:
-        False when the lease is lost or the render was cancelled. The worker must then kill FFmpeg and leave the job.
+        False when the lease is lost or the render was cancelled. The worker must then kill FFmpeg and abandon the job.
     """
     extended = list(
         Job.update(lease_expires_at=db_now() + settings.lease_seconds, progress=progress)
@@ -103,7 +103,11 @@ def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
 
 
 def fail(lease: Lease, code: str, detail: str) -> bool:
-    """Fail the job for good. The player sees the reason `code`, operators see `detail`."""
+    """Fail the job for good. The player sees the reason `code`, and operators see `detail`.
+
+    Returns:
+        False when the lease was lost or the render cancelled meanwhile.
+    """
     with transaction():
         ended = (
             Job.update(

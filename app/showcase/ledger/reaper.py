@@ -18,7 +18,7 @@ def reap(settings: Settings) -> int:
     `max_rescues` times.
 
     Returns:
-        The number of rescued jobs.
+        The number of jobs that were queued again or ended.
     """
     now = read_now()
     expired = Job.select().where(Job.state == JobState.RUNNING, Job.lease_expires_at < now)

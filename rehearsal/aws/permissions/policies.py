@@ -1,4 +1,4 @@
-"""Evaluate IAM policies, with only those of IAM's rules that this project's policies use."""
+"""Evaluate IAM policies. Only the parts of IAM that this project's policies use are implemented."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def _grants(statement: Statement, asked: Asked) -> bool:
 
 
 def _holds(operator: str, values: list[str], found: str | None) -> bool:
-    """Evaluate a condition. `found` is None if the request lacks the key; only the last two operators then hold."""
+    """Evaluate a condition. `found` is None if the request lacks the key, which …IfExists and ForAllValues permit."""
     match operator:
         case "StringEquals":
             return found in values

@@ -76,7 +76,7 @@ def test_the_units_permit_mediainfos_own_sandbox(host: Host) -> None:
     assert "sandbox_incomplete" not in log
 
 
-def test_units_are_sound(host: Host) -> None:
+def test_units_are_valid(host: Host) -> None:
     units = "rising-stars-api.target rising-stars-api@1.service rising-stars-migrate.service"
     assert host.run(f"systemd-analyze verify {units}").stderr == ""
 
@@ -161,7 +161,7 @@ def test_a_stopping_process_has_no_socket_while_the_others_answer(host: Host) ->
     assert host.run(f"{AWAIT} /ready 30 1").succeeded
 
 
-def test_the_machine_drains_before_anything_stops(host: Host, numbers: list[int]) -> None:
+def test_a_draining_machine_is_not_ready_but_still_answers(host: Host, numbers: list[int]) -> None:
     host.check_output("touch /run/rising-stars/drain")
     try:
         for number in numbers:
@@ -194,6 +194,6 @@ def test_a_failing_migration_keeps_the_api_down_until_it_succeeds(host: Host, nu
     assert host.run(f"{AWAIT} /ready 40 '{' '.join(map(str, numbers))}'").succeeded
 
 
-def test_nothing_failed(host: Host) -> None:
+def test_no_unit_has_failed(host: Host) -> None:
     time.sleep(0.5)
     assert host.check_output("systemctl --failed --no-legend --plain") == ""

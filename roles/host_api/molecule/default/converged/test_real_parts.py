@@ -1,4 +1,4 @@
-"""Tests of the same units with PostgreSQL, whose certificate is verified, and with an S3 that checks signatures."""
+"""Tests of the API's units with PostgreSQL, whose certificate they verify, and with an S3 that checks signatures."""
 
 from collections.abc import Iterator
 

@@ -18,7 +18,7 @@ def test_no_service_listens_on_the_network(host: Host) -> None:
     assert host.check_output("ss --listening --tcp --udp --no-header --numeric") == ""
 
 
-def test_the_clock_is_amazons_and_shows_utc(host: Host) -> None:
+def test_the_clock_follows_amazons_time_service_and_shows_utc(host: Host) -> None:
     settings = host.check_output("chronyd -p")
     assert "server 169.254.169.123 prefer iburst" in settings
     assert "pool" not in settings
@@ -57,7 +57,7 @@ def test_updates_begin_at_a_different_time_on_each_host(host: Host) -> None:
 
 
 def test_the_kernel_accepts_the_network_settings(host: Host) -> None:
-    """Only these are set: a container has its own network, but all other settings would apply to its machine."""
+    """The test applies no other settings: a container has its own network, but they would apply to its machine."""
     lines = host.file("/etc/sysctl.d/60-rising-stars.conf").content_string.splitlines()
     own = dict(line.split(" = ") for line in lines if line.startswith("net.ipv4"))
     assert len(own) > 8
@@ -80,5 +80,5 @@ def test_the_agent_that_came_with_the_release_runs(host: Host) -> None:
     assert agent.is_enabled
 
 
-def test_nothing_failed(host: Host) -> None:
+def test_no_unit_has_failed(host: Host) -> None:
     assert host.check_output("systemctl --failed --no-legend --plain") == ""

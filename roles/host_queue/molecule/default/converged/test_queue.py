@@ -213,11 +213,11 @@ def test_redis_keeps_an_append_only_file_and_takes_no_snapshots(host: Host) -> N
     )
 
 
-def test_it_is_confined(host: Host) -> None:
+def test_redis_runs_in_a_sandbox(host: Host) -> None:
     overall = host.check_output("systemd-analyze security redis-server.service --no-pager | tail --lines 1")
     assert float(overall.split("redis-server.service: ")[1].split()[0]) <= 2.0
 
 
-def test_its_unit_is_sound_and_starts_at_boot(host: Host) -> None:
+def test_redis_has_a_valid_unit_and_starts_at_boot(host: Host) -> None:
     assert host.check_output("systemd-analyze verify redis-server.service 2>&1 | grep -i rising-stars || true") == ""
     assert host.check_output("systemctl is-enabled redis-server") == "enabled"
