@@ -29,7 +29,7 @@ LIBFAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 def api_killed_before_ring(site: Site, step: Step) -> str:
-    """SIGKILL an API between the commit and the doorbell, so that its ring never reaches Redis."""
+    """SIGKILL an API process between the commit and the doorbell, so that its ring never reaches Redis."""
     name = str(step.parameters["api"])
     noted, killed = threading.Event(), threading.Event()
 
@@ -51,7 +51,7 @@ def api_killed_before_ring(site: Site, step: Step) -> str:
 
 
 def api_killed_in_upload(site: Site, step: Step) -> str:
-    """SIGKILL an API while it uploads the original to the store."""
+    """SIGKILL an API process while it uploads the original to the store."""
     name = str(step.parameters["api"])
     killed = threading.Event()
 
@@ -70,7 +70,7 @@ def api_killed_in_upload(site: Site, step: Step) -> str:
 
 
 def api_stopped(site: Site, step: Step) -> str:
-    """SIGTERM an API: it answers the requests that it has accepted, ends, and is restarted."""
+    """SIGTERM an API process: it answers the requests that it has accepted, exits, and is restarted."""
     name = str(step.parameters["api"])
     pid = site.keeper.pids().get(name)
     site.history.note("nemesis", "sigterm", process=name)

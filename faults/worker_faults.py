@@ -48,7 +48,7 @@ def stop_worker(site: Site, step: Step) -> str:
 
 
 def kill_consumer(site: Site, _step: Step) -> str:
-    """SIGKILL the consumer's parent process only, while its child renders."""
+    """SIGKILL only the consumer's main process, while its child process renders."""
 
     def orphan(target: Target) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
