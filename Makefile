@@ -1,4 +1,5 @@
-# The commands of this project; `make` alone lists them. They need only GNU make, git and Python 3.11 or newer.
+# The commands of this project; `make` alone lists them. They need GNU make, git and Python 3.11 or newer, and install
+# everything else.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

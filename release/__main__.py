@@ -1,4 +1,4 @@
-"""Build from HEAD the bundle with which a host configures itself (`make release`).
+"""Build the bundle with which a host configures itself, from HEAD (`make release`).
 
     python -m release [--working-tree] [--unpack FOLDER]
 
@@ -120,7 +120,7 @@ def _head(source: Path) -> Origin:
 
 
 def _working_tree(source: Path) -> Origin:
-    """Copy the files for the bundle that git tracks, and the untracked ones that it does not ignore."""
+    """Copy the bundle's sources from the working tree: the files that git tracks, and new ones that it does not ignore."""
     commit, seconds = _last_commit()
     content = hashlib.sha256()
     patterns = [*WHEEL_SIDE, *HOST_SIDE]
@@ -243,7 +243,7 @@ def _pack(bundle: Path, seconds: int) -> bytes:
 
 
 def _plain(info: tarfile.TarInfo, seconds: int) -> tarfile.TarInfo:
-    """Set fixed values for owner, time and mode bits, which depend on the build's user, machine and time."""
+    """Set owner, time and mode to fixed values, because otherwise they would depend on the user, machine and time."""
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mtime = seconds

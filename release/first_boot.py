@@ -24,7 +24,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 SETTINGS = r"""@SETTINGS@"""
-"""`Settings` as JSON. In this file, it is a marker, which playbooks/vars/site.yml replaces with the settings."""
+"""`Settings` as JSON. In the repository this is a marker, which playbooks/vars/site.yml replaces with the settings."""
 
 FAILURE = Path("/run/rising-stars-failure")
 """The file to which `release/become` writes the failed task and the reason."""
@@ -70,7 +70,7 @@ class BootFailed(Exception):
 
 
 def main() -> str | None:
-    """Configure this machine and report the outcome. Return the reason for a failure, for sys.exit."""
+    """Configure this machine and report the outcome. Return None or the reason for a failure, for sys.exit."""
     settings = Settings(**json.loads(SETTINGS))
     status = boot(settings)
     if status != READY:
@@ -115,7 +115,7 @@ def unpack(bundle: Path) -> None:
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Extract all files of `archive`. If tar fails, the last line but one of its stderr gives the reason."""
+    """Extract all files of `archive`. If tar fails, raise `BootFailed` with the last but one line of its stderr."""
     command = ["tar", "-xf", str(archive), "-C", str(folder), "--no-same-owner"]
     tar = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if tar.returncode != 0:
@@ -151,7 +151,7 @@ def tag_instance(settings: Settings, status: str) -> None:
 
 
 def call_aws(settings: Settings, service: str, path: str, query: str = "") -> bytes:
-    """Return the response to a signed GET request. `path` and `query` are URL-encoded, `query` sorted by name."""
+    """Return the response to a signed GET request. `path` and `query` must be URL-encoded, and `query` sorted by name."""
     credentials = read_credentials()
     endpoint = settings.endpoint_url or f"https://{service}.{settings.region}.amazonaws.com"
     headers = {

@@ -29,7 +29,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._write(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Write the failure."""
+        """Write that the host could not be reached."""
         self._write(result)
 
     def _write(self, result: Any) -> None:

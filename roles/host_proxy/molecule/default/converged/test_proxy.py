@@ -1,4 +1,4 @@
-"""Tests of Nginx in front of real API processes, with requests from outside like the load balancer's."""
+"""Tests of Nginx in front of real API processes, with requests from outside the host, like the load balancer's."""
 
 import contextlib
 import json
@@ -222,7 +222,7 @@ def test_only_uploads_may_have_large_bodies(site: httpx.Client) -> None:
     assert_refused_by_nginx(site.post("/api/auth/login", content=b"x" * (200 << 10)), 413)
 
 
-def test_the_folder_for_buffered_bodies_is_private_and_contains_no_leftovers(host: Host) -> None:
+def test_the_directory_for_buffered_bodies_is_private_and_contains_no_leftovers(host: Host) -> None:
     folder = host.file("/var/lib/nginx/uploads")
     assert (folder.user, folder.mode) == ("www-data", 0o700)
     assert host.check_output("find /var/lib/nginx/uploads -type f") == ""
@@ -406,7 +406,7 @@ ORIGIN = "https://show.example.org"
 
 
 def allowed_origin(answer: httpx.Response) -> str | None:
-    """Return the allowed origin of Nginx's error answer; with a single origin the answer must have Vary: Origin."""
+    """Return the origin that Nginx's error answer allows. Unless it allows any, the answer must have Vary: Origin."""
     named = answer.headers.get("access-control-allow-origin")
     assert (named is None) == ("access-control-expose-headers" not in answer.headers)
     assert (answer.headers.get("vary") == "Origin") == (named != "*")

@@ -3,7 +3,8 @@
     stand_in_api.py echo|break SOCKET…
 
 `echo` answers 200 with the request as JSON. `break` reads the request and closes the connection without an answer,
-unless the proxy is asking whether an upload may begin. Both write one line per request to /run/stand-in-api.log.
+unless the proxy is asking whether an upload may begin. Both modes write one line per request to
+/run/stand-in-api.log.
 """
 
 import json
@@ -56,5 +57,5 @@ if __name__ == "__main__":
 
     for path in SOCKETS:
         server = Server(path, StandIn)
-        os.chmod(path, 0o666)  # noqa: PTH101, S103 - the folder of the sockets limits access
+        os.chmod(path, 0o666)  # noqa: PTH101, S103 - the sockets' directory limits access
         threading.Thread(target=server.serve_forever).start()

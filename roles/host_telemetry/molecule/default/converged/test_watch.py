@@ -133,7 +133,7 @@ def test_the_watch_also_runs_without_settings(machine: Machine) -> None:
     machine.host.check_output(f"systemctl start rising-stars-settings; systemctl restart {UNIT}")
 
 
-def test_it_is_confined(host: Host) -> None:
+def test_the_watch_runs_in_a_sandbox(host: Host) -> None:
     overall = host.check_output(f"systemd-analyze security {UNIT}.service --no-pager | tail --lines 1")
     assert float(overall.split(f"{UNIT}.service: ")[1].split()[0]) <= 2.0
 
@@ -146,7 +146,7 @@ def test_the_watch_may_write_only_the_drain_file(machine: Machine) -> None:
         assert "Read-only file system" in machine.host.run(f"{inside} {path}").stderr
 
 
-def test_without_the_agent_the_journal_is_not_copied_and_its_configuration_is_there(host: Host) -> None:
+def test_without_the_agent_the_journal_is_not_copied_but_the_agents_configuration_exists(host: Host) -> None:
     for unit in ("rising-stars-journal", "amazon-cloudwatch-agent"):
         assert host.run(f"systemctl is-enabled {unit}").stdout.strip() != "enabled"
         assert host.run(f"systemctl is-active {unit}").failed
@@ -162,7 +162,7 @@ def test_no_secret_is_on_the_watchs_command_line_or_in_its_log(machine: Machine)
     assert [secret for secret in ("q" * 40, "j" * 40) if secret in texts] == []
 
 
-def test_before_a_termination_the_watch_stops_the_services_and_then_ends(machine: Machine) -> None:
+def test_before_a_termination_the_watch_stops_the_services_and_then_exits(machine: Machine) -> None:
     machine.identity.target_lifecycle_state = "Terminated"
     machine.wait_for(lambda: machine.is_active("rising-stars-worker") is False)
     machine.wait_for(lambda: machine.state() == "terminated")

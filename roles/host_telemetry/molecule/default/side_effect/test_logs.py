@@ -169,11 +169,11 @@ def test_only_the_agent_may_read_the_copy(host: Host) -> None:
     ]
 
 
-def test_its_unit_is_confined(host: Host) -> None:
+def test_the_copy_of_the_journal_runs_in_a_sandbox(host: Host) -> None:
     overall = host.check_output("systemd-analyze security rising-stars-journal.service --no-pager | tail --lines 1")
     assert float(overall.split("rising-stars-journal.service: ")[1].split()[0]) <= 2.0
 
 
-def test_the_units_are_sound(host: Host) -> None:
+def test_the_units_are_valid(host: Host) -> None:
     units = "rising-stars-journal.service rising-stars-watch.service"
     assert host.check_output(f"systemd-analyze verify {units} 2>&1 | grep -v rising-stars-settings || true") == ""

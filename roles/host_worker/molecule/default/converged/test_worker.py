@@ -65,7 +65,7 @@ class Ledger:
 
 @pytest.fixture(scope="module")
 def ledger(host: Host, database: Database, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    """Run the host's units with PostgreSQL and S3; afterwards, restore its settings."""
+    """Run the host's units with PostgreSQL and S3; afterwards, restore the host's settings."""
     with settings_of_real_parts(host, SETTINGS, database, store) as name:
         host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings")
         host.check_output(f"set -a; . /run/rising-stars/site.env; {PROGRAM} migrate")
@@ -237,7 +237,7 @@ def test_no_secret_is_on_a_command_line_or_in_the_journal(host: Host, ledger: Le
 
 
 @pytest.mark.parametrize("unit", UNITS.split())
-def test_it_is_confined(host: Host, unit: str) -> None:
+def test_each_unit_runs_in_a_sandbox(host: Host, unit: str) -> None:
     overall = host.check_output(f"systemd-analyze security {unit}.service --no-pager | tail --lines 1")
     assert float(overall.split(f"{unit}.service: ")[1].split()[0]) <= 2.0
 
@@ -257,7 +257,7 @@ def test_its_user_owns_nothing_that_it_runs(host: Host) -> None:
     assert (host.file(WORK).user, host.file(WORK).mode) == ("stars", 0o700)
 
 
-def test_the_units_are_sound_and_start_at_boot(host: Host) -> None:
+def test_the_units_are_valid_and_start_at_boot(host: Host) -> None:
     assert (
         host.check_output("systemd-analyze verify rising-stars-worker.service rising-stars-upkeep.service 2>&1") == ""
     )
