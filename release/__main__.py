@@ -120,7 +120,7 @@ def _head(source: Path) -> Origin:
 
 
 def _working_tree(source: Path) -> Origin:
-    """Copy the bundle's sources from the working tree: the files that git tracks, and new ones that it does not ignore."""
+    """Copy the bundle's sources from the working tree: files that git tracks, and new ones that it does not ignore."""
     commit, seconds = _last_commit()
     content = hashlib.sha256()
     patterns = [*WHEEL_SIDE, *HOST_SIDE]

@@ -21,7 +21,7 @@ SILENT = {"peewee": "MIT"}
 
 
 def bill_of_materials(wheels: Path) -> str:
-    """Return the bill of materials as JSON, without time and serial number, so that the same wheels give the same bytes."""
+    """Return the bill of materials as JSON, without time or serial number: the same wheels give the same bytes."""
     components = {component.name: component for component in map(_component, sorted(wheels.glob("*.whl")))}
     own = components.pop(OWN)
     own.type = ComponentType.APPLICATION
@@ -49,7 +49,7 @@ def _component(wheel: Path) -> Component:
 
 
 def _licences(package: PathDistribution) -> Iterator[str]:
-    """Yield the package's SPDX expression if it is valid, otherwise its licence classifiers, otherwise its licence field."""
+    """Yield the package's SPDX expression if it is valid, else its licence classifiers, else its licence field."""
     fields = package.metadata
     named = [fields[field] for field in ("License-Expression", "License") if field in fields]
     expression = next(iter(named), SILENT.get(package.name, ""))

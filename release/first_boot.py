@@ -151,7 +151,7 @@ def tag_instance(settings: Settings, status: str) -> None:
 
 
 def call_aws(settings: Settings, service: str, path: str, query: str = "") -> bytes:
-    """Return the response to a signed GET request. `path` and `query` must be URL-encoded, and `query` sorted by name."""
+    """Return the response to a signed GET request. `path` and `query` must be URL-encoded, `query` sorted by name."""
     credentials = read_credentials()
     endpoint = settings.endpoint_url or f"https://{service}.{settings.region}.amazonaws.com"
     headers = {
