@@ -55,6 +55,8 @@ class PreloadedProgram:
         output: int,
         errors: int,
     ) -> None:
+        if "PYTHONPATH" in environment:
+            raise ValueError("The server has already imported the code, so it cannot start another version of it.")
         request = {
             "program": program,
             "arguments": arguments,

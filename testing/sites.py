@@ -16,7 +16,7 @@ import peewee
 from app.db.models import TABLES, Job, JobState, User, Video, VideoStatus
 from demo.ports import free_port
 from testing.answers import Json
-from testing.homes import Backend, Bucket, Home, unique
+from testing.homes import PROGRAMS, Backend, Bucket, Home, unique
 from testing.people import Player, sign_up_form
 from testing.preloaded import PreloadedSubprocess
 from testing.processes import Subprocess, wait_until
@@ -171,11 +171,7 @@ def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -
         site = Site(home, f"http://127.0.0.1:{port}", api, _database(home.environment["DATABASE_URL"]))
         try:
             for name, (program, *arguments) in commands.items():
-                site.processes[name] = PreloadedSubprocess(
-                    [program, *arguments],
-                    log=home.folder / f"{unique(name)}.log",
-                    environment=home.environment,
-                )
+                site.processes[name] = _start([program, *arguments], home, name)
             site.processes["api"].wait_until(
                 lambda: _answers(api, "/ready" if ready else "/health"), what="the API's start"
             )
@@ -184,6 +180,14 @@ def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -
             for process in reversed(site.processes.values()):
                 process.stop()
             site.database.close()
+
+
+def _start(command: list[str], home: Home, name: str) -> Subprocess:
+    log = home.folder / f"{unique(name)}.log"
+    if "PYTHONPATH" in home.environment:  # another version of the code
+        program, *arguments = command
+        return Subprocess([str(PROGRAMS / program), *arguments], log=log, environment=home.environment)
+    return PreloadedSubprocess(command, log=log, environment=home.environment)
 
 
 def _answers(api: httpx.Client, path: str) -> bool:
