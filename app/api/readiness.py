@@ -33,7 +33,7 @@ class Readiness:
         self._reached: set[str] = set()
 
     def watch(self) -> None:
-        """Start a daemon thread for each dependency that checks it every `ASK_EVERY_SECONDS`."""
+        """For each dependency, start a daemon thread that checks it every `ASK_EVERY_SECONDS`."""
         for part in self._checks:
             threading.Thread(target=self._watch, args=(part,), name=f"watch-{part}", daemon=True).start()
 

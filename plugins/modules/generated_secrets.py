@@ -64,7 +64,7 @@ options:
     type: int
     default: 48
   kms_key_id:
-    description: Customer-managed key that encrypts the secrets; if empty, AWS' own key (aws/secretsmanager).
+    description: Customer-managed key that encrypts the secrets; if empty, the AWS managed key (aws/secretsmanager).
     type: str
     default: ""
   tags:
@@ -176,7 +176,7 @@ class Secrets:
 
     def _update(self, name: str, found: Found) -> None:
         key = self._params["kms_key_id"]
-        # AWS returns a customer-managed key as an ARN or an id, and returns none if the secret uses AWS' own key.
+        # AWS returns a customer-managed key as an ARN or an id, and none if the secret uses the AWS managed key.
         if (found.get("KmsKeyId") or "").rpartition("/")[2] != key.rpartition("/")[2]:
             self._do("encrypted again", name, "update_secret", KmsKeyId=key)
         present = boto3_tag_list_to_ansible_dict(found.get("Tags", []))
