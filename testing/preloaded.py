@@ -11,7 +11,6 @@ of the program's output and errors, and of the pipe to which the server writes i
 
 import atexit
 import contextlib
-import ctypes
 import functools
 import importlib
 import json
@@ -27,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from app.media.kernel import PR_SET_PDEATHSIG, prctl
 from testing.processes import Subprocess
 
 ENTRY_POINTS = {
@@ -37,13 +37,18 @@ ENTRY_POINTS = {
 }
 """Program → the module whose `main` it runs, as in pyproject.toml."""
 
+STDOUT, STDERR = 1, 2
 _MAX_REQUEST_BYTES = 1 << 17
-_PR_SET_PDEATHSIG = 1
 _CHECKOUT = Path(__file__).parents[1]
 
 
 class PreloadedProgram:
-    """A started program, with the methods of `subprocess.Popen` that tests use."""
+    """A started program, with the methods of `subprocess.Popen` that tests use.
+
+    Raises:
+        ValueError: the environment has PYTHONPATH, but the code is already imported.
+        RuntimeError: the server has ended; the test run's output has its traceback.
+    """
 
     def __init__(
         self,
@@ -69,8 +74,12 @@ class PreloadedProgram:
         finally:
             os.close(reporting)
         self._reports = os.fdopen(reports)
-        self.pid = int(self._reports.readline())
         self.returncode: int | None = None
+        started = self._reports.readline()
+        if not started:
+            self._reports.close()
+            raise RuntimeError(f"{program} was not started, because the server of {__name__} has ended.")
+        self.pid = int(started)
         self._ends = selectors.DefaultSelector()
         self._ends.register(self._reports, selectors.EVENT_READ)
 
@@ -194,7 +203,7 @@ def _serve(requests: socket.socket) -> Callable[[], Any]:
             output, errors, reports = descriptors
             os.close(output)
             os.close(errors)
-            os.write(reports, f"{pid}\n".encode())
+            _report(reports, pid)
             selector.register(os.pidfd_open(pid), selectors.EVENT_READ, reports)
 
 
@@ -203,31 +212,44 @@ def _report_end(pidfd: int, reports: int) -> None:
     assert ended is not None
     code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
     os.close(pidfd)
-    with contextlib.suppress(BrokenPipeError):  # The test may no longer wait for this program.
-        os.write(reports, f"{code}\n".encode())
+    _report(reports, code)
     os.close(reports)
+
+
+def _report(reports: int, number: int) -> None:
+    with contextlib.suppress(BrokenPipeError):  # The test may no longer wait for this program.
+        os.write(reports, f"{number}\n".encode())
 
 
 def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], Any]:
     """Give this process the request's environment and output, and return the program's entry point."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.dup2(output, 1)
-    os.dup2(errors, 2)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.dup2(output, STDOUT)
+    os.dup2(errors, STDERR)
+    _close_all_but_standard_streams()
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["environment"])
     if request["environment"].get("PYTHONWARNINGS") == "default":
         warnings.simplefilter("default")
     sys.argv = [request["program"], *request["arguments"]]
+    sys.modules["__main__"].__package__ = None  # as in a script; Typer derives the command's name from it
     main: Callable[[], Any] = importlib.import_module(ENTRY_POINTS[request["program"]]).main
     return main
 
 
+def _close_all_but_standard_streams() -> None:
+    """Close the descriptors that exist; a container may allow a billion, too many for `os.closerange`."""
+    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if descriptor > STDERR:
+            with contextlib.suppress(OSError):  # the one that listed the others is closed already
+                os.close(descriptor)
+
+
 def _die_with_parent() -> None:
-    """Let the kernel kill this process when its parent ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Have the kernel kill this process when its parent ends."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":
