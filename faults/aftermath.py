@@ -13,7 +13,7 @@ import psutil
 
 from app.media.errors import MediaError
 from app.media.probe import probe
-from faults.evidence import Breach, Evidence
+from faults.evidence import Evidence, Violation
 from faults.ledger import DatabaseUnavailable
 from faults.site import Site
 
@@ -152,7 +152,7 @@ def _probe(path: Path) -> str:
     return "" if shape == (1280, 720, "AVC") else f"is {shape}"
 
 
-def leftovers(site: Site, evidence: Evidence, baseline: Baseline) -> Iterator[Breach]:
+def leftovers(site: Site, evidence: Evidence, baseline: Baseline) -> Iterator[Violation]:
     """Yield everything that should not exist after the sweep."""
     yield from _objects(site, evidence)
     yield from _files(site)
@@ -162,49 +162,49 @@ def leftovers(site: Site, evidence: Evidence, baseline: Baseline) -> Iterator[Br
     yield from _keys(site)
 
 
-def _objects(site: Site, evidence: Evidence) -> Iterator[Breach]:
+def _objects(site: Site, evidence: Evidence) -> Iterator[Violation]:
     columns = ("original_key", "processed_key", "poster_key")
     living = [video for video in evidence.videos.values() if video["deleted_at"] is None]
     referenced = {video[column] for video in living for column in columns}
     with contextlib.closing(site.servers.seaweedfs.client()) as client:
         for key, _ in _stored(client, site.bucket):
             if key not in referenced:
-                yield Breach(key, "is an unreferenced object, after the sweep")
+                yield Violation(key, "is an unreferenced object, after the sweep")
         for upload in client.list_multipart_uploads(Bucket=site.bucket).get("Uploads", []):
-            yield Breach(upload["Key"], "is an unfinished multipart upload")
+            yield Violation(upload["Key"], "is an unfinished multipart upload")
 
 
-def _files(site: Site) -> Iterator[Breach]:
+def _files(site: Site) -> Iterator[Violation]:
     for machine in site.machines.values():
         for folder in (machine.work_dir, machine.temporary_dir):
             for path in folder.iterdir():
-                yield Breach(str(path), "is a temporary file, after the sweep")
+                yield Violation(str(path), "is a temporary file, after the sweep")
 
 
-def _orphans(site: Site) -> Iterator[Breach]:
+def _orphans(site: Site) -> Iterator[Violation]:
     """Yield each render process, because none should be left once all jobs have finished."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             line = " ".join(process.cmdline())
             ours = str(site.folder) in f"{line} {process.cwd()}"
             if process.pid != os.getpid() and ours and any(word in line for word in RENDER_WORDS):
-                yield Breach(str(process.pid), f"is an orphan: {line[:200]}")
+                yield Violation(str(process.pid), f"is an orphan: {line[:200]}")
 
 
-def _connections(site: Site) -> Iterator[Breach]:
+def _connections(site: Site) -> Iterator[Violation]:
     try:
         row = site.ledger.rows(CONNECTIONS)[0]
     except DatabaseUnavailable as error:
-        yield Breach("database", f"does not answer: {error}")
+        yield Violation("database", f"does not answer: {error}")
         return
     most = sum(POOLED_CONNECTIONS[name.partition("-")[0]] for name in site.keeper.names())
     if row["connections"] > most:
-        yield Breach("database", f"{row['connections']} connections are open; the pools allow {most}")
+        yield Violation("database", f"{row['connections']} connections are open; the pools allow {most}")
     if row["hanging"]:
-        yield Breach("database", f"{row['hanging']} connections hang in a transaction")
+        yield Violation("database", f"{row['hanging']} connections hang in a transaction")
 
 
-def _growth(site: Site, baseline: Baseline) -> Iterator[Breach]:
+def _growth(site: Site, baseline: Baseline) -> Iterator[Violation]:
     for name, now in vitals(site).items():
         then = baseline.vitals.get(name.partition("-")[0])
         if then is None:
@@ -214,14 +214,14 @@ def _growth(site: Site, baseline: Baseline) -> Iterator[Breach]:
             ("bytes", "threads", "files"), _three(now), _three(then), slack, strict=True
         ):
             if after > before + most:
-                yield Breach(name, f"uses {after} {what}; after the warm-up it used {before}")
+                yield Violation(name, f"uses {after} {what}; after the warm-up it used {before}")
 
 
-def _keys(site: Site) -> Iterator[Breach]:
+def _keys(site: Site) -> Iterator[Violation]:
     """Yield the Redis keys that never expire, except short queues."""
     with site.servers.redis.client(0) as client:
         for key in client.scan_iter():
             if client.ttl(key) == -1:
                 length = client.zcard(key) if client.type(key) == b"zset" else None
                 if length is None or length > MOST_WAITING_RINGS:
-                    yield Breach(str(key), f"never expires in Redis (length {length})")
+                    yield Violation(str(key), f"never expires in Redis (length {length})")

@@ -14,8 +14,8 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Breach:
-    """One breach of an invariant: its subject, and what is wrong with it."""
+class Violation:
+    """One violation of an invariant: the subject that it concerns, and what is wrong with that subject."""
 
     subject: str
     text: str
@@ -41,7 +41,7 @@ class Evidence:
     """Key of each damaged result → what is wrong with it."""
     doctors_findings: list[str] = field(default_factory=list)
     """The failed checks of `rising-stars doctor`."""
-    leftovers: list[Breach] = field(default_factory=list)
+    leftovers: list[Violation] = field(default_factory=list)
     """What the sweep left behind, from `aftermath`."""
 
     @cached_property

@@ -61,7 +61,7 @@ class History:
 
 
 def never_ended(events: Sequence[Event]) -> list[Event]:
-    """Return each request that was sent but never ended, as the event of a request without a response."""
+    """For each request that was sent but never ended, return a `request` event whose status is None."""
     ended = {event.get("number") for event in events if event["what"] == "request"}
     sent = (event for event in events if event["what"] == "sent" and event["number"] not in ended)
     return [{**event, "what": "request", "began": event["mono"], "status": None} for event in sent]

@@ -16,11 +16,11 @@ def explain(verdict: Verdict) -> Iterator[str]:
     recovered = "never" if verdict.recovered_seconds is None else f"{verdict.recovered_seconds:.1f} s"
     yield f"seed {verdict.seed}: {state}; recovered in {recovered} (bound {verdict.bound_seconds:.1f} s)"
     yield f"  {_counts(verdict)}"
-    for claim, breaches in verdict.breaches.items():
-        yield f"\nNOT TRUE: {claim} ({len(breaches)} times)"
-        for breach in breaches[:SHOWN_BREACHES]:
-            yield f"\n  {breach.subject} {breach.text}"
-            yield from (f"    {line}" for line in verdict.evidence.history.around(breach.subject))
+    for claim, violations in verdict.violations.items():
+        yield f"\nNOT TRUE: {claim} ({len(violations)} times)"
+        for violation in violations[:SHOWN_BREACHES]:
+            yield f"\n  {violation.subject} {violation.text}"
+            yield from (f"    {line}" for line in verdict.evidence.history.around(violation.subject))
     yield from (f"\nTHE HARNESS FAILED: {failure}" for failure in verdict.broken)
     if not verdict.held:
         yield f"\nAgain: make faults SEED={verdict.seed}. History and logs: {verdict.folder}"
@@ -47,7 +47,7 @@ def summarize(verdict: Verdict, minutes: float, *, calm: bool) -> dict[str, Any]
         "minutes": minutes,
         "calm": calm,
         "held": verdict.held,
-        "broken_invariants": sorted(verdict.breaches),
+        "broken_invariants": sorted(verdict.violations),
         "requests": len(evidence.requests),
         "unanswered": sum(event["status"] is None for event in evidence.requests),
         "clips": len(evidence.videos),

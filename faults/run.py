@@ -12,7 +12,7 @@ from faults import aftermath
 from faults.bells import BellWatch
 from faults.clients import PATIENCE_SECONDS, Crowd, Player
 from faults.clips import make_clips
-from faults.evidence import Breach, Evidence, gather
+from faults.evidence import Evidence, Violation, gather
 from faults.history import History
 from faults.invariants import check
 from faults.nemesis import Nemesis
@@ -39,7 +39,7 @@ class Verdict:
 
     seed: int
     folder: Path
-    breaches: dict[str, list[Breach]]
+    violations: dict[str, list[Violation]]
     broken: list[str]
     """Errors in the harness."""
     bound_seconds: float
@@ -49,7 +49,7 @@ class Verdict:
 
     @property
     def held(self) -> bool:
-        return not self.breaches and not self.broken
+        return not self.violations and not self.broken
 
 
 class Run:

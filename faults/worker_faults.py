@@ -28,7 +28,7 @@ def kill_worker(site: Site, step: Step) -> str:
 
 
 def stop_worker(site: Site, step: Step) -> str:
-    """SIGSTOP the worker until its lease has expired and another worker may have its job, then SIGCONT it."""
+    """SIGSTOP the worker until its lease has expired and another worker could have claimed its job, then SIGCONT it."""
     stopped: list[int] = []
 
     def freeze(target: Target) -> None:

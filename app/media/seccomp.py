@@ -40,7 +40,8 @@ def _conditions(own_pid: int) -> list[_Condition]:
     """Return the conditions. For example, a program may start threads but no processes, and signal only itself."""
     signals = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
     truncating = os.O_TRUNC | os.O_ACCMODE
-    # Before ABI 3, Landlock treats these flags as reading or, with both bits of the access mode, as no access at all.
+    # Before ABI 3, Landlock does not check O_TRUNC. It checks an open with O_RDONLY | O_TRUNC only for read access, and
+    # one with O_ACCMODE | O_TRUNC for no access at all, so either could truncate a file.
     unwritten = (os.O_TRUNC | os.O_RDONLY, os.O_TRUNC | os.O_ACCMODE)
     return [
         ("clone", 0, _NEW_NAMESPACES | _THREAD, (_THREAD,), True),

@@ -17,7 +17,8 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "accept": (43, 202), "accept4": (288, 242), "getsockname": (51, 204), "getpeername": (52, 205),
     "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269), "recvfrom": (45, 207), "recvmsg": (47, 212),
     "recvmmsg": (299, 243), "setsockopt": (54, 208), "getsockopt": (55, 209), "shutdown": (48, 210),
-    # Access to other processes; new processes, which the worker could not kill; priorities, also of other processes.
+    # Access to other processes; creating or detaching processes, because the worker could not kill them; changing
+    # priorities, including those of other processes.
     "fork": (57, None), "vfork": (58, None), "setsid": (112, 157), "setpgid": (109, 154), "ptrace": (101, 117),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440),
     "process_mrelease": (448, 448), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),

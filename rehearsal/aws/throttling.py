@@ -1,8 +1,8 @@
 """Throttle one caller at one service, with the throttling error of that service's protocol.
 
-To order this, POST {"caller", "after", "refusals"} as JSON to `/tests-aws/throttling`. Once that caller has made
-`after` more calls, whichever service it calls next refuses `refusals` of its calls, or, if `refusals` is null, all of
-them. DELETE removes all orders. GET returns them, each with its service and the number of calls refused so far.
+To place an order, POST {"caller", "after", "refusals"} as JSON to `/tests-aws/throttling`. After `after` more calls by
+that caller, the service that it calls next refuses the caller's next `refusals` calls to that service; null means all
+of them. DELETE removes all orders. GET returns them, each with its service and the number of calls refused so far.
 """
 
 import json

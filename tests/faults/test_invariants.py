@@ -91,7 +91,7 @@ def test_a_clip_that_is_missing_before_its_deletion_is_requested_is_noticed(stor
     story.upload("clip", 0, 1)
     story.saw(2, 3)
     story.request("delete", 4, 5, 200, video="clip")
-    assert [breach.subject for breach in nothing_answered_2xx_is_missing(story.evidence)] == ["clip"]
+    assert [violation.subject for violation in nothing_answered_2xx_is_missing(story.evidence)] == ["clip"]
 
 
 def test_a_clip_that_is_missing_between_two_answers_for_its_key_is_noticed(story: Story) -> None:
@@ -99,7 +99,7 @@ def test_a_clip_that_is_missing_between_two_answers_for_its_key_is_noticed(story
     story.upload("clip", 0, 1)
     story.saw(2, 3)
     story.upload("clip", 4, 5)
-    assert [breach.subject for breach in nothing_answered_2xx_is_missing(story.evidence)] == ["clip"]
+    assert [violation.subject for violation in nothing_answered_2xx_is_missing(story.evidence)] == ["clip"]
 
 
 def test_a_list_that_overlaps_an_upload_need_not_show_it(story: Story) -> None:
@@ -142,7 +142,7 @@ def test_lost_rows_are_reported_and_do_not_abort_the_check(story: Story) -> None
     story.request("delete", 4, 5, 200, video="lost")
     found = check(story.evidence)
     assert "a poison clip is given up with a reason" in found
-    assert [breach.subject for breach in found["a deleted clip stays deleted"]] == ["lost"]
+    assert [violation.subject for violation in found["a deleted clip stays deleted"]] == ["lost"]
 
 
 @pytest.mark.parametrize(("rows", "held"), [(1, True), (0, False)])

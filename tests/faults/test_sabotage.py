@@ -1,4 +1,4 @@
-"""The harness must find real faults: each test disables one safeguard, and the harness must report the breach."""
+"""The harness must find real faults: each test disables one safeguard, and the harness must report the violation."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
     uploading.join()
     assert heir is not None
     verdict = run.judge(sweep=False)
-    assert "only the holder of the lease ends a job" in verdict.breaches
+    assert "only the holder of the lease ends a job" in verdict.violations
 
 
 def test_a_disabled_reaper_is_caught(begin_run: RunMaker) -> None:
@@ -71,15 +71,15 @@ def test_a_disabled_reaper_is_caught(begin_run: RunMaker) -> None:
     hunting.join()
     assert killed[0] is not None
     verdict = run.judge(sweep=False)
-    assert {breach.subject for breach in verdict.breaches["no running job has an expired lease"]} == {video}
-    assert "every accepted upload has ended" in verdict.breaches
-    assert "the site recovers within the bound" in verdict.breaches
+    assert {violation.subject for violation in verdict.violations["no running job has an expired lease"]} == {video}
+    assert "every accepted upload has ended" in verdict.violations
+    assert "the site recovers within the bound" in verdict.violations
 
 
 def test_a_doorbell_that_rings_before_the_commit_is_caught(begin_run: RunMaker) -> None:
     run = begin_run(pace=BRISK, sabotage="ring_before_the_commit")
     upload(run, *a_player(run))
-    assert "a doorbell rings only for a committed job" in run.judge(sweep=False).breaches
+    assert "a doorbell rings only for a committed job" in run.judge(sweep=False).violations
 
 
 def a_processed_clip(run: Run) -> tuple[Player, Account, str]:
@@ -100,9 +100,9 @@ def test_votes_without_their_unique_constraint_are_caught(begin_run: RunMaker) -
     assert at_once is not None
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(player.vote, [at_once] * 2, [video] * 2))
-    breaches = run.judge(sweep=False).breaches
-    assert len(breaches["an account votes once for a video"]) == 2
-    texts = [breach.text for breach in breaches["votes match the responses"]]
+    violations = run.judge(sweep=False).violations
+    assert len(violations["an account votes once for a video"]) == 2
+    texts = [violation.text for violation in violations["votes match the responses"]]
     assert all(any(account.id in text for text in texts) for account in (in_turn, at_once))
 
 
@@ -110,4 +110,4 @@ def test_a_lost_vote_is_caught(begin_run: RunMaker) -> None:
     run = begin_run(pace=BRISK, sabotage="forget_the_vote")
     player, account, video = a_processed_clip(run)
     assert player.vote(account, video)["status"] == 200
-    assert "votes match the responses" in run.judge(sweep=False).breaches
+    assert "votes match the responses" in run.judge(sweep=False).violations

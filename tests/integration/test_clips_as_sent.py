@@ -389,7 +389,7 @@ def test_interlaced_pictures_are_deinterlaced(tmp_path: Path, render: Render) ->
 
 
 def share_of_combed_frames(video: Path) -> float:
-    """Return the share of interlaced frames that FFmpeg's `idet` filter detects."""
+    """Return the share of frames that FFmpeg's `idet` filter classifies as interlaced."""
     run = [str(FFMPEG), "-nostats", "-hide_banner", "-i", str(video), "-an", "-vf", "idet", "-f", "null", "-"]
     said = subprocess.run(run, capture_output=True, text=True, check=True).stderr
     counts = re.findall(r"Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)", said)[-1]

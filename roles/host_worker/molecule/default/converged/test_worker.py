@@ -201,7 +201,7 @@ def test_an_exploited_ffmpeg_is_denied_everything(host: Host, ledger: Ledger, tm
         host.check_output(f"sed -i /FFMPEG_PATH/d {SETTINGS}; rm -r {other} {program}")
         host.check_output(f"systemctl stop {UNITS}; systemctl restart rising-stars-settings; systemctl start {UNITS}")
     said = str(job["error_detail"])
-    # ProtectProc hides the worker from processes that may not trace it, so its files in /proc may not exist.
+    # ProtectProc hides the worker from processes that are forbidden to trace it, so its files in /proc can be missing.
     check_denied(said, without=frozenset({"read_clip", *PARENT}))
     assert {endings(said)[name] for name in PARENT} <= {*DENIED, "ENOENT"}
     assert "sandbox_incomplete" not in journal_of_worker(host)
