@@ -219,7 +219,7 @@ def nothing_is_left_over(evidence: Evidence) -> Iterator[Violation]:
 def the_site_recovers_within_the_bound(evidence: Evidence) -> Iterator[Violation]:
     for event in evidence.history.events("not_recovered"):
         yield Violation(
-            "bound", f"{event['unfinished']} jobs were unfinished {event['seconds']:.1f} s after the healing"
+            "bound", f"{event['unfinished']} jobs were unfinished {event['seconds']:.1f} s after the clients stopped"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from faults.outcomes import Outcomes
 from faults.run import Verdict
 
-SHOWN_BREACHES = 3
+SHOWN_VIOLATIONS = 3
 
 
 def explain(verdict: Verdict) -> Iterator[str]:
@@ -18,7 +18,7 @@ def explain(verdict: Verdict) -> Iterator[str]:
     yield f"  {_counts(verdict)}"
     for claim, violations in verdict.violations.items():
         yield f"\nNOT TRUE: {claim} ({len(violations)} times)"
-        for violation in violations[:SHOWN_BREACHES]:
+        for violation in violations[:SHOWN_VIOLATIONS]:
             yield f"\n  {violation.subject} {violation.text}"
             yield from (f"    {line}" for line in verdict.evidence.history.around(violation.subject))
     yield from (f"\nTHE HARNESS FAILED: {failure}" for failure in verdict.broken)
