@@ -44,7 +44,7 @@ class Pace:
         }
 
     def bound(self, unfinished: int) -> float:
-        """Return the maximum time, in seconds, that `unfinished` jobs may take after the healing.
+        """Return the maximum time, in seconds, that `unfinished` jobs may take after the clients stopped.
 
         It is the sum of a lease, two passes of upkeep (the first may just miss the lease's expiry), the redispatch
         after a lost ring, the longest backoff with its jitter, and a render timeout for each clip of a worker.

@@ -79,7 +79,8 @@ def _runs(summaries: list[Any]) -> str:
         f"- seed {run['seed']}, {_length(run)}: {len(run['faults'])} faults, {run['requests']} requests, "
         f"{run['clips']} clips, {run['rescues']} rescues; "
         + ("every invariant held" if run["held"] else f"BROKEN: {', '.join(run['broken_invariants'])}")
-        + f"; all jobs had ended {run['recovered_seconds']} s after the clients stopped (bound {run['bound_seconds']} s)"
+        + f"; all jobs had ended {run['recovered_seconds']} s after the clients stopped"
+        + f" (bound {run['bound_seconds']} s)"
         for run in summaries
     ]
     return "\n".join(lines)
