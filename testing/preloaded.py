@@ -208,12 +208,16 @@ def _serve(requests: socket.socket) -> Callable[[], Any]:
 
 
 def _report_end(pidfd: int, reports: int) -> None:
+    _report(reports, reap(pidfd))
+    os.close(reports)
+
+
+def reap(pidfd: int) -> int:
+    """Close the descriptor of an ended child process, and return its exit code, negative for a signal."""
     ended = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
     assert ended is not None
-    code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
     os.close(pidfd)
-    _report(reports, code)
-    os.close(reports)
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
 
 def _report(reports: int, number: int) -> None:
@@ -223,11 +227,11 @@ def _report(reports: int, number: int) -> None:
 
 def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], Any]:
     """Give this process the request's environment and output, and return the program's entry point."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(output, STDOUT)
     os.dup2(errors, STDERR)
-    _close_all_but_standard_streams()
+    close_all_but_standard_streams()
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["environment"])
@@ -239,7 +243,7 @@ def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], A
     return main
 
 
-def _close_all_but_standard_streams() -> None:
+def close_all_but_standard_streams() -> None:
     """Close the descriptors that exist; a container may allow a billion, too many for `os.closerange`."""
     for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         if descriptor > STDERR:
@@ -247,13 +251,13 @@ def _close_all_but_standard_streams() -> None:
                 os.close(descriptor)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for module in ENTRY_POINTS.values():
         importlib.import_module(module)

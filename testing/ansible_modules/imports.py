@@ -1,0 +1,65 @@
+"""What the server imports for all Ansible modules. Only the server imports this, because it changes botocore."""
+
+import functools
+import gc
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+from botocore.loaders import JSONFileLoader
+
+COLLECTIONS = ("amazon.aws", "community.aws")
+SERVICES = ("autoscaling", "cloudwatch", "ec2", "elbv2", "iam", "logs", "rds", "s3", "secretsmanager", "ssm", "sts")
+"""The AWS services whose models are read in advance."""
+
+
+class ArchiveFinder:
+    """Finds the modules that only the running module's archive contains, such as the project's own.
+
+    An ordinary module imports all of Ansible from its archive, the first entry of sys.path. Here the packages are
+    already imported from this interpreter, and a package's path does not include the archive.
+    """
+
+    @classmethod
+    def find_spec(cls, name: str, _path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        package, _, _ = name.rpartition(".")
+        if not package.startswith("ansible"):
+            return None
+        return PathFinder.find_spec(name, [str(Path(sys.path[0], *package.split(".")))], target)
+
+
+def import_all() -> None:
+    """Import what Ansible's modules import, and read the models of AWS' services."""
+    for module in ("ansible.modules", "ansible.module_utils._internal._ansiballz._loader"):
+        importlib.import_module(module)
+    for collection in COLLECTIONS:
+        plugins = f"ansible_collections.{collection}.plugins"
+        importlib.import_module(f"{plugins}.modules")
+        shared = importlib.import_module(f"{plugins}.module_utils")
+        for found in pkgutil.walk_packages(shared.__path__, f"{shared.__name__}."):
+            importlib.import_module(found.name)
+    _read_models()
+    sys.meta_path.append(ArchiveFinder)
+    # Otherwise the first garbage collection in each child would copy the memory of all these objects.
+    gc.collect()
+    gc.freeze()
+
+
+def _read_models() -> None:
+    """Read the models into a cache that all sessions share, because each session has only its own."""
+    load = functools.cache(JSONFileLoader().load_file)
+
+    def load_file(_loader: JSONFileLoader, path: str) -> Any:
+        return load(path)
+
+    setattr(JSONFileLoader, "load_file", load_file)  # noqa: B010  (mypy accepts no assignment to a method)
+    session = boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key="unused")
+    client: Any = session.client
+    for service in SERVICES:
+        client(service, region_name="us-east-1")

@@ -1,0 +1,104 @@
+"""A preloaded module behaves as an ordinary run of it does (testing/ansible_modules)."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.operator.playbooks import run_playbook
+from testing.processes import wait_until
+
+pytestmark = pytest.mark.timeout(120)
+PLAYBOOK = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - {name: one of Ansible, ansible.builtin.stat: {path: "{{ directory }}/no-such-file"}}
+    - {name: its environment, ansible.builtin.command: printenv GREETING, environment: {GREETING: hello}}
+    - {name: a failure, ansible.builtin.command: "false", ignore_errors: true}
+    - {name: its input, ansible.builtin.command: {cmd: cat, stdin: some input}}
+    - {name: a wrong argument, ansible.builtin.stat: {no_such: argument}, ignore_errors: true}
+    - {name: one of this project, account_readiness: {}, ignore_errors: true}
+    - {name: one of a collection, amazon.aws.ec2_vpc_net_info: {no_such: argument}, ignore_errors: true}
+    - {name: in the background, ansible.builtin.command: echo done, async: 20, poll: 1}
+"""
+DIFFERENT = {"start", "end", "delta", "ansible_job_id", "results_file"}
+"""What differs between any two runs."""
+
+
+@pytest.fixture
+def environment(modules_environment: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, **modules_environment}
+
+
+def results(playbook: Path, **environment: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return each task's name and result."""
+    run = run_playbook(
+        playbook,
+        "-e",
+        f"directory={playbook.parent}",
+        env={"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", **environment},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    document, _ = json.JSONDecoder().raw_decode(run.stdout, run.stdout.index("{"))
+    (played,) = document["plays"]
+    return [
+        (task["task"]["name"], {k: v for k, v in task["hosts"]["localhost"].items() if k not in DIFFERENT})
+        for task in played["tasks"]
+    ]
+
+
+def test_results_are_those_of_an_ordinary_run(tmp_path: Path) -> None:
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text(PLAYBOOK)
+    ordinary = results(playbook, PRELOADED_PYTHON="")
+    assert [name for name, _ in ordinary] == [
+        "one of Ansible",
+        "its environment",
+        "a failure",
+        "its input",
+        "a wrong argument",
+        "one of this project",
+        "one of a collection",
+        "in the background",
+    ]
+    assert results(playbook) == ordinary
+
+
+def module(folder: Path, text: str) -> Path:
+    """Return a file with a name by which the server's client recognizes a module."""
+    script = folder / "AnsiballZ_example.py"
+    script.write_text(text)
+    return script
+
+
+def start(script: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [environment["PRELOADED_PYTHON"], str(script)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_module_really_runs_in_a_preloaded_process(tmp_path: Path, environment: dict[str, str]) -> None:
+    script = module(tmp_path, "import sys; print('botocore' in sys.modules, sys.argv); sys.exit(3)")
+    with start(script, environment) as run:
+        output, _ = run.communicate(timeout=30)
+    assert (output, run.returncode) == (f"True ['{script}']\n", 3)
+
+
+def test_a_module_dies_with_the_process_that_waits_for_it(tmp_path: Path, environment: dict[str, str]) -> None:
+    script = module(tmp_path, "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    with start(script, environment) as run:
+        assert run.stdout is not None
+        pid = int(run.stdout.readline())
+        run.send_signal(signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), what="the module's end", seconds=10)
+
+
+def test_a_killed_module_is_reported(tmp_path: Path, environment: dict[str, str]) -> None:
+    script = module(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with start(script, environment) as run:
+        assert run.wait(timeout=30) != 0
