@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# The tests start hundreds of processes, each of which would otherwise compile the application again.
+# With PYTHONDONTWRITEBYTECODE, each of the hundreds of processes that the tests start would compile the application.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
@@ -23,7 +23,7 @@ PREVIOUS ?= HEAD
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# pip installs every package by its checksum, and builds the project with the setuptools of requirements/build.txt.
+# pip verifies every package's checksum, and builds the project with the setuptools version in requirements/build.txt.
 INSTALL_PINNED := $(INSTALL) --require-hashes
 INSTALL_PROJECT := $(INSTALL) --no-deps --no-build-isolation --check-build-dependencies --editable .
 COMPILE = .venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --generate-hashes --no-header \
@@ -115,8 +115,8 @@ lint-security: $(FOR_TESTS)
 lint-yaml: $(FOR_TESTS)
 	@$(BIN)/yamllint --strict .
 
-# /dev/null replaces the inventory, which would call AWS. Only Ansible's folders are listed, because ansible-lint takes
-# any YAML file below a folder named tasks/ for a task file.
+# /dev/null replaces the inventory, which would call AWS. Only Ansible's folders are listed, because ansible-lint treats
+# any YAML file below a folder named tasks/ as a task file.
 lint-ansible: $(FOR_TESTS)
 	@ANSIBLE_INVENTORY=/dev/null $(BIN)/ansible-lint --offline --profile production inventory playbooks roles
 

@@ -1,4 +1,4 @@
-"""The entry point of `python -m app`, the same command line as `rising-stars`."""
+"""The entry point of `python -m app`, which runs the same command line as `rising-stars`."""
 
 from app.cli import main
 

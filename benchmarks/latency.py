@@ -89,7 +89,7 @@ def _attempted(video: uuid.UUID) -> Job:
     while time.monotonic() < deadline:
         job = jobs.find_job(video)
         if job.started_at is not None and job.state is not JobState.RUNNING:
-            # Wait for the worker to become idle: it first looks for another job.
+            # After a job, a worker looks for another one before it waits for the doorbell. Let it become idle.
             time.sleep(0.2)
             return job
         time.sleep(0.02)

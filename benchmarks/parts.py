@@ -41,7 +41,7 @@ class Bench:
         command = [program("rising-stars-api"), "--listen", f"127.0.0.1:{port}"]
         self.supervisor.start("rising-stars-api", command, environment=environment)
         wait_until_ready(url)
-        # Two processes are new: the supervisor's leash, and its child, the API.
+        # Two processes are new: the watchdog of this command (demo/leash.py) and its child, the API.
         new = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
         return url, next(child for child in new if not child.children())
 
@@ -66,7 +66,7 @@ def wait_until_ready(url: str, *, seconds: float = START_SECONDS) -> None:
 
 @contextmanager
 def running_bench(queue_url: str | None = None) -> Iterator[Bench]:
-    """Run a real S3 server, with a migrated SQLite database and a queue (SQLite's unless `queue_url` is given)."""
+    """Run a real S3 server, and yield a bench with a migrated SQLite database and a queue (by default, SQLite's)."""
     folder = Path(tempfile.mkdtemp(prefix="rising-stars-bench-"))
     supervisor = Supervisor(folder / "log")
     try:

@@ -1,4 +1,4 @@
-"""Compare the whole render job with a bare encode of the same clip, and with the usual two encodes.
+"""Compare a whole render job with a bare encode of the same clip, and with the usual method, which encodes twice.
 
 Run `python -m benchmarks.render`. Environment variables: CLIP (at least 30 s long; default: generated) and REPEATS
 (default: 3). The three variants alternate within one run, so that a phase in which the machine is slow affects all of
@@ -159,7 +159,7 @@ def _report(ffmpeg: Path, clip: Path, costs: dict[str, list[Cost]], load: float)
 
 
 def _spread(costs: dict[str, list[Cost]]) -> float:
-    """Return the largest ratio of a variant's slowest repeat to its fastest, which is near 1 on an idle machine."""
+    """Return the largest of the variants' ratios of slowest to fastest repeat. On an idle machine, it is near 1."""
     walls = [[cost.wall_seconds for cost in found] for found in costs.values()]
     return max(max(wall) / min(wall) for wall in walls)
 

@@ -91,7 +91,7 @@ def _load(
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return time.perf_counter() - began
 
-    upload(0)  # a first upload loads clients and libraries, which does not count as growth
+    upload(0)  # the first upload loads clients and libraries; their memory does not count as growth
     with _peak(process) as peak, ThreadPoolExecutor(UPLOADS) as pool:
         resting = process.memory_info().rss
         began = time.perf_counter()
@@ -106,7 +106,7 @@ def _load(
 
 @contextmanager
 def _peak(process: psutil.Process) -> Iterator[list[int]]:
-    """Yield a list; until the `with` block ends, append samples of the process's resident memory in bytes to it."""
+    """Yield a list to which a thread appends samples of the process's resident memory, in bytes."""
     samples = [process.memory_info().rss]
     over = threading.Event()
 

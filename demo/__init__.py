@@ -1,1 +1,1 @@
-"""The platform on one machine: a whole site from PyPI packages, and a story that demonstrates it."""
+"""The demo: runs a whole site on one machine, from PyPI packages, and demonstrates it with a scripted story."""

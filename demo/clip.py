@@ -1,6 +1,6 @@
-"""Generate a clip for the demo: a ball is dribbled and shot, and drops through the hoop, with sound.
+"""Generate a clip with sound for the demo: a basketball is dribbled and shot, and drops through the hoop.
 
-Only FFmpeg's own filters are used, so no font and no download is needed.
+The clip is drawn with FFmpeg's own filters, so it needs neither a font nor a download.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from app.media.ffmpeg import find_ffmpeg
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 30
 PLAY_SECONDS = 6
-"""The length of one play, which repeats: dribbles, a shot at 2.7 s, the hoop at 4.0 s, then off to the right."""
+"""The length of the scene, which repeats: dribbles, a shot at 2.7 s, the hoop at 4.0 s, and an exit to the right."""
 
 BALL = 116
 FLOOR_TOP = 905 - BALL
@@ -39,7 +39,7 @@ def make_basketball_clip(path: Path, seconds: int = 22) -> None:
 
 
 def _picture() -> str:
-    """Return the filter graph of the picture. Static parts are drawn once and looped; each frame has three overlays."""
+    """Return the filter graph of the picture. To save time, each part is drawn once, looped and overlaid."""
     return ";".join(
         [
             f"{_canvas(WIDTH, HEIGHT)},{_arena()},{_hoop()},format=yuv420p,{_looped()}[arena]",
@@ -62,7 +62,7 @@ def _looped() -> str:
 
 
 def _arena() -> str:
-    """Draw stands with a crowd and two floodlights, and a floor of planks."""
+    """Return the filters that draw stands with a crowd and two floodlights, and a floor of planks."""
     light = "exp(-hypot(X-{x},Y+60)/300)"
     crowd = "between(Y,190,560)*(between(mod(Y,38),8,28))*between(mod(X+19*mod(floor(Y/38),2),44),8,34)"
     tint = "(0.4+0.6*mod(floor(X/44)*7+floor(Y/38)*13,10)/10)"
@@ -81,7 +81,7 @@ def _arena() -> str:
 
 
 def _hoop() -> str:
-    """Draw the post, the backboard from the side, and the rim."""
+    """Return the filters that draw the post, the backboard from the side, and the rim."""
     boxes = [
         (1740, 300, 34, 640, "0x30384f"),
         (1650, 380, 110, 22, "0x30384f"),
@@ -94,7 +94,7 @@ def _hoop() -> str:
 
 
 def _ball() -> str:
-    """Draw a shaded orange disc with four seams."""
+    """Return the filter that draws a shaded orange disc with four seams."""
     middle, radius = BALL / 2, BALL / 2 - 2
     distance = f"hypot(X-{middle},Y-{middle})"
     shade = f"(1.12-0.62*hypot(X-{middle * 0.72:g},Y-{middle * 0.66:g})/{BALL})"
@@ -116,7 +116,7 @@ def _shadow() -> str:
 
 
 def _net() -> str:
-    """Draw a white mesh that narrows towards the floor."""
+    """Return the filter that draws a white mesh that narrows towards the floor."""
     inside = "between(X,4+Y*0.22,132-Y*0.22)"
     mesh = "max(lt(mod(X+Y*0.8+400,24),3),lt(mod(X-Y*0.8+400,24),3))"
     return f"geq=r=245:g=245:b=245:a='225*{inside}*{mesh}'"

@@ -9,7 +9,7 @@ MEGABYTE = 1_000_000
 
 
 def describe(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield a name and a description of the file, then of each of its video and audio tracks."""
+    """Yield pairs of a name and a description: one for the file, then one for each video and audio track."""
     parsed = MediaInfo.parse(path)
     for picture in parsed.image_tracks:
         yield path.name, f"{picture.format}, {picture.width}x{picture.height}, {_megabytes(path)}"

@@ -1,4 +1,4 @@
-"""Raise an exception on SIGINT, SIGTERM or SIGHUP, only once, and not where that would leave a process behind."""
+"""Raise an exception at the first SIGINT, SIGTERM or SIGHUP, but not while a process is being started or stopped."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asked this process to stop. It is not an `Exception`, so that libraries do not catch it."""
+    """A signal asked this process to stop. The class is not an `Exception`, so that libraries do not catch it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -17,7 +17,7 @@ class Interrupted(BaseException):
 
 
 class _Interruption:
-    """The state of the handlers: whether they may raise, and the signal that is pending."""
+    """The signal handler's state: whether it may raise now, whether it has raised, and the pending signal."""
 
     def __init__(self) -> None:
         self.shielded = 0
@@ -40,14 +40,14 @@ _state = _Interruption()
 
 
 def raise_on_signals() -> None:
-    """Install handlers: the first signal raises `Interrupted` in the main thread; later ones are ignored."""
+    """Install the signal handler: the first signal raises `Interrupted` in the main thread, later ones do nothing."""
     for signum in SIGNALS:
         signal.signal(signum, _state.handle)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Defer signals until the `with` block ends."""
+    """Defer `Interrupted` until the `with` block ends, so that a signal cannot leave a process behind."""
     _state.shielded += 1
     try:
         yield

@@ -1,10 +1,10 @@
-"""Run a command, and kill all its processes when it exits, or when the process that started this program exits.
+"""Run a command, and leave none of its processes behind when the command or this program's parent exits.
 
     python -I -S leash.py PARENT_PID GRACE_SECONDS COMMAND…
 
-This process is a subreaper: the command's orphans become its children, and it kills them before it exits. It stops the
-command on SIGTERM, and when its own parent exits for any reason, including SIGKILL. If this process is killed, the
-kernel kills the command.
+This program is a subreaper: orphans of the command become its children, and it kills them before it exits. It stops the
+command on SIGTERM, and when its own parent exits for any reason, including SIGKILL. If this program itself is killed,
+the kernel kills the command.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command and return its exit code (128 + signal if a signal ended it)."""
+    """Run the command and return its exit code (128 + the signal's number if a signal ended the command)."""
     parent, grace_seconds, command = int(arguments[0]), float(arguments[1]), arguments[2:]
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -62,7 +62,7 @@ def _sigtimedwait(seconds: float) -> int | None:
 
 
 def _reap(child: "subprocess.Popen[bytes]") -> int | None:
-    """Reap every exited child, including adopted ones. Return the command's exit code; None while it is running."""
+    """Reap all exited children, including orphans. Return the command's exit code, or None while it is running."""
     while child.returncode is None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
@@ -73,7 +73,7 @@ def _reap(child: "subprocess.Popen[bytes]") -> int | None:
 
 
 def end_children() -> None:
-    """Kill and reap all children until none is left, including the orphans that they leave."""
+    """Kill and reap children until none remains. A killed child's own children become children of this process."""
     while True:
         for pid in _children():
             os.kill(pid, signal.SIGKILL)
@@ -89,7 +89,10 @@ def _children() -> list[int]:
 
 
 def _processes() -> list[tuple[int, str]]:
-    """Return the ID of each process and of its parent. In `stat`, the name in parentheses may contain any character."""
+    """Return the ID of each process with the ID of its parent.
+
+    In /proc/PID/stat, the parent's ID follows the program's name, which is in parentheses and may itself contain some.
+    """
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

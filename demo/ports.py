@@ -5,8 +5,9 @@ import socket
 from contextlib import ExitStack
 
 GRPC_OFFSET = 10_000
-"""For each of its ports, SeaweedFS also opens a gRPC port, which is higher by this number."""
-# Each candidate and its gRPC port are below 32768, where Linux's range of ephemeral ports begins.
+"""For each of its ports, SeaweedFS also opens a gRPC port, whose number is higher by this."""
+# All candidates and their gRPC ports are below 32768, where Linux's range of ephemeral ports begins: otherwise, an
+# outgoing connection could take a port before its server starts.
 CANDIDATES = range(12_000, 22_000)
 
 
@@ -20,12 +21,12 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a free port; the port that is higher by `GRPC_OFFSET` is free as well."""
+    """Return a free port. The port with the number that is higher by `GRPC_OFFSET` is free as well."""
     return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different ports as `free_port` does. Another process may still take one before it is used."""
+    """Return `count` different ports, as `free_port` does. Another process may still take a port before its use."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:

@@ -34,7 +34,7 @@ SOCKETS = Path("/tmp")  # noqa: S108
 class SeaweedFS:
     """One server with one bucket, and its data in `data_dir`. Each start uses different ports.
 
-    The server is killed when the process that started it exits. Start it from the main thread.
+    The server ends with the process that started it. Start it from the main thread: it also ends with the thread.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class SeaweedFS:
         self.secret_key = secret_key or secrets.token_hex(20)
         self.log = log or self.data_dir / "seaweedfs.log"
         self.ports: dict[str, int] = {}
-        """Server → its port, after the start. Each also listens on the port that is `GRPC_OFFSET` higher."""
+        """Each server's port, by name, after the start. The server's gRPC port is higher by `GRPC_OFFSET`."""
         self._leashed: Leashed | None = None
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class SeaweedFS:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The AWS environment variables for this server; they disable any other AWS configuration."""
+        """The environment variables with which AWS clients use this server and ignore any other AWS configuration."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -82,7 +82,7 @@ class SeaweedFS:
 
     @property
     def pid(self) -> int:
-        """The process ID of the server's leash. SIGTERM or SIGKILL to the leash ends the server, too."""
+        """The process ID of the server's leash. If the leash gets SIGTERM or SIGKILL, the server ends too."""
         if self._leashed is None:
             raise RuntimeError("SeaweedFS is not running")
         return self._leashed.process.pid
@@ -106,8 +106,8 @@ class SeaweedFS:
             DemoError: the server exited, or did not start within `START_SECONDS`.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        # Delete the master's state from earlier starts: it contains the port that the master had then, and the master
-        # learns everything else from the volumes.
+        # Delete the master's state from earlier starts, because it contains the port that the master had then. The
+        # master learns everything else from the volumes.
         for old in self.data_dir.glob("m[0-9]*"):
             shutil.rmtree(old)
         with uninterrupted():
@@ -154,7 +154,7 @@ class SeaweedFS:
             "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1",
             f"-master.port={ports['master']}",
-            "-master.peers=none",  # without peers it becomes the leader immediately
+            "-master.peers=none",  # without peers, the master becomes the leader immediately
             "-master.telemetry=false",
             "-master.volumeSizeLimitMB=512",
             f"-volume.port={ports['volume']}",

@@ -1,4 +1,4 @@
-"""The embedded site: SeaweedFS, API, worker and upkeep over SQLite, on free ports of 127.0.0.1.
+"""The embedded site: SeaweedFS, API, worker and upkeep, with SQLite, on free ports of 127.0.0.1.
 
 All its data are in one folder: the database, the queue, the objects, the secrets and the logs.
 """
@@ -53,10 +53,10 @@ class Site:
         return self._seaweedfs.endpoint if self._seaweedfs else ""
 
     def start(self, report: Callable[[str], None]) -> None:
-        """Start every part, and return when all of them answer; `report` is called with a line for each.
+        """Start every process, and return when the API, database, queue and store answer. Call `report` for each part.
 
         Raises:
-            DemoError: a part did not start; no process is left running.
+            DemoError: a part did not start. The site is stopped again.
         """
         try:
             self._prepare()
@@ -72,7 +72,7 @@ class Site:
             self._seaweedfs.check()
 
     def run(self, name: str, command: Sequence[str], *, seconds: float) -> None:
-        """Run a command to completion; it is killed if the site stops."""
+        """Run a command to completion. If the site stops meanwhile, it also stops the command."""
         self._supervisor.run(name, command, environment=os.environ, seconds=seconds)
 
     def stop(self) -> None:
@@ -171,7 +171,7 @@ class Site:
 
 
 def _readiness(url: str) -> str:
-    """Return an empty string if every part answers, otherwise the problem."""
+    """Return an empty string if the API and its dependencies answer, otherwise the problem."""
     try:
         response = httpx.get(f"{url}/ready", params={"deep": "1"}, timeout=5, trust_env=False)
     except httpx.TransportError as error:
@@ -180,7 +180,7 @@ def _readiness(url: str) -> str:
 
 
 def _program(name: str) -> str:
-    """Return the path of one of this project's console scripts, beside this Python."""
+    """Return the path of one of this project's console scripts, which are in the same folder as this Python."""
     path = Path(sysconfig.get_path("scripts"), name)
     if not path.exists():
         raise DemoError(f"{name} is not installed beside {path.parent}/python. Run `make setup` first.")

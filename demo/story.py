@@ -28,7 +28,7 @@ CAST = (
 TITLES = ("Tiro de tres", "Contraataque")
 """The titles of the clips that the first members of the cast upload."""
 VOTERS = ((1, 2, 3), (0,))
-"""Clip → the members of the cast who vote for it; the last vote is repeated."""
+"""For each clip, the indexes of the members of the cast who vote for it. The story repeats the last vote."""
 PLAIN_CITY = "bogota"
 """The ranking also accepts a city's name without accents."""
 CLIP_SECONDS = 22
@@ -36,7 +36,7 @@ FILM = (
     "import sys; from pathlib import Path; from demo.clip import make_basketball_clip; "
     "make_basketball_clip(Path(sys.argv[1]), int(sys.argv[2]))"
 )
-"""A Python program that generates the clip, run as a separate process, which is killed if the site stops."""
+"""A Python program that generates the clip. It is a separate process, so that it ends when the site stops."""
 FILM_SECONDS = 120
 POLL_SECONDS = 0.3
 RENDER_SECONDS = 900
@@ -55,7 +55,7 @@ class Entry:
 
 
 class Story:
-    """The steps of the story, in order. Each prints the API's responses."""
+    """The steps of the story, in order. Each step prints its results."""
 
     def __init__(self, site: Site, client: Client, console: Console) -> None:
         self._site = site
@@ -86,7 +86,7 @@ class Story:
         return entries
 
     def follow(self, entries: list[Entry]) -> list[dict[str, Any]]:
-        """Show the progress of each render until all have ended, and return the videos."""
+        """Show the progress of each render until all renders have ended, and return the videos."""
         self._print_heading("The worker brands them: watermark, intro, outro and loudness in one encode")
         if not self._console.is_terminal:
             self._console.print("  rendering…")
@@ -111,7 +111,7 @@ class Story:
         self._vote(*ballots[-1], again=True)
 
     def rank(self) -> None:
-        """Print the ranking for all cities, and for one."""
+        """Print the ranking of all cities, and the ranking of one city."""
         self._print_heading("The ranking")
         table = Table("", "Player", "City", "Votes", box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
         table.columns[3].justify = "right"

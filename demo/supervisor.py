@@ -1,7 +1,7 @@
 """Supervise a few processes that are started and stopped together, each on a leash and with its own log.
 
-Honcho is not used for two reasons. It runs each command through a helper process, and both would keep running if the
-supervisor were killed with SIGKILL. A signal that arrives during startup breaks its shutdown.
+Honcho, a package for this purpose, has two problems. If the supervisor gets SIGKILL, Honcho's helper processes and the
+commands keep running. If a signal arrives during startup, Honcho's shutdown fails.
 """
 
 import os
@@ -22,13 +22,13 @@ from demo.paths import shown
 GRACE_SECONDS = 5.0
 """The time between SIGTERM and SIGKILL."""
 LEASH_SECONDS = 3.0
-"""The extra time for the leash to kill what the process left behind."""
+"""The extra time for the leash to kill the remaining children of the command."""
 TAIL_LINES = 12
 
 
 @dataclass(frozen=True)
 class Leashed:
-    """A command on a leash: the leash's process, and the command's log."""
+    """A command that runs on a leash (`demo.leash`): the leash's process, and the command's log."""
 
     name: str
     process: "subprocess.Popen[bytes]"
@@ -47,7 +47,7 @@ class Leashed:
     ) -> "Leashed":
         """Start `command` in a new session, so that a terminal's Ctrl-C reaches only this process.
 
-        Call it from the main thread: when the thread that called it ends, the kernel terminates the leash.
+        Call this method from the main thread: when the calling thread ends, the kernel sends SIGTERM to the leash.
         """
         held = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(grace_seconds), *command]
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -65,11 +65,11 @@ class Leashed:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code; None while the command is running."""
+        """The command's exit code; None while the command is running."""
         return self.process.poll()
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM; the leash sends SIGKILL after its grace period."""
+        """Send SIGTERM to the command, through the leash, which sends SIGKILL after its grace period."""
         self.process.terminate()
 
     def wait(self, seconds: float) -> int:
@@ -86,12 +86,12 @@ class Leashed:
             return "".join(deque(text, lines)).rstrip()
 
     def failure(self, what: str) -> DemoError:
-        """Return an error that says `what` happened, with the end of the log and its path."""
+        """Return an error whose message contains `what` happened, the log's path and the end of the log."""
         return DemoError(f"{self.name} {what}. The end of its log, {shown(self.log)}:\n{self.tail()}")
 
 
 class Supervisor:
-    """Processes that are stopped together. It is an error if one exits on its own."""
+    """Processes that are stopped together. `check` fails if one of them has exited on its own."""
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
@@ -127,7 +127,7 @@ class Supervisor:
                 raise leashed.failure(f"ended unexpectedly (exit code {leashed.exit_code})")
 
     def stop(self) -> None:
-        """Stop all processes at the same time, and return when none is left."""
+        """Ask all processes to stop at the same time, and return when all of them have exited."""
         with uninterrupted():
             for leashed in self._running:
                 leashed.ask_to_stop()

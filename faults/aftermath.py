@@ -1,4 +1,4 @@
-"""Check the site after the faults: sweep everything, look for leftovers, and verify every result in the store."""
+"""Check the site after the faults: verify each result in the store, sweep everything, and look for leftovers."""
 
 import contextlib
 import hashlib
@@ -28,7 +28,7 @@ MEMORY_SLACK_BYTES = 64 << 20
 FILES_SLACK = 24
 THREADS_SLACK = 4
 POOLED_CONNECTIONS = {"api": 10, "worker": 4, "upkeep": 3}
-"""Kind of process → the maximum size of its connection pool: one more than the threads that use it."""
+"""Kind of process → the number of database connections that one process may hold open."""
 
 MOST_WAITING_RINGS = 64
 FAILED = "✘ "
@@ -54,7 +54,7 @@ class Vitals:
 
 @dataclass
 class Baseline:
-    """The largest vitals of each kind of process, taken after the warm-up."""
+    """The vitals of each kind of process after the warm-up: the largest values among the processes of that kind."""
 
     vitals: dict[str, Vitals] = field(default_factory=dict)
 
@@ -65,7 +65,7 @@ class Baseline:
 
 
 def vitals(site: Site) -> dict[str, Vitals]:
-    """Return each unit's vitals, by its name: the sum over its main process and all descendants of that process."""
+    """Return the vitals of each unit, keyed by name: the sums over its main process and all descendants."""
     found = {}
     for name, pid in site.keeper.pids().items():
         with contextlib.suppress(psutil.Error):
@@ -134,7 +134,7 @@ class ResultJudge:
     _faults: dict[str, str] = field(default_factory=dict)
 
     def fault_of(self, content: bytes, sha256: str) -> str:
-        """Return what is wrong with a result; empty if nothing is."""
+        """Return what is wrong with a result, or an empty string for a correct result."""
         if hashlib.sha256(content).hexdigest() != sha256:
             return f"has another checksum than the ledger's {sha256}"
         if sha256 not in self._faults:
@@ -153,7 +153,7 @@ def _probe(path: Path) -> str:
 
 
 def leftovers(site: Site, evidence: Evidence, baseline: Baseline) -> Iterator[Violation]:
-    """Yield everything that should not exist after the sweep."""
+    """Yield everything that should not exist after the sweep, and each process that has grown too much."""
     yield from _objects(site, evidence)
     yield from _files(site)
     yield from _orphans(site)
@@ -182,7 +182,7 @@ def _files(site: Site) -> Iterator[Violation]:
 
 
 def _orphans(site: Site) -> Iterator[Violation]:
-    """Yield each render process, because none should be left once all jobs have finished."""
+    """Yield each of the site's render processes: when all jobs have finished, none should be running."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             line = " ".join(process.cmdline())
@@ -218,7 +218,7 @@ def _growth(site: Site, baseline: Baseline) -> Iterator[Violation]:
 
 
 def _keys(site: Site) -> Iterator[Violation]:
-    """Yield the Redis keys that never expire, except short queues."""
+    """Yield the Redis keys that never expire, except queues of at most `MOST_WAITING_RINGS` messages."""
     with site.servers.redis.client(0) as client:
         for key in client.scan_iter():
             if client.ttl(key) == -1:

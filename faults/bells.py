@@ -1,4 +1,4 @@
-"""Check, when an API sends a doorbell message to Redis, that the job for which it rings is already committed."""
+"""Check that an API commits a job before it sends the doorbell message for that job to Redis."""
 
 import contextlib
 import threading
@@ -13,8 +13,8 @@ RING = b"ZADD"
 class BellWatch:
     """Counts the doorbell messages of the APIs and compares them with the committed jobs.
 
-    An API rings once for each job, so there must never be more rings than jobs. The line (the TCP proxy to Redis) does
-    not forward a ring until this check is done.
+    An API rings once for each job, so there must never be more rings than jobs. The line (the TCP proxy to Redis)
+    forwards a ring only after this check.
     """
 
     def __init__(self, site: Site) -> None:

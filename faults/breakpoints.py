@@ -1,4 +1,4 @@
-"""Strike jobs at an exact stage, but no job so often that the platform would give up on a sound clip."""
+"""Strike jobs at an exact stage, but no job so often that the platform would rightly fail a valid clip."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ from faults.ledger import Ledger, Row, pid_of
 Cost = Literal["worker", "attempt"]
 
 MOST_KILLS = 2
-"""The number of times that a job's worker may be killed: a third rescue would make it a poison job."""
+"""The maximum number of times that one job may lose its worker: a job that needs a third rescue fails as poison."""
 
 MOST_ATTEMPTS = 2
 """How many of a job's five attempts the nemesis may cause to fail."""
@@ -26,10 +26,10 @@ MOST_ATTEMPTS = 2
 WATCH_SECONDS = 8.0
 GLANCE_SECONDS = 0.004
 REQUESTS = {"download": ("GET", ORIGINALS), "upload": ("PUT", RESULTS), "stored": ("HEAD", RESULTS)}
-"""Stage → the request to the store that shows that a worker has reached it."""
+"""Stage → the request that a worker sends to the store when its job reaches the stage."""
 
 SIGNS = {"probe": "mediainfo_process", "encode": "libx264"}
-"""Stage → the text in a child process's command line that shows that the worker has reached it."""
+"""Stage → text in the command line of the child process that a worker starts when its job reaches the stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Breakpoints:
         ledger.listeners.append(self.on_transition)
 
     def strike(self, stage: str, act: Callable[[Target], None], *, cost: Cost, seconds: float) -> Target | None:
-        """Wait for a job to reach `stage`, run `act` on it, and return it; None if no job did within `seconds`."""
+        """Wait for a job to reach `stage`, run `act` on the job and return it; None if `seconds` pass without one."""
         point = Breakpoint(stage, cost, act)
         with self._lock:
             self._breakpoints.append(point)
@@ -81,7 +81,7 @@ class Breakpoints:
             return point.target
 
     def on_request(self, request: Request) -> None:
-        """Handle a request to the store, which is not forwarded until this returns."""
+        """Handle a request to the store. The gate forwards the request when this method returns."""
         if not request.process.startswith("worker"):
             return
         for stage, (method, prefix) in REQUESTS.items():
@@ -105,7 +105,7 @@ class Breakpoints:
         while pid and time.monotonic() < deadline and any(self._is_set(stage) for stage in SIGNS):
             for stage, sign in SIGNS.items():
                 if self._is_set(stage) and any(sign in line for line in _command_lines(pid)):
-                    # Look up the job only now, because the worker may have claimed another one in the meantime.
+                    # Look up the job only now, because the worker may have claimed another job in the meantime.
                     self._trigger(stage, self._ledger.held_by(pid), pid)
                     return
             time.sleep(GLANCE_SECONDS)
@@ -134,7 +134,7 @@ class Breakpoints:
             return point
 
     def _charge_bystander(self, point: Breakpoint, video: str, pid: int) -> None:
-        """If the worker has since committed the struck job and claimed another, charge the strike to that one too."""
+        """If the worker has since committed the struck job and claimed another, count the strike for both jobs."""
         held = self._ledger.held_by(pid)
         if held is not None and held != video:
             with self._lock:

@@ -1,4 +1,4 @@
-"""The source of all random choices in the harness."""
+"""Seeded random generators, so that a seed reproduces the schedule and the clients' choices."""
 
 import random
 

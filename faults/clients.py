@@ -45,7 +45,7 @@ class Account:
 
 
 class Person:
-    """A client that sends one request at a time, each to a random API, as a load balancer would."""
+    """A client that sends each request to a random API, as a load balancer would."""
 
     def __init__(self, name: str, site: Site, seed: object, stop: threading.Event) -> None:
         self.name = name
@@ -96,7 +96,7 @@ class Person:
         return self.ask("vote", "POST", f"/api/public/videos/{video}/vote", headers=account.headers, facts=facts)
 
     def sign_up(self) -> Account | None:
-        """Create an account, with an Idempotency-Key, so that the request can be repeated safely."""
+        """Create an account. The request has an Idempotency-Key, so that it can be repeated safely."""
         email = f"{self.name}-{self.chance.getrandbits(40):x}@example.com"
         form = {"first_name": "Ana", "last_name": self.name, "email": email, "city": self.chance.choice(CITIES)}
         form |= {"password1": PASSWORD, "password2": PASSWORD}
@@ -142,7 +142,7 @@ class Player(Person):
         self.stop.wait(self.chance.uniform(0.1, 0.6))
 
     def upload(self, account: Account, clip: Path, key: str, *, poison: str | None = None) -> Event:
-        """Upload a clip, with retries. Its title is its Idempotency-Key, so that the key is also in the database."""
+        """Upload a clip, with retries. `key` is the Idempotency-Key and the title, so it is also in the database."""
         event = self.persist(
             "upload",
             "POST",
@@ -173,7 +173,7 @@ class Player(Person):
 
 
 class Voter(Person):
-    """Votes (sometimes twice at the same time), withdraws votes, and reads their status."""
+    """Votes (sometimes with two simultaneous requests), withdraws votes, and checks whether an account has voted."""
 
     def live(self) -> None:
         accounts: list[Account] = []

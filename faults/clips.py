@@ -10,19 +10,19 @@ COLOURS = ("orange", "navy", "teal", "maroon")
 Kills = Literal["worker", "ffmpeg"]
 
 MARKS: dict[Kills, str] = {"worker": "POISON-FOR-THE-WORKER", "ffmpeg": "POISON-FOR-FFMPEG"}
-"""The title tag of each poison clip, at which the harness's FFmpeg launcher (`shim.py`) kills the worker or FFmpeg."""
+"""The title tag of each poison clip. When FFmpeg is to read such a clip, `shim.py` kills the worker or FFmpeg."""
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Files to upload, of a few kilobytes each."""
+    """Clips to upload. Each file has a few kilobytes."""
 
     sound: tuple[Path, ...]
     poison: dict[Kills, Path]
 
 
 def make_clips(folder: Path) -> Clips:
-    """Make silent clips that show one colour for twenty seconds, at one frame per second."""
+    """Make clips without sound that show one colour for twenty seconds, at one frame per second."""
     folder.mkdir(parents=True, exist_ok=True)
     return Clips(
         sound=tuple(_flat(folder / f"{colour}.mp4", colour) for colour in COLOURS),

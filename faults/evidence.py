@@ -1,4 +1,4 @@
-"""The data that the invariants check: the database's rows, every transition, and the clients' records."""
+"""The data that the invariants check, from the database, the store and the history of the run."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One violation of an invariant: the subject that it concerns, and what is wrong with that subject."""
+    """One violation of an invariant: the subject, for example a video, and what is wrong with that subject."""
 
     subject: str
     text: str
@@ -42,7 +42,7 @@ class Evidence:
     doctors_findings: list[str] = field(default_factory=list)
     """The failed checks of `rising-stars doctor`."""
     leftovers: list[Violation] = field(default_factory=list)
-    """What the sweep left behind, from `aftermath`."""
+    """What `aftermath.leftovers` found after the sweep."""
 
     @cached_property
     def requests(self) -> list[Event]:
@@ -55,7 +55,7 @@ class Evidence:
 
     @cached_property
     def poison(self) -> dict[str, str]:
-        """Video of each poison clip → what it kills. The video is found by its title, in case the response was lost."""
+        """Video of each poison clip → what it kills. The title identifies the video even if the response was lost."""
         sent = [event for event in self.history.events("sent") if event["op"] == "upload" and event["poison"]]
         kills = {event["key"]: event["poison"] for event in sent}
         return {video: kills[row["title"]] for video, row in self.videos.items() if row["title"] in kills}
@@ -71,7 +71,7 @@ class Evidence:
 
     @cached_property
     def deleted_at(self) -> dict[str, float]:
-        """Video → the time of its first successful deletion, in seconds since the start."""
+        """Video → the time of the first response that confirmed its deletion, in seconds since the start."""
         answered = {
             video: [e["mono"] for e in events if e["status"] == 200] for video, events in self.deletions.items()
         }
@@ -90,7 +90,7 @@ class Evidence:
 
 
 def gather(ledger: Ledger, history: History) -> Evidence:
-    """Read the whole database in one snapshot."""
+    """Read the rows and transitions from the database, in one snapshot. The caller sets the other fields."""
     with ledger.snapshot() as ask:
         ballots = ask("SELECT user_id::text AS u, video_id::text AS v FROM votes")
         return Evidence(

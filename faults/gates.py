@@ -1,4 +1,4 @@
-"""HTTP proxies to S3, which see each request's method and key and can make it fail.
+"""HTTP proxies to S3, which read the method and the key of each request and can make the request fail.
 
 The Host and signature headers pass unchanged, so that SeaweedFS can verify the platform's signatures.
 """
@@ -61,7 +61,7 @@ class Traffic:
 
     judge: Judge = lambda _: None
     watchers: list[Callable[[Request], None]] = field(default_factory=list)
-    """Functions that are called with each request; it is not forwarded until they return."""
+    """Functions that each gate calls with each request before it forwards the request."""
     over: threading.Event = field(default_factory=threading.Event)
     """Set when the fault is over, so that hanging connections are reset."""
 
@@ -183,7 +183,7 @@ class Relay(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, *_: object) -> None:
-        """Log nothing: the history records the requests that matter."""
+        """Log nothing: the history records the requests that a fault strikes."""
 
 
 def _key(path: str) -> str:

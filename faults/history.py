@@ -25,7 +25,7 @@ class History:
         self._lock = threading.Lock()
         self._epoch = time.monotonic()
         self.wall_epoch = time.time()
-        """The wall-clock time of the start; the database uses the same clock."""
+        """The start in epoch seconds, to which the database's timestamps are compared: both use the same clock."""
 
     @property
     def now(self) -> float:
@@ -73,7 +73,7 @@ def _belongs(event: Event, subject: str, named: list[float]) -> bool:
 
 
 def _names(event: Event, subject: str) -> bool:
-    """Whether an event is about `subject`. A request is not about the API that it was sent to."""
+    """Whether an event is about `subject`. The API that receives a request is not its subject."""
     return event.get("api") != subject and subject in json.dumps(event, default=str)
 
 

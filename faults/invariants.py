@@ -1,4 +1,4 @@
-"""The invariants that must hold after any faults. Each function is named after its invariant and yields violations."""
+"""The invariants that must hold after any faults. Each function's name is its invariant; it yields the violations."""
 
 import re
 from collections import Counter, defaultdict
@@ -137,7 +137,7 @@ def nothing_answered_2xx_is_missing(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _vanished(evidence: Evidence) -> Iterator[Violation]:
-    """Yield clips that were not in their owner's list, although the list was requested after their upload's 201."""
+    """Yield clips that are missing from a list that their owner requested after the upload had been answered 201."""
     owners = {event["key"]: event["user"] for event in evidence.requests if event["op"] == "upload"}
     for saw in evidence.history.events("saw"):
         for video, event in evidence.accepted.items():
@@ -251,6 +251,6 @@ INVARIANTS: tuple[Invariant, ...] = (
 
 
 def check(evidence: Evidence) -> dict[str, list[Violation]]:
-    """Return the violations of each broken invariant, keyed by its claim."""
+    """Return the violations of each broken invariant, keyed by the invariant's name in words."""
     found = {invariant.__name__.replace("_", " "): list(invariant(evidence)) for invariant in INVARIANTS}
     return {claim: violations for claim, violations in found.items() if violations}

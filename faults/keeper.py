@@ -62,7 +62,7 @@ class Keeper:
             process.stop(seconds=STOP_SECONDS)
 
     def signal(self, name: str, signum: signal.Signals) -> None:
-        """Send a signal to a unit's main process, which is restarted if it exits."""
+        """Send a signal to a unit's main process. If the process exits, the keeper restarts it."""
         with self._lock:
             process = self._running.get(name)
             if process is not None and process.running:

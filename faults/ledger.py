@@ -1,4 +1,4 @@
-"""The harness's direct access to the database: triggers record every transition of a job or video."""
+"""The harness's direct access to the database, where triggers record every transition of a job or video."""
 
 import contextlib
 import json
@@ -90,7 +90,7 @@ class Ledger:
 
     @contextmanager
     def snapshot(self) -> Iterator[Callable[[str], list[Row]]]:
-        """Yield a function that runs queries, all of which see the snapshot taken by the first one."""
+        """Yield a function that runs queries. All of them see the snapshot that the first query takes."""
         with self._connected() as connection:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
             yield lambda query: _rows(connection, query)
@@ -102,13 +102,13 @@ class Ledger:
         return unknown
 
     def holder(self, video: str) -> int | None:
-        """Return the ID of the process that holds the lease of a video's job; None if that is unknown."""
+        """Return the ID of the process that holds the lease of a video's job; None if there is none or no database."""
         with contextlib.suppress(*DatabaseUnavailable):
             return next((pid_of(row["lease_owner"]) for row in self.rows(HOLDER, video)), None)
         return None
 
     def held_by(self, pid: int) -> str | None:
-        """Return the video whose job a process holds; None if that is unknown."""
+        """Return the video whose job a process holds; None if there is none or the database is unavailable."""
         with contextlib.suppress(*DatabaseUnavailable):
             return next((row["video"] for row in self.rows(HELD, str(pid))), None)
         return None

@@ -18,7 +18,7 @@ Spare = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A request and its effect: it requires the register to be `needs`, and sets it to `leaves`."""
+    """A request whose response implies that the register had the value `needs` and then has the value `leaves`."""
 
     began: float
     ended: float | None
@@ -33,13 +33,13 @@ class Search:
     """All possible states of the register so far; it starts as False."""
 
     unexplained: list[Operation] = field(default_factory=list)
-    """Requests whose responses no order explains. The search continues as if they were correct."""
+    """Requests whose responses no order explains. The search continues as if these responses were correct."""
     _open: dict[int, Operation] = field(default_factory=dict)
     _states: dict[State, Spare] = field(default_factory=lambda: {(False, frozenset()): (0, 0)})
-    """State → the spare requests left on the best path to it.
+    """State → the spare requests that remain on the best path to that state.
 
-    The spare requests of two paths to one state differ by the same number for False and for True, so the path with more
-    of either is the better one.
+    Two paths to a state can have different numbers of spare requests. The difference is then the same for False and for
+    True, so one path has more of both, and that path is better.
     """
 
     @property
@@ -57,7 +57,7 @@ class Search:
             self._keep([(self._at(value, done), spare) for (value, done), spare in self._states.items()])
 
     def end(self, number: int) -> None:
-        """End a request: keep only the states in which it has taken effect."""
+        """End a request: retain only the states in which the request has taken effect."""
         operation = self._open[number]
         explained = [way for entry in self._states.items() for way in self._ways(*entry, number)]
         if not explained:
@@ -72,7 +72,7 @@ class Search:
             self._states[state] = max(spare, self._states.get(state, spare))
 
     def _ways(self, state: State, spare: Spare, number: int) -> Iterator[tuple[State, Spare]]:
-        """Yield the states after a request. If the register has the wrong value, another request is applied first."""
+        """Yield the states after a request. If the register has the wrong value, apply another request first."""
         value, done = state
         if number in done:
             yield state, spare
@@ -99,13 +99,13 @@ class Search:
         return self._at(self._open[number].leaves, state[1] | {number})
 
     def _at(self, value: bool, done: frozenset[int]) -> State:
-        """Return the state after all open requests that only read this value; applying them early excludes no order."""
+        """Return the state after all open requests that only read `value`. Applying them early excludes no order."""
         finds = {number for number, operation in self._open.items() if operation.needs == operation.leaves == value}
         return value, done | finds
 
 
 def search(operations: Iterable[Operation]) -> Search:
-    """Search all beginnings and responses in order; requests that end and begin at the same moment overlap."""
+    """Process all beginnings and responses in chronological order. At equal times, beginnings precede responses."""
     numbered = dict(enumerate(operations))
     moments = [(operation.began, 0, number) for number, operation in numbered.items()]
     moments += [(operation.ended, 1, number) for number, operation in numbered.items() if operation.ended is not None]

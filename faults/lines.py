@@ -1,4 +1,4 @@
-"""TCP proxies, each between one process and one server, that can refuse, cut, delay or watch connections."""
+"""TCP proxies, each between one process and one server, which can refuse, cut, delay or watch connections."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ class Cut(Exception):
 
 @dataclass(eq=False)
 class Link:
-    """One connection through a line; watchers may keep notes about it in `marks`."""
+    """One connection through a line. Watchers can store state of the connection in `marks`."""
 
     near: socket.socket
     far: socket.socket
@@ -53,7 +53,7 @@ class Line:
         threading.Thread(target=self._accept, args=(self._door,), name=f"line-{self.name}", daemon=True).start()
 
     def refuse(self) -> None:
-        """Close all connections and refuse new ones. A socket that is bound but not listening reserves the port."""
+        """Close all connections and refuse new ones. A bound socket that does not listen keeps the port reserved."""
         _close(self._door)
         self._door = _door(self.port)
         self.cut()

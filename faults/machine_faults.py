@@ -144,7 +144,10 @@ def _finished_by(site: Site, name: str) -> int:
 
 @contextmanager
 def _running_as(site: Site, name: str, environment: dict[str, str]) -> Iterator[None]:
-    """Restart a process with additional environment variables until the `with` block ends; only one at a time."""
+    """Run a process with additional environment variables until the `with` block ends.
+
+    A lock prevents two overlapping faults from changing the same process.
+    """
     with SWAPPING:
         pid = site.keeper.pids().get(name)
         try:
@@ -166,7 +169,7 @@ def _checked_out(folder: Path, ref: str) -> Path:
 
 
 def two_reapers(site: Site, step: Step) -> str:
-    """Two extra upkeep processes, which hardly pause, compete for a dead worker's job."""
+    """Two extra upkeep processes with an interval of 0.02 s compete for a dead worker's job."""
     restless = {"UPKEEP_INTERVAL_SECONDS": "0.02"}
     names = ("upkeep-1-restless", "upkeep-2-restless")
     try:

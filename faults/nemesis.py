@@ -12,7 +12,7 @@ from faults.site import Site
 from faults.visitors import poison_clip
 
 Fault = Callable[[Site, Step], str]
-"""Injects a fault, waits, heals it even after an error, and returns what happened."""
+"""A function that injects a fault, waits, heals the fault even after an error, and returns what happened."""
 
 FAULTS: dict[str, Fault] = {
     "kill_worker": worker_faults.kill_worker,
@@ -85,7 +85,7 @@ class Nemesis:
                 self._site.until(self._has_recovered(self._site.history.now), CALM_SECONDS)
 
     def _has_recovered(self, healed: float) -> Callable[[], bool]:
-        """Return a function that says whether every job that was unfinished at `healed` has had a transition since."""
+        """Return a function that checks whether each job that was unfinished at `healed` has had a transition since."""
         wall = self._site.history.wall_epoch + healed
 
         def recovered() -> bool:

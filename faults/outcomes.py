@@ -1,4 +1,4 @@
-"""The outcome of each fault: the struck job's transitions, the requests and jobs during it, and the recovery times."""
+"""The outcome of each fault: the transitions of the struck job or of all jobs, the responses, and the recovery time."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ OPEN = {"queued", "running"}
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One transition of a job, as a word; `at` is in seconds since the run's start."""
+    """One transition of a job. `word` describes it; `at` is in seconds since the run's start."""
 
     at: float
     video: str
@@ -73,7 +73,7 @@ class Outcomes:
         )
 
     def _ended_after(self, video: str, began: float) -> float | None:
-        """Return the seconds from the strike, or a poison clip's upload, until the job ended; None if it did not."""
+        """Return the seconds from the strike, or without one from `began`, until the job ended; None if it did not."""
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
         ends = (
@@ -84,7 +84,7 @@ class Outcomes:
         return next((round(max(0.0, seconds), 2) for seconds in ends), None)
 
     def _requests(self, began: float, ended: float) -> dict[str, int]:
-        """Count the responses to the requests in flight during that time."""
+        """Count the responses to the requests that were in flight between `began` and `ended`."""
         events = [event for event in self.evidence.requests if event["began"] < ended and event["mono"] > began]
         return dict(Counter(_answer(event["status"]) for event in events))
 
@@ -105,9 +105,9 @@ class Outcomes:
         return next((round(seconds, 2) for seconds in later), None)
 
     def recovery_after(self, healed: float) -> float | None:
-        """Return the seconds from the healing until every job that was unfinished at that time has had a transition.
+        """Return the seconds from the healing until every job that was unfinished then has had a transition.
 
-        None if one of them has had none.
+        None if one of these jobs has had no transition.
         """
         states = {transition.video: transition.state for transition in self._transitions if transition.at <= healed}
         waiting = {video for video, state in states.items() if state in OPEN}

@@ -1,4 +1,4 @@
-"""The site's timing settings, shortened: what takes minutes in production takes seconds here."""
+"""The timing settings of the site under test, which recovers in seconds instead of minutes."""
 
 import math
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Pace:
             "BACKOFF_BASE_SECONDS": f"{self.backoff_base}",
             "BACKOFF_MAX_SECONDS": f"{self.backoff_max}",
             "RENDER_TIMEOUT_SECONDS": f"{self.render_timeout}",
-            "MAX_TIMEOUTS": "5",  # hang_ffmpeg may strike the same sound clip twice
+            "MAX_TIMEOUTS": "5",  # hang_ffmpeg may strike a valid clip twice, and the clip must not fail
             "DRAIN_SECONDS": f"{self.drain}",
             "RENDER_PRESET": "ultrafast",
             "RENDER_PROFILE": "lite",
@@ -46,8 +46,9 @@ class Pace:
     def bound(self, unfinished: int) -> float:
         """Return the maximum time, in seconds, that `unfinished` jobs may take after the clients stopped.
 
-        It is the sum of a lease, two passes of upkeep (the first may just miss the lease's expiry), the redispatch
-        after a lost ring, the longest backoff with its jitter, and a render timeout for each clip of a worker.
+        The bound is the sum of a lease, two passes of upkeep (the first may just miss the lease's expiry), the
+        redispatch after a lost ring, the longest backoff with its jitter, and one render timeout for each clip that a
+        worker must render.
         """
         rounds = max(1, math.ceil(unfinished / WORKERS))
         waiting = self.lease + 2 * self.upkeep + self.redispatch + 1.25 * self.backoff_max

@@ -23,14 +23,14 @@ from faults.site import Site
 
 WARM_SECONDS = 60.0
 WARMERS = 16
-"""Enough clients in the warm-up for every thread of both APIs to hash a password, because hashing takes memory."""
+"""Enough clients for every thread of both APIs to hash a password, so that the baseline includes that memory."""
 
 WARM_UPLOADS = 4
 AFTERWARDS_SECONDS = 3.0
 """The clients continue for this long after the healing, because the site must still accept work."""
 
 VISITORS_SECONDS = 2 * PATIENCE_SECONDS
-"""Enough time for a request that a fault leaves without a response, and for its repetition after the healing."""
+"""Enough time for one request that times out because of a fault, and for its repetition after the healing."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Verdict:
 
 
 class Run:
-    """A site under test, with one seed. Inside the `with` block, call `inject` and `judge`, or act as a test needs."""
+    """A site under test, with one seed. Inside the `with` block, call `inject` and `judge`, or use `site` directly."""
 
     def __init__(
         self, folder: Path, servers: Servers, *, seed: int, pace: Pace | None = None, sabotage: str | None = None
@@ -114,7 +114,7 @@ class Run:
         self.broken += nemesis.broken + crowd.broken
 
     def _wait_for_visitors(self) -> None:
-        """Wait until the visitors' uploads end, because they would change the evidence; report those that run on."""
+        """Wait for the visitors' uploads, because an upload would change the evidence; report unfinished uploads."""
         deadline = self.history.now + VISITORS_SECONDS
         for visitor in self.site.visitors:
             visitor.join(max(0.0, deadline - self.history.now))

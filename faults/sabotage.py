@@ -1,8 +1,8 @@
-"""Start one of the platform's programs without one of its safeguards, to test that the harness notices.
+"""Start one of the platform's programs without one of its safeguards, to test that the harness detects it.
 
     python -m faults.sabotage NAME api|worker|upkeep ARGUMENTS…
 
-The platform has no setting for this, so this module replaces code in the running process.
+The platform has no setting that disables a safeguard, so this module replaces code in the running process.
 """
 
 import sys

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from faults.chance import chance_of
 
 FIRST_SECONDS = 3.0
-"""When the first fault starts; the site has some work by then."""
+"""When the first fault starts. By then, the clients have given the site some work."""
 
 GAP_SECONDS = (1.0, 3.0)
 """The range of the time between the end of one fault and the start of the next."""
@@ -30,7 +30,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A scheduled fault: `at` is its start in seconds since the run's start, `seconds` its length."""
+    """A scheduled fault: `at` is its start, in seconds after the schedule's start; `seconds` is its length."""
 
     at: float
     fault: str
@@ -39,7 +39,7 @@ class Step:
 
 
 STAGES = ("download", "probe", "encode", "upload", "stored", "committed")
-"""The stages of a job at which its worker is killed: `stored` is after the upload, `committed` after the commit."""
+"""The stages of a job at which its worker is killed. `stored` follows the upload; `committed` follows the commit."""
 
 CONSUMERS = ("worker-1", "worker-2")
 APIS = ("api-1", "api-2")

@@ -31,11 +31,11 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %a ",
     "log_min_duration_statement": "2000",
 }
-"""No setting here trades durability for speed: an acknowledged commit must survive an immediate shutdown."""
+"""These settings do not trade durability for speed: an acknowledged commit must survive an immediate shutdown."""
 
 
 class Starter:
-    """A single thread that starts all processes, because the kernel kills each when the thread that started it ends."""
+    """A single thread that starts all processes. The kernel kills a process when the thread that started it ends."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="starter")
@@ -150,7 +150,7 @@ def running_servers(folder: Path) -> Iterator[Servers]:
         stack.callback(redis_server.close)
         redis_server.start()
         seaweedfs = SeaweedFS(folder / "objects", log=folder / "seaweedfs.log")
-        # By default, each new bucket takes seven of SeaweedFS's hundred volumes.
+        # By default, each new bucket takes seven of SeaweedFS's hundred volumes, and each site creates a bucket.
         with mock.patch.dict(os.environ, {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
             stack.enter_context(seaweedfs)
         yield Servers(starter, postgres, redis_server, seaweedfs)

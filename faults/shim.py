@@ -1,6 +1,7 @@
-"""An FFmpeg launcher that obeys the nemesis and the marks in poison clips, and otherwise only runs FFmpeg.
+"""An FFmpeg launcher that carries out the nemesis's orders, and kills the worker or itself for a poison clip.
 
-It runs before the platform's launcher, in whose sandbox FFmpeg could neither read orders nor kill its worker.
+It runs before the platform's launcher, because a program in that launcher's sandbox can neither read the orders nor
+kill the worker.
 """
 
 import os
@@ -45,7 +46,7 @@ def install_shim() -> None:
 
 
 class Shim:
-    """The launcher, and its orders, which are files named after the worker's process ID."""
+    """The launcher and its orders. An order is a file whose name is the worker's process ID."""
 
     def __init__(self, folder: Path) -> None:
         self._orders = folder / "orders"

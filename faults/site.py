@@ -1,4 +1,4 @@
-"""A site of two machines, each with an API, a worker and upkeep; faults act through a proxy on every connection."""
+"""A site of two machines, each with an API, a worker and upkeep. Every connection to a server passes a proxy."""
 
 import contextlib
 import os
@@ -74,9 +74,9 @@ class Site:
         self.clips = clips
         self.pace = pace
         self.over = threading.Event()
-        """Set when the run ends, to end all waiting."""
+        """Set when the run ends. It ends every `sleep` and `until`."""
         self.visitors: list[threading.Thread] = []
-        """Threads that each upload one clip during a fault, and may outlast it."""
+        """Threads that each upload one clip during a fault. An upload may last longer than the fault."""
         self.traffic = Traffic()
         self.lines: dict[tuple[str, str], Line] = {}
         self.machines = {name: Machine(name, folder / f"machine-{name}") for name in MACHINES}
@@ -121,7 +121,7 @@ class Site:
             machine.close()
 
     def unit(self, name: str, *, program: str | None = None, **environment: str) -> Unit:
-        """Return the unit of a process; the digit in the name is its machine's name."""
+        """Return the unit of a process. The digit in `name` is the name of its machine."""
         kind = name.partition("-")[0]
         listen = ["--listen", self.api_urls[name].removeprefix("http://")] if kind == "api" else []
         return Unit(name, [*self._command(program or kind), *listen], {**self.environment(name), **environment})

@@ -10,7 +10,7 @@ from faults.site import Site
 from faults.visitors import send_clip_meanwhile
 
 ARMED_SECONDS = 10.0
-"""The extra time that a fault waits for a first request."""
+"""The extra time that a fault waits for the first request that it affects."""
 
 CODES = {500: "InternalError", 503: "SlowDown"}
 OBJECTS = ("unprocessed-videos/", "processed-videos/", "posters/")

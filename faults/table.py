@@ -18,7 +18,7 @@ BEGIN, END = "<!-- table: make faults -->", "<!-- end of table -->"
 HEAD = ("fault", "how injected", "how often", "what happened", "next success, s", "recovery, s")
 
 IN_VAIN = ("no job came by", "no request came by", "could not", "left out")
-"""The prefixes of a fault's result if it had no effect."""
+"""The result of a fault without effect starts with one of these texts."""
 
 
 def write(runs: Annotated[list[Path], typer.Argument(help="Folders with a summary.json.")]) -> None:
@@ -74,7 +74,7 @@ def _markdown(rows: Iterable[list[str]]) -> Iterator[str]:
 
 
 def _runs(summaries: list[Any]) -> str:
-    """Return one line for each run."""
+    """Return a Markdown list with one item for each run."""
     lines = [
         f"- seed {run['seed']}, {_length(run)}: {len(run['faults'])} faults, {run['requests']} requests, "
         f"{run['clips']} clips, {run['rescues']} rescues; "

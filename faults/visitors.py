@@ -1,4 +1,4 @@
-"""Uploads that the nemesis makes for faults that need one."""
+"""Clips that the nemesis uploads, for faults that need an upload."""
 
 import threading
 import uuid

@@ -1,8 +1,9 @@
 """The possible states of each vote, derived from the responses that its account received.
 
-An account's vote for a video is a Boolean register: whether its row exists. Overlapping requests may take effect in any
-order. A request without a response, or with a 5xx, may take effect at any time after its beginning, or never. It may
-even take effect after the 5xx was received, because its COMMIT may still be in flight.
+An account's vote for a video is a Boolean register, which is True while the vote's row exists. Overlapping requests
+may take effect in any order. A request without a response, or with a 5xx, may take effect at any time after its
+beginning, or never. It may even take effect after the client has received the 5xx, because the COMMIT may still be in
+flight.
 """
 
 from collections import defaultdict
@@ -33,7 +34,7 @@ def contradictions(events: Sequence[Event]) -> Iterator[tuple[Pair, str]]:
 
 
 def _operations(events: Sequence[Event]) -> dict[Pair, list[Operation]]:
-    """Return the operations by account and video. Responses that say nothing about the vote are left out."""
+    """Return the operations by account and video. Responses that do not depend on the register are left out."""
     found = defaultdict[Pair, list[Operation]](list)
     for event in (*events, *never_ended(events)):
         if event["what"] == "saw_vote" or event.get("op") in SETS:
@@ -49,7 +50,7 @@ def _operation(event: Event) -> Iterator[Operation]:
 
 
 def _change(event: Event) -> Iterator[Operation]:
-    """Yield the operation of a vote or a withdrawal, unless it was rejected for a reason other than the register."""
+    """Yield the operation of a vote or a withdrawal. A rejection for an unrelated reason yields nothing."""
     op, status, detail = event["op"], event["status"], event.get("detail") or ""
     text, after = f"{op} was answered {status}", SETS[op]
     if status is None or status >= 500:

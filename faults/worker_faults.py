@@ -1,4 +1,4 @@
-"""Faults of workers and their FFmpeg."""
+"""Faults of workers and their FFmpeg processes."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ ARMED_SECONDS = 10.0
 """How long a breakpoint waits for a job."""
 
 STOP_SECONDS = 8.0
-"""The time that a stopping worker may take after its drain time; TimeoutStopSec allows more."""
+"""How long a stopping worker may run after its drain time. On a host, systemd allows more: see TimeoutStopSec."""
 
 NO_JOB = "no job came by"
 
@@ -58,7 +58,7 @@ def kill_consumer(site: Site, _step: Step) -> str:
 
 
 def kill_ffmpeg(site: Site, _step: Step) -> str:
-    """SIGKILL the encoding FFmpeg."""
+    """SIGKILL the FFmpeg process that encodes the clip."""
 
     def end(target: Target) -> None:
         for child in target.children():
@@ -90,7 +90,7 @@ def stop_by_signal(site: Site, step: Step) -> str:
 
 
 def _order(site: Site, order: Order) -> str:
-    """When a job that may still be struck has been claimed, leave an order for the FFmpeg that will encode it."""
+    """When a worker claims a job that may still be struck, leave an order for its next FFmpeg process."""
     return _strike(site, "claimed", lambda target: site.shim.order(target.pid, order), cost="attempt")
 
 

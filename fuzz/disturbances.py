@@ -1,4 +1,4 @@
-"""Disturbances of valid requests. Each one changes one thing; they can be combined."""
+"""Disturbances of valid requests. Each changes one aspect; several can be applied to the same request."""
 
 import random
 import re
@@ -137,7 +137,7 @@ def _json(chance: random.Random, request: RawRequest) -> None:
 
 
 def _body_bytes(chance: random.Random, request: RawRequest) -> None:
-    """Change, cut off or append bytes of the body, even on routes without one."""
+    """Change, truncate or extend the body; on routes that take no body, send one."""
     body = bytearray(request.freeze() or b"{}")
     for _ in range(chance.choice((1, 3, 30))):
         body[chance.randrange(len(body))] = chance.getrandbits(8)
@@ -202,7 +202,7 @@ PART_HEADS = (
 
 
 def _boundary(chance: random.Random, request: RawRequest) -> None:
-    """Use odd boundaries in the header and in the body, equal or different."""
+    """Use odd boundaries, the same or different ones in the header and in the body."""
     if request.parts is None:
         return
     odd = (

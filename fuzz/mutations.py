@@ -11,7 +11,7 @@ from fuzz import odd_clips
 from fuzz.boxes import CONTAINERS, HEADER_BYTES, Box, encode_boxes, parse_boxes
 
 HOSTILE = (0, 1, 2, 7, 8, 9, 0x7F, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
-"""Limits of integers with 8 to 32 bits, and sizes that are too small for a box."""
+"""Boundary values of 8- to 32-bit integers, and sizes that are too small for a box."""
 
 HOSTILE_LONG = (0, 1, 15, 16, 17, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 
@@ -71,7 +71,7 @@ def _bit_flips(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _index_bit_flips(chance: random.Random, clip: bytes) -> bytes:
-    """Flip bits only in the index, where each bit has a meaning."""
+    """Flip bits only in the index (the `moov` box), where each bit has a meaning."""
     changed = bytearray(clip)
     start = clip.index(b"moov") - 4
     size = int.from_bytes(clip[start : start + 4], "big")
@@ -94,7 +94,7 @@ def _truncated(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _cut_out(chance: random.Random, clip: bytes) -> bytes:
-    """Remove some bytes from the middle, which shifts all that follows."""
+    """Remove up to 100 bytes at a random position, so that all later bytes shift."""
     start = chance.randrange(len(clip))
     return clip[:start] + clip[start + chance.choice((1, 2, 3, 4, 8, 100)) :]
 
@@ -121,7 +121,7 @@ def _zero_size(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _long_size(chance: random.Random, clip: bytes) -> bytes:
-    """Write a 64-bit size, correct or wrong, with or without making room for it."""
+    """Write a 64-bit size, correct or wrong: insert it, or overwrite the first 8 bytes of the body."""
     at = chance.choice(box_places(clip))
     true_size = int.from_bytes(clip[at : at + 4], "big")
     size = chance.choice((true_size, true_size + 8, *HOSTILE_LONG)).to_bytes(8, "big")
@@ -277,7 +277,7 @@ def _lying_matrix(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _lying_version(chance: random.Random, clip: bytes) -> bytes:
-    """Declare another version of a table, for which its fields have other widths, or other flags."""
+    """Declare another version of a table, in which its fields have other widths, or declare other flags."""
     boxes = parse_boxes(clip)
     box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     _write(box, 0, chance.choice((1 << 24, 2 << 24, 255 << 24, 0xFFFFFF, chance.getrandbits(32))))
@@ -285,7 +285,7 @@ def _lying_version(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _shortened_table(chance: random.Random, clip: bytes) -> bytes:
-    """Cut a table off at any byte; the sizes in its own and the surrounding boxes' headers are correct."""
+    """Truncate a table at any byte, and correct the sizes in its header and in those of the boxes around it."""
     boxes = parse_boxes(clip)
     box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     box.body = box.body[: chance.randrange(len(box.body))]

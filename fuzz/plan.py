@@ -12,6 +12,6 @@ def how_many(short: int) -> int:
 
 
 def seeds(short: int) -> range:
-    """Return the seeds of one run. Runs with different values of FUZZ_SEED share none."""
+    """Return the seeds of one run. Runs with different values of FUZZ_SEED have no seed in common."""
     first = (SEED - 1) * 1_000_000
     return range(first, first + how_many(short))

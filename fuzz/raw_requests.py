@@ -54,7 +54,7 @@ class RawRequest:
         return b""
 
     def freeze(self) -> bytes:
-        """Build the body and keep it in `body`, so that its bytes can be disturbed."""
+        """Build the body and store it in `body`, so that disturbances can change its bytes."""
         self.body = self._body()
         return self.body
 

@@ -19,7 +19,7 @@ from fuzz.tally import Verdict
 LITE = PROFILES[ProfileName.LITE]
 TIMEOUT_SECONDS = 60.0
 LIMIT_SECONDS = TIMEOUT_SECONDS + 2 * WALL_SECONDS
-"""FFmpeg's time limit, plus those of the probes before and after it."""
+"""FFmpeg's time limit, plus the time limits of the probe before it and of the probe after it."""
 
 MEMORY_BYTES = 2 << 30
 DURATION_TOLERANCE_SECONDS = 1.0 + 2 / LITE.frames_per_second

@@ -1,4 +1,4 @@
-"""A valid request for every route. It must succeed; the fuzzing then disturbs it."""
+"""Valid requests, one for every route. The fuzzing disturbs most of them; the others must succeed."""
 
 import json
 from collections.abc import Callable
@@ -161,7 +161,7 @@ VALID: dict[tuple[str, str], Callable[[World, RawRequest], None]] = {
 
 
 def valid_request(world: World, method: str, path: str) -> RawRequest:
-    """Return a request that this route must answer with success."""
+    """Return a request to which the route must respond with success."""
     request = RawRequest(f"{method} {path}", method.encode(), path.encode())
     VALID[method, path](world, request)
     return request

@@ -1,1 +1,1 @@
-"""The whole site on one machine: mock AWS, containers as its machines, and scenarios from build to destruction."""
+"""The whole site on one machine: mock AWS, containers in place of EC2 instances, and scenarios that test the site."""

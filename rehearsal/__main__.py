@@ -52,14 +52,14 @@ def down() -> None:
 
 
 def earlier_figures() -> dict[str, object]:
-    """Return the figures of earlier runs, by scenario."""
+    """Return the figures of earlier runs, by scenario number."""
     path = RESULTS / "rehearsal.json"
     kept: dict[str, object] = json.loads(path.read_text())["scenarios"] if path.exists() else {}
     return kept
 
 
 def choose(scenario: str, *, keep: bool) -> list[int]:
-    """Return the numbers of the scenarios to run; 1 (build) is always among them, 10 (destroy) unless `keep`."""
+    """Return the numbers of the scenarios to run: always 1 (build), and 10 (destroy) unless `keep` is set."""
     if scenario in {"core", "all"}:
         numbers = set(CORE if scenario == "core" else ALL)
     else:
@@ -84,7 +84,7 @@ def play(site: Rehearsal, number: int) -> dict[str, object]:
 
 
 def print_access(site: Rehearsal) -> None:
-    """Print the machines' addresses and how to open a shell on each."""
+    """Print each machine's address and the command that opens a shell on it, and the site's URL."""
     table = Table("machine", "address", "role", "open a shell")
     for each in site.control.instances():
         if each.state == "running":

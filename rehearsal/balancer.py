@@ -1,4 +1,4 @@
-"""The load balancer of a rehearsal: HAProxy, whose servers and health checks are those of the target group."""
+"""The load balancer of a rehearsal: HAProxy with the targets and the health checks of the target group."""
 
 import contextlib
 import csv
@@ -14,7 +14,7 @@ from typing import Self
 from rehearsal.control import Balancer
 
 SLOTS = 12
-"""The maximum number of targets: a group of three machines, doubled during a refresh, plus those still draining."""
+"""The maximum number of targets: three machines, twice as many during a refresh, and further ones that drain."""
 
 CONFIGURATION = """\
 global
@@ -50,7 +50,7 @@ backend targets
 
 @dataclass
 class Slot:
-    """One of HAProxy's servers, and the instance that it forwards to."""
+    """One of HAProxy's servers, and the instance to which HAProxy forwards its requests."""
 
     name: str
     instance_id: str = ""
@@ -59,7 +59,7 @@ class Slot:
 
 @dataclass
 class LoadBalancer:
-    """HAProxy at 127.0.0.1:`port`; the first `follow` starts it."""
+    """HAProxy at 127.0.0.1:`port`. The first call of `follow` starts the process."""
 
     port: int
     folder: Path
@@ -74,7 +74,7 @@ class LoadBalancer:
         self._stop()
 
     def follow(self, desired: Balancer, targets: Mapping[str, str]) -> None:
-        """Send requests to `targets` (instance ID → address); drain every other instance."""
+        """Send requests to `targets` (instance ID → address), and drain the instances that are no longer targets."""
         self._configure(desired)
         for slot in self._slots:
             if slot.instance_id and slot.instance_id not in targets:
@@ -84,7 +84,7 @@ class LoadBalancer:
             self._place(instance_id, targets[instance_id], desired.target_group.port)
 
     def health(self) -> dict[str, bool]:
-        """Return whether each target passes its health checks; draining instances are left out."""
+        """Return, for each target that is not draining, whether it passes its health checks."""
         states = {row["svname"]: row["status"] for row in self._statistics() if row["pxname"] == "targets"}
         return {
             slot.instance_id: states.get(slot.name, "").startswith("UP")
@@ -148,8 +148,8 @@ class LoadBalancer:
             raise RuntimeError(f"No slot is free for {instance_id}: a rehearsal's load balancer has {SLOTS} targets")
         slot.instance_id, slot.drains_since = instance_id, None
         self._order(f"set server targets/{slot.name} addr {address} port {port}")
-        # A new AWS target has the state `initial` and gets no requests until its checks pass. HAProxy would consider it
-        # healthy until they fail.
+        # On AWS, a new target has the state `initial` and gets no requests until its checks pass. By default, HAProxy
+        # considers a new server healthy until a check fails.
         self._order(f"set server targets/{slot.name} state drain")
         self._order(f"set server targets/{slot.name} health down")
         self._order(f"set server targets/{slot.name} state ready")

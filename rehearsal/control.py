@@ -1,4 +1,4 @@
-"""The control plane as the data plane sees it: the resources in mock AWS, read through its API."""
+"""The data plane's view of the control plane: the resources that mock AWS records, read through AWS' API."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -21,17 +21,17 @@ class Instance:
 
     id: str
     state: str
-    """pending, running, stopping, stopped, shutting-down or terminated."""
+    """One of pending, running, stopping, stopped, shutting-down and terminated."""
     address: str
     image_id: str
     zone: str
     profile: str
-    """The name of its instance profile; empty for none."""
+    """The name of its instance profile; empty if it has none."""
     tags: Mapping[str, str]
 
     @property
     def group(self) -> str:
-        """The name of its Auto Scaling group; empty for none."""
+        """The name of its Auto Scaling group; empty if it belongs to none."""
         return self.tags.get(GROUP_TAG, "")
 
 
@@ -49,7 +49,7 @@ class Group:
     grace_seconds: int
     target_groups: frozenset[str]
     hook_seconds: int | None
-    """The heartbeat timeout of its termination hook; None without such a hook."""
+    """The heartbeat timeout of its termination hook; None if it has no such hook."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Control:
-    """Mock AWS, as the data plane reads and updates it."""
+    """A client of mock AWS, with the calls that the data plane and the scenarios make."""
 
     endpoint: str
     access_key: str = PLANE
@@ -129,7 +129,7 @@ class Control:
         return {image["ImageId"]: image.get("SourceInstanceId", "") for image in images}
 
     def credentials(self, profile: str) -> tuple[str, str, str]:
-        """Return an access key ID, a secret access key and a session token for an instance profile's role."""
+        """Assume an instance profile's role, and return its access key ID, secret access key and session token."""
         (role,) = self.client("iam").get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
         assumed = self.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="instance")["Credentials"]
         return assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]
@@ -139,7 +139,7 @@ class Control:
         self.client("ec2").stop_instances(InstanceIds=[instance_id])
 
     def replace(self, instance_id: str) -> None:
-        """Make the Auto Scaling group replace an unhealthy machine."""
+        """Terminate an unhealthy machine, which its Auto Scaling group then replaces."""
         self.client("autoscaling").terminate_instance_in_auto_scaling_group(
             InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
         )
@@ -164,7 +164,7 @@ class Control:
             )
 
     def balancer(self) -> Balancer | None:
-        """Return the site's only load balancer, which uses plain HTTP; None until it has a listener that forwards."""
+        """Return the site's only load balancer; None until it has a listener that forwards requests."""
         client = self.client("elbv2")
         for described in client.describe_load_balancers()["LoadBalancers"]:
             arn = described["LoadBalancerArn"]

@@ -1,4 +1,4 @@
-"""RDS in a rehearsal: PostgreSQL with a certificate for the endpoint's name; snapshots are dumps."""
+"""RDS in a rehearsal: PostgreSQL with a certificate for the endpoint's name. A snapshot is a database dump."""
 
 import subprocess
 import tempfile
@@ -29,7 +29,7 @@ class DatabaseServer:
     """The site's only database instance. A failover is a `shut` followed by an `open`."""
 
     def __init__(self, network: Network, authority: Authority, folder: Path) -> None:
-        """Prepare a server that keeps its snapshots in `folder`."""
+        """Prepare a server that stores its snapshots in `folder`."""
         self._network = network
         self._authority = authority
         self._folder = folder
@@ -47,7 +47,7 @@ class DatabaseServer:
         self._running.close()
 
     def follow(self, desired: Database | None, snapshots: Collection[str]) -> None:
-        """Start or stop the server as mock AWS records the database, set its password, and update its snapshots."""
+        """Start or stop the server, set its password, and create or delete dumps, as mock AWS' records require."""
         self._keep_snapshots(snapshots)
         if desired is None:
             if self._server is not None:
@@ -100,8 +100,8 @@ class DatabaseServer:
     def _keep_snapshots(self, recorded: Collection[str]) -> None:
         """Dump the database for each new snapshot, and delete the dumps of deleted snapshots.
 
-        When mock AWS lists a final snapshot, it no longer lists the database, but the server is still running and can
-        be dumped.
+        A final snapshot appears in mock AWS when the database disappears. The server is then still running, because
+        `follow` stops it only after this step, so its database can be dumped.
         """
         for snapshot in recorded:
             path = self._dump(snapshot)

@@ -1,4 +1,4 @@
-"""Auto Scaling in a rehearsal: check the members' health, and replace the unhealthy ones, as AWS does."""
+"""Auto Scaling in a rehearsal: check the health of each group's members, and replace unhealthy members, as AWS does."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Health:
-    """Checks the groups' members. `is_dead` says whether an instance's machine has crashed."""
+    """Checks the groups' members. `is_dead` returns whether an instance's machine has crashed."""
 
     control: Control
     is_dead: Callable[[str], bool]
     _seen: dict[str, float] = field(default_factory=dict)
 
     def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool]) -> None:
-        """Replace dead members and, in groups with ELB health checks, members that fail them after the grace period."""
+        """Replace dead members and, in groups that use ELB health checks, unhealthy members after the grace period."""
         now = time.monotonic()
         for group in groups.values():
             for member in group.members:

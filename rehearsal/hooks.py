@@ -1,8 +1,8 @@
-"""Supply moto with the state of the rehearsal's machines. moto runs in the data plane's process, so it can be patched.
+"""Supply moto, which runs in the data plane's process, with the state of the rehearsal's machines and database.
 
-The patches in `rehearsal.aws` make moto record and answer as AWS does. These hooks replace moto's assumptions with
-facts: whether a machine is healthy, whether it has completed its termination hook, what the database's password is, and
-which snapshot the database was restored from.
+moto runs no machines, so it reports every target as healthy and does not wait for termination hooks. These functions
+make it use the real state of the machines. They also return two values that AWS' API does not return: the database's
+password, and the snapshot that the database was restored from.
 """
 
 import time
@@ -44,7 +44,7 @@ def wait_for(instance_id: str) -> None:
 
 
 def may_terminate(instance_id: str, *, seconds: float) -> bool:
-    """Whether the termination hook has been completed, or has received no heartbeat for `seconds`."""
+    """Whether the instance has completed its termination hook, or has sent no heartbeat for `seconds`."""
     heartbeat = _leaving.get(instance_id)
     return heartbeat is None or time.monotonic() - heartbeat > seconds
 
@@ -58,7 +58,7 @@ def password(database: str) -> str:
 
 
 def restored_from(database: str) -> str | None:
-    """Return the snapshot that a database was restored from; None for a new one."""
+    """Return the snapshot that a database was restored from; None for a database that was created empty."""
     return _restored.get(database)
 
 

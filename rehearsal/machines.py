@@ -1,4 +1,4 @@
-"""EC2 in a rehearsal: each instance is a systemd container that cloud-init boots from the instance's user data."""
+"""EC2 in a rehearsal: each instance is a container with systemd, in which cloud-init runs the instance's user data."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -39,10 +39,10 @@ class Machine:
     identity: Identity
     task: Future[None] | None = None
     started: bool = False
-    """Whether it has been started, and not deliberately stopped since."""
+    """Whether the machine has been started, and has since neither been stopped in mock AWS nor powered itself off."""
     leaving_since: float | None = None
     dead_since: float | None = None
-    """When the machine was first found to have crashed; None while it is running."""
+    """When the data plane found that the machine had crashed; None while the machine is running."""
 
     @property
     def busy(self) -> bool:
@@ -51,7 +51,7 @@ class Machine:
 
 @dataclass
 class Machines:
-    """All machines. Each `follow` brings them one step closer to the state that mock AWS records."""
+    """All machines. Each call of `follow` brings them one step closer to the state that mock AWS records."""
 
     control: Control
     network: Network
@@ -81,7 +81,7 @@ class Machines:
                     self._terminate(machine, groups.get(instance.group), machine.host.name in running)
 
     def dead(self, instance_id: str) -> bool:
-        """Whether the machine crashed or was killed more than five seconds ago."""
+        """Whether the machine was found more than five seconds ago to have crashed."""
         machine = self._machines.get(instance_id)
         return machine is not None and machine.dead_since is not None and time.monotonic() - machine.dead_since > 5
 
@@ -143,7 +143,7 @@ class Machines:
             self._begin(machine, lambda: machine.host.stop(seconds=SHUTDOWN_SECONDS))
 
     def _terminate(self, machine: Machine, group: Group | None, running: bool) -> None:
-        """Shut down and remove a machine, after its group's termination hook has been completed or has timed out."""
+        """Shut down and remove a machine, once it has completed its group's termination hook or the hook timed out."""
         waits = group.hook_seconds if group and running else None
         if machine.leaving_since is None:
             log.info("machine_leaves", instance=machine.instance.id, hook_seconds=waits)
@@ -163,7 +163,7 @@ class Machines:
         log.info("machine_is_gone", instance=machine.instance.id)
 
     def _bake(self) -> None:
-        """Create each image that is new in mock AWS from its source instance's container; remove deleted images."""
+        """Create each image that is new in mock AWS, from its source instance's container; remove deleted images."""
         recorded = self.control.images()
         for image, source in recorded.items():
             if image not in self._images and source in self._machines:

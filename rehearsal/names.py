@@ -1,4 +1,4 @@
-"""The machines' DNS resolver. It resolves the names of the private zone and the database, and forwards the others."""
+"""The machines' DNS resolver. It resolves the private zone's and the database's names, and forwards other queries."""
 
 import contextlib
 import signal
@@ -33,7 +33,7 @@ class Resolver:
                 self._process.wait(5)
 
     def set_names(self, names: Mapping[str, str]) -> None:
-        """Replace the names that dnsmasq resolves itself; it continues to forward all others."""
+        """Replace the names that dnsmasq resolves itself. It forwards queries for all other names."""
         if names != self._current and self._process is not None:
             self._hosts.write_text("".join(f"{address} {name}\n" for name, address in sorted(names.items())))
             self._process.send_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""Players, voters and readers in a rehearsal, whose requests pass through the load balancer."""
+"""Players, voters and readers in a rehearsal. They send their requests through the load balancer."""
 
 import itertools
 import threading
@@ -80,14 +80,14 @@ class Errand:
 
 
 def reading(count: int, *, per_second: float) -> list[Errand]:
-    """Return `count` readers, each with `per_second` requests per second."""
+    """Return the errands of `count` readers, each of which sends `per_second` requests per second."""
     paths = itertools.cycle(READS)
     return [Errand(lambda client: client.get(next(paths)), 1 / per_second)] * count
 
 
 @dataclass
 class Traffic:
-    """Runs errands until the `with` block ends, each in its own thread, and counts every outcome."""
+    """Repeats each errand in its own thread until the `with` block ends, and counts the outcomes."""
 
     site: Rehearsal
     errands: Sequence[Errand]

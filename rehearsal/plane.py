@@ -1,11 +1,11 @@
-"""The data plane of a rehearsal, which runs the resources that moto records. moto runs in the same process.
+"""The data plane of a rehearsal, which runs the resources that moto records. moto itself runs in this process, too.
 
     python -m rehearsal.plane FOLDER PORT
 
-moto listens on the bridge's address; instances are containers, RDS is PostgreSQL, the load balancer is HAProxy on
-127.0.0.1:PORT, and dnsmasq resolves names. The process writes `FOLDER/plane.json` when it has started. SIGUSR1 makes
-the database unreachable, and SIGUSR2 makes it reachable again. On SIGTERM the process removes everything that it
-started, and exits.
+moto listens on the address of the container network's bridge. Instances are containers, RDS is PostgreSQL, the load
+balancer is HAProxy on 127.0.0.1:PORT, and dnsmasq resolves names. The process writes `FOLDER/plane.json` when it has
+started. SIGUSR1 makes the database unreachable, and SIGUSR2 makes it reachable again. On SIGTERM the process removes
+everything that it started, and exits.
 """
 
 import json
@@ -92,7 +92,7 @@ class Plane:
             attempt(step)
 
     def _is_healthy(self, instance_id: str) -> bool:
-        """Return a target's health in the load balancer; any other machine is healthy once it has reported its boot."""
+        """Return a target's health in the load balancer. Any other machine is healthy if its BootStatus is ready."""
         return self._answers.get(instance_id, instance_id in self._booted)
 
     def _update_names(self) -> None:

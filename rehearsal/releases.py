@@ -1,10 +1,10 @@
-"""Source changes for the releases of a rehearsal: one without effect, and one that breaks the API."""
+"""Source changes for a rehearsal's releases: one that changes no behaviour, and one that breaks the API."""
 
 from pathlib import Path
 
 
 def mark(source: Path) -> None:
-    """Make a change without effect."""
+    """Append a comment, so that the release differs but behaves in the same way."""
     _append(source / "app" / "__init__.py", "\n# Rehearsed.\n")
 
 

@@ -1,8 +1,8 @@
 """Simulate CloudWatch's evaluation of the site's alarms and target tracking policies.
 
 Evaluation periods are shortened: a CloudWatch minute lasts `MINUTE` seconds here. Rates are not scaled: a target of
-1200 requests per minute is 20 per second. The metrics that machines push are used unchanged. Policies on CPU
-utilization are ignored, because a container sees the whole machine's processors.
+1200 requests per minute still means 20 requests per second. The metrics that machines send are used unchanged. Policies
+on CPU utilization are ignored, because a container sees the whole computer's processors.
 """
 
 import math
@@ -23,13 +23,13 @@ MINUTE = 5.0
 """The length of an evaluation minute, in seconds; policies and alarms are thus evaluated 12 times as fast as in AWS."""
 
 OUT_AFTER, IN_AFTER = 3, 15
-"""Consecutive minutes above the target, or well below it, before target tracking scales out or in, as in AWS."""
+"""How many minutes in a row above the target, or well below it, make target tracking scale out or in, as on AWS."""
 
 IN_BELOW = 0.9
 """The fraction of the target below which a group scales in."""
 
 NEWEST_SECONDS = 180
-"""The age in seconds up to which a data point counts as current."""
+"""The maximum age, in seconds, of a data point that counts as current."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Scaling:
     _requests: int | None = None
 
     def follow(self, groups: Mapping[str, Group], health: Mapping[str, bool], requests: int) -> None:
-        """Evaluate when a minute is over. `requests` is the load balancer's total request count."""
+        """Evaluate all policies and alarms if a minute has passed. `requests` is the load balancer's request count."""
         now = time.monotonic()
         if now - self._evaluated < MINUTE:
             return
@@ -72,7 +72,7 @@ class Scaling:
         self._alarms()
 
     def _scale(self, group: Group, requests_per_target: float) -> None:
-        """Set the highest capacity that any policy computes; if it has changed, discard all data points."""
+        """Set the highest capacity that any policy computes. If this changes the capacity, discard all data points."""
         capacities = [
             self._tracking.setdefault(name, Tracking()).desired_capacity(figure, target, group.desired)
             for name, target, figure in self._figures(group, requests_per_target)
@@ -119,7 +119,7 @@ class Scaling:
         return None if newest is None else float(newest[statistic])
 
     def _alarms(self) -> None:
-        """Set the state of each alarm on a metric that machines push. AWS' own metrics (AWS/…) do not exist here."""
+        """Set the state of each alarm on a metric that machines send. AWS' own metrics (AWS/…) do not exist here."""
         client = self.control.client("cloudwatch")
         for alarm in client.describe_alarms()["MetricAlarms"]:
             if "MetricName" not in alarm or alarm["Namespace"].startswith("AWS/"):

@@ -1,4 +1,4 @@
-"""A rehearsal as its scenarios use it: the operator's playbooks, the site's URL, and its machines."""
+"""Start and stop a rehearsal, and give its scenarios access to the operator, the site and the machines."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ LOG_LINES = 40
 """The number of lines of the data plane's log to print after a failure."""
 
 OPERATOR = "operator"
-"""The operator's access key, which distinguishes the playbooks' calls from the machines'."""
+"""The operator's access key, which distinguishes the playbooks' calls from the machines' calls."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Rehearsal:
         return [each for each in found if each.state == "running"]
 
     def on(self, instance: Instance, command: str) -> str:
-        """Run a shell command on a machine, and return its output; it must succeed."""
+        """Run a shell command that must succeed on a machine, and return its output."""
         return podman("exec", container(instance), "sh", "-c", command)
 
     def crash(self, instance: Instance) -> None:
@@ -102,7 +102,7 @@ def _or_false(done: Callable[[], bool]) -> bool:
 
 @contextmanager
 def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
-    """Run the data plane; unless `keep` is set, remove everything when the `with` block ends."""
+    """Run the data plane, and yield the rehearsal. Unless `keep` is set, remove everything at the end of the block."""
     clean_up()
     bundle = bundle_of_working_tree()
     plane = start_plane()
@@ -119,7 +119,7 @@ def rehearsal(*, keep: bool = False) -> Iterator[Rehearsal]:
 
 
 def start_plane() -> subprocess.Popen[bytes]:
-    """Start the data plane in its own session, through which `end_session` finds all its processes."""
+    """Start the data plane in its own session, so that `end_session` can find all its processes."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "rehearsal.plane", str(FOLDER), str(free_port())]
     with (FOLDER / "plane.log").open("wb") as log:
@@ -140,7 +140,7 @@ def wait_for(plane: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 
 def connect(plane: dict[str, Any], settings: dict[str, str]) -> Rehearsal:
-    """Return the rehearsal of a running data plane, with an operator whose playbooks use `settings`."""
+    """Return the rehearsal of a running data plane. The operator's playbooks use `settings` as extra variables."""
     aws = MockAws(plane["endpoint"], FOLDER / "calls.jsonl", OPERATOR)
     (FOLDER / "environment").write_text("".join(f"export {name}={value}\n" for name, value in aws.env.items()))
     operator = Operator(aws, {**settings, "verify_site_url": plane["url"]})

@@ -3,13 +3,13 @@
     python -m release [--working-tree] [--unpack FOLDER]
 
 The same commit gives the same bytes on any machine: all files have the commit's time, their order and modes are fixed,
-and the wheels are pinned by checksum, as is the setuptools that builds the platform's wheel. The bundle is
-`dist/rising-stars-<version>.tar.gz`, with its SHA-256 in a file beside it; it contains a bill of materials
+the packages are pinned by checksum, and so is the setuptools that builds the platform's wheel. The bundle is
+`dist/rising-stars-<version>.tar.gz`, and a file beside it has its SHA-256. The bundle contains a bill of materials
 (`release/bill.py`).
 
-`--working-tree` builds the bundle from the working tree instead, for tests. Its version ends in "-dirty-" and a digest
-of the content, so that the same content is built only once; only the newest few of these bundles are kept.
-`--unpack FOLDER` also extracts the bundle to FOLDER/<version> and points the link FOLDER/current to it.
+`--working-tree` builds the bundle from the working tree instead, for tests. The version of such a bundle ends in
+"-dirty-" and a digest of the content, so that the same content is built only once. Only the newest few of these bundles
+are kept. `--unpack FOLDER` also extracts the bundle to FOLDER/<version> and points the link FOLDER/current to it.
 """
 
 import gzip
@@ -35,7 +35,7 @@ from release.bill import bill_of_materials
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 LATEST = DIST / "latest"
-"""This file contains the version that was last built from HEAD; deployments publish it by default."""
+"""The file with the version that was last built from HEAD. Playbooks publish this version by default."""
 CACHE = ROOT / "var" / "wheelhouse"
 
 KEPT_OF_WORKING_TREES = 6
@@ -49,16 +49,16 @@ HOST_SIDE = (
     "release/callback",
     "release/seal",
 )
-"""Patterns for the repository's files that the bundle contains besides the wheels."""
+"""Patterns of the repository's files that go into the bundle as they are, in addition to the wheels."""
 
 BILL = "bill-of-materials.cdx.json"
 """The file that lists the bundle's packages with their licences and checksums."""
 
 WHEEL_SIDE = ("app", "tasks", "requirements", "pyproject.toml", "README.md", "LICENSE")
-"""The files from which the platform's wheel is built and the other wheels are chosen."""
+"""The files from which the platform's wheel is built, and those that list the other wheels."""
 
 GLIBC_MINORS = range(36, 16, -1)
-"""Minor versions of glibc 2, newest first. Debian 12 has 2.36, so it runs wheels for these versions."""
+"""Minor versions of glibc 2, newest first. Debian 12 has glibc 2.36, so it runs wheels that need any of them."""
 PLATFORM = [
     *(word for minor in GLIBC_MINORS for word in ("--platform", f"manylinux_2_{minor}_x86_64")),
     *("--platform", "manylinux2014_x86_64", "--python-version", "3.11"),
@@ -73,7 +73,7 @@ class Origin:
     source: Path
     commit: str
     seconds: int
-    """The commit's time in Unix seconds, used for all files in the bundle."""
+    """The commit's time in Unix seconds. All files in the bundle get this time."""
     suffix: str = ""
 
     @property
@@ -120,7 +120,7 @@ def _head(source: Path) -> Origin:
 
 
 def _working_tree(source: Path) -> Origin:
-    """Copy the bundle's sources from the working tree: files that git tracks, and new ones that it does not ignore."""
+    """Copy the bundle's sources from the working tree: tracked files, and untracked files that git does not ignore."""
     commit, seconds = _last_commit()
     content = hashlib.sha256()
     patterns = [*WHEEL_SIDE, *HOST_SIDE]
@@ -186,7 +186,7 @@ def _git(*arguments: str) -> str:
 def _git_bytes(*arguments: str) -> bytes:
     """Return git's output. If git fails, exit with its message.
 
-    It fails, for example, if another user owns the checkout or there is no commit yet.
+    Git fails, for example, if another user owns the checkout or if there is no commit yet.
     """
     done = subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True)
     if done.returncode != 0:
@@ -243,7 +243,7 @@ def _pack(bundle: Path, seconds: int) -> bytes:
 
 
 def _plain(info: tarfile.TarInfo, seconds: int) -> tarfile.TarInfo:
-    """Set owner, time and mode to fixed values, because otherwise they would depend on the user, machine and time."""
+    """Normalize owner, time and mode, which would otherwise depend on who builds the bundle, where and when."""
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mtime = seconds

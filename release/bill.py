@@ -17,17 +17,17 @@ from packageurl import PackageURL
 OWN = "rising-stars"
 CLASSIFIER = "License :: OSI Approved :: "
 SILENT = {"peewee": "MIT"}
-"""Licences of the packages whose metadata names none; the source is the LICENSE file in each package's repository."""
+"""Licences of packages whose metadata names none, from the LICENSE file in the package's repository."""
 
 
 def bill_of_materials(wheels: Path) -> str:
-    """Return the bill of materials as JSON, without time or serial number: the same wheels give the same bytes."""
+    """Return the bill of materials as JSON, without a time or serial number, so that equal wheels give equal bytes."""
     components = {component.name: component for component in map(_component, sorted(wheels.glob("*.whl")))}
     own = components.pop(OWN)
     own.type = ComponentType.APPLICATION
     bill = Bom(components=components.values())
     bill.metadata.component = own
-    bill.metadata.timestamp = None  # type: ignore[assignment] # None omits it
+    bill.metadata.timestamp = None  # type: ignore[assignment] # None omits the timestamp
     bill.serial_number = None  # type: ignore[assignment]
     bill.register_dependency(own, components.values())
     return JsonV1Dot6(bill).output_as_string(indent=2) + "\n"
@@ -35,7 +35,7 @@ def bill_of_materials(wheels: Path) -> str:
 
 def _component(wheel: Path) -> Component:
     (info,) = [found for found in PathInZip(wheel).iterdir() if found.name.endswith(".dist-info")]
-    package = PathDistribution(info)  # only reads, so a path inside a zip file works
+    package = PathDistribution(info)  # only reads files, so a path inside a zip file works
     name = package.name.lower().replace("_", "-").replace(".", "-")
     return Component(
         name=name,
@@ -49,7 +49,10 @@ def _component(wheel: Path) -> Component:
 
 
 def _licences(package: PathDistribution) -> Iterator[str]:
-    """Yield the package's SPDX expression if it is valid, else its licence classifiers, else its licence field."""
+    """Yield the package's licences: its licence field if that is valid SPDX, else its licence classifiers.
+
+    Without classifiers, the field is yielded even if it is not valid SPDX.
+    """
     fields = package.metadata
     named = [fields[field] for field in ("License-Expression", "License") if field in fields]
     expression = next(iter(named), SILENT.get(package.name, ""))

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""The first boot of a machine: fetch a release, verify it and run its `release/become`.
+"""The first boot of a machine: download a release, verify it and run its `release/become`.
 
-The playbooks pass this file to each instance as its user data, with the machine's settings inside, and cloud-init runs
-it once. It contains no secret: it signs requests with the credentials of the instance's role. A machine whose image was
-baked from the release already has every file and fetches nothing.
+The playbooks pass this program to each instance as its user data, with the machine's settings inside, and cloud-init
+runs it once. The program contains no secret: it signs requests with the credentials of the instance's role. A machine
+whose image was baked from the release already has every file, so it downloads nothing.
 
 The outcome is in the tag BootStatus: "ready", or "failed: " and the reason.
 
@@ -24,16 +24,16 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 SETTINGS = r"""@SETTINGS@"""
-"""`Settings` as JSON. In the repository this is a marker, which playbooks/vars/site.yml replaces with the settings."""
+"""`Settings` as JSON. In the repository, a marker takes its place; playbooks/vars/site.yml replaces the marker."""
 
 FAILURE = Path("/run/rising-stars-failure")
 """The file to which `release/become` writes the failed task and the reason."""
 BOOT_FAILED = Path("/etc/rising-stars/boot-failed")
-"""While this file exists, rising-stars-settings.service and the units that need the settings do not start."""
+"""While this file exists, rising-stars-settings.service does not start, nor do units that need the settings file."""
 METADATA_URL = "http://169.254.169.254/latest/"
 ROLE_CREDENTIALS = "meta-data/iam/security-credentials/"
 PAUSES_SECONDS = (1, 2, 4, 8, 16, 0)
-"""Pauses after each attempt at a request: a new machine's network or role may not be available yet."""
+"""Pauses after failed attempts at a request. On a new machine, network or role may not be available at first."""
 TAG_VALUE_LENGTH = 255
 ALGORITHM = "AWS4-HMAC-SHA256"
 READY = "ready"
@@ -52,9 +52,9 @@ class Settings:
     release: str
     bucket: str
     bundle: str
-    """The folder that the bundle is unpacked into. The archive is beside it, as <bundle>.tar.gz."""
+    """The folder that the bundle is unpacked into. The archive is beside the folder, as <bundle>.tar.gz."""
     files: Sequence[tuple[str, str, str]]
-    """The files to fetch: path on the machine, key in the bucket, SHA-256."""
+    """The files to download: path on the machine, key in the bucket, SHA-256."""
 
 
 class Credentials(NamedTuple):
@@ -70,7 +70,7 @@ class BootFailed(Exception):
 
 
 def main() -> str | None:
-    """Configure this machine and report the outcome. Return None or the reason for a failure, for sys.exit."""
+    """Configure this machine and report the outcome in tags. Return the argument for sys.exit: None or the failure."""
     settings = Settings(**json.loads(SETTINGS))
     status = boot(settings)
     if status != READY:
@@ -80,7 +80,7 @@ def main() -> str | None:
 
 
 def boot(settings: Settings) -> str:
-    """Fetch and run the release. Return the value for the tag BootStatus."""
+    """Download the release and run its `release/become`. Return the value for the tag BootStatus."""
     try:
         for path, key, sha256 in settings.files:
             fetch(settings, Path(path), key, sha256)
@@ -92,7 +92,7 @@ def boot(settings: Settings) -> str:
 
 
 def fetch(settings: Settings, path: Path, key: str, sha256: str) -> None:
-    """Download the object `key` to `path` and verify it, unless the file exists and is correct."""
+    """Download the object `key` to `path` and verify it, unless the file exists with the right checksum."""
     if path.exists() and digest(path.read_bytes()) == sha256:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def fetch(settings: Settings, path: Path, key: str, sha256: str) -> None:
 
 
 def unpack(bundle: Path) -> None:
-    """Unpack the archive beside `bundle`. Until all files are extracted, the folder is named <bundle>.half."""
+    """Unpack the archive beside `bundle` into <bundle>.half, and rename this folder once all files are extracted."""
     if bundle.exists():
         return
     half = Path(f"{bundle}.half")
@@ -115,7 +115,10 @@ def unpack(bundle: Path) -> None:
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Extract all files of `archive`. If tar fails, raise `BootFailed` with the last but one line of its stderr."""
+    """Extract all files of `archive`. If tar fails, raise `BootFailed` with the second-to-last line of its stderr.
+
+    The last line only says that tar failed.
+    """
     command = ["tar", "-xf", str(archive), "-C", str(folder), "--no-same-owner"]
     tar = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if tar.returncode != 0:
@@ -131,7 +134,7 @@ def become(settings: Settings) -> None:
 
 
 def keep_out_of_service() -> None:
-    """Keep the platform's units from starting, now and after a reboot. Ignore failures, so that the tag is set."""
+    """Keep the platform's units from starting, now and after a reboot. Ignore failures: the tags must still be set."""
     subprocess.run(["install", "-D", "/dev/null", str(BOOT_FAILED)], check=False)
     subprocess.run(["systemctl", "stop", "rising-stars-settings.service"], check=False)
 
@@ -176,7 +179,7 @@ def authorize(credentials: Credentials, scope: str, path: str, query: str, heade
 
 
 def sign(secret_access_key: str, scope: str, string_to_sign: str) -> str:
-    """Return the signature. Its key is derived from the secret access key, in one step for each part of the scope."""
+    """Return the signature. One HMAC for each part of the scope derives the signing key from the secret access key."""
     key = f"AWS4{secret_access_key}".encode()
     for part in [*scope.split("/"), string_to_sign]:
         key = hmac.digest(key, part.encode(), "sha256")
@@ -198,7 +201,7 @@ def read_metadata(path: str) -> str:
 
 def send(url: str, method: str = "GET", *, headers: Mapping[str, str]) -> bytes:
     """Return the response's body. If all attempts fail, raise the last error, with the URL but without its query."""
-    request = Request(url, method=method, headers=dict(headers))  # noqa: S310 (from the playbooks or this file)
+    request = Request(url, method=method, headers=dict(headers))  # noqa: S310 (the playbooks or this file set the URL)
     failure = ""
     for pause in PAUSES_SECONDS:
         try:

@@ -1,1 +1,1 @@
-"""The background processes: the Huey doorbell, the worker and its render task, the upkeep loop."""
+"""The background processes (worker and upkeep), and the doorbell that wakes workers."""

@@ -1,4 +1,4 @@
-"""The Huey instance, on Redis in production or a SQLite file when embedded. It only carries doorbell messages."""
+"""The Huey instance, which only carries doorbell messages. Its queue is Redis, or a SQLite file on an embedded site."""
 
 from huey import Huey, PriorityRedisExpireHuey, SqliteHuey
 from huey.serializer import SignedSerializer
@@ -8,14 +8,14 @@ from app.config import Settings, sqlite_path
 
 QUEUE_NAME = "rising-stars"
 READ_SECONDS = 1
-"""The time-out of a worker's blocking read, shorter than the worker's socket time-out."""
+"""The time-out of a worker's blocking read. It must be shorter than the worker's socket time-out."""
 
 RING_SECONDS = 1.0
 LISTEN_SECONDS = 5.0
 
 
 def create_broker(settings: Settings, *, socket_seconds: float) -> Huey:
-    """Create a Huey instance that stores no results and signs its messages, which are pickles.
+    """Create a Huey instance that stores no results. It signs its messages, because receivers unpickle them.
 
     Args:
         settings: the queue's URL and the secret for the signature.

@@ -12,13 +12,14 @@ from tasks.broker import RING_SECONDS, create_broker
 log = structlog.get_logger(__name__)
 
 ENOUGH_RINGS = 64
-"""The maximum number of pending rings. A worker that receives one works until no job is due, so more have no effect."""
+"""The maximum number of pending rings. More are useless, because each ring makes a worker run all due jobs."""
 
 
 def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
     """Register the Huey task that calls `answer` when the doorbell rings.
 
-    Its wire name `tasks.doorbell.render_due` is a contract between releases that run side by side.
+    The task's name in messages, `tasks.doorbell.render_due`, must not change: during a roll, an API and a worker of
+    different releases exchange these messages.
     """
 
     def render_due() -> None:
@@ -28,14 +29,14 @@ def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
 
 
 class HueyDoorbell:
-    """Rings through Huey. A queue that is down delays an upload by at most a second, and never makes it fail."""
+    """Rings the doorbell through Huey. If the queue is down, an upload takes at most a second longer and succeeds."""
 
     def __init__(self, settings: Settings) -> None:
         self._huey = create_broker(settings, socket_seconds=RING_SECONDS)
         self._bell = install_bell(self._huey, _do_not_answer)
 
     def ring(self) -> bool:
-        """Wake one worker. Return False when the queue could not be reached; upkeep then rings again."""
+        """Wake one worker. Return False if the queue could not be reached; upkeep then rings again."""
         try:
             if self._huey.pending_count() < ENOUGH_RINGS:
                 self._bell()
@@ -45,7 +46,7 @@ class HueyDoorbell:
         return True
 
     def ping(self) -> None:
-        """Check that the queue answers; otherwise raise its client's exception."""
+        """Check that the queue answers; otherwise raise the exception of the queue's client."""
         self._huey.pending_count()
 
 

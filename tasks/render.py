@@ -27,10 +27,13 @@ DEFERRED = (
 
 
 class RenderShift:
-    """Runs the jobs of a worker process. `begin` builds its dependencies after the fork, which no socket may cross."""
+    """Runs the jobs of a worker process.
+
+    `begin` builds the dependencies in each process after the fork, because processes must not share a socket.
+    """
 
     def __init__(self, settings: Settings, *, wait_for_stop: Callable[[float], bool]) -> None:
-        """`wait_for_stop` waits for the given number of seconds at most and returns whether the worker must stop."""
+        """`wait_for_stop` waits for at most the given number of seconds, and returns whether the worker must stop."""
         self._settings = settings
         self._wait_for_stop = wait_for_stop
         self._renderer: Renderer | None = None
@@ -39,21 +42,21 @@ class RenderShift:
         self._deferred: str | None = None
 
     def begin(self) -> None:
-        """Build this process's dependencies and start reporting its presence."""
+        """Build this process's dependencies, and start the thread that reports its presence."""
         services = build_services(self._settings, threads=THREADS)
         self._renderer = Renderer(services.store, build_encoder(self._settings), self._settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         threading.Thread(target=self._stay_present, name="presence", daemon=True).start()
 
     def end(self) -> None:
-        """Delete this worker's presence."""
+        """Delete the record of this worker's presence."""
         self._report(lambda: presence.leave(self._name))
 
     def run_due_jobs(self) -> None:
         """Run due jobs one after the other until no job is due or the worker must stop.
 
-        A worker whose clock is wrong claims no job, and one whose last job was deferred pauses before the next.
-        Otherwise it would claim and defer one job after another.
+        A worker whose clock is wrong claims no job. After a deferred job, the worker pauses before it claims the next
+        one; otherwise, it would soon have claimed and deferred every due job.
         """
         if self._renderer is None:
             raise RuntimeError("the worker has not started: its startup failed, see its log")
@@ -68,7 +71,7 @@ class RenderShift:
             database.close()
 
     def _run_next(self, renderer: Renderer) -> bool:
-        """Run one job if this worker's clock is right and one is due. Return False when no job is due."""
+        """Run one job if a job is due and this worker's clock is right. Return False if no job is due."""
         clock = presence.clock_problem()
         lease = None if clock else claiming.claim(self._name, self._settings)
         if lease is not None:
@@ -77,7 +80,7 @@ class RenderShift:
         return clock is not None or lease is not None
 
     def _pause_seconds(self, failures: int) -> float:
-        """Return the pause before the next job: 0 after a success, otherwise growing, up to the length of a lease."""
+        """Return the pause before the next claim: 0 without `failures`, then growing up to the length of a lease."""
         return min(retries.backoff_seconds(failures, self._settings), self._settings.lease_seconds) if failures else 0.0
 
     def _set_problem(self, problem: str | None) -> None:
@@ -98,7 +101,7 @@ class RenderShift:
                 return
 
     def _report(self, report: Callable[[], None]) -> None:
-        """Write this worker's presence to the database. A failure is only logged, because the next report follows."""
+        """Write this worker's presence to the database. A failure is only logged; the next report may succeed."""
         try:
             report()
         except DATABASE_UNAVAILABLE as error:

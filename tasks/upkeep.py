@@ -1,7 +1,7 @@
-"""`rising-stars-upkeep`: the maintenance loop beside each worker. Any number of them may run.
+"""`rising-stars-upkeep`: the maintenance loop, which runs beside each worker. Any number of instances may run.
 
-Each pass rescues the jobs of dead workers, rings for due jobs without a recent ring, and reports the backlog. At longer
-intervals, it sweeps files, rows and objects that are no longer needed.
+Each pass rescues the jobs of dead workers, rings the doorbell for due jobs without a recent ring, logs the backlog, and
+sends the metrics. At longer intervals, a pass also starts the sweeps of unneeded files, rows and objects.
 """
 
 import signal
@@ -32,11 +32,11 @@ log = structlog.get_logger(__name__)
 
 
 THREADS = 2
-"""Threads that use the database: the loop's and the sweeper's."""
+"""Threads that use the database: one for the loop, and one for the sweeps."""
 
 
 class Upkeep:
-    """The steps of the upkeep loop, and its state."""
+    """The steps of the upkeep loop, and the times of its last steps."""
 
     def __init__(
         self, store: S3Store, doorbell: HueyDoorbell, settings: Settings, cloudwatch: CloudWatch | None = None
@@ -51,7 +51,7 @@ class Upkeep:
         self._sweeper: threading.Thread | None = None
 
     def make_pass(self) -> None:
-        """Run every step once. A step that fails is logged and runs again in the next pass."""
+        """Run every step once, and start the sweeps if they are due. A failed step is logged and retried next time."""
         now = time.monotonic()
         steps: list[Callable[[], None]] = [self._reap, self._redispatch, self._report, self._push_metrics]
         for step in steps:
@@ -65,7 +65,7 @@ class Upkeep:
             self._sweeper.start()
 
     def _sweep(self) -> None:
-        """Run the sweeps. This takes place in a separate thread, so that a store that hangs does not delay rescues."""
+        """Run the sweeps. They have their own thread, so that a store that hangs does not delay rescues."""
         for step in (self._refold_city_keys, self._sweep_rows, self._sweep_files, self._sweep_objects):
             self._attempt(step)
         database.close()
@@ -80,8 +80,8 @@ class Upkeep:
     def _reap(self) -> None:
         """Rescue the jobs of dead workers.
 
-        After a long gap since the last pass, for example because the machine or the database was suspended, skip a
-        pass: live workers could not send heartbeats during the gap either.
+        After a long gap since the last rescue, for example because the machine or the database was suspended, rescue
+        nothing in this pass: during the gap, live workers could not send heartbeats either.
         """
         began, before = time.monotonic(), self._reaped_at
         read_now()
@@ -95,7 +95,7 @@ class Upkeep:
 
     @property
     def _patience_seconds(self) -> float:
-        """The longest gap between passes that does not make the reaper skip one: 30 s by default."""
+        """The longest gap since the last rescue after which `_reap` still rescues jobs: 30 s by default."""
         return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:
@@ -119,7 +119,7 @@ class Upkeep:
         if self._cloudwatch is None:
             return
         figures = measure(self._measured_at)
-        # Return the connection to the pool before the call to AWS, which may wait for long time-outs.
+        # Return the connection to the pool first, because the call to AWS may take until a long time-out.
         database.close()
         self._measured_at = figures.measured_at
         try:

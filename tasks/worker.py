@@ -1,7 +1,7 @@
 """`rising-stars-worker`: the Huey consumer, with one process for each concurrent render.
 
-On SIGTERM the worker drains: it claims no new job, and a running render has DRAIN_SECONDS to finish. After that, its
-job is given back to the ledger without using up an attempt. On SIGINT, the job is given back at once.
+On SIGTERM the worker drains: it claims no new job, and a running render has DRAIN_SECONDS to finish. After that, the
+worker gives the job back to the ledger without using up an attempt. On SIGINT, the worker gives the job back at once.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Have the kernel kill this process when the consumer dies: otherwise it would continue to render unnoticed."""
+    """Make the kernel kill this process when the consumer dies; otherwise, this process would continue its render."""
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -35,7 +35,7 @@ class MortalWorker(Worker):  # type: ignore[misc]
     """A Huey worker that does not outlive its consumer."""
 
     def initialize(self) -> None:
-        """Prepare the new process before its first task."""
+        """Tie the new process to its consumer, before the process runs its first task."""
         _die_with_parent()
         super().initialize()
 
@@ -44,7 +44,7 @@ class MortalScheduler(Scheduler):  # type: ignore[misc]
     """A Huey scheduler that does not outlive its consumer. The platform schedules nothing with it."""
 
     def initialize(self) -> None:
-        """Prepare the new process."""
+        """Tie the new process to its consumer."""
         _die_with_parent()
         super().initialize()
 
@@ -57,7 +57,7 @@ class RenderConsumer(Consumer):  # type: ignore[misc]
 
 
 def create_consumer(settings: Settings) -> RenderConsumer:
-    """Create a consumer with `settings.workers` processes. It opens no connection before they fork."""
+    """Create a consumer with `settings.workers` processes. It opens no connection before the processes are forked."""
     huey = create_broker(settings, socket_seconds=LISTEN_SECONDS)
     shift = RenderShift(settings, wait_for_stop=lambda seconds: bool(consumer.stop_flag.wait(seconds)))
     install_bell(huey, shift.run_due_jobs)

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 
 Json = Any
-"""A parsed JSON document, untyped, because tests index into it."""
+"""A parsed JSON document. It has no precise type, so that tests can index into it."""
 
 UNKNOWN_ID = "6f1c5a52-0000-4000-8000-000000000000"
 NUMBERS = ("0", "123", "99999999999999999999")
-"""IDs in the format of the platform's predecessor."""
+"""Integers, which were the IDs of the platform's predecessor."""
 
 MALFORMED_IDS = ("abc", "1.5", "a b", "' OR 1=1 --", "é", "f" * 300, UNKNOWN_ID[:-1], UNKNOWN_ID + "0")
 """IDs that are neither integers nor UUIDs."""
@@ -42,7 +42,7 @@ def shape_refusal(answer: httpx.Response, *location: str) -> str:
 
 
 def all_at_once(*acts: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """Start all requests at the same moment, each in its own thread."""
+    """Start all requests at the same moment, each in its own thread, and return the responses in the same order."""
     start = Barrier(len(acts))
 
     def wait_and_act(act: Callable[[], httpx.Response]) -> httpx.Response:

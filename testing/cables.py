@@ -8,9 +8,10 @@ from demo.ports import free_port
 
 
 class Cable:
-    """A TCP proxy to a server. A test can cut it, muffle it and plug it in again.
+    """A TCP proxy to a server, which a test can interrupt and restore.
 
-    A cut cable closes its connections and refuses new ones. A muffled cable accepts connections, but forwards nothing.
+    `cut` closes its connections and refuses new ones. `muffle` makes it accept connections without forwarding anything.
+    `plug_in` makes it forward again.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -22,13 +23,13 @@ class Cable:
         self.plug_in()
 
     def plug_in(self) -> None:
-        """Forward connections again."""
+        """Close the current connections, and forward new ones."""
         self.cut()
         self._muffled = False
         self._listen()
 
     def muffle(self) -> None:
-        """Accept connections without forwarding them, as a hanging host does."""
+        """Close the current connections, and accept new ones without forwarding them, like a host that hangs."""
         self.cut()
         self._muffled = True
         self._listen()
@@ -36,7 +37,7 @@ class Cable:
     def cut(self) -> None:
         """Close all connections and the listening socket."""
         if self._listener is not None:
-            # close() alone does not wake a thread inside accept().
+            # shutdown() wakes the thread that waits in accept(); close() alone would not.
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()

@@ -1,4 +1,4 @@
-"""Generate small, odd and damaged clips for tests with FFmpeg. Callers cache them."""
+"""Generate small, unusual and damaged clips for tests with FFmpeg. Generation is slow, so callers cache the clips."""
 
 import subprocess
 from pathlib import Path
@@ -13,8 +13,8 @@ QUARTER_TURNS = {
     180: (-1, 0, 0, -1),
     270: (0, -1, 1, 0),
 }
-"""Clockwise rotation in degrees that shows the picture upright → a, b, c, d of a track's matrix
-(ISO/IEC 14496-12, 8.3.2).
+"""The elements a, b, c, d of a track's matrix (ISO/IEC 14496-12, 8.3.2), by the clockwise rotation in degrees that
+shows the picture upright.
 """
 
 LOCATION = "+40.4168-003.7038/"
@@ -55,11 +55,11 @@ def make_clip(
         picture: a source filter with its options: `testsrc2`, `color=c=orange`.
         drawing: filters that draw on the picture.
         video_codec: the name of FFmpeg's encoder.
-        pix_fmt: FFmpeg's pixel format. The source uses it as well, because an odd size would be rounded otherwise.
+        pix_fmt: FFmpeg's pixel format. The source uses it as well; otherwise, FFmpeg would round an odd size.
         colour: encoder options that tag the colours.
         audio: an audio source filter; None for no audio track.
         audio_seconds: length of the audio track, if it differs from `seconds`.
-        rotation: the degrees by which a player must turn the picture clockwise.
+        rotation: the degrees by which a media player must turn the picture clockwise.
         variable_frame_rate: drop frames at irregular intervals.
         faststart: write moov before mdat.
         container: FFmpeg's muxer; `mov` makes a QuickTime file.
@@ -118,14 +118,14 @@ def pad_to_size(path: Path, size_bytes: int) -> Path:
 
 
 def cut_short(path: Path, share: float = 0.5) -> Path:
-    """Keep only the first part of the file, as an interrupted upload would."""
+    """Truncate the file to a `share` of its size, as an interrupted upload does."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     return path
 
 
 def remove_moov(path: Path) -> Path:
-    """Remove the index from an MP4, as in a recording that ended because the battery ran out."""
+    """Remove the index (moov) from an MP4, as in a recording that ended when the phone's battery was empty."""
     content = path.read_bytes()
     start, end = box_span(content, b"moov")
     path.write_bytes(content[:start] + content[end:])
@@ -133,7 +133,7 @@ def remove_moov(path: Path) -> Path:
 
 
 def turn(path: Path, degrees: int) -> None:
-    """Write a rotation to the first track's header, as phones do."""
+    """Write a rotation into the header of the first track, as phones do."""
     content = bytearray(path.read_bytes())
     at = content.index(b"tkhd") + _MATRIX_AFTER_TKHD
     a, b, c, d = (value << 16 for value in QUARTER_TURNS[degrees])
@@ -143,7 +143,7 @@ def turn(path: Path, degrees: int) -> None:
 
 
 def box_span(content: bytes, kind: bytes) -> tuple[int, int]:
-    """Return the start and end offsets of the last box of that kind."""
+    """Return the start and end offsets of the last box of a `kind`, for example `moov`."""
     start = content.rindex(kind) - 4
     return start, start + int.from_bytes(content[start : start + 4], "big")
 

@@ -18,7 +18,7 @@ def keep(name: str, figures: dict[str, object]) -> None:
 
 
 def write(name: str, figures: dict[str, object], *, command: str) -> None:
-    """Write benchmarks/results/<name>.json, with the command and the machine that the figures come from."""
+    """Write benchmarks/results/<name>.json: the command, the figures, and the machine that measured them."""
     machine = {
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Homes of test sites: a folder, a bucket, a migrated database, a queue, and the settings that refer to them."""
+"""Homes of test sites: each is a folder, a bucket, a database and a queue, with the settings that refer to them."""
 
 import contextlib
 import itertools
@@ -75,7 +75,7 @@ class Bucket:
             yield client
 
     def stored_keys(self, prefix: str = "") -> set[str]:
-        """Return the keys of all objects below `prefix`."""
+        """Return the keys of all objects whose key begins with `prefix`."""
         with self.client() as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
             return {item["Key"] for page in pages for item in page.get("Contents", [])}
@@ -101,7 +101,10 @@ class Home:
 
 
 def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str, str]) -> dict[str, str]:
-    """Create a site's work folders, and return its whole environment; only PATH comes from the machine."""
+    """Create a site's work folders, and return all environment variables of its processes.
+
+    Only PATH comes from this process's environment. For `production`, `urls` contains DATABASE_URL and QUEUE_URL.
+    """
     for name in ("work", "temporary"):
         (home / name).mkdir()
     embedded = {
@@ -126,6 +129,6 @@ def settings_for(backend: Backend, home: Path, bucket: Bucket, urls: Mapping[str
 
 
 def migrate(home: Home) -> None:
-    """Create the site's tables, with the operator's command."""
+    """Create the site's tables with `rising-stars migrate`, as an operator does."""
     run = run_preloaded("rising-stars", "migrate", environment=home.environment)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -1,4 +1,4 @@
-"""Players and voters, who use a site through its API."""
+"""The users of test sites: players and voters, who use a site through its API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class Player:
 
 
 def sign_up_form(**fields: object) -> dict[str, Any]:
-    """Return a complete, valid body for POST /api/auth/signup with a unique address."""
+    """Return a complete, valid body for POST /api/auth/signup, with a unique e-mail address."""
     return {
         "first_name": "Ana",
         "last_name": unique("Rojas"),

@@ -29,7 +29,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
 }
-"""Fast but not durable: the data of tests need not survive a crash of the machine."""
+"""The server's settings: fast but not durable, because the data of tests need not survive a crash of the machine."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def running_postgres() -> Iterator[Postgres]:
 
 
 def server_user() -> str | None:
-    """Return the user to run PostgreSQL as; None for the current one. PostgreSQL refuses to run as root."""
+    """Return the user to run PostgreSQL as, because PostgreSQL refuses to run as root. None for the current user."""
     return next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
 
 
 def create_home(password: str) -> Path:
     """Create a folder, owned by `server_user()`, for a cluster and its superuser's password.
 
-    It is not in pytest's temporary directory, because other users may not enter that.
+    The folder is not in pytest's temporary directory, because `server_user()` has no access to that directory.
     """
     home = Path(tempfile.mkdtemp(prefix="rising-stars-postgres-"))
     (home / PASSWORD_FILE).write_text(password)
@@ -95,7 +95,7 @@ def create_home(password: str) -> Path:
 
 
 def initdb_command(home: Path) -> list[str]:
-    """Return the command that creates the cluster of `home`, with the superuser `stars`."""
+    """Return the command that creates a cluster in `home`, with the superuser `stars`."""
     access = ["--username=stars", f"--pwfile={home / PASSWORD_FILE}", "--auth=scram-sha-256"]
     return [str(postgres_programs() / "initdb"), f"--pgdata={home / 'data'}", *access, *INITDB_OPTIONS]
 
@@ -112,7 +112,7 @@ def initialize(initdb: Subprocess) -> None:
 
 
 def server_command(home: Path, settings: Mapping[str, str]) -> list[str]:
-    """Return the command that runs the server of `home` with these settings."""
+    """Return the command that runs a server on the cluster in `home`, with `settings`."""
     options = [f"-c{name}={value}" for name, value in settings.items()]
     return [str(postgres_programs() / "postgres"), f"-D{home / 'data'}", *options]
 

@@ -1,12 +1,13 @@
 """Start the platform's programs in a process that has already imported them.
 
-Importing takes a second of processor time, which is longer than most tests take, and a test run starts hundreds of
-programs. So one server per test process imports the programs once and forks for each start. Arguments, environment,
-output, signals and exit codes are those of an ordinary start. Only what the kernel recorded about the start differs:
-/proc shows the server's command line and environment. Start the program itself where that matters.
+Importing a program takes a second of processor time, longer than most tests, and a test run starts hundreds of
+programs. Each test process therefore has one server, which imports the programs once and forks a child for each start.
+Arguments, environment, output, signals and exit codes are those of an ordinary start. There is one difference: in
+/proc, the child has the server's command line and environment. A test that reads them must start the program itself.
 
-The server is `python -m testing.preloaded FD`. A request is a message on the socket FD: JSON, with the file descriptors
-of the program's output and errors, and of the pipe to which the server writes its process ID and exit code.
+The server is `python -m testing.preloaded FD`. A request is a message on the socket FD: JSON, with three file
+descriptors. They are the program's stdout and stderr, and a pipe, to which the server writes the program's process ID
+and, later, its exit code.
 """
 
 import atexit
@@ -84,7 +85,7 @@ class PreloadedProgram:
         self._ends.register(self._reports, selectors.EVENT_READ)
 
     def poll(self) -> int | None:
-        """Return the exit code, negative for a signal, or None while the program is running."""
+        """Return the exit code, or None while the program is running. If a signal ended it, the code is negative."""
         if self.returncode is None and self._ends.select(timeout=0):
             self._read_exit_code()
         return self.returncode
@@ -93,7 +94,7 @@ class PreloadedProgram:
         """Wait for the program's end and return its exit code.
 
         Raises:
-            subprocess.TimeoutExpired: it is still running after `timeout` seconds.
+            subprocess.TimeoutExpired: the program is still running after `timeout` seconds.
         """
         if self.returncode is None:
             if not self._ends.select(timeout):
@@ -118,7 +119,7 @@ class PreloadedProgram:
 
 
 class PreloadedSubprocess(Subprocess):
-    """A program of the platform that dies with the test run; its output goes to a file."""
+    """A program of the platform that ends with the test run. Its output is written to a file."""
 
     def _start(self, output: IO[bytes], environment: Mapping[str, str] | None) -> PreloadedProgram:
         program, *arguments = self.command
@@ -138,7 +139,7 @@ def run_preloaded(
     """Run a program of the platform to its end, and return its exit code and what it printed.
 
     Raises:
-        subprocess.TimeoutExpired: it was still running after `timeout` seconds, and was killed.
+        subprocess.TimeoutExpired: the program was still running after `timeout` seconds, and was killed.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = PreloadedProgram(
@@ -161,7 +162,7 @@ def run_preloaded(
 
 @functools.cache
 def _server() -> socket.socket:
-    """Start the server, which ends with this process, and return the socket for requests."""
+    """Start the server on the first call, and return the socket for requests. The server ends with this process."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         server = subprocess.Popen(
@@ -180,9 +181,10 @@ def _server() -> socket.socket:
 
 
 def _serve(requests: socket.socket) -> Callable[[], Any]:
-    """Fork for each request, and return in each child the program to run; return in the server when requests end.
+    """Fork a child for each request and, in the child, return the program's `main`. The server returns at the end.
 
-    The program runs only after this function has returned, so its tracebacks begin where those of an ordinary start do.
+    The caller runs `main` after this function has returned, so that the program's tracebacks do not contain this
+    function.
     """
     selector = selectors.DefaultSelector()
     selector.register(requests, selectors.EVENT_READ)
@@ -198,7 +200,7 @@ def _serve(requests: socket.socket) -> Callable[[], Any]:
             pid = os.fork()
             if pid == 0:
                 selector.close()
-                requests.detach()  # _become closes its descriptor, whose number may then belong to another file.
+                requests.detach()  # _become closes the descriptor; this object must not close that number again.
                 return _become(json.loads(message), *descriptors[:2])
             output, errors, reports = descriptors
             os.close(output)
@@ -221,12 +223,12 @@ def reap(pidfd: int) -> int:
 
 
 def _report(reports: int, number: int) -> None:
-    with contextlib.suppress(BrokenPipeError):  # The test may no longer wait for this program.
+    with contextlib.suppress(BrokenPipeError):  # the test may have stopped waiting for this program
         os.write(reports, f"{number}\n".encode())
 
 
 def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], Any]:
-    """Give this process the request's environment and output, and return the program's entry point."""
+    """Give this process the request's environment, folder and output, and return the program's `main`."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(output, STDOUT)
@@ -244,10 +246,10 @@ def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], A
 
 
 def close_all_but_standard_streams() -> None:
-    """Close the descriptors that exist; a container may allow a billion, too many for `os.closerange`."""
+    """Close the open descriptors that /proc lists. A container may allow a billion, too many for `os.closerange`."""
     for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         if descriptor > STDERR:
-            with contextlib.suppress(OSError):  # the one that listed the others is closed already
+            with contextlib.suppress(OSError):  # the listing's own descriptor is closed already
                 os.close(descriptor)
 
 

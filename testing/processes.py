@@ -1,4 +1,4 @@
-"""Processes of a test run, which the kernel kills when the run ends; their output is written to a file."""
+"""Processes of a test run. The kernel kills them when the run ends, and their output is written to files."""
 
 import grp
 import pwd
@@ -46,7 +46,7 @@ class Process(Protocol):
 
 
 class Subprocess:
-    """A child process that dies with the test run; its output is written to a file."""
+    """A child process that ends with the test run. Its output is written to a file."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Subprocess:
         return self._process.poll() is None
 
     def stop(self, *, seconds: float = 15) -> int:
-        """Ask the process to end, kill it if it does not, and return its exit code."""
+        """Send the stop signal, kill the process if it does not end in time, and return its exit code."""
         if self.running:
             self._process.send_signal(self._stop_signal)
             try:

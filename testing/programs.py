@@ -1,6 +1,6 @@
-"""Find the programs that tests start: preferably the system's, which hosts run as well, otherwise those from PyPI.
+"""Find the programs that tests start: preferably the system's, which hosts also run, otherwise those from PyPI.
 
-Each function raises `NotInstalled`, with a message that says what to do, if this machine cannot run the program.
+Each function raises `NotInstalled` if this machine cannot run the program. The message says what to do.
 """
 
 import importlib.util
@@ -55,7 +55,7 @@ def _installed(program: str) -> Path | None:
 
 
 def _packaged(package: str, pattern: str) -> Path:
-    """Return a program from a wheel in requirements/dev.txt."""
+    """Return the program that matches `pattern` in a package from requirements/dev.txt."""
     found = importlib.util.find_spec(package)
     folders = found.submodule_search_locations if found else None
     for folder in folders or ():

@@ -1,4 +1,4 @@
-"""A whole site as real processes, for tests of its behaviour."""
+"""A whole site of real processes, for tests of the platform's behaviour."""
 
 import time
 import uuid
@@ -93,7 +93,7 @@ class Site:
         """Insert a clip into the database as if it had been rendered `age` seconds ago, and return its ID."""
         video_id = uuid.uuid4()
         rendered = status is VideoStatus.PROCESSED
-        # The database uses this machine's clock.
+        # This machine's clock is also the database's.
         now = time.time() - age
         with self.tables():
             Video.insert(
@@ -133,12 +133,12 @@ class Site:
             return int(Video.select().where(Video.user == uuid.UUID(owner.id)).count())
 
     def account_count(self, email: str) -> int:
-        """Return the number of accounts with that address, ignoring case."""
+        """Return the number of accounts with an e-mail address, ignoring case."""
         with self.tables():
             return int(User.select().where(peewee.fn.LOWER(User.email) == email.lower()).count())
 
     def wait_until(self, owner: Player, video_id: str, status: str, *, seconds: float = 120) -> Json:
-        """Poll the owner's view of the clip until it has `status`, and return that view."""
+        """Poll GET /api/videos/<id> as the owner until the clip has `status`, and return the last response."""
         seen: list[Json] = []
 
         def reached() -> bool:
@@ -161,12 +161,12 @@ class Site:
 
 @contextmanager
 def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -> Iterator[Site]:
-    """Run a site until the `with` block ends. Yield it once its /ready or, without `ready`, its /health returns 200."""
+    """Run a site inside the `with` block, which begins when /ready (or, without `ready`, /health) returns 200."""
     port = free_port()
     commands = {"api": ["rising-stars-api", "--listen", f"127.0.0.1:{port}"]}
     if with_worker:
         commands |= {"worker": ["rising-stars-worker"], "upkeep": ["rising-stars-upkeep"]}
-    # trust_env=False: ignore this machine's proxy settings.
+    # trust_env=False makes the client ignore this machine's proxy settings.
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as api:
         site = Site(home, f"http://127.0.0.1:{port}", api, _database(home.environment["DATABASE_URL"]))
         try:
@@ -205,7 +205,7 @@ def _database(url: str) -> peewee.Database:
 
 
 class SiteMaker:
-    """Starts APIs with changed settings, which are stopped when the test ends."""
+    """Starts further APIs of a site with changed settings, and stops them when the test ends."""
 
     def __init__(self, stack: ExitStack, home: Home) -> None:
         self._stack = stack
@@ -213,7 +213,7 @@ class SiteMaker:
         self.made: list[Site] = []
 
     def __call__(self, settings: Mapping[str, str] | None = None, /, *, ready: bool = True, **more: str) -> Site:
-        """Start an API on the shared site's database, with some settings changed.
+        """Start an API with some settings changed; it shares the home's database, queue and bucket.
 
         Args:
             settings: environment variables.

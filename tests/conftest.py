@@ -184,7 +184,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """A real S3-compatible object store."""
     server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
     with pytest.MonkeyPatch.context() as environment:
-        # By default a bucket takes seven of the hundred volumes at once, so that the fifteenth bucket would get none.
+        # By default each bucket takes seven of SeaweedFS's hundred volumes at once, so the fifteenth would get none.
         environment.setenv("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
         server.start()
     try:
@@ -208,7 +208,7 @@ def new_bucket(seaweedfs: SeaweedFS) -> Callable[[], Bucket]:
 
 @pytest.fixture(scope="session", params=["embedded", "production"])
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """How the platform is run: with SQLite and SqliteHuey, or with PostgreSQL and Redis."""
+    """The backend: `embedded` (SQLite as database and queue) or `production` (PostgreSQL and Redis)."""
     chosen: Backend = request.param
     return chosen
 
@@ -217,7 +217,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 def new_home(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Bucket]
 ) -> Callable[[Backend], Home]:
-    """Creates what a site stores its data in: a folder, a bucket, a migrated database and a queue."""
+    """Creates a home: the folder, bucket, migrated database and queue in which a site stores its data."""
     queue_numbers = itertools.count(1)
 
     def create(backend: Backend) -> Home:

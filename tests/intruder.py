@@ -1,7 +1,7 @@
 """An exploited FFmpeg or MediaInfo: attempts what an attacker would, and reports each result on standard error.
 
 It runs as a separate script: `write_intruder` prepends the targets to this file's text. The result of an attempt is the
-name of an error, or OPEN. Without confinement the script harms only its targets.
+name of its error, such as EPERM, or OPEN if it succeeded. Without confinement the script harms only its targets.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ TARGETS: dict[str, Any] = globals().get("TARGETS", {})
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PARENT = os.getppid()
-SEIZE = 0x4206  # PTRACE_SEIZE: attaches without stopping
+SEIZE = 0x4206  # PTRACE_SEIZE: attaches without stopping the process
 METADATA_SERVICE = ("169.254.169.254", 80)
 OPEN_BY_NO_MODE = os.O_TRUNC | os.O_ACCMODE
 

@@ -48,7 +48,7 @@ def endings(said: str) -> dict[str, str]:
 
 
 def check_denied(said: str, *, without: frozenset[str] = frozenset()) -> None:
-    """Assert that every attempt was denied and every need met, except for those in `without`."""
+    """Assert that every attack was denied and every needed action allowed, except for those in `without`."""
     ended = {name: how for name, how in endings(said).items() if name not in without}
     needs = {name: how for name, how in ended.items() if name in NEEDS}
     tries = {name: how for name, how in ended.items() if name not in NEEDS}

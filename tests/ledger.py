@@ -21,7 +21,7 @@ def settings_of(home: Home, **changed: object) -> Settings:
 
 @contextmanager
 def opened(home: Home) -> Iterator[Settings]:
-    """Empty the home's database and bind the models to it."""
+    """Empty the home's database, bind the models to it until the `with` block ends, and yield the settings."""
     settings = settings_of(home)
     pool = open_database(settings.database_url, max_connections=64)
     try:

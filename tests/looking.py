@@ -46,7 +46,7 @@ def colour_at(video: Path, seconds: float, spot: tuple[float, float]) -> tuple[f
 
 
 def loudness(video: Path, filters: str = "") -> float:
-    """Return the integrated loudness in LUFS that FFmpeg's EBU R128 meter measures over the whole result.
+    """Return the integrated loudness in LUFS that FFmpeg's EBU R128 meter measures over the whole video.
 
     `filters` (each followed by a comma) are applied before the meter.
     """

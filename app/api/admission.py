@@ -1,4 +1,7 @@
-"""Admission of uploads: Nginx asks the API before it reads a body, so that only signed-in clients can occupy Nginx."""
+"""Admission of uploads. Before Nginx reads the body of an upload, it asks the API whether the client may upload.
+
+Clients that are not signed in therefore cannot occupy Nginx with large bodies.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -48,7 +51,7 @@ class AdmissionResource:
 
 
 class RefusalHeaderMiddleware:
-    """Middleware that copies the body of a refused admission into X-Refusal, because Nginx drops the body."""
+    """Middleware that copies the JSON of a refused admission into the header X-Refusal: Nginx drops the body."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -64,7 +67,8 @@ class RefusalHeaderMiddleware:
 
         body = b"".join(self._application(environ, start))
         status, headers, exc_info = begun
-        # The JSON has no line breaks, so it fits in a header. WSGI represents each byte as one character.
+        # The JSON has no line breaks, so it is a valid header value. WSGI represents each byte of a header as one
+        # character.
         refusal = [("X-Refusal", body.decode("latin-1"))] if body else []
         start_response(status, [*headers, *refusal], exc_info)
         return [body]

@@ -36,10 +36,10 @@ SECURITY_HEADERS = [
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
-    """A Bottle application whose built-in errors are JSON, too."""
+    """A Bottle application that returns Bottle's own errors as JSON."""
 
     def default_error_handler(self, error: bottle.HTTPError) -> str:
-        """Return Bottle's own error as JSON instead of HTML."""
+        """Return the JSON that replaces Bottle's HTML page for an error."""
         return answer_http_error(error)
 
 

@@ -23,14 +23,14 @@ HEADER_SECONDS = 10.0
 """How long a request's headers may take to arrive, and how long a new connection may stay silent."""
 
 SPARE_CONNECTIONS = 16
-"""How many connections the server keeps free. If necessary, it closes those of the slowest clients."""
+"""How many connections the server keeps free, if necessary by closing the connections of the slowest clients."""
 
 GRACE_SECONDS = 1.0
-"""A connection younger than this is not yet judged slow."""
+"""A connection that is younger than this is not yet considered slow."""
 
 
 class Overloaded(Error):  # type: ignore[misc]
-    """A 503 in waitress's own error type."""
+    """A 503 response, as one of waitress's errors."""
 
     code = 503
     reason = "Service Unavailable"
@@ -44,7 +44,7 @@ class BodyTooSlow(Error):  # type: ignore[misc]
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers in JSON a request that never reaches the application, for example because it is malformed."""
+    """Sends a JSON error for a request that never reaches the application, for example a malformed one."""
 
     def execute(self) -> None:
         """Write the error and close the connection."""
@@ -60,7 +60,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
     def _cross_origin(self) -> Headers:
-        """Return the CORS headers, as far as the request could be parsed: its first line may be malformed."""
+        """Return the CORS headers of the error. Method and path are empty if the request line could not be parsed."""
         request, cors = self.request, self.channel.server.cors
         origin = request.headers.get("ORIGIN")
         method, path = (str(getattr(request, name, None) or "") for name in ("command", "path"))
@@ -68,7 +68,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
-    """A parser that records when its request began, and rejects request lines on which waitress raises ValueError."""
+    """A parser that records when its request began, and rejects request lines for which waitress raises ValueError."""
 
     def __init__(self, adjustments: object) -> None:
         super().__init__(adjustments)
@@ -128,13 +128,13 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def may_be_closed(self) -> bool:
-        """Whether the server may close this connection: it is waiting for the client and is old enough to be judged."""
+        """Whether the server may close this connection: it waits for the client and is older than `GRACE_SECONDS`."""
         waits = not (self.requests or self.total_outbufs_len or self.will_close)
         return waits and time.time() - self.creation_time > GRACE_SECONDS
 
     @property
     def bytes_per_second(self) -> float:
-        """Return the average rate at which the request has arrived so far; 0 when none has begun."""
+        """Return the average rate at which the request has arrived so far; 0 when no request has begun."""
         return 0.0 if self.request is None else self.request.bytes_per_second
 
     def _refuse(self, error: Error) -> None:
@@ -149,13 +149,16 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class _Bounded:
-    """Enforces time limits for slow clients in both kinds of server. waitress calls its methods about once a second."""
+    """Limits how long slow clients occupy connections, in both kinds of server.
+
+    waitress calls `readable` in each iteration of its event loop, and `maintenance` about once a second.
+    """
 
     channel_class = JsonChannel
     body_seconds = 900.0
 
     def readable(self) -> bool:
-        """Whether to accept connections. If few are free, close those of the slowest clients."""
+        """Whether to accept connections. If few connections are free, close those of the slowest clients."""
         server = cast("Any", self)
         crowd = len(server.active_channels) + SPARE_CONNECTIONS - server.adj.connection_limit
         if server.accepting and crowd > 0:

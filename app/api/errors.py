@@ -32,7 +32,7 @@ UNAVAILABLE = (StorageUnavailable, *NO_CONNECTION, ProbeKilled, MediaInfoMissing
 
 
 class ApiError(Exception):
-    """An error of the HTTP layer itself, unknown to the rules of the showcase."""
+    """An error of the HTTP layer. The rules of the showcase raise `ShowcaseError` instead."""
 
     status = 400
 
@@ -51,7 +51,7 @@ class MultipartBroken(ApiError):
 
 
 class InvalidVideoId(ApiError):
-    """The id is neither a number nor a UUID, on the routes where the contract demands 400."""
+    """The id is neither a number nor a UUID, on a route for which the API contract specifies 400."""
 
     def __init__(self) -> None:
         super().__init__("Invalid video ID format")
@@ -76,7 +76,7 @@ class JsonTooLarge(ApiError):
 
 
 class ShapeInvalid(ApiError):
-    """A field of the body is missing, unknown or of the wrong type."""
+    """A field of the body is missing, unknown or invalid."""
 
     status = 422
 
@@ -143,7 +143,7 @@ def answer_failures(handler: Callable[..., object]) -> Callable[..., object]:
 
 
 def answer_for(error: Exception) -> HTTPResponse:
-    """Return the response to an exception. An unexpected one is logged with its traceback and answered with 500."""
+    """Return the response to an exception. Log an unexpected one with its traceback, and answer 500."""
     if isinstance(error, ApiError):
         return error_answer(error.status, error.detail, error.headers)
     if isinstance(error, ShowcaseError):
@@ -158,7 +158,7 @@ def answer_for(error: Exception) -> HTTPResponse:
 
 
 def answer_http_error(error: HTTPError) -> str:
-    """Return Bottle's own errors (unknown route, wrong method, bad request line) as JSON."""
+    """Return one of Bottle's own errors (unknown route, wrong method, uncaught exception) as JSON."""
     if error.exception is not None:
         log.error("request_failed", exc_info=error.exception)
     response.content_type = "application/json"

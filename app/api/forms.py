@@ -1,4 +1,4 @@
-"""Parses a multipart upload while it streams to disk: in one pass, with one copy, and never whole in memory."""
+"""Parses a multipart upload in one pass and writes its file to disk. The upload is never whole in memory."""
 
 import hashlib
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ class _Receiver:
 
 
 def _has_filename(segment: MultipartSegment) -> bool:
-    """Whether a part is a file. The parser ignores `filename*` (RFC 5987), which may be the only name sent."""
+    """Whether a part is a file. The multipart parser ignores `filename*` (RFC 5987), which some clients send alone."""
     if segment.filename is not None:
         return True
     header = Message()

@@ -15,8 +15,8 @@ from app.api.responses import answer
 from app.api.routing import ApiDependencies, Route
 
 MONITORING_PATHS = {"/health", "/api/health", "/ready", "/metrics"}
-"""Paths that even an overloaded process answers, so that it can still be monitored. Requests for them arrive every
-few seconds and are not logged."""
+"""Paths that a process answers even when it is overloaded, so that it can still be monitored. Their requests are not
+logged, because they arrive every few seconds."""
 
 
 class ReadyQuery(BaseModel):
@@ -59,7 +59,7 @@ class HealthResource:
         return answer(Health())
 
     def ready(self) -> HTTPResponse:
-        """Answer whether the process may receive traffic."""
+        """Answer whether the process may receive traffic and, with `deep=1`, whether every dependency is up."""
         deep = read_query(ReadyQuery).deep
         states = self._readiness.ask_now() if deep else self._readiness.states()
         is_ready = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
@@ -75,7 +75,7 @@ class HealthResource:
     def metrics(self) -> HTTPResponse:
         """Return all metrics, or those that `name[]` selects, in Prometheus' text format.
 
-        Nginx makes them available on this machine only.
+        Nginx serves them only to clients on the same machine.
         """
         names = [value for key, value in parse_qsl(request.query_string) if key == "name[]"]
         registry = self._metrics.registry

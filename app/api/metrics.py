@@ -1,4 +1,4 @@
-"""The metrics that /metrics serves: this process's requests, and the job ledger at the time of the scrape."""
+"""The metrics that /metrics serves: this process's requests and limits, and the ledger at the time of the scrape."""
 
 from collections.abc import Iterator
 

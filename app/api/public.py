@@ -69,7 +69,7 @@ class PublicResource:
         return answer(Message(message="Voto retirado exitosamente."))
 
     def vote_status(self, video_id: str) -> HTTPResponse:
-        """Return whether the account has voted for a video; false when there is no such video."""
+        """Return whether the account has voted for a video; false when there is no such public video."""
         member = self._member()
         target = parse_uuid(video_id)
         if target is None and not _is_number(video_id):

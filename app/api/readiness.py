@@ -1,9 +1,10 @@
 """Readiness: whether this process may receive traffic, and which of its dependencies are up.
 
-A failing dependency must not make the load balancer replace every machine. Once the process has reached its database
-and its store, /ready therefore returns 200 until the process drains, and only its body reports which dependencies are
-down. It answers from memory, so that a dependency that hangs cannot make it hang: one thread per dependency checks in
-the background. Only with `deep=1` does it check at once, and fail if a dependency is down.
+All machines share the dependencies. If a failing dependency made /ready fail, every web machine would be replaced. So
+once the process has reached its database and its store, /ready returns 200 until the process drains, and only the
+response's body reports which dependencies are down. One background thread per dependency checks it, so that a
+dependency that hangs does not delay /ready. With `deep=1`, /ready itself checks all dependencies and fails if one is
+down.
 """
 
 import threading

@@ -28,7 +28,7 @@ def _clean(value: object) -> object:
 
 
 def _plain(text: str) -> str:
-    """Reject characters that PostgreSQL cannot store (NUL) or that make a page display a different text."""
+    """Reject control characters (PostgreSQL cannot store NUL) and characters that reorder the text on a page."""
     if has_control_characters(text):
         raise PydanticCustomError("string_control_characters", "String should not contain control characters")
     if has_bidi_controls(text):
@@ -47,7 +47,7 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    """Check the length of the normalized password, but return it as typed: an old hash may be of the typed form."""
+    """Check the length of the normalized password, but return it as typed, because an old hash may be of that form."""
     length = len(normalized(text))
     if length < MIN_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at least 8 characters")
@@ -99,7 +99,7 @@ class RefreshBody(Body):
 
 
 class PageQuery(BaseModel):
-    """Query parameters of every list."""
+    """Query parameters of a list that is read page by page."""
 
     limit: int = Field(default=20, ge=1, le=MAX_LIMIT)
     offset: int = Field(default=0, ge=0, le=MAX_OFFSET)

@@ -42,7 +42,9 @@ def read_json(shape: type[Shape]) -> Shape:
 
 
 def read_query(shape: type[Shape]) -> Shape:
-    """Return the known query parameters as `shape`. Unknown ones are ignored; of repeated ones, the last counts.
+    """Return the query parameters as `shape`.
+
+    Unknown parameters are ignored. If a parameter is repeated, its last value counts.
 
     Raises:
         QueryInvalid: a parameter is invalid; the message names it and the valid values.
@@ -78,7 +80,7 @@ def read_member(sessions: Sessions, *, at: float | None = None) -> Member:
 
 
 def read_verification(settings: ApiSettings) -> bool:
-    """Whether the request comes from `playbooks/verify_site.yml`, which proves it with the site's verification secret.
+    """Whether the request comes from `playbooks/verify_site.yml`, which sends the site's verification secret.
 
     Raises:
         VerificationRefused: the request has the header, but the secret is wrong or the site has none.
@@ -86,17 +88,17 @@ def read_verification(settings: ApiSettings) -> bool:
     sent, secret = read_header("X-Verification-Secret"), settings.verification_secret
     if sent is None:
         return False
-    # WSGI represents each byte as one character.
+    # WSGI represents each byte of a header as one character.
     if secret is None or not hmac.compare_digest(sent.encode("latin-1"), secret.get_secret_value().encode()):
         raise VerificationRefused
     return True
 
 
 def read_upload_start(settings: Settings) -> float | None:
-    """Return when the proxy saw this upload begin (epoch seconds).
+    """Return the time (epoch seconds) at which this upload began, as the proxy reports it.
 
-    The token must have been valid then, but may expire during a slow upload. Return None if no trusted proxy reports
-    the time, or if it is impossible: in the future, or longer ago than an upload may last.
+    The token must have been valid at that time, but may expire during a slow upload. Return None if no trusted proxy
+    reports the time, or if the time is impossible: in the future, or longer ago than an upload may last.
     """
     stamp = REQUEST_START.fullmatch(read_header("X-Request-Start") or "")
     if settings.trusted_proxy is None or stamp is None:
@@ -142,8 +144,8 @@ def read_idempotency_key() -> str | None:
 def client_address() -> str:
     """Return the address by which rate limits count requests.
 
-    Behind a trusted proxy, waitress has set it from the proxy's headers. For an IPv6 client it is the /64 network,
-    because each subscriber usually has a whole one.
+    Behind a trusted proxy, waitress takes the client's address from the proxy's headers. For an IPv6 client, the result
+    is the /64 network, because an Internet provider usually gives each subscriber a whole /64.
     """
     peer = str(request.environ.get("REMOTE_ADDR", "unknown"))
     try:

@@ -58,7 +58,7 @@ class UploadAccepted(BaseModel):
 
 
 class Failure(BaseModel):
-    """Why the processing of a clip failed."""
+    """Why a clip failed, was rejected or is hidden."""
 
     code: str
     message: str
@@ -86,7 +86,7 @@ class OwnVideo(BaseModel):
 
 
 class OwnVideoDetail(OwnVideo):
-    """The response to GET /videos/{id}; a URL is null while its file does not exist."""
+    """The response to GET /videos/{id}; a URL is null while its file does not exist or the clip is hidden."""
 
     original_url: str | None
     processed_url: str | None

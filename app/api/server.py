@@ -19,7 +19,7 @@ from app.api.health import MONITORING_PATHS
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 130 * 1024 * 1024
-"""Larger than the largest allowed clip with its form, so that the application itself answers "too large"."""
+"""Larger than a form with the largest allowed clip, so that the application itself rejects a clip that is too large."""
 
 BUFFER_BYTES = 64 * 1024
 """How much of a request or a response is held in memory before it is written to disk."""
@@ -82,11 +82,11 @@ def serve(
 
     Args:
         application: the WSGI application.
-        listen: `host:port`, unless there is a `unix_socket`.
-        unix_socket: the socket's path; the group may read and write it.
+        listen: `host:port`; ignored if `unix_socket` is given.
+        unix_socket: the socket's path; its group may read and write it.
         threads: how many requests are answered at once; `WAITING_PER_THREAD` times as many may wait.
         body_seconds: how long a request's body may take to arrive.
-        trusted_proxy: the peer whose X-Forwarded-For and -Proto headers are trusted.
+        trusted_proxy: the peer whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.
         cors: the CORS rules for this server's own errors.
         draining: set as soon as the shutdown begins; /ready fails from then on.
     """

@@ -1,7 +1,7 @@
 """Rate limits per account and address, counted in Redis (in memory when embedded).
 
-While Redis is unavailable each process counts in its own memory. The effective limit is then the configured one times
-the number of processes.
+While Redis is unavailable, each process counts in its own memory. The effective limit is then the configured limit
+times the number of processes.
 """
 
 import math
@@ -23,10 +23,11 @@ log = structlog.get_logger(__name__)
 
 REDIS_SECONDS = 1.0
 AWAY_SECONDS = 5.0
-"""How long Redis is not queried after a failure, so that while it hangs, not every request waits for the time-out."""
+"""How long the process does not query Redis after a failure. Otherwise every request would wait for the time-out while
+Redis hangs."""
 
 IN_MEMORY_SECONDS = 60.0
-"""How long the process reports that it has counted in memory: machines send that metric only once a minute."""
+"""How long `rising_stars_limits_in_memory` stays 1 after a count in memory: machines read it only once a minute."""
 
 UNAVAILABLE = (StorageError, RedisError, OSError)
 
@@ -60,7 +61,7 @@ class Throttle:
         self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who)
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
-        """Reset a count after a request that succeeded, and so was not an attack."""
+        """Reset a count after a request that succeeded, because such a request was not an attack."""
         item = parse(limit)
         self._own.clear(item, purpose, who)
         if self._is_away():
@@ -76,7 +77,7 @@ class Throttle:
 
     def _judge(self, is_within: Callable[[RateLimiter], bool], item: RateLimitItem, purpose: str, who: str) -> None:
         def ask(limiter: RateLimiter) -> int | None:
-            """Return the seconds until the limit allows one more request; None when it allows it now."""
+            """Return the seconds until the limit allows one more request; None when it allows one now."""
             if is_within(limiter):
                 return None
             reset = limiter.get_window_stats(item, purpose, who).reset_time

@@ -22,7 +22,7 @@ def choose_accounts(names: list[str] | None, burst: str | None) -> frozenset[UUI
     """Return the accounts that a command names, one by one or as a burst.
 
     Raises:
-        RuleBroken: the command names none.
+        RuleBroken: the command names neither an account nor a burst.
         AccountNotFound, BurstNotFound
     """
     chosen = frozenset(members.find_account(name) for name in names or ())

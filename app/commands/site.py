@@ -1,4 +1,4 @@
-"""Shared by the commands that operate a site: opening the site, the options for actor and reason, and output."""
+"""Code that the commands share: opening the site, the options for the actor and the reason, and output."""
 
 import getpass
 import os
@@ -79,7 +79,7 @@ def open_site() -> Iterator[Services]:
 
 
 def acting() -> str:
-    """Return the actor for the audit log: the person that `--actor` names, with this machine's user and host.
+    """Return the actor for the audit log: the name given with `--actor`, if any, and this machine's user and host.
 
     Raises:
         typer.Exit: no actor is named on a deployed machine, where all operators share one user.
@@ -104,6 +104,6 @@ def show_moment(epoch: float) -> str:
 
 
 def make_console() -> Console:
-    """Return a console for tables, wide unless the output is a terminal, so that ids are not truncated."""
+    """Return a console for tables. If the output is not a terminal, lines are wide, so that ids are not truncated."""
     console = Console()
     return console if console.is_terminal else Console(width=220)

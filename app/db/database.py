@@ -12,7 +12,7 @@ from app.config import sqlite_path
 from app.db.pool import UnserialisedPostgresqlPool
 
 POOL_WAIT_SECONDS = 5
-"""How long a thread waits for a free connection before the API answers 503."""
+"""How long a thread waits for a free connection on SQLite. The PostgreSQL pool never waits (`app.db.pool`)."""
 
 STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
@@ -95,7 +95,7 @@ def transaction() -> AbstractContextManager[object]:
 def db_now() -> Expression:
     """Return the database's wall clock as an SQL expression: epoch seconds, float.
 
-    Several machines compare the times of leases, so all use the database's clock instead of their own.
+    Machines compare lease times that other machines wrote, so all of them use the database's clock, not their own.
     """
     return cast(Expression, SQL(_clock()))
 

@@ -4,7 +4,7 @@ from peewee import InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
-"""The server is down, refuses the connection or closed it, or a statement or lock timed out."""
+"""The server is down, rejected or closed the connection, or a statement or a wait for a lock timed out."""
 
 NO_CONNECTION = (*DATABASE_UNAVAILABLE, MaxConnectionsExceeded)
-"""The same errors, or the pool had no free connection in time."""
+"""The same errors, and the error of a pool that had no free connection in time."""

@@ -12,11 +12,11 @@ from app.db.database import database, on_postgresql
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 ADVISORY_LOCK = 0x5249_5354
-"""A constant that no other lock in this database uses ("RIST")."""
+"""The number of the lock: "RIST" in ASCII. No other lock in this database has this number."""
 
 
 def migrate() -> list[str]:
-    """Apply the pending migrations under a lock. A concurrent caller waits and then finds none.
+    """Apply the pending migrations under a lock. A concurrent caller waits and then finds none pending.
 
     Returns:
         The names of the applied migrations, oldest first.
@@ -29,7 +29,7 @@ def migrate() -> list[str]:
 @contextmanager
 def _only_one() -> Iterator[None]:
     if on_postgresql():
-        # Waiting for another machine's migration may take longer than an ordinary statement may run.
+        # Another machine's migration may take longer than the time-outs of ordinary statements and locks.
         database.execute_sql("SET statement_timeout = 0")
         database.execute_sql("SET lock_timeout = 0")
         database.execute_sql("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))

@@ -1,4 +1,4 @@
-"""The tables. Times are epoch seconds by the database's clock (`db_now`); ids are UUIDv4.
+"""The tables. Times are epoch seconds by the database's clock (`db_now`). Ids are UUIDs, except in the audit log.
 
 A transaction that writes several of these rows locks them in this order: job, vote, video, user.
 """
@@ -71,10 +71,10 @@ class User(Table):
     is_verification = BooleanField(default=False)
     """Whether `playbooks/verify_site.yml`, not a person, created the account: see `app.showcase.verification`."""
     signup_address = CharField(64, null=True)
-    """A keyed digest of the client's address at sign-up, kept for a week: see `app.operations.bursts`."""
+    """A keyed digest of the client's address at sign-up, stored for a week: see `app.operations.bursts`."""
     created_at = DoubleField()
     last_claimed_at = DoubleField(default=0)
-    """When a worker last claimed one of this player's clips, for the fair order of the queue."""
+    """When this player was last served, for the fair order of the queue. After a time-out, it may lie in the future."""
 
     class Meta:
         table_name = "users"
@@ -93,7 +93,7 @@ class Session(Table):
     user_id: UUID
     created_at = DoubleField()
     expires_at = DoubleField(index=True)
-    """When the last token expires and the row may be swept. Each refresh postpones this."""
+    """When the last refresh token expires and the row may be swept. Each refresh postpones this time."""
     ended_at = DoubleField(null=True)
 
     class Meta:
@@ -176,7 +176,7 @@ class Job(Table):
     max_attempts = IntegerField()
     rescues = IntegerField(default=0)
     setbacks = IntegerField(default=0)
-    """Consecutive failures of dependencies (S3, database, disk). They cause a backoff, but do not use up an attempt."""
+    """The number of failures of dependencies (S3, database, disk). Each causes a backoff, but uses up no attempt."""
     timeouts = IntegerField(default=0)
     """The number of attempts that timed out."""
     run_at = DoubleField()
@@ -216,7 +216,7 @@ class Audit(Table):
 
 
 class IdempotencyKey(Table):
-    """A request that was answered. The same key and body get the same response without creating another resource."""
+    """A request that created a resource. Later requests with the same key and body get this resource."""
 
     scope = CharField(64)
     """`signup`, `import`, or `upload:<user id>`."""
@@ -234,7 +234,7 @@ class Worker(Table):
     """A worker process and its health. The process updates its row while it runs."""
 
     name = CharField(255, primary_key=True)
-    """`host:pid`, the same as in `jobs.lease_owner`."""
+    """`host:pid`, as in `jobs.lease_owner`."""
     version = CharField(40)
     started_at = DoubleField()
     seen_at = DoubleField(index=True)

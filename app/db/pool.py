@@ -1,8 +1,8 @@
-"""Peewee's PostgreSQL pool without its bottleneck: it connects without holding a lock.
+"""A variant of Peewee's PostgreSQL pool that holds no lock while it connects.
 
 While Peewee's own pool connects or probes an idle connection, it holds the locks that every other thread needs to open
-or close a connection. If the server accepts connections but never answers (a dead host behind a firewall), the
-threads time out one after the other, 5 s each, and threads that need no database wait with them.
+or close a connection. If the server never answers, the threads therefore time out one after the other, after 5 s each.
+Requests that need no database wait, too, because every request ends with `close`.
 """
 
 import heapq
@@ -20,10 +20,10 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
         super().__init__(database, **options)
 
     def connect(self, reuse_if_open: bool = False) -> bool:  # noqa: FBT001, FBT002 (Peewee's signature)
-        """Give this thread a working connection.
+        """Open this thread's connection: an idle connection of the pool, or a new one.
 
         Raises:
-            OperationalError: the thread already has a connection, or the server rejects it.
+            OperationalError: the thread already has a connection, or the server does not accept a new one.
         """
         if not self._state.closed:
             if reuse_if_open:
@@ -44,7 +44,7 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
             with self._pool_lock:
                 idle = heapq.heappop(self._connections) if self._connections else None
             if idle is None:
-                return self._checked_out(time.time(), PostgresqlDatabase._connect(self))  # noqa: SLF001 (past the pool's)
+                return self._checked_out(time.time(), PostgresqlDatabase._connect(self))  # noqa: SLF001 (no lock)
             since, _, connection = idle
             if self._is_closed(connection) or self._is_stale(since):
                 self._close_raw(connection)

@@ -1,1 +1,1 @@
-"""How a deployed machine uses AWS: it reads settings and secrets, drains before its termination, and sends reports."""
+"""How a deployed machine uses AWS: it reads its settings and secrets, drains before termination, and sends reports."""

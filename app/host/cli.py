@@ -52,7 +52,8 @@ BalancerOption = Annotated[
 InterruptedOption = Annotated[
     float, typer.Option(help="Seconds for which requests still arrive once a spot notice has made /ready fail (web).")
 ]
-# The watch has no permission to read the services' directory, but can still measure its file system.
+# Typer must not require a readable folder: the watch may not read the services' directory, but can measure its file
+# system.
 DiskOption = Annotated[
     list[Path] | None,
     typer.Option(envvar="WORK_DIR", help="Folders whose file systems to measure, in addition to /.", readable=False),
@@ -79,7 +80,7 @@ def configure(
     out: Annotated[Path, typer.Option(help="The environment file to write, for systemd.")],
     cache: Annotated[Path | None, typer.Option(help="The last good copy, used if AWS does not answer.")] = None,
     ca_bundle: Annotated[Path, typer.Option(help="CA certificates to verify the database's certificate.")] = CA_BUNDLE,
-    # This command only writes the name of the services' directory, so it need not be able to read the directory.
+    # Typer must not require a readable folder: this command writes only the directory's name.
     work_dir: Annotated[Path | None, typer.Option(help="Folder for temporary files.", readable=False)] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,

@@ -22,7 +22,7 @@ SECRETS_OF_THE_WEB = (*SECRETS, "jwt", "verification")
 """Only the API validates tokens and handles sign-ups, so only web machines may read the last two."""
 
 STAGES_OF_JWT = ("NEXT", "LAST")
-"""Labels that aws_secrets puts on versions of the JWT secret during a rotation. The first one that exists is used."""
+"""Labels that the role aws_secrets gives to versions of the JWT secret during a rotation. The first found is used."""
 
 DERIVED = {
     "database_url",

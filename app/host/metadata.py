@@ -13,7 +13,7 @@ TO_GO = "Terminated"
 
 
 class Metadata:
-    """A client of the service. It requests a session token, and a new one after the old one expires."""
+    """A client of the metadata service. It requests a session token, and another one when the token has expired."""
 
     def __init__(self, url: str = URL) -> None:
         self._address = urlsplit(url).netloc

@@ -8,7 +8,7 @@ from app.host.environment_file import parse
 from app.host.errors import HostError
 
 KEYS = ("huey.*.risingstars", "huey.r.risingstars.*", "LIMITS:*")
-"""The queue and its schedule, Huey's data on individual tasks, and the counters of the `limits` package."""
+"""Patterns of the keys: the queue and its schedule, Huey's data on tasks, and the counters of the `limits` package."""
 
 COMMANDS = (
     # Ringing the doorbell, and waiting for it.

@@ -41,7 +41,7 @@ class Report:
 
 
 def send_report(aws: Aws, report: Report, log_group: str | None) -> list[str]:
-    """Tag the instance and write the log line. A failure of one does not prevent the other.
+    """Tag the instance and write the log line. If one of the two calls fails, the other is still made.
 
     Returns:
         The failures, as sentences.

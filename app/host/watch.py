@@ -1,9 +1,11 @@
 """Watches for this machine's termination, so that no request and no job is lost.
 
-A web machine shuts down in this order. The group deregisters it from the load balancer, which still sends requests for
-the deregistration delay. Then the watch makes /ready fail, stops the services, which finish their requests, and
-completes the group's lifecycle hook. On a worker, the watch stops the services at once: they finish their jobs or give
-them back to the ledger.
+When the group terminates a web machine, it first deregisters the machine from the load balancer, which still sends
+requests for the deregistration delay. After that delay, the watch makes /ready fail, stops the services, which finish
+their requests, and completes the group's lifecycle hook. After a spot notice, the load balancer learns of the
+termination only from /ready. So the watch makes /ready fail first, and then waits while requests still arrive.
+
+On a worker, the watch stops the services at once: they finish their jobs or give them back to the ledger.
 """
 
 import shutil
@@ -58,13 +60,13 @@ class Leaving:
     """How this machine shuts down. Durations are in seconds."""
 
     units: tuple[str, ...]
-    """The systemd units to stop, all with one command. Their own time-outs limit how long that takes."""
+    """The systemd units to stop, all with one command. The units' own time-outs limit how long the stop takes."""
     drain_file: Path | None = None
     """/ready fails while this file exists. Only machines behind the load balancer have one."""
     balancer_seconds: float = 0
     """How long requests still arrive after the group begins the termination."""
     interrupted_seconds: float = 0
-    """How long requests still arrive after a spot notice: the load balancer learns of it only from /ready."""
+    """How long requests still arrive after a spot notice, of which the load balancer learns only from /ready."""
     heartbeat_seconds: float = 20
 
 
@@ -101,7 +103,7 @@ class Watch:
             self._stop.wait(self._interval_seconds)
 
     def _look(self, *, left: bool) -> Notice | None:
-        """Return the current notice. The group's takes precedence, because its hook waits for completion."""
+        """Return the current notice. The group's notice takes precedence, because its hook waits for completion."""
         try:
             if self._notices.is_to_terminate():
                 return Notice.TERMINATED

@@ -1,4 +1,4 @@
-"""Limits on the work that a clip may cause: those checked against its index, and those that FFmpeg enforces."""
+"""Limits on the work that a clip may cause: limits that are checked against its index, and one that FFmpeg enforces."""
 
 from app.media.probe import Clip
 
@@ -10,10 +10,10 @@ MAX_FRAME_RATE = 250
 
 MAX_DECODED_PIXELS = 130_000_000_000
 """Frames times pixels per frame. A minute of 8192x8192 at 30 fps has 121 billion; one of 8192x4320 at 60 fps has 127
-billion. An index may list one packet many times, so that even a 300 kB file could demand far more."""
+billion. An index may list one packet many times, so that even a 300 kB file could require far more decoding."""
 
 _SPARE = 2
-"""Tolerance: a coded frame exceeds the displayed one by up to a block, and its size may vary slightly in mid-stream."""
+"""A factor of tolerance: coded frames exceed displayed ones by up to a block, and their size may vary in mid-stream."""
 
 
 def is_too_much_work(clip: Clip) -> bool:
@@ -23,9 +23,10 @@ def is_too_much_work(clip: Clip) -> bool:
 
 
 def max_pixels(clip: Clip) -> int:
-    """Return the largest frame, in pixels, that FFmpeg may decode, because frames may be larger than the index states.
+    """Return the size, in pixels, of the largest frame that FFmpeg may decode.
 
-    All frames together stay within `MAX_DECODED_PIXELS`, or within twice what the index states.
+    Frames may be larger than the index states. With this limit, all frames together have at most `MAX_DECODED_PIXELS`,
+    or twice as many pixels as the index states.
     """
     fair_share = MAX_DECODED_PIXELS // max(1, clip.pictures)
     return max(_SPARE * clip.pixels, min(MAX_SIDE * MAX_SIDE, fair_share))

@@ -1,7 +1,7 @@
 """The top-level structure of an MP4 file: a sequence of boxes, each with a size and a four-letter type.
 
-It is checked before any media library reads the file. Files that do not start with an `ftyp` box (playlists and concat
-scripts that refer to other files, images, documents) are rejected here by their first bytes.
+The platform checks this structure before any media library reads the file. It rejects files that do not start with an
+`ftyp` box, for example images, documents, and playlists or concat scripts that refer to other files.
 
 Source: ISO/IEC 14496-12, section 4.2 (boxes) and 4.3 (`ftyp`).
 """

@@ -1,6 +1,6 @@
 """The colour space of a clip: MediaInfo's names mapped to FFmpeg's, and defaults for missing values.
 
-FFmpeg ignores colour tags that only the container has (HEVC), and its scaler then assumes BT.601. So every frame is
+For HEVC, FFmpeg ignores colour tags that only the container has, and its scaler then assumes BT.601. So every frame is
 tagged explicitly before any filter uses its colours.
 
 Source of the numbers behind the names: ITU-T H.273, tables 2 (primaries), 3 (transfer) and 4 (matrix).
@@ -58,7 +58,7 @@ class Colour:
     transfer: str = "bt709"
     matrix: str = "bt709"
     full_range: bool | None = None
-    """None when the clip does not state it; then the pixel format decides (yuvj420p is full, all others limited)."""
+    """None if the clip states no range. Then the pixel format decides: yuvj420p is full, all others limited."""
 
     @property
     def hdr(self) -> bool:

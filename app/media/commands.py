@@ -62,8 +62,8 @@ def render_arguments(
 
 _PICTURE_ALONE = ("-an", "-sn", "-dn", "-noautorotate", "-reinit_filter", "0")
 """Options for the player's file. A mid-stream change of size or pixel format must not rebuild the graph, because the
-intro and the outro have been read by then. The scaler at the start of the clip's chain handles the change instead. It
-must be the first filter that accesses pixels, because rotation filters would read beyond a frame of another size."""
+intro and the outro have been read by then. Instead, the first scaler in the clip's chain handles the change. No filter
+that accesses pixels may precede this scaler: a rotation filter would read beyond a frame of another size."""
 
 
 def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
@@ -141,7 +141,7 @@ def x264_arguments(profile: Profile) -> list[str]:
 
 
 def _still_zones(clip: Clip, profile: Profile) -> str:
-    """Return x264 zones with minimal motion search for the intro and the outro, which saves 2 of their 4 s of CPU time.
+    """Return x264 zones with minimal motion search for the intro and the outro, which halves their 4 s of CPU time.
 
     Source: x264's `--zones`, which sets options for ranges of frames.
     """

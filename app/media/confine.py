@@ -1,15 +1,16 @@
 """The launcher of FFmpeg and MediaInfo: it confines its own process, then executes the program.
 
-`app.media.sandbox` builds its command line: options, `--`, the program and its arguments. It runs as a script and is
-never imported. When a step fails, it exits with LAUNCH_FAILED and one sentence, so that the program never runs less
-confined than this kernel allows. It imports little, because its own start delays every program.
+`app.media.sandbox` builds the launcher's command line: options, `--`, the program and its arguments. The launcher runs
+as a script and is never imported. When a step fails, it prints one sentence and exits with LAUNCH_FAILED, so that the
+program never runs less confined than this kernel allows. The launcher imports few modules, because its start-up time
+delays every program.
 """
 
 import os
 import resource
 import sys
 
-# An isolated script (-I) does not have its project's directory in sys.path. Append it, after the standard library.
+# An isolated script (-I) lacks its project's directory in sys.path. Append it after the standard library's directories.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
 
 from app.media.kernel import CAP_DAC_READ_SEARCH, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, keep_capabilities, prctl
@@ -17,7 +18,7 @@ from app.media.landlock import DEVICE, FOLDER, READ_FILE, RUN, Grant, existing, 
 from app.media.seccomp import deny_system_calls, seccomp_is_available
 
 SIGKILL = 9
-"""Importing `signal` would double the start-up time."""
+"""The signal's number. Importing `signal` to get it would double the start-up time."""
 
 LAUNCH_FAILED = os.EX_OSERR
 """An exit code that FFmpeg does not use; the same as in `app.media.sandbox`."""
@@ -49,7 +50,7 @@ def _die_with(parents: list[int]) -> None:
 
 
 def _give_up_rights(grants: list[Grant]) -> None:
-    """Drop privileges, then file access, then system calls: each step still needs what the next one removes."""
+    """Drop privileges, then file access, then system calls. Each step still needs what later steps remove."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     if os.geteuid() == 0:
         keep_capabilities(CAP_DAC_READ_SEARCH)

@@ -106,9 +106,9 @@ class Progress:
         self._share = 0.0
 
     def take(self, line: str) -> None:
-        """Report `out_time_us=…` (microseconds, N/A before the first frame); ignore the other lines.
+        """Report the progress in an `out_time_us=…` line (microseconds, or N/A before the first frame).
 
-        1.0 is reserved for the verified result.
+        The fraction stays below 1.0, which is reserved for the verified result.
         """
         key, _, value = line.partition("=")
         if key != "out_time_us" or not value.isdigit():

@@ -29,7 +29,7 @@ POLL_SECONDS = 0.1
 """How often a run checks whether it was stopped or its deadline has passed."""
 
 MAX_FILE_BYTES = 512 << 20
-"""Far above any result, because the profiles cap the bit rate. It keeps a fault from filling the disk."""
+"""The largest file that FFmpeg may write, so that a fault cannot fill the disk. Results are far smaller."""
 
 _KEPT_STDERR_LINES = 20
 _KEPT_LINE_BYTES = 400
@@ -39,7 +39,7 @@ _EXIT_AFTER_SIGNAL = 255
 _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("No space left on device", WorkDirectoryFull),
     ("Disk quota exceeded", WorkDirectoryFull),
-    ("error reading header", UnreadableClip),  # an index that would need more memory than there is
+    ("error reading header", UnreadableClip),  # an index that would need more memory than is available
     ("Cannot allocate memory", RenderKilled),
     ("Resource temporarily unavailable", RenderKilled),
     ("Unknown encoder", FfmpegMissing),
@@ -52,8 +52,9 @@ _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
 
 
 _INTERRUPTED = re.compile(r"Cannot determine format of input stream [1-9]\d*:\d+ after EOF")
-"""FFmpeg's message, before exit code 1, when SIGTERM arrives before it has read its inputs. The inputs after the first
-are the artwork and the decoded sound. The platform supplied these, so only an interruption leaves them unread."""
+"""FFmpeg's message when SIGTERM arrives before FFmpeg has read its inputs; FFmpeg then exits with code 1. The inputs
+after the first are the artwork and the decoded sound. The platform supplies them, so they are readable, and only an
+interruption can cause this message."""
 
 _LAUNCHER = ("confine: ", "Traceback (most recent call last):", "Fatal Python error: ")
 """stderr prefixes that mean the sandbox launcher itself failed, independently of the clip."""
@@ -100,7 +101,7 @@ class FfmpegJob:
     def run(self, arguments: list[str], *, on_line: Callable[[str], None] | None = None) -> None:
         """Run FFmpeg until it exits; `on_line` receives each line of its standard output.
 
-        However the run ends, none of its processes remains.
+        No process of the run remains, however the run ends.
 
         Raises:
             RenderInterrupted: `stop` was set.

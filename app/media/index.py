@@ -1,8 +1,8 @@
-"""Reads track properties that MediaInfo lacks from an MP4's index: `moov`, and each `moof` of a fragmented file.
+"""Reads properties of tracks that MediaInfo does not report, from an MP4's index (`moov`, and the `moof` of fragments).
 
 MediaInfo reports no channel count for some codecs, counts a delay that all tracks share as part of the duration, and
-does not report mirroring. FFmpeg reads the same boxes. Missing or invalid fields become zero, None or upright instead
-of errors: whether a clip is accepted depends on MediaInfo, the limits, and what can be decoded.
+does not report mirroring. FFmpeg reads the same boxes. A missing or invalid field is read as zero or as upright and is
+no error, because whether a clip is accepted depends on MediaInfo, the limits, and what can be decoded.
 
 Source: ISO/IEC 14496-12 (`mvhd` 8.2.2, `tkhd` 8.3.2, `elst` 8.6.6, `stsd` 8.5.2, `stsz` 8.7.3, `tfdt` 8.8.12,
 `trun` 8.8.8).
@@ -17,7 +17,7 @@ from app.media.errors import Reason, UnreadableClip
 from app.media.orientation import Matrix, Orientation, orientation_of
 
 MAX_INDEX_BOXES = 200_000
-"""A fragmented clip of a minute with one frame per fragment has 60 fps · 60 s · 6 = 21,600 boxes."""
+"""A clip of a minute at 60 fps, with one frame per fragment and six boxes in each, has 21,600 boxes."""
 
 MAX_EMPTY_EDITS = 64
 """Recorders write one at most."""
@@ -40,7 +40,7 @@ class IndexedTrack:
     empty_seconds: float
     """The length of the leading empty edit."""
     start_seconds: float
-    """When the track begins on the file's timeline: after its empty edit, at its first fragment's time."""
+    """When the track begins on the file's timeline: its empty edit, plus the time of its first fragment, if any."""
     channels: int
     """From a sound track's sample description; meaningless for other tracks."""
     orientation: Orientation
@@ -98,7 +98,8 @@ def read_index(path: Path) -> list[IndexedTrack]:
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        # Not closed here: closing fails while a traceback refers to a view of it. It is freed with its last view.
+        # The mapping is not closed here, because closing fails while a traceback refers to a view of the mapping. The
+        # mapping is freed with its last view.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return list(_tracks(memoryview(mapped), _Walk()))
 

@@ -18,7 +18,7 @@ REMOVE_FILE, MAKE_REG, TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 RUN = READ_FILE | READ_DIR | EXECUTE
 DEVICE = READ_FILE | WRITE_FILE
 FOLDER = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | REMOVE_FILE | MAKE_REG
-"""Only regular files may be created: the worker would publish a symbolic link's target, and block on a named pipe."""
+"""Only regular files may be created: the worker would publish a symbolic link's target, or block on a named pipe."""
 
 Grant = tuple[str, int]
 """A file or directory, and the allowed operations on it and below it."""
@@ -57,7 +57,7 @@ def landlock_abi() -> int:
 
 
 def restrict_files(abi: int, grants: list[Grant]) -> None:
-    """Restrict this process to `grants`. It must have set no_new_privs.
+    """Restrict this process to `grants`. The process must have set no_new_privs.
 
     Raises:
         OSError: a path is missing, or the kernel returns an error.

@@ -2,9 +2,9 @@
 
 The whole chain (gain, then limiter) is measured, and the gain is corrected until the loudness meets the target.
 FFmpeg's loudnorm is not used: where the gain would clip, it leaves its linear mode and misses the target by several LU
-on short or very dynamic sound. A pass reads only sound and takes 0.1 s for 30 s of it; most clips need two passes.
+on short or very dynamic sound. A pass reads 30 s of sound in 0.1 s; most clips need two passes.
 
-The gain is limited. A muted microphone records its own hiss at about -60 LUFS; without the limit, that would be
+The gain is limited. A muted microphone records its own hiss at about -60 LUFS; without the limit, the hiss would be
 amplified by 44 dB. Speech, or a game filmed from the stands, is within 20 dB of the target.
 """
 
@@ -16,7 +16,7 @@ SILENCE_LUFS = -70.0
 """EBU R128's absolute gate: sound that never exceeds it counts as silence."""
 
 MAX_GAIN_DB = 20.0
-"""Sound that is more than 20 dB below the target therefore remains below it."""
+"""The largest gain. Sound that is more than 20 dB below the target therefore remains below the target."""
 
 TOLERANCE_LU = 0.5
 MAX_PASSES = 8

@@ -1,8 +1,8 @@
 """MediaInfo in a separate process: an MP4 on standard input, its properties as JSON on standard output.
 
-It runs as a script behind `confine.py` and is never imported. A few wrong bytes in an index can make MediaInfo loop
+`confine.py` executes this script, and no module imports it. A few wrong bytes in an index can make MediaInfo loop
 forever and exhaust memory (found by flipping random bytes). The limits then kill this process, and the API is not
-affected. MediaInfo gets an open file instead of a name, so that nothing in the file can make it open another one.
+affected. MediaInfo gets an open file instead of a name, so that no content can make it open another file.
 """
 
 import json
@@ -47,7 +47,7 @@ def main() -> None:
         raise OSError("libmediainfo cannot be loaded")
     try:
         json.dump(_read_tracks(), sys.stdout)
-    except Exception:  # noqa: BLE001 - any failure here is the clip's fault; an earlier one is the machine's
+    except Exception:  # noqa: BLE001 - a failure here is the clip's fault; an earlier failure is the machine's
         sys.exit(os.EX_DATAERR)
 
 

@@ -18,7 +18,7 @@ from app.media.orientation import UPRIGHT, Orientation
 from app.media.sandbox import ENVIRONMENT, Limits, confined
 
 WALL_SECONDS = 60
-"""A backstop for the process's own CPU limit: CPU time does not advance while a busy machine delays the process."""
+"""The time limit besides the process's CPU limit: CPU time does not advance while a busy machine delays the process."""
 
 _MEDIAINFO = Path(__file__).with_name("mediainfo_process.py")
 _LIMITS = Limits(memory_bytes=1 << 30, file_bytes=0)
@@ -55,7 +55,7 @@ class Clip:
     chroma: str | None
     """Chroma subsampling: 4:2:0, …"""
     audio_channels: int | None
-    """Of the first decodable sound track; 0 without one, None if neither MediaInfo nor the index states it."""
+    """The channels of the first decodable sound track; 0 without such a track, None if their number is unknown."""
     colour: Colour = BT709
     orientation: Orientation = UPRIGHT
     interlaced: bool = False
@@ -77,7 +77,7 @@ class Clip:
 def probe(path: Path) -> Clip:
     """Return the properties of an MP4.
 
-    Its boxes are checked first. MediaInfo then reads the open file in a separate process.
+    The file's boxes are checked first. MediaInfo then reads the file in a separate process.
 
     Raises:
         UnreadableClip: the file is not a complete MP4 with a decodable video track. The text is for the operator.
@@ -176,7 +176,7 @@ def _may_decode(track: Facts, formats: frozenset[str]) -> bool:
 
 
 def _indexed(facts: Facts, index: Index) -> IndexedTrack | None:
-    """Return the index's entry for MediaInfo's track; None for one that MediaInfo found in another track's packets."""
+    """Return the index's entry for MediaInfo's track; None if MediaInfo found the track in another track's packets."""
     track_id = facts.get("track_id", "")
     return index.get(int(track_id)) if track_id.isdecimal() else None
 

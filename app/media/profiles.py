@@ -14,7 +14,7 @@ class Profile:
     height: int
     keeps_audio: bool
     max_bit_rate: int
-    """The maximum over two seconds (VBV), so that even a clip of pure noise can be streamed and fits on the disk."""
+    """The maximum bit rate over two seconds (VBV): even a clip of pure noise can be streamed and fits on the disk."""
     preset: str = "medium"
     crf: int = 23
     frames_per_second: int = 30
@@ -28,11 +28,11 @@ class Profile:
     audio_bit_rate: int = 160_000
 
     def shown_seconds(self, clip_seconds: float) -> float:
-        """Return how much of a clip of that length is shown."""
+        """Return how many seconds of a clip of this length are shown."""
         return min(clip_seconds, self.clip_seconds)
 
     def result_seconds(self, clip_seconds: float) -> float:
-        """Return the length of the finished video for a clip of that length."""
+        """Return the length of the finished video for a clip of this length."""
         return self.intro_seconds + self.shown_seconds(clip_seconds) + self.outro_seconds
 
 

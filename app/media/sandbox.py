@@ -27,7 +27,7 @@ _PYTHON = tuple(
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix))
     for part in ("bin", "lib", "lib64", "pyvenv.cfg")
 )
-"""The files of MediaInfo's Python interpreter, instead of its whole prefix, which may be a user's home directory."""
+"""The files of the Python that runs MediaInfo, instead of its whole prefix, which may be a user's home directory."""
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -45,7 +45,9 @@ class Limits:
 def confined(
     command: Sequence[str], limits: Limits, *, readable: Sequence[Path] = (), writable: Path | None = None
 ) -> list[str]:
-    """Return the command line that starts `command` confined. This process itself must run it, with `ENVIRONMENT`.
+    """Return the command line that starts `command` confined, to be run with `ENVIRONMENT`.
+
+    This process must run the command line itself, because the launcher kills itself if its parent is another process.
 
     Args:
         command: the program's absolute path and its arguments.

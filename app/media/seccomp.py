@@ -105,7 +105,7 @@ def _decide(condition: _Condition, machine: str) -> list[bytes]:
 
 
 def _if_equal(value: int | None, verdict: int) -> list[bytes]:
-    """Return the steps that return `verdict` if the loaded word is `value`; none for a call that this CPU lacks."""
+    """Return the instructions that return `verdict` if the loaded word is `value`; none if `value` is None."""
     return [] if value is None else [*_instruction(_IF_EQUAL, value, 0, 1), *_instruction(_RETURN, verdict)]
 
 

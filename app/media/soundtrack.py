@@ -21,7 +21,7 @@ from app.media.sound import (
 log = structlog.get_logger(__name__)
 
 _LEAST_SOUND_SECONDS = 0.1
-"""A track counts as empty unless more than this can be decoded."""
+"""A track counts as empty if its decoded sound is this short or shorter."""
 
 
 def lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> bool:
@@ -32,7 +32,7 @@ def lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> boo
 
 
 def _lay_track(job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, track: int) -> bool:
-    """Try to decode one track. Return False for an empty one, so that the result gets no empty sound track."""
+    """Try to decode one track. Return False for an empty track, so that the result gets no empty sound track."""
     decoded, sound = job.directory / DECODED_FILE, job.directory / SOUND_FILE
     try:
         job.run(decode_arguments(source, clip=clip, profile=profile, track=track))

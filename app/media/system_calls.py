@@ -76,5 +76,5 @@ DENIED = tuple(call for call in _CALLS if call not in {*UNKNOWN, *_BY_ARGUMENT})
 
 
 def number_of(call: str, machine: str) -> int | None:
-    """Return the call's number; None when the processor never had the call."""
+    """Return the call's number; None when the processor has no such call."""
     return _CALLS[call][list(ARCHITECTURES).index(machine)]

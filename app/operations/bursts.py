@@ -67,7 +67,7 @@ class Burst:
 def find_bursts() -> list[Burst]:
     """Return the bursts of the last week, sorted by name.
 
-    They omit accounts that signed up before an operator last accepted the burst.
+    A burst omits accounts that signed up before an operator last accepted it.
     """
     accepted = _accepted()
     groups: dict[str, list[Newcomer]] = {}
@@ -103,7 +103,7 @@ def accept(name: str, *, actor: str, reason: str) -> None:
 
 
 def forget_addresses() -> int:
-    """Delete the address digests of accounts that are over a week old and return their number."""
+    """Delete the address digests of accounts that are over a week old. Return the number of deleted digests."""
     old = User.created_at < read_now() - KEPT_SECONDS
     return int(User.update(signup_address=None).where(User.signup_address.is_null(False), old).execute())
 
@@ -136,7 +136,7 @@ def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
 
 
 def _is_ordinary_domain(burst: Burst) -> bool:
-    """Whether the e-mail domain seems to be a large provider's: at least as many accounts used it before the burst."""
+    """Whether the e-mail domain seems to be a large provider's: it had at least as many accounts before the burst."""
     kind, _, domain = burst.name.partition(":")
     if kind != "domain":
         return False
@@ -146,6 +146,6 @@ def _is_ordinary_domain(burst: Burst) -> bool:
 
 
 def _accepted() -> dict[str, float]:
-    """Return the time at which each accepted burst was last accepted, by name."""
+    """Return, by the names of the bursts, when an operator last accepted each."""
     rows = Audit.select(Audit.subject, fn.MAX(Audit.at)).where(Audit.action == ACCEPT).group_by(Audit.subject)
     return dict(cast("Iterable[tuple[str, float]]", rows.tuples()))

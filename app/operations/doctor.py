@@ -20,10 +20,10 @@ from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store
 
 GRACE_SECONDS = 60.0
-"""Delays up to this are not reported."""
+"""Delays up to this, plus two upkeep intervals, are not reported."""
 
 NAMED = 5
-"""The maximum number of examples in a finding; the rest are only counted."""
+"""The maximum number of examples in a finding; further ones are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Doctor:
         self._settings = settings
 
     def checks(self) -> Iterable[tuple[str, Callable[[], Iterator[Finding]]]]:
-        """Return every check with the claim that is true when it finds nothing."""
+        """Return every check with the claim that is true when the check finds no problem."""
         return (
             ("workers are running and healthy", self.check_workers),
             ("every job with an expired lease has been rescued", self.check_leases),
@@ -69,7 +69,7 @@ class Doctor:
                 yield Finding(f"Worker {worker.name} is not healthy.", worker.problem)
 
     def check_leases(self) -> Iterator[Finding]:
-        """Upkeep rescues the jobs of dead workers within two passes."""
+        """Upkeep has rescued every job whose lease has expired."""
         limit = read_now() - self._patience
         late = [job.id for job in Job.select().where(Job.state == JobState.RUNNING, Job.lease_expires_at < limit)]
         if late:
@@ -77,7 +77,7 @@ class Doctor:
             yield Finding(what, "systemctl restart rising-stars-upkeep: at least one must run")
 
     def check_due_jobs(self) -> Iterator[Finding]:
-        """Upkeep rings repeatedly for due jobs, so they wait only while all workers are busy or down."""
+        """The doorbell has rung for every due job, and due jobs wait only while another job is running."""
         limit = read_now() - self._settings.redispatch_after_seconds - self._patience
         waiting = (Job.state == JobState.QUEUED) & (Job.run_at < limit)
         without_ring = Job.dispatched_at.is_null() | (Job.dispatched_at < limit)

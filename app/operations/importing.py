@@ -34,7 +34,7 @@ NO_PASSWORD = "!"  # noqa: S105
 
 
 class ImportStopped(ShowcaseError):
-    """The machine or the store failed, not the clip. Clips that were already imported are kept."""
+    """The machine or the store failed, not the clip. Clips that were imported before remain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def cancel(job_or_video_id: UUID, *, actor: str) -> Job:
 
     Raises:
         JobNotFound
-        JobNotCancellable: the job has ended already.
+        JobNotCancellable: the job has already ended.
     """
     job = find_job(job_or_video_id)
     with transaction():

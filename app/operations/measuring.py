@@ -1,4 +1,4 @@
-"""Measurements of a site for its metrics. They describe its current state, so several processes may send them."""
+"""Measurements of a site for its metrics. All come from the database, so any number of processes may send them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -65,7 +65,7 @@ def _reinstate(account: UUID, actor: str, reason: str) -> bool:
 
 
 def end_sessions(accounts: Collection[UUID] | None, *, actor: str, reason: str) -> int:
-    """End the sessions of some accounts, or of all (None). Their tokens become invalid at once.
+    """End the sessions of some accounts, or of all accounts (None). The tokens become invalid at once.
 
     Returns:
         The number of sessions that were open.

@@ -31,7 +31,7 @@ def report(name: str, problem: str | None) -> None:
 
 
 def leave(name: str) -> None:
-    """Delete the record of a worker that stopped in an orderly way."""
+    """Delete the record of a worker that shuts down gracefully."""
     Worker.delete().where(Worker.name == name).execute()
 
 
@@ -45,7 +45,7 @@ def list_workers() -> list[Presence]:
 
 
 def forget_silent() -> int:
-    """Delete the records of workers that have not reported for a day and return their number."""
+    """Delete the records of workers that have not reported for a day. Return the number of deleted records."""
     return int(Worker.delete().where(Worker.seen_at < read_now() - FORGOTTEN_SECONDS).execute())
 
 

@@ -1,4 +1,4 @@
-"""Seals the refresh tokens that an earlier release stored without a seal. A seal is valid only under its secret."""
+"""Seals the refresh tokens that an earlier release stored without a seal (`RefreshToken.seal`)."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ BATCH = 500
 
 
 def seal_stored(tokens: Tokens) -> int:
-    """Seal the tokens that may still be used. Several processes may do so at the same time.
+    """Seal the unused and unexpired tokens. Several processes may do this at the same time.
 
     Returns:
         The number of tokens that this call sealed.

@@ -1,6 +1,7 @@
 """Sweeps: delete unreferenced objects, abandoned temporary files and expired rows.
 
-Objects and files are deleted only above a configured age, so that uploads and renders in progress keep theirs.
+Objects and files are deleted only if they are older than a configured age, because an upload or render in progress may
+still need a newer one.
 """
 
 import shutil

@@ -16,8 +16,8 @@ LIFE_SECONDS = 3600.0
 def sweep_verification_accounts() -> int:
     """Delete the verification accounts that are over an hour old, and everything that refers to them.
 
-    An account with a running render, or with a concurrent request, waits for the next sweep. The account's objects
-    become unreferenced, and a later sweep deletes them.
+    An account with a running render, or with a concurrent request, is left to the next sweep. The objects of deleted
+    accounts become unreferenced, and a later sweep deletes them.
 
     Returns:
         The number of deleted accounts.
@@ -42,7 +42,7 @@ class _StillAtWork(Exception):
 
 
 def _delete_rows(user_id: UUID) -> None:
-    """Delete one account's rows in the order in which all transactions lock rows: job, vote, video, user."""
+    """Delete one account's rows. Like all transactions, this one locks rows in the order job, vote, video, user."""
     own_videos = Video.select(Video.id).where(Video.user == user_id)
     Job.delete().where(Job.video.in_(own_videos), Job.state != JobState.RUNNING).execute()
     if Job.select().where(Job.video.in_(own_videos)).exists():

@@ -1,1 +1,1 @@
-"""The rules of the showcase. They use no web framework, queue library or AWS client, and start no processes."""
+"""The rules of the showcase. They import no web framework, queue library or AWS client, and no `subprocess`."""

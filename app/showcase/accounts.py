@@ -108,7 +108,7 @@ class Accounts:
         """Open a session.
 
         Raises:
-            InvalidCredentials: the account is unknown or inactive, or the password is wrong. Each takes the same time.
+            InvalidCredentials: the account is unknown or inactive, or the password is wrong. All take the same time.
         """
         user: User | None = User.get_or_none(User.email == email.lower(), User.is_active)
         right = self._passwords.matches(password, user.password_hash if user else None)

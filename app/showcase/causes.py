@@ -1,4 +1,4 @@
-"""Causes of failed renders: the reason code for the ledger, and whether the fault is a dependency's or the clip's."""
+"""Causes of failed renders: the reason code for the ledger, and whether a dependency or the clip is at fault."""
 
 from app.db.errors import DATABASE_UNAVAILABLE
 from app.media.errors import (
@@ -24,7 +24,7 @@ DEPENDENCY_FAILURES: tuple[type[Exception], ...] = (
     ArtworkMissing,
     *DATABASE_UNAVAILABLE,
 )
-"""The store, the database, the disk or a program failed, not the clip: the job is deferred without using an attempt."""
+"""Failures of the store, the database, the disk, a program or the artwork. The job is deferred and loses no attempt."""
 
 
 def code_of(error: Exception) -> str:

@@ -49,7 +49,7 @@ class Busy(ShowcaseError):
 
 
 class QueueFull(Busy):
-    """As many clips as allowed are already waiting for a worker."""
+    """The maximum number of clips is already waiting for a worker."""
 
     message = "Hay demasiados videos en espera de procesamiento; inténtalo de nuevo en unos minutos."
 
@@ -67,7 +67,7 @@ class EmailTaken(RuleBroken):
 
 
 class VerificationCityTooOrdinary(RuleBroken):
-    """A verification account, which no player must see, has a city that players may have."""
+    """The city of a verification account could be a player's city, so that players would see the account."""
 
     message = 'The city of a verification account must begin with "Verification ".'
 

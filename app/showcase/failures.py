@@ -38,7 +38,7 @@ NOTICES = {
         "El video se procesó sin sonido. Si lo necesitas, grábalo con sonido AAC y súbelo otra vez."
     ),
 }
-"""Sentences about processed clips of which a part, for example the sound, could not be used."""
+"""The sentence for each part of a clip, for example the sound, that could not be used in the result."""
 
 _INVALID = "Tipo de archivo inválido. "
 _REFUSALS = {

@@ -1,4 +1,4 @@
-"""The heartbeat of a lease, in a thread beside the render."""
+"""Sends the heartbeats of a lease in a thread of their own while the clip is rendered."""
 
 import threading
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ class Pulse:
     settings: Settings
     progress: float = 0.0
     lost: threading.Event = field(default_factory=threading.Event)
-    """Set when the lease is lost or the render was cancelled. The encoder then stops."""
+    """Set when the lease is lost or the render was cancelled. The encoder then stops the render."""
     _over: threading.Event = field(default_factory=threading.Event)
 
     def note(self, fraction: float, /) -> None:
-        """Remember the progress for the next heartbeat."""
+        """Record the progress for the next heartbeat."""
         self.progress = fraction
 
     @contextmanager
@@ -43,7 +43,8 @@ class Pulse:
     def _beat(self) -> None:
         """Send heartbeats until the work ends or the lease is lost.
 
-        A heartbeat that fails is retried. If none succeeds in time, the reaper takes the job.
+        A failed heartbeat is retried after the usual interval. If none succeeds before the lease expires, the reaper
+        takes the job away.
         """
         try:
             while not self._over.wait(self.settings.heartbeat_seconds):

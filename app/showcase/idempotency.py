@@ -1,4 +1,4 @@
-"""Idempotency keys: requests with the same key and body create one resource and get the same response."""
+"""Idempotency keys: of several requests with the same key and body, only one creates a resource; all return it."""
 
 from uuid import UUID
 

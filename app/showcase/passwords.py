@@ -19,15 +19,15 @@ def normalized(password: str) -> str:
 
 
 def _forms(password: str) -> list[str]:
-    """Return the forms in which a password may have been hashed: NFC or, by earlier releases, as it was typed."""
+    """Return the forms that may have been hashed: NFC or, by earlier releases, the typed form, which may be NFD."""
     return list(dict.fromkeys((normalized(password), password, unicodedata.normalize("NFD", password))))
 
 
 class Passwords:
     """Hashes and checks passwords, at most `AT_ONCE` at a time, so that a rush of sign-ins takes bounded memory.
 
-    It uses threads of its own. The allocator keeps freed memory for each thread, so if every thread that answers
-    requests hashed passwords, each would keep 19 MiB.
+    It uses threads of its own. The allocator retains freed memory per thread, so if the threads that answer requests
+    hashed passwords, each of them would retain 19 MiB.
     """
 
     def __init__(self) -> None:

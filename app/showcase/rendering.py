@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outcome(StrEnum):
-    """How a job left its worker. The values are logged."""
+    """The outcome of a job on its worker. The values are logged."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -95,7 +95,7 @@ class Sessions:
         return row.seal is None or self._tokens.is_seal_of(row.digest, row.seal)
 
     def _given_before(self, session_id: UUID, token: str) -> str:
-        """Return the successor that a used token already has, under whichever accepted secret it was derived."""
+        """Return the successor that a used token already has. Any accepted secret may have been used to derive it."""
         for successor in self._tokens.possible_successors(token):
             known = (RefreshToken.digest == digest(successor)) & (RefreshToken.session == session_id)
             if RefreshToken.select().where(known).exists():

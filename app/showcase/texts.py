@@ -21,7 +21,7 @@ JOINERS = re.compile("[\u200c\u200d]+")
 """Zero-width joiner and non-joiner: part of the spelling in Persian, Hindi or Malayalam, and of composed emoji."""
 
 VIRAMA = 9
-"""The combining class of the signs that suppress a vowel. A joiner after one is significant even at a word's end."""
+"""The combining class of the signs that suppress a vowel. A joiner after such a sign matters even at a word's end."""
 
 SEEN_THROUGH = {"Cc", "Cf", "Mn", "Me", "Zl", "Zp", "Zs"}
 """Categories of characters that are invisible on their own: controls, formats, marks, spaces."""
@@ -44,7 +44,7 @@ ACCENTS = 200
 def clean(text: str) -> str:
     """Return the text without invisible characters, joiners without effect and surrounding spaces.
 
-    Empty when nothing visible is left.
+    Return an empty string if no visible character remains.
     """
     text = JOINERS.sub(_keep_spelling, UNSEEN.sub("", text)).strip()
     return text if any(map(_shows, text)) else ""

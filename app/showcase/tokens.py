@@ -1,6 +1,6 @@
 """Access tokens (short-lived JWTs) and refresh tokens (opaque, each derived from the one before).
 
-All depend on one secret. A second secret may also be accepted, so that a rotation signs no player out.
+All tokens depend on one secret. A second secret may also be accepted, so that a rotation signs no player out.
 """
 
 import base64
@@ -97,7 +97,7 @@ class Tokens:
         return _decode(token, last.access)
 
     def hide_address(self, address: str) -> str:
-        """Return the digest of a sign-up's address that is stored and that `app.operations.bursts` compares."""
+        """Return the keyed digest of a sign-up's address, which the database stores for `app.operations.bursts`."""
         return self._keys.hide_address(address)
 
     def first_refresh(self) -> str:
@@ -113,7 +113,7 @@ class Tokens:
         return (keys.next_refresh(token) for keys in self._all_keys)
 
     def seal(self, digest: str) -> str:
-        """Return the seal to store beside a refresh token's digest. A change of the secret makes the token invalid."""
+        """Return the seal to store with a refresh token's digest. A change of the secret invalidates the token."""
         return self._keys.seal(digest)
 
     def is_seal_of(self, digest: str, seal: str) -> bool:

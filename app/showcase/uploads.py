@@ -38,7 +38,7 @@ class Uploads:
         """Accept a clip. Whatever the outcome, the caller must delete the received file.
 
         Returns:
-            The id of the new video, or of the one that an earlier request with the same key and content created.
+            The id of the new video, or of the video that an earlier request with the same key and content created.
 
         Raises:
             RuleBroken: an error of `check_title` or `check_clip`.
@@ -72,7 +72,7 @@ class Uploads:
             self._store.delete(key)
             return twin.resource_id
         if self._doorbell.ring():
-            # The mark only spares upkeep a ring. The clip is committed, so a failure here must not fail the upload.
+            # The mark only saves upkeep a second ring. The clip is committed, so an error must not fail the upload.
             with suppress(*DATABASE_UNAVAILABLE):
                 outbox.mark_dispatched(video_id)
         return video_id

@@ -1,8 +1,8 @@
 """Verification accounts: `playbooks/verify_site.yml` creates them to act as a player. They must leave no trace.
 
-Their city begins with `CITY_PREFIX`, and lists include them and their clips only when a request names exactly that
-city, so players do not see them. After an hour, upkeep deletes what is left of an account
-(`app.operations.verification`).
+Their city begins with `CITY_PREFIX`. Lists include verification accounts and their clips only when a request names
+their city, so players do not see them. An hour after its creation, upkeep deletes the account and everything that
+refers to it (`app.operations.verification`).
 """
 
 from uuid import UUID
@@ -17,7 +17,7 @@ CITY_PREFIX = "Verification "
 
 
 def check_city(city: str | None) -> None:
-    """Check that a verification account is not in a real city. Without a city it appears in no list at all.
+    """Check that the city of a verification account is not a real one. An account without a city appears in no list.
 
     Raises:
         VerificationCityTooOrdinary

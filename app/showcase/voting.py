@@ -1,4 +1,4 @@
-"""Votes: each account has one vote per video, which is counted exactly once even under concurrent requests."""
+"""Votes: each account has at most one vote per video, which counts only once even if requests are concurrent."""
 
 from uuid import UUID
 
@@ -29,7 +29,7 @@ def vote(voter_id: UUID, video_id: UUID, *, allow_self_vote: bool) -> None:
                 raise AlreadyVoted
             if not _count(video_id, +1):
                 raise PublicVideoNotFound
-    except IntegrityError as error:  # upkeep has just swept a verification account's clip
+    except IntegrityError as error:  # upkeep has just deleted the clip of a verification account
         raise PublicVideoNotFound from error
 
 

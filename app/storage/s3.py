@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 MULTIPART_BYTES = 16 * 1024 * 1024
-"""Files of this size or larger are uploaded in parts of this size, so that only a part that fails is sent again."""
+"""Files of this size or larger are uploaded in parts of this size, so that a retry sends only the failed part again."""
 
 CACHED_URLS = 8192
 MISSING = {"404", "NoSuchKey", "NotFound"}
@@ -53,8 +53,8 @@ class S3Store:
         self._bucket = bucket
         self._media_base_url = media_base_url.rstrip("/") if media_base_url else None
         self._presigned_url_seconds = presigned_url_seconds
-        # A list of 100 videos needs 200 signatures. Presigned URLs are reused for half their life, which also lets
-        # browsers cache the objects.
+        # A list of 100 videos needs 200 signatures, so presigned URLs are reused for half their lifetime. Stable URLs
+        # also let browsers cache the objects.
         self._urls: TTLCache[str, str] = TTLCache(CACHED_URLS, presigned_url_seconds / 2)
         self._urls_lock = Lock()
 

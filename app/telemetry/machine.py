@@ -9,7 +9,7 @@ MEMINFO = Path("/proc/meminfo")
 
 
 def disk_used_percent(folders: Iterable[Path]) -> float:
-    """Return the usage, in percent as `df` calculates it, of the fullest file system that has one of these folders."""
+    """Return the usage of the fullest file system that has one of the folders, in percent as `df` calculates it."""
     return max(_used_percent(os.statvfs(folder)) for folder in folders)
 
 

@@ -1,7 +1,7 @@
-"""Print a summary at the end of a run, for example for the operator's log book.
+"""Print a summary at the end of a run, after Ansible's recap.
 
-The summary follows the recap. It lists the facts that plays set with `ansible.builtin.set_stats` (addresses, versions,
-warnings), the tasks that changed something, the number of AWS module calls, and the duration.
+The summary lists the facts that plays set with `ansible.builtin.set_stats` (addresses, versions, warnings), the tasks
+that changed something, the number of AWS module calls, and the duration.
 """
 
 import time
@@ -21,7 +21,7 @@ description:
 
 OWN_MODULES = tuple(path.stem for path in (Path(__file__).parents[1] / "modules").glob("*.py"))
 ASKS_AWS = ("amazon.aws.", "community.aws.", *OWN_MODULES)
-"""Prefixes of the names of modules that call AWS: those of the two collections, and the project's own modules."""
+"""Prefixes of the names of modules that call AWS: two collections' prefixes, and the names of the project's modules."""
 
 
 class CallbackModule(CallbackBase):
@@ -39,7 +39,7 @@ class CallbackModule(CallbackBase):
         self._calls = 0
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Record a successful task; a task with a loop is recorded item by item."""
+        """Record a successful task without a loop. `v2_runner_item_on_ok` records the items of a loop."""
         if not result.task.loop:
             self._note(result, label=None)
 

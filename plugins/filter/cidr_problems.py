@@ -1,4 +1,4 @@
-"""Jinja filter: validate a network's address plan."""
+"""Jinja filter: validate the CIDR blocks of a VPC and its subnets."""
 
 from collections.abc import Callable
 from ipaddress import IPv4Network

@@ -1,4 +1,4 @@
-"""Jinja filter: the images that machines were launched from or that Auto Scaling groups may launch machines from."""
+"""Jinja filter: the images of existing machines, and the images from which Auto Scaling groups launch new machines."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,9 +7,9 @@ Resource = dict[str, Any]
 
 
 def images_in_use(machines: list[Resource], groups: list[Resource], templates: list[Resource]) -> list[str]:
-    """Return the ids of the images of `machines` and of the launch template versions that `groups` use.
+    """Return the ids of the images that `machines` run and of those in the launch template versions of `groups`.
 
-    All three arguments are lists as returned by amazon.aws' info modules.
+    The arguments are lists in the format that the info modules of amazon.aws return.
     """
     started = {machine["image_id"] for machine in machines}
     startable = {image for group in groups for image in _images_of(group, templates)}

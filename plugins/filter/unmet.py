@@ -10,7 +10,8 @@ def unmet(requirements: Iterable[Mapping[str, Any]]) -> list[str]:
     Ansible renders only these messages, so a message may use values that exist only if its requirement is not met.
 
     Args:
-        requirements: mappings of `holds`, a condition that Ansible has evaluated, and `message`, its error message.
+        requirements: mappings with the keys `holds`, a condition that Ansible has evaluated, and `message`, the error
+            message if the condition is false.
     """
     return [str(requirement["message"]) for requirement in requirements if not requirement["holds"]]
 

@@ -15,17 +15,17 @@ short_description: Check that an account is ready for a site
 description:
   - Reads the caller's identity, and checks that the region is enabled and that the account's quotas suffice for
     O(needs).
-  - Fails with one message for each problem that would stop a run. Warns about what it has no permission to read.
+  - Fails with one message for each problem that would stop a run. Warns about each fact that it cannot read.
   - Changes nothing.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
   site_region:
-    description: The site's region. It must equal the region that the module's calls are sent to.
+    description: The site's region. Must equal the region to which the module sends its calls.
     type: str
     required: true
   needs:
-    description: What the whole site needs at its largest. A quota whose need is 0 is not checked.
+    description: The amount of each quota that the whole site needs at its largest. With 0, the quota is not checked.
     type: dict
     default: {}
     suboptions:
@@ -33,7 +33,7 @@ options:
       addresses: {description: "Elastic IP addresses.", type: int, default: 0}
       vpcs: {description: "VPCs.", type: int, default: 0}
   own_tags:
-    description: Resources with all these tags are the site's own and do not count as used.
+    description: Tags of the site's own resources. A resource that has all these tags does not count as used.
     type: dict
     default: {}
 """
@@ -52,7 +52,7 @@ partition: {description: "The account's partition, for example V(aws).", returne
 region: {description: The region., returned: always, type: str}
 caller_arn: {description: ARN of the caller., returned: always, type: str}
 quotas:
-  description: For each need that could be checked, the C(quota), the amount C(used) by others and the amount C(needed).
+  description: For each quota that could be read, its limit (C(quota)), the amount C(used) by others and C(needed).
   returned: always
   type: dict
 """
@@ -60,7 +60,10 @@ quotas:
 Thing = dict[str, Any]
 
 STANDARD = re.compile(r"(a|c|d|h|i|im|is|m|r|t|z)\d")
-"""Families whose vCPUs share one quota: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html"""
+"""Instance families that share one vCPU quota.
+
+https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
+"""
 
 CREDENTIALS = {
     "ExpiredToken": "AWS credentials have expired: log in again.",
@@ -79,7 +82,7 @@ class Quota(NamedTuple):
     title: str
     operation: str
     things: Callable[[Thing], Iterator[tuple[Thing, int]]]
-    """A page of the operation's answer → each resource with the amount that it uses."""
+    """Yields each resource in one page of the operation's response, with the amount that the resource uses."""
 
 
 def _vcpus(page: Thing) -> Iterator[tuple[Thing, int]]:
@@ -105,7 +108,7 @@ QUOTAS = {
 
 
 class Readiness:
-    """The checks of an account, and the problems found so far."""
+    """Checks an account, and collects the problems."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
         self._module = module
@@ -140,7 +143,7 @@ class Readiness:
             self.problems.append(f"The region {desired} is not enabled for this account: enable it in its settings.")
 
     def check_quota(self, need: str, needed: int) -> None:
-        """Check that the quota suffices for what the site needs."""
+        """Check that the quota allows the amount `needed` in addition to what others use."""
         quota = QUOTAS[need]
         limit = self._read(f"the quota {quota.code} ({quota.title})", lambda: self._limit(quota))
         used = self._read(f"how many {quota.title} are used", lambda: self._used(quota))

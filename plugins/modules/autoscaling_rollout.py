@@ -11,13 +11,14 @@ DOCUMENTATION = r"""
 module: autoscaling_rollout
 short_description: Roll out a launch template version to an Auto Scaling group
 description:
-  - Ensures that the group and each of its machines run the given version. If they do not, the module starts an instance
-    refresh with this version as the desired configuration and with automatic rollback, and waits for its end.
-  - The group keeps its version until the refresh has succeeded, so that machines that AWS launches meanwhile, or after
-    a failure, run a version that is known to work.
-  - A group without machines and with a desired capacity of 0 switches to the version at once.
-  - M(amazon.aws.autoscaling_instance_refresh) supports neither a desired configuration nor rollback, and always starts
-    a new refresh.
+  - Ensures that the group and each of its machines have the given version. If they do not, the module starts an
+    instance refresh with this version as the desired configuration and with automatic rollback. The module then waits
+    for the end of the refresh.
+  - The group keeps its previous version until the refresh has succeeded. Machines that AWS launches meanwhile, or after
+    a failed refresh, therefore have a version that is known to work.
+  - A group without machines and with a desired capacity of 0 gets the version at once, without a refresh.
+  - Replaces M(amazon.aws.autoscaling_instance_refresh), which supports neither a desired configuration nor rollback,
+    and always starts a new refresh.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -42,12 +43,14 @@ options:
     type: int
     default: 100
   max_healthy_percentage:
-    description: Largest size of the group during the refresh, in percent; at most 100 above O(min_healthy_percentage).
+    description: >-
+      Largest size of the group during the refresh, as a percentage of its desired capacity; at most 100 above
+      O(min_healthy_percentage).
     type: int
     default: 200
   cancel_other:
     description:
-      - Whether to cancel a refresh to another version that is in progress. If false, the module fails in that case.
+      - Whether to cancel a refresh to another version. If false, the module fails if such a refresh is in progress.
     type: bool
     default: false
   wait:
@@ -73,7 +76,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-refresh_id: {description: "Id of the refresh started or joined; empty if none was needed.", returned: always, type: str}
+refresh_id: {description: "Id of the new or continued refresh; empty if there is none.", returned: always, type: str}
 status: {description: "The refresh's status.", returned: when there is a refresh, type: str}
 version: {description: "The group's version at the end.", returned: always, type: int}
 """
@@ -115,7 +118,7 @@ class Rollout:
         self._deadline = time.monotonic() + module.params["wait_timeout_seconds"]
 
     def ensure(self) -> Facts:
-        """Start a refresh or wait for one if needed, and return the module's result."""
+        """Bring the group and its machines to the desired version, and return the module's result."""
         group = self._group()
         other = self._active_refresh(to_desired=False)
         if other is None and self._runs_desired(group):
@@ -159,7 +162,7 @@ class Rollout:
         return {"LaunchTemplateId": self._params["launch_template_id"], "Version": str(self._params["version"])}
 
     def _active_refresh(self, *, to_desired: bool) -> Facts | None:
-        """Return the active refresh to the desired version, or with `to_desired=False` to another; None without one."""
+        """Return an active refresh: with `to_desired`, one to the desired version, else one to another version."""
         answer = self._client.describe_instance_refreshes(
             AutoScalingGroupName=self._name, MaxRecords=10, aws_retry=True
         )

@@ -13,8 +13,8 @@ module: dashboard
 short_description: Manage a CloudWatch dashboard
 description:
   - Writes the dashboard if it differs from O(body), or deletes it.
-  - amazon.aws has no module for dashboards. A CloudFormation stack would not detect a change made by hand, and the
-    module for stacks creates a change set even in check mode.
+  - amazon.aws has no module for dashboards. A dashboard in a CloudFormation stack is no alternative, because a stack
+    does not detect a change made by hand, and the module for stacks creates a change set even in check mode.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def ensure(module: Any) -> dict[str, Any]:
-    """Write or delete the dashboard if it differs, and return the module's result."""
+    """Write the dashboard if it differs, or delete it; return the module's result."""
     client = module.client("cloudwatch", retry_decorator=AWSRetry.jittered_backoff())
     name = module.params["name"]
     desired = module.params["body"] if module.params["state"] == "present" else None

@@ -17,11 +17,11 @@ DOCUMENTATION = r"""
 module: generated_secrets
 short_description: Manage a set of secrets with generated values in one task
 description:
-  - Creates each missing secret with a random value of letters and digits. Keeps an existing value and never reads it.
-    Restores a deleted secret with its value if the recovery window has not ended.
+  - Creates each missing secret with a random value of letters and digits. Never reads an existing value, and replaces
+    one only in a rotation. Restores a deleted secret with its value if the recovery window has not ended.
   - The module generates the values and sends them only to Secrets Manager; no task, result or log ever contains one.
-    M(community.aws.secretsmanager_secret) must be given a value, reads the existing one in every run, and needs a task
-    for each secret.
+  - Replaces M(community.aws.secretsmanager_secret), which takes the value as an option, reads the existing value in
+    every run, and needs a task for each secret.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -37,13 +37,13 @@ options:
     required: true
   rotate:
     description:
-      - Secrets among O(names) that get a new value at once. AWS gives the previous value the label AWSPREVIOUS, which
-        readers ignore, and the labels C(NEXT) and C(LAST) are removed, so that readers accept only the new value.
+      - Secrets among O(names) that get a new value at once. The module removes the labels C(NEXT) and C(LAST), so that
+        readers accept only the new value. AWS labels the previous value AWSPREVIOUS, a label that readers ignore.
     type: list
     elements: str
     default: []
   prepare:
-    description: Secrets among O(names) that get a next value, with the label C(NEXT), unless they have one.
+    description: Secrets among O(names) that get a next value, with the label C(NEXT), if they do not have one yet.
     type: list
     elements: str
     default: []
@@ -55,7 +55,7 @@ options:
     elements: str
     default: []
   retire:
-    description: Secrets among O(names) whose previous value loses the label C(LAST), so readers no longer accept it.
+    description: Secrets among O(names) whose previous value loses the label C(LAST). Readers then reject this value.
     type: list
     elements: str
     default: []
@@ -64,7 +64,7 @@ options:
     type: int
     default: 48
   kms_key_id:
-    description: Customer-managed key that encrypts the secrets; if empty, the AWS managed key (aws/secretsmanager).
+    description: Customer-managed key that encrypts the secrets. If empty, AWS uses its key aws/secretsmanager.
     type: str
     default: ""
   tags:
@@ -100,17 +100,17 @@ ALPHABET = string.ascii_letters + string.digits
 """Characters that need no escaping in SQL, a URL or a shell."""
 
 CURRENT, NEXT, LAST = "AWSCURRENT", "NEXT", "LAST"
-"""Staging labels of a secret's versions: one of AWS' own, and two of the project's for the steps of a rotation."""
+"""Staging labels of a secret's versions. AWS defines the first; the project uses the others for a rotation in steps."""
 
 RELABEL = "update_secret_version_stage"
 Found = dict[str, Any]
 
 
 class Secrets:
-    """The account's secrets, and the actions taken. In check mode, actions are only recorded."""
+    """Changes secrets and records each action. In check mode, it only records the actions."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
-        # The retries are needed because a name remains reserved for a while after its secret is deleted.
+        # After a secret's deletion, AWS reserves its name for a while and rejects it with InvalidRequestException.
         patience = AWSRetry.jittered_backoff(retries=8, catch_extra_error_codes=["InvalidRequestException"])
         self._client = module.client("secretsmanager", retry_decorator=patience)
         self._params: dict[str, Any] = module.params
@@ -145,7 +145,7 @@ class Secrets:
             self._do("retired the last value of", name, RELABEL, VersionStage=LAST, RemoveFromVersionId=labelled[LAST])
 
     def _promote(self, name: str, labelled: dict[str, str]) -> None:
-        """Make the next value the current one. If a run is interrupted at any point, another run completes the step."""
+        """Make the next value current. If a run is interrupted between two calls, the next run completes the change."""
         current, following = labelled[CURRENT], labelled[NEXT]
         if current != following:
             before = {"RemoveFromVersionId": labelled[LAST]} if LAST in labelled else {}
@@ -176,7 +176,7 @@ class Secrets:
 
     def _update(self, name: str, found: Found) -> None:
         key = self._params["kms_key_id"]
-        # AWS returns a customer-managed key as an ARN or an id, and none if the secret uses the AWS managed key.
+        # AWS returns the ARN or the id of a customer-managed key, and nothing for the AWS managed key.
         if (found.get("KmsKeyId") or "").rpartition("/")[2] != key.rpartition("/")[2]:
             self._do("encrypted again", name, "update_secret", KmsKeyId=key)
         present = boto3_tag_list_to_ansible_dict(found.get("Tags", []))

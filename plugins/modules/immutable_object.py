@@ -19,11 +19,11 @@ module: immutable_object
 short_description: Put a file or a text into an S3 bucket, and never replace an existing object
 description:
   - Puts a local file, or a text, at a key if no object exists there. If an object with the same SHA-256 exists, the
-    module changes nothing; if one with another SHA-256 exists, the task fails.
-  - Sends one PUT with C(If-None-Match) and the checksum. Of two concurrent requests, only one writes the object, and S3
-    rejects a file that was corrupted in transit.
+    module changes nothing; if one with another SHA-256 exists, the module fails.
+  - Sends one PUT with C(If-None-Match) and the checksum. Of two concurrent requests, only one creates the object, and
+    S3 rejects a file that was corrupted in transit.
   - Needs C(s3:PutObject), C(s3:PutObjectTagging) and C(s3:GetObject) on the key, and C(s3:ListBucket) on the bucket.
-    Without the last, S3 gives the same answer for a missing key and for a key that the caller may not read.
+    Without C(s3:ListBucket), S3 gives the same response for a missing key and for a key that the caller may not read.
 options:
   bucket:
     description: The bucket's name.
@@ -35,16 +35,16 @@ options:
     required: true
   src:
     description:
-      - The file, on the machine that runs the module; at most 5 GiB, S3's limit for one PUT. Set either this or
-        O(content).
+      - The file to put, on the machine that runs the module; at most 5 GiB, S3's limit for one PUT. Set either O(src)
+        or O(content).
     type: path
   content:
     description: The text to put, instead of a file.
     type: str
   sha256:
     description: >-
-      The expected SHA-256, 64 hexadecimal digits. If the file or text has another one, the module fails before it calls
-      S3.
+      The expected SHA-256, 64 hexadecimal digits. If the file or text has another SHA-256, the module fails before it
+      calls S3.
     type: str
   tags:
     description: Tags of a new object. The tags of an existing object are not compared.
@@ -98,7 +98,7 @@ version_id:
   returned: when the object exists
 """
 
-# Another client wrote the key between the check and the PUT (412), or is writing it now (409).
+# S3's error codes if another client created the object after our check (412), or is creating it now (409).
 OVERTAKEN = ["PreconditionFailed", "ConditionalRequestConflict"]
 
 
@@ -142,12 +142,12 @@ def open_source(module: Any) -> BinaryIO:
 
 
 def source(module: Any) -> str:
-    """Return the name of the file or text in messages."""
+    """Return the file's path or, for a text, a description, for use in messages."""
     return module.params["src"] or "the text given as content"
 
 
 def checksum(module: Any) -> str:
-    """Return the SHA-256 of the file or text in hexadecimal digits; fail if another one is expected."""
+    """Return the SHA-256 of the file or text in hexadecimal digits; fail if it differs from the expected SHA-256."""
     try:
         with open_source(module) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -176,9 +176,9 @@ def read_object(module: Any, s3: Any) -> dict[str, Any] | None:
 
 
 def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]:
-    """Put the file or text at a new key; return the metadata of the key's object, and whether this call created it.
+    """Create the object; return its metadata, and whether this call created it.
 
-    If another client is still writing the object, there is no metadata yet.
+    If another client created the object first, return that object's metadata, or None while the client still writes it.
     """
     place = {"Bucket": module.params["bucket"], "Key": module.params["key"]}
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
@@ -200,7 +200,7 @@ def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]
 
 
 def stored_sha256(existing: dict[str, Any]) -> str:
-    """Return the SHA-256 that S3 stored, in hexadecimal digits; empty if there is none or the upload was multipart."""
+    """Return the object's SHA-256 in hexadecimal digits; empty if S3 has none, or only that of a multipart upload."""
     stored = existing.get("ChecksumSHA256", "")
     return "" if "-" in stored else base64.b64decode(stored).hex()
 

@@ -10,10 +10,11 @@ DOCUMENTATION = r"""
 module: metric_alarms
 short_description: Manage a set of CloudWatch alarms in one task
 description:
-  - Reads every alarm whose name begins with O(prefix), writes the alarms of O(alarms) that are missing or differ, and
-    deletes all others.
-  - Writes an alarm as a whole, so settings made by hand are reset. Keeps tags that O(tags) does not name.
-  - M(amazon.aws.cloudwatch_metric_alarm) needs a task for each alarm, and always reports a change for metric math.
+  - Reads every alarm whose name begins with O(prefix). Of these, the module deletes all alarms that O(alarms) does not
+    list. It writes the alarms of O(alarms) that are missing or differ.
+  - Writes all settings of an alarm, so settings made by hand are reset. Keeps tags that O(tags) does not name.
+  - Replaces M(amazon.aws.cloudwatch_metric_alarm), which needs a task for each alarm, and always reports a change for
+    metric math.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -32,9 +33,9 @@ options:
     default: {}
   alarms:
     description:
-      - The set. An alarm watches either one metric (namespace, metric_name, dimensions, period_seconds, and statistic
-        or extended_statistic, for example "p95"), or, for metric math, the entry of C(metrics) whose return_data is
-        true.
+      - The alarms of the set. An alarm watches either one metric (namespace, metric_name, dimensions, period_seconds,
+        and statistic or extended_statistic, for example "p95") or the result of metric math, which is the entry of
+        C(metrics) whose return_data is true.
       - C(datapoints_to_alarm) defaults to C(evaluation_periods).
     type: list
     elements: dict
@@ -152,7 +153,7 @@ def main() -> None:
 
 
 def validate_names(module: Any) -> None:
-    """Fail if a name appears twice or lacks the prefix, without which the module could not find the alarm again."""
+    """Fail if a name appears twice or lacks the prefix. The module finds its alarms only by the prefix."""
     names = [alarm["name"] for alarm in module.params["alarms"]]
     prefix = module.params["prefix"]
     wrong = [name for name in names if not name.startswith(prefix)]
@@ -249,7 +250,7 @@ def metric(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_list(values: dict[str, Any], key: str) -> list[dict[str, str]]:
-    """Return a dictionary in the form of CloudWatch's lists of names and values, sorted by name."""
+    """Convert a dictionary to CloudWatch's list of names (under `key`) and values, sorted by name."""
     return [{key: name, "Value": str(value)} for name, value in sorted(values.items())]
 
 
@@ -259,7 +260,7 @@ def without_empty(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def comparable(alarm: Alarm) -> Alarm:
-    """Return the alarm's settings under PutMetricAlarm's names, with lists sorted whose order has no meaning."""
+    """Return the alarm's settings as arguments of PutMetricAlarm, with lists in a fixed order, for a comparison."""
     kept = {key: alarm[key] for key in SETTINGS if key in alarm}
     return without_empty(in_order(kept))
 

@@ -1,4 +1,4 @@
-"""Check that the permissions boundary of the site's roles exists and matches this release."""
+"""Check that the permissions boundary of the site's IAM roles exists, and warn if it differs from this release's."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = r"""
 module: permissions_boundary
-short_description: Check that the permissions boundary of the site's roles exists
+short_description: Check that the permissions boundary of the site's IAM roles exists
 description:
   - Fails if the policy O(arn), which an administrator creates once, does not exist.
   - Warns if the policy differs from O(document), because machines may then lack permissions that this release needs.
-    Also warns if the caller has no permission to read the policy.
+    Also warns if the policy cannot be read.
   - Changes nothing.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
@@ -35,7 +35,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-as_documented: {description: Whether the policy equals the document., returned: when the policy was read, type: bool}
+as_documented: {description: Whether the policy equals O(document)., returned: when the policy was read, type: bool}
 """
 
 MISSING = (

@@ -11,8 +11,8 @@ module: target_tracking
 short_description: Manage the target tracking policies of an Auto Scaling group in one task
 description:
   - Reads the group's scaling policies, writes those of O(policies) that are missing or differ, and deletes all others.
-  - M(community.aws.autoscaling_policy) needs a task for each policy, does not run in check mode, and always reports a
-    change for a metric without dimensions.
+  - Replaces M(community.aws.autoscaling_policy), which needs a task for each policy, does not run in check mode, and
+    always reports a change for a metric without dimensions.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -22,8 +22,8 @@ options:
     required: true
   policies:
     description:
-      - All policies of the group; an empty list deletes all. A policy sets the C(target_value) of a predefined metric
-        (with a C(resource_label) if the metric needs one) or of a custom metric without dimensions.
+      - All policies of the group; an empty list deletes every policy. A policy sets the C(target_value) of either a
+        predefined metric (with a C(resource_label) if the metric needs one) or a custom metric without dimensions.
     type: list
     elements: dict
     required: true

@@ -13,9 +13,9 @@ DOCUMENTATION = """
 module: undeleted_objects
 short_description: Restore deleted objects in a versioned bucket
 description:
-  - In a versioned bucket, deleting an object adds a delete marker to it. The module removes the markers that were added
-    since a given time, so that each object's previous version is current again. It changes nothing else, and a repeated
-    run has no effect.
+  - In a versioned bucket, the deletion of an object adds a delete marker. The module removes the delete markers of
+    objects that were deleted since a given time, so that each object's previous version is current again. The module
+    changes nothing else, and a repeated run has no effect.
   - Needs C(s3:ListBucketVersions) on the bucket and C(s3:DeleteObjectVersion) on its objects.
 options:
   bucket:
@@ -29,7 +29,7 @@ options:
     required: true
   since:
     description: >-
-      The time from which deletions are undone, in ISO 8601 with its UTC offset, for example
+      Objects that were deleted since this time are restored. In ISO 8601 with a UTC offset, for example
       C(2026-11-24T07:00:00+00:00).
     type: str
     required: true
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def moment(module: Any) -> datetime:
-    """Return `since` in whole seconds, like S3's timestamps, so that markers from the same second are included."""
+    """Return `since` rounded down to seconds, S3's resolution, so that markers from the same second are included."""
     text = module.params["since"]
     try:
         since = datetime.fromisoformat(text)
@@ -103,7 +103,7 @@ def moment(module: Any) -> datetime:
 
 
 def markers_below(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[dict[str, str]]:
-    """Yield the key and version of each current delete marker that is below the prefix and not older than `since`."""
+    """Yield the key and version id of each current delete marker with the prefix that is not older than `since`."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for marker in page.get("DeleteMarkers", []):
             if marker["IsLatest"] and marker["LastModified"] >= since:

@@ -1,1 +1,1 @@
-"""Mock AWS: moto, corrected where it differs from AWS, with a record of every call."""
+"""Mock AWS: moto with patches for the AWS behaviour that moto lacks, and with a record of every call."""

@@ -1,11 +1,11 @@
-"""Mock AWS: moto's server, patched where it differs from AWS.
+"""Mock AWS: moto's server with patches for the AWS behaviour that moto lacks.
 
     python -m rehearsal.aws --port 5000 [--host 127.0.0.1] [--unpatched] [--record calls.jsonl] [--pid-file moto.pid]
 
 The server listens on 127.0.0.1 unless `--host` gives another address, for example that of the test hosts' bridge.
-`--record` writes each call as one JSON line: {"service", "operation", "caller", "parameters", "writes"}. Each
-patch (`rehearsal/aws/patches/`) names the AWS behaviour that it restores. Throttling can be switched on at run time
-(`rehearsal/aws/throttling.py`).
+`--record` appends each call to the file as one JSON line: {"service", "operation", "caller", "parameters", "writes"}.
+Each patch (`rehearsal/aws/patches/`) names the AWS behaviour that it restores. A client can enable throttling while the
+server runs (`rehearsal/aws/throttling.py`).
 """
 
 import argparse

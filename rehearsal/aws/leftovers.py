@@ -35,8 +35,8 @@ KINDS_OF_EC2 = (
 def leftovers(environment: str) -> list[str]:
     """Return the sorted ARNs or IDs of all resources with the tag Environment=`environment`.
 
-    EC2 resources are listed type by type, because the tagging API still returns deleted ones. It finds all others.
-    Resources that EC2 still lists after their deletion (terminated instances, deleted NAT gateways) are left out.
+    EC2 resources are listed type by type, because the tagging API also returns deleted ones. The tagging API lists the
+    resources of all other services. Terminated instances and deleted NAT gateways, which EC2 still lists, are omitted.
     """
     return sorted([*_in_ec2(environment), *_elsewhere(environment)])
 

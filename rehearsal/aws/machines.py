@@ -1,13 +1,13 @@
-"""Report the boot status of machines in their place, because mock AWS records instances but runs none.
+"""Report a boot status for each instance, because mock AWS records instances but runs none.
 
     python -m rehearsal.aws.machines --endpoint http://127.0.0.1:5000 [--pid-file F] [--fail KIND=TEXT]
 
 Half a second after this process first sees an instance in state running, it sets the tag BootStatus=ready. After eight
 seconds, it stops each instance with the tag Role=builder, because a real builder powers itself off. With
 `--fail builder="no disk"`, it sets the tag BootStatus of builders to "failed: no disk" instead, and does not stop them.
-A rehearsal does without this program, because its machines run as containers and report their own status.
+A rehearsal does not use this program, because its machines run as containers and report their own status.
 
-The program exits on SIGTERM, or two seconds after mock AWS has closed its port.
+The program exits on SIGTERM, or two seconds after mock AWS has stopped.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 POLL_SECONDS = 0.3
 BOOT_SECONDS = 0.5
 BUILD_SECONDS = 8.0
-"""Long enough for the `ec2_instance` module to see the builder running; the module waits up to 10 minutes for that."""
+"""How long a builder runs: long enough for the `ec2_instance` module, which waits for it, to see it running."""
 
 START_SECONDS = 30
 CLOSED_SECONDS = 2
 
 
 def main() -> None:
-    """Report until SIGTERM, or until the endpoint has refused connections for `CLOSED_SECONDS`."""
+    """Report until SIGTERM, or until calls to the endpoint have failed for `CLOSED_SECONDS`."""
     arguments = parse()
     if arguments.pid_file:
         arguments.pid_file.write_text(str(os.getpid()))

@@ -21,9 +21,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Call(NamedTuple):
-    """A request, with the service named as in its signature and the operation named as in the API reference.
+    """A request. `service` is the name in the request's signature, `operation` the name in the API reference.
 
-    Requests to REST services (S3, Route 53) do not name the operation, so `operation` is their method and path.
+    Requests to REST services (S3, Route 53) do not name the operation, so `operation` is the method and the path.
     """
 
     service: str
@@ -31,13 +31,13 @@ class Call(NamedTuple):
     caller: str = ""
     """The access key that signed the request."""
     parameters: Mapping[str, str] = NOTHING
-    """The request's parameters without secrets; lists and structures are flattened (`Tags.1.Key`). For REST services,
-    there are only the keys of an S3 DeleteObjects request (`Key.1`).
+    """The request's parameters without secrets; lists and structures are flattened (`Tags.1.Key`). Of the requests to
+    REST services, only S3's DeleteObjects has parameters: the objects' keys (`Key.1`).
     """
 
     @property
     def writes(self) -> bool:
-        """Whether the call may change something, judging by the verb that its operation starts with."""
+        """Whether the call may change something, according to the HTTP method or the first verb of its operation."""
         verb = self.operation.split(" ")[0]
         return verb in {"PUT", "POST", "DELETE"} if verb.isupper() else not READS.match(self.operation)
 
@@ -60,7 +60,7 @@ class Recorder:
 
 
 def read_call(environ: Environ) -> Call | None:
-    """Return the call that a request makes; None for an unsigned request and for moto's own pages."""
+    """Return the call that a request makes; None for an unsigned request, for example to moto's own pages."""
     signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
     if signed is None:
         return None

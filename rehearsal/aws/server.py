@@ -1,4 +1,4 @@
-"""Mock AWS as a separate process on a free port, and the operator's environment variables for it."""
+"""Mock AWS as a separate process on a free port, and the environment variables with which the operator calls it."""
 
 import json
 import os
@@ -45,7 +45,7 @@ class MockAws:
         }
 
     def client(self, service: str, *, region: str = REGION, **credentials: str) -> Any:
-        """Return a boto3 client, with the operator's credentials unless others are given."""
+        """Return a boto3 client with the given credentials; by default, with the operator's."""
         own = {"aws_access_key_id": self.key, "aws_secret_access_key": self.key}
         known: dict[str, Any] = credentials or own
         session: Any = boto3.session.Session(region_name=region, **known)
@@ -82,7 +82,7 @@ class MockAws:
 
 @contextmanager
 def running_mock_aws(folder: Path, *, host: str = "127.0.0.1") -> Iterator[MockAws]:
-    """Run a mock AWS until the `with` block ends; its record and its log are in `folder`."""
+    """Run a mock AWS until the `with` block ends. It writes its record and its log to `folder`."""
     port = free_port()
     aws = MockAws(f"http://{host}:{port}", folder / "calls.jsonl")
     command = [sys.executable, "-m", "rehearsal.aws", "--host", host, "--port", str(port), "--record", str(aws.record)]

@@ -1,8 +1,9 @@
 """Throttle one caller at one service, with the throttling error of that service's protocol.
 
-To place an order, POST {"caller", "after", "refusals"} as JSON to `/tests-aws/throttling`. After `after` more calls by
-that caller, the service that it calls next refuses the caller's next `refusals` calls to that service; null means all
-of them. DELETE removes all orders. GET returns them, each with its service and the number of calls refused so far.
+To place an order, POST {"caller", "after", "refusals"} as JSON to `/tests-aws/throttling`. The caller's next `after`
+calls are not throttled. The call after them selects the service, which refuses that call and further calls by the
+caller, `refusals` in total (null means all). DELETE removes all orders. GET returns them, each with its service and the
+number of calls refused so far.
 """
 
 import json
@@ -20,7 +21,7 @@ MESSAGE = "Rate exceeded"
 
 @dataclass
 class Order:
-    """Which caller to throttle, after how many calls and how often; the throttling service, and its refusals so far."""
+    """A throttling order (see the module's docstring), with the selected service and its refusals so far."""
 
     caller: str
     after: int
@@ -68,7 +69,7 @@ class Throttle:
 
     def _refuses(self, call: Call) -> bool:
         with self._lock:
-            refusals = [order.refuses(call) for order in self._orders]  # a list: each order must count the call
+            refusals = [order.refuses(call) for order in self._orders]  # a list, so that each order counts the call
         return any(refusals)
 
     def _handle_order(self, environ: Environ) -> Refusal:

@@ -16,7 +16,7 @@ commands = typer.Typer(help="Test hosts: Debian 12 with systemd in Podman contai
 
 @commands.command()
 def start(name: str) -> None:
-    """Boot a host and return when it is up. `var/hosts/bundles` is mounted as its /srv/bundles."""
+    """Boot a host, and return when systemd has started all units. `var/hosts/bundles` is mounted at /srv/bundles."""
     remove_leftovers()
     bundles = VAR / "bundles"
     bundles.mkdir(parents=True, exist_ok=True)

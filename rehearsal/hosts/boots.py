@@ -1,4 +1,4 @@
-"""Machines that boot from user data rendered as the playbooks render it, and the site that they join."""
+"""Machines that boot from the playbooks' user data, and the site that they join."""
 
 import hashlib
 import time
@@ -27,16 +27,16 @@ from rehearsal.hosts.user_data import render_user_data
 from testing.processes import wait_until
 
 QUEUE_HOST = 10
-"""The host number, in the network, of the machine that runs the queue; its address is fixed, as in AWS."""
+"""The host number of the machine that runs the queue. Its address is fixed, as it is on AWS."""
 
 FIRST_HOST = 11
-"""The host number of the first other machine."""
+"""The host number of the first machine without a fixed address."""
 
 
 def site_user_data(
     *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
 ) -> str:
-    """Return the user data with which a machine of a kind fetches `bundle` from mock AWS at `endpoint_url`."""
+    """Return the user data of a machine of this kind, which fetches `bundle` from mock AWS at `endpoint_url`."""
     release = {
         "version": bundle.version,
         "bundle_key": bundle.key,
@@ -58,7 +58,7 @@ def site_user_data(
 
 @dataclass
 class Site:
-    """A network in which machines can be launched, with mock AWS and the database that they use."""
+    """A network for machines, with the mock AWS and the database that the machines use."""
 
     network: Network
     metadata: MetadataService
@@ -89,7 +89,7 @@ class Site:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=certificate.encode())
 
     def publish(self, bundle: Bundle, content: bytes | None = None) -> Bundle:
-        """Upload a bundle under the key that machines fetch; if `content` is given, upload that instead."""
+        """Upload a bundle, or `content` in its place, under the key that machines fetch."""
         body = bundle.path.read_bytes() if content is None else content
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=bundle.key, Body=body)
         return bundle
@@ -104,14 +104,14 @@ class Site:
         address: str | None = None,
         options: Sequence[str] = (),
     ) -> "Machine":
-        """Create an instance in mock AWS, and return it with its host, which has not been booted.
+        """Create an instance in mock AWS, and return its machine, which has not yet booted.
 
         Args:
             kind: the machine's kind, as in the user data.
             bundle: the bundle that the user data names.
-            image: a baked image; the stock Debian image by default.
-            sha256: the bundle's SHA-256 in the user data; the true one by default.
-            address: `queue_address` for the machine that runs the queue; the next free one by default.
+            image: the name of a baked image; by default, the stock Debian image.
+            sha256: the bundle's SHA-256 in the user data; by default, the correct one.
+            address: `queue_address` for the machine that runs the queue; by default, the next free address.
             options: further options for `podman run`.
         """
         ec2 = self.cloud.client("ec2")
@@ -152,7 +152,7 @@ class Machine:
 
     host: Host
     identity: Identity
-    """What the metadata service returns to the host; may be changed while the host is running."""
+    """What the metadata service returns to the host. It may be changed while the host is running."""
     _ec2: Any
 
     @property
@@ -161,7 +161,7 @@ class Machine:
 
     @property
     def url(self) -> str:
-        """The URL of its Nginx, reachable from the other hosts and from the computer that runs them."""
+        """The URL of the machine's Nginx, for the other hosts and for the computer that runs them."""
         return f"http://{self.host.address}"
 
     def __enter__(self) -> Self:
@@ -192,7 +192,7 @@ class Machine:
 
 @contextmanager
 def baked_image(site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
-    """Boot a builder, wait until it powers itself off, and yield it with the image created from it."""
+    """Boot a builder, wait until it powers itself off, and yield the builder and the image created from it."""
     with site.launch("builder", site.publish(bundle)) as builder:
         assert builder.wait_for_report() == "ready", builder.log()
         wait_until(lambda: not builder.host.running(), what="the builder's end", seconds=120)

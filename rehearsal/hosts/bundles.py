@@ -1,4 +1,4 @@
-"""Build release bundles for tests: from the working tree, from changed copies of it, and damaged ones."""
+"""Build release bundles for tests: from the working tree, from a changed copy of it, or with damaged content."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ class Bundle:
 
 
 def bundle_of_working_tree() -> Bundle:
-    """Return the working tree's bundle, which is rebuilt if anything has changed."""
+    """Return the bundle of the working tree. It is rebuilt if the working tree has changed."""
     command = [sys.executable, "-m", "release", "--working-tree"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return _named(ROOT / done.stdout.split()[0])
@@ -66,7 +66,7 @@ def release_with(change: Callable[[Path], None], folder: Path) -> Bundle:
 
 
 def build_release(source: Path, *, umask: int = -1) -> Bundle:
-    """Build a release in a clone or copy of this repository, from the wheels that were downloaded here."""
+    """Build a release in a clone or copy of this repository. Reuse the wheels in var/wheelhouse, if there are any."""
     wheels = ROOT / "var" / "wheelhouse"
     if wheels.exists():
         (source / "var").mkdir(exist_ok=True)

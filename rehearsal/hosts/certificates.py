@@ -30,7 +30,7 @@ class Authority:
 
     @classmethod
     def create(cls, name: str = "Rising Stars tests") -> Self:
-        """Return a new authority. Its name must be unique, because clients look up a CA certificate by its name."""
+        """Return a new authority. `name` must be unique, because clients look up a CA certificate by its name."""
         key, subject = ec.generate_private_key(ec.SECP256R1()), _named(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         draft = _draft(subject, subject, key).add_extension(constraints, critical=True)

@@ -7,10 +7,12 @@ from typing import Self
 
 
 class Doorway:
-    """Forwards the connections that arrive at `address` while it is open.
+    """Forwards the connections that arrive at `address` while the doorway is open.
 
     Args:
-        behind: the server's port at 127.0.0.1; `port` by default.
+        address: the address to listen on.
+        port: the port to listen on.
+        behind: the server's port at 127.0.0.1; by default, `port`.
     """
 
     def __init__(self, address: str, port: int, *, behind: int | None = None) -> None:

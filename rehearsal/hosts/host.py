@@ -1,4 +1,4 @@
-"""A test host: Debian 12 with systemd in a container. Like an EC2 instance, it boots and runs user data."""
+"""A test host: Debian 12 with systemd in a container. Like an EC2 instance, the host boots and runs user data."""
 
 import json
 import secrets
@@ -29,14 +29,14 @@ class Ran:
 
 @dataclass
 class Host:
-    """A test host. `start()` boots it; `remove()`, or the end of the `with` block, removes it in any state.
+    """A test host. `start` boots it. `remove`, or the end of the `with` block, removes it, even while it is running.
 
     Attributes:
-        network: the network that it is attached to; by default Podman's network `network_name`, or none.
-        address: its fixed address in the network.
-        user_data: what cloud-init runs at the first boot; without it, cloud-init is disabled.
-        mounts: paths in the host → folders or files outside it, mounted read-only.
-        image: a baked image; the stock image by default.
+        network: the host's network. Without it, the host uses Podman's network `network_name`, or no network.
+        address: the host's fixed address in the network.
+        user_data: what cloud-init runs at the first boot. Without it, cloud-init is disabled.
+        mounts: paths in the host → folders or files of this machine, mounted read-only.
+        image: the name of a baked image; by default, the stock image.
     """
 
     name: str = field(default_factory=lambda: f"rising-stars-host-{secrets.token_hex(3)}")
@@ -59,7 +59,7 @@ class Host:
         self.remove()
 
     def start(self) -> None:
-        """Boot the host for the first time, and return once systemd responds. cloud-init may still be running then."""
+        """Boot the host for the first time, and return when systemd responds. cloud-init may still be running."""
         where = self.network.name if self.network else self.network_name or "none"
         names = ["--name", self.name, "--hostname", self.name, "--label", f"{LABEL}={self.owned_by}"]
         network = ["--network", where, *(["--ip", self.address] if self.address else [])]

@@ -1,4 +1,4 @@
-"""The test hosts' image, built once: Debian 12 with the packages of the stock cloud image that matter here."""
+"""The test hosts' image, built once: Debian 12 with those packages of the stock cloud image that the tests need."""
 
 import fcntl
 import hashlib
@@ -39,8 +39,8 @@ NO_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "getty.target", "e2scrub_reap.service"),
     *("systemd-udevd.service", "systemd-udev-trigger.service", "systemd-sysctl.service"),
 )
-"""Masked units. Most manage devices, consoles, disks or kernel settings, which a container does not have to itself. The
-apt timers would install updates during tests.
+"""Masked units. Most of them manage devices, consoles, disks or kernel settings, which a container shares with its
+machine. The apt timers would install updates during tests.
 """
 
 CHRONY = """\
@@ -57,7 +57,7 @@ FILES = {
 
 
 def host_image() -> str:
-    """Return the image's name. If no image of the current recipe exists, build it first, which takes about a minute."""
+    """Return the image's name. If no image of the current recipe exists, first build one, which takes a minute."""
     name = f"{REPOSITORY}:{recipe_digest()}"
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "image.lock").open("w") as lock:

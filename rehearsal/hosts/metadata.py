@@ -1,7 +1,7 @@
-"""The instance metadata service at 169.254.169.254, as in EC2: version 2 only, so every request needs a token.
+"""EC2's instance metadata service at 169.254.169.254: version 2 only, so every request needs a token.
 
-The service identifies a machine by its address: `identities` maps each address to the machine's data. It returns the
-credentials that it was given, without checking them.
+The service identifies a machine by its address: `identities` maps each address to the machine's metadata, which
+includes the credentials that the machine receives.
 """
 
 import json
@@ -119,7 +119,7 @@ class MetadataService:
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens on one bridge only, so that each of several networks can have its own metadata service."""
+    """Listens on one bridge only, so that each network can have its own metadata service at the same address."""
 
     daemon_threads = True
 
@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_PUT(self) -> None:
-        """Return a token. As in AWS, the request must state a lifetime, and must not come through a proxy."""
+        """Return a token. As on AWS, the request must specify a lifetime, and must not come through a proxy."""
         if self.path != "/latest/api/token" or self.headers.get("X-Forwarded-For"):
             return self._answer(HTTPStatus.FORBIDDEN, "")
         if not self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "").isdigit():
@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing."""
+        """Log nothing, because machines poll the service."""
 
 
 def _answer_of(identity: Identity, path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A Podman network in which test hosts and this machine reach each other; services listen on its bridge."""
+"""A Podman network that connects test hosts and this machine, where services listen on the network's bridge."""
 
 import ipaddress
 import secrets
@@ -17,8 +17,8 @@ class Network:
     """A Podman network; `bridge` is this machine's address in it.
 
     Args:
-        subnet: its address range; Podman then provides no DNS resolver, so the caller must run one. By default, a
-            free range of 10.90.0.0/16, in which Podman resolves the hosts' names.
+        subnet: the network's address range. In such a network Podman runs no DNS resolver, so the caller must run one.
+            By default, the network gets a free range of 10.90.0.0/16, and Podman resolves the hosts' names.
     """
 
     def __init__(self, name: str | None = None, *, owned_by: str | None = None, subnet: str | None = None) -> None:
@@ -45,7 +45,7 @@ class Network:
         return podman("network", "inspect", "--format", "{{.NetworkInterface}}", self.name)
 
     def address(self, host: int) -> str:
-        """Return the address of the host with that number (3..254; 2 is the anchor's)."""
+        """Return the address with this host number. 1 is the bridge, 2 the anchor; hosts use 3 to 254."""
         return str(ipaddress.ip_network(self.subnet)[host])
 
     def remove(self) -> None:
@@ -53,7 +53,7 @@ class Network:
         podman("network", "rm", "--force", "--time", "0", self.name)
 
     def _create_anywhere(self) -> str:
-        """Take the first free subnet."""
+        """Create the network in the first free subnet, and return the subnet."""
         subnets = ipaddress.ip_network("10.90.0.0/16").subnets(new_prefix=24)
         for subnet in map(str, list(subnets)[1:255]):
             try:
@@ -73,7 +73,7 @@ class Network:
         podman("network", "create", *options, "--label", f"{LABEL}={self._owner}", self.name)
 
     def _attach_anchor(self) -> None:
-        """Attach a container, because the bridge exists only while one is attached."""
+        """Attach a container (the anchor), because the bridge exists only while a container is attached."""
         anchor = ["--name", f"{self.name}-anchor", "--network", self.name, "--ip", self.address(2)]
         labels = ["--label", f"{LABEL}={self._owner}"]
         podman("run", "--detach", *anchor, *labels, host_image(), "sleep", "infinity")
@@ -81,8 +81,8 @@ class Network:
     def _keep_hardware_address(self) -> None:
         """Fix the bridge's current MAC address.
 
-        By default, a bridge takes the lowest MAC address of its ports. If a host with a lower MAC address were
-        attached, the bridge's would change, and the other hosts would keep sending to the old one for half a minute.
+        By default, a bridge takes the lowest MAC address of its ports. When a host with a lower address was attached,
+        the bridge's address would change, and the other hosts would send to the old address for half a minute.
         """
         address = Path("/sys/class/net", self.interface, "address").read_text().strip()
         subprocess.run(["ip", "link", "set", "dev", self.interface, "address", address], check=True)

@@ -14,13 +14,13 @@ from pathlib import Path
 from testing.processes import NotInstalled
 
 VAR = Path(__file__).parents[2] / "var" / "hosts"
-"""The folder that is kept between runs. It contains the image's lock, bundles, and Podman's settings."""
+"""A folder that remains between runs. It contains the image's lock, bundles, and Podman's settings."""
 
 LABEL = "rising-stars-owner"
 """The label of test containers and networks; its value is their owner, as `owner()` returns it."""
 
 KEPT = "kept"
-"""The owner of hosts that remain until they are removed by name, for example molecule's between its steps."""
+"""The owner of hosts that remain until they are removed by name, for example between molecule's steps."""
 
 PROGRAMS = ("podman", "runc", "mmdebstrap")
 TRIAL = ("run", "--rm", "--privileged", "--systemd=always", "--network=bridge", "--volume=/usr:/usr:ro")
@@ -41,7 +41,7 @@ def require_podman() -> None:
 
 
 def find_obstacle() -> str | None:
-    """Return why hosts cannot run here, as a sentence; None if they can."""
+    """Return a sentence that says why hosts cannot run here; None if they can."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if os.geteuid() != 0:
         return "Hosts are Podman containers with systemd, which require root: use sudo"
@@ -52,7 +52,7 @@ def find_obstacle() -> str | None:
 
 @functools.cache
 def _why_no_container_runs() -> str | None:
-    """Try to run a privileged container with systemd, because root in an ordinary container may lack the privileges."""
+    """Try to run a privileged container with systemd. Root inside an ordinary container may not be able to run one."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-trial-") as root:
         for name in ("bin", "lib", "lib64", "sbin"):
             Path(root, name).symlink_to(f"usr/{name}")
@@ -85,8 +85,8 @@ def environment() -> dict[str, str]:
 def settings_file() -> Path:
     """Write Podman's settings to a file, and return its path.
 
-    Podman's default runtime (crun) fails on a hybrid cgroup hierarchy, and no container starts with limits above the
-    machine's own.
+    The settings select runc, because Podman's default runtime (crun) fails on a hybrid cgroup hierarchy. They lower the
+    resource limits to this machine's, because a container with higher limits does not start.
     """
     files, processes = _at_most(resource.RLIMIT_NOFILE, 65_536), _at_most(resource.RLIMIT_NPROC, 10_000)
     quoted = f'"nofile={files}:{files}", "nproc={processes}:{processes}"'
@@ -104,18 +104,18 @@ def _at_most(limit: int, preferred: int) -> int:
 
 
 def owner() -> str:
-    """Return this process's ID and start time, which together identify it."""
+    """Return this process's ID and start time, which together identify the process."""
     return f"{os.getpid()}-{_started(os.getpid())}"
 
 
 def remove_leftovers() -> None:
-    """Remove the containers and networks whose owner was killed before it could remove them."""
+    """Remove the containers and networks whose owner, a process, no longer exists."""
     for name, of in _labelled("ps", "--all"):
         if not _alive(of):
             podman("rm", "--force", "--time", "0", "--volumes", "--ignore", name)
     for name, of in _labelled("network", "ls"):
         if not _alive(of):
-            # Another run may have removed it already.
+            # Another run may already have removed the network.
             with contextlib.suppress(PodmanError):
                 podman("network", "rm", "--force", name)
 

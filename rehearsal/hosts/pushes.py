@@ -46,7 +46,7 @@ class Operator:
     def with_inventory(
         cls, folder: Path, site: Site, bundle: Bundle, machines: Mapping[str, list[Machine]]
     ) -> "Operator":
-        """Write an inventory of `machines` (by kind). Unlike a real inventory, it connects through Podman."""
+        """Write an inventory of `machines` (by kind). Ansible connects to them through Podman, not Systems Manager."""
         ca_bundle = folder / "database-ca.pem"
         ca_bundle.write_text(site.ca_bundle)
         settings: dict[str, Any] = {
@@ -58,7 +58,7 @@ class Operator:
             "aws_release_version": bundle.version,
             "aws_release_bundle": str(bundle.path),
             "aws_release_ca_bundle": str(ca_bundle),
-            # The infrastructure's results, which recall_infrastructure.yml would look up.
+            # The results of the infrastructure's roles. Without them, recall_infrastructure.yml would look them up.
             "aws_network_result": {},
             "aws_storage_result": {"media_bucket": BUCKET, "release_prefix": "releases/"},
         }
@@ -75,7 +75,7 @@ class Operator:
         return cls(inventory, site)
 
     def push(self, *options: str) -> Pushed:
-        """Run the playbook."""
+        """Run configure_hosts.yml with the inventory."""
         playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/configure_hosts.yml"]
         began = time.monotonic()
         done = subprocess.run(

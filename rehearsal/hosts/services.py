@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Database:
-    """PostgreSQL as hosts reach it. Shutting `doorway` makes it unreachable for them."""
+    """PostgreSQL, which hosts reach through `doorway`. Shutting the doorway makes the database unreachable."""
 
     server: Postgres
     address: str
     authority: Authority
-    """With this authority's certificate, clients can connect with sslmode=verify-full."""
+    """The CA whose certificate clients need to connect with sslmode=verify-full."""
     doorway: Doorway
 
     @property
@@ -33,7 +33,7 @@ class Database:
 
 @contextmanager
 def running_database(network: Network, *names: str) -> Iterator[Database]:
-    """Run a server that hosts reach at the bridge's address; its certificate is valid for that address and `names`."""
+    """Run PostgreSQL at the bridge's address. The server's certificate is valid for that address and for `names`."""
     with running_postgres() as server, tempfile.TemporaryDirectory(prefix="rising-stars-tls-") as folder:
         authority = Authority.create()
         enable_tls(server, Path(folder), authority, network.bridge, *names)
@@ -60,7 +60,7 @@ def enable_tls(server: Postgres, folder: Path, authority: Authority, *names: str
 
 @dataclass(frozen=True)
 class Store:
-    """S3 as hosts reach it."""
+    """S3, which hosts reach at `endpoint`."""
 
     server: SeaweedFS
     endpoint: str
@@ -69,7 +69,7 @@ class Store:
 
 @contextmanager
 def running_store(network: Network) -> Iterator[Store]:
-    """Run an S3 server that checks signatures, at the bridge's address."""
+    """Run an S3 server at the bridge's address. It verifies the signatures of requests."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-s3-") as folder, SeaweedFS(Path(folder)) as server:
         port = server.ports["s3"]
         with Doorway(network.bridge, port) as doorway:

@@ -1,4 +1,4 @@
-"""Publish the site's settings and secrets in mock AWS, as the aws_ roles do in AWS."""
+"""Publish the site's settings and secrets in mock AWS, as the aws_ roles publish them on AWS."""
 
 import json
 import secrets
@@ -25,7 +25,7 @@ BALANCER_SECONDS = 10
 
 
 def publish_settings(cloud: MockAws, database: Database, name: str, *, queue_host: str) -> None:
-    """Set the parameter `hosts`; `name` is the database's name on the server."""
+    """Set the parameter with the hosts' settings. `name` is the database's name on the server."""
     settings = {
         "environment": "tests",
         "region": REGION,

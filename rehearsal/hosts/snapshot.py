@@ -39,7 +39,7 @@ PLAIN = ("--no-legend", "--plain", "--no-pager")
 
 
 def describe(path: Path) -> str:
-    """Return a file's type, mode, owner and content (a digest, or a link's target); no content for compiled Python."""
+    """Return a file's type, mode, owner, and the digest of its content or a link's target; no digest for .pyc files."""
     status = path.lstat()
     owner = f"{pwd.getpwuid(status.st_uid).pw_name}:{grp.getgrgid(status.st_gid).gr_name}"
     content = ""

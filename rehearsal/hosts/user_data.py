@@ -12,7 +12,7 @@ from rehearsal.hosts.bundles import ROOT
 
 
 def render_user_data(kind: str, settings: Mapping[str, Any]) -> str:
-    """Evaluate `site_<kind>_user_data` of playbooks/vars/site.yml, with `settings` in place of the site's own."""
+    """Evaluate `site_<kind>_user_data` of playbooks/vars/site.yml; `settings` are its input variables."""
     loader = file_loader()
     site = loader.load_from_file(str(ROOT / "playbooks" / "vars" / "site.yml"), trusted_as_template=True)
     variables = {**site, "playbook_dir": str(ROOT / "playbooks"), **settings}

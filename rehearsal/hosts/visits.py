@@ -1,4 +1,4 @@
-"""Clients that use, through Nginx, a site whose processes run on test hosts."""
+"""Clients of a site whose processes run on test hosts, behind Nginx."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from testing.processes import wait_until
 
 
 class VisitedSite(sites.Site):
-    """A site that does not run on this machine, so its processes, folder and settings are not accessible."""
+    """A site that runs on test hosts, so the caller cannot access its processes, folder and settings."""
 
     def __init__(self, url: str, api: httpx.Client, database: peewee.Database) -> None:
         self.url = url

@@ -1,1 +1,1 @@
-"""The operator of a site: playbooks, inventory, release, and the permissions of the operator policies."""
+"""The operator of a site: runs playbooks, and compares the calls with the permissions of the operator policies."""

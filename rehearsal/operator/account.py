@@ -9,19 +9,19 @@ from rehearsal.aws.server import MockAws, running_mock_aws
 from rehearsal.operator.policy import create_boundary
 
 ADMINISTRATOR = {"aws_access_key_id": "administrator", "aws_secret_access_key": "administrator"}
-"""Separate credentials, so that the record distinguishes these calls from the operator's."""
+"""Separate credentials, so that the record distinguishes the administrator's calls from the operator's."""
 
 
 @contextmanager
 def running_account(folder: Path) -> Iterator[MockAws]:
-    """Run a new mock AWS that contains only the permissions boundary, which an administrator has created."""
+    """Run a new mock AWS in which an administrator has created the permissions boundary and nothing else."""
     with running_mock_aws(folder) as aws:
         create_boundary(aws.client("iam", **ADMINISTRATOR), "rehearsal")
         yield aws
 
 
 def release_in(folder: Path) -> dict[str, str]:
-    """Return the variables of a release whose files are random bytes, because no machine reads them."""
+    """Return the variables of a release. Its files contain random bytes, because no machine reads the files."""
     for name in ("bundle.tar.gz", "ca.pem"):
         (folder / name).write_bytes(secrets.token_bytes(4096))
     return {

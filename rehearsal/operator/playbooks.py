@@ -1,4 +1,4 @@
-"""Run playbooks as an operator does, on this machine and with this Python."""
+"""Run playbooks as an operator does, on this machine and with this process's Python."""
 
 import os
 import subprocess

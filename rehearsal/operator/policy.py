@@ -10,9 +10,9 @@ from rehearsal.operator.playbooks import REPOSITORY
 
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
 BOUNDARY = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
-"""The permissions boundary of an environment's roles. An administrator creates it; it is not attached to operators."""
+"""The permissions boundary of an environment's roles. An administrator creates this policy; no operator has it."""
 OCCASIONS = {"purge", "restore"}
-"""Policies that are attached only while they are needed."""
+"""The policies that an operator has only during a destruction with purge or a restore."""
 EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
 PLACES = {"ACCOUNT": "123456789012", "REGION": "us-east-1", "DOMAIN": "example.com"}
 DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136693071363"}
@@ -25,7 +25,7 @@ def policies_of(environment: str, files: Iterable[Path] = FILES) -> Policies:
 
 
 def attached(*occasions: str) -> list[Path]:
-    """Return the files of the permanent policies and of the policies for these occasions."""
+    """Return the files of the permanent policies, and of the policies for `occasions`."""
     return [file for file in FILES if file in EVERY_DAY or file.stem in occasions]
 
 
@@ -44,7 +44,7 @@ def create_boundary(iam: Any, environment: str) -> str:
 
 
 def asked_by(calls: Iterable[Call], environment: str, *, before: Iterable[Call] = ()) -> list[Asked]:
-    """Return every permission that these calls need, in order; `before` contains the calls that preceded them."""
+    """Return every permission that `calls` need, in order. `before` contains all earlier calls."""
     tags = {"Project": "rising-stars", "Environment": environment}
     site, roles = Site(tags, DEBIAN), Roles(f"/rising-stars/{environment}/")
     for call in before:
@@ -59,14 +59,14 @@ def asked_by(calls: Iterable[Call], environment: str, *, before: Iterable[Call] 
 def refused(
     calls: Iterable[Call], environment: str, files: Iterable[Path] = EVERY_DAY, *, before: Iterable[Call] = ()
 ) -> list[str]:
-    """Return the permissions that these calls need but the policies do not grant."""
+    """Return the permissions that `calls` need but the policies do not grant."""
     policies = policies_of(environment, files)
     denied = [asked for asked in asked_by(calls, environment, before=before) if not policies.granting(asked)]
     return list(dict.fromkeys(f"{asked.action} on {asked.resource}" for asked in denied))
 
 
 def unseen(calls: Iterable[Call], environment: str) -> set[str]:
-    """Return the actions that the policies allow but these calls do not need."""
+    """Return the actions that the policies allow but `calls` do not need."""
     return policies_of(environment).actions() - {asked.action for asked in asked_by(calls, environment)}
 
 
@@ -166,4 +166,4 @@ UNSEEN = {
         "s3:PutObjectTagging",
     ],
 }
-"""Why a run of the whole site on mock AWS does not need these actions."""
+"""Reason → the allowed actions that, for this reason, no call in a run of the whole site on mock AWS needs."""

@@ -19,9 +19,9 @@ from rehearsal.operator.playbooks import PROGRAM, REPOSITORY
 
 ENVIRONMENT = "rehearsal"
 STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
-"""The playbooks of site.yml, in order, without the verification, which needs running machines."""
+"""The playbooks of site.yml, in order. The verification is omitted, because it needs running machines."""
 MACHINES = "machines"
-"""The access key of the process that reports in place of the machines; it marks that process's calls in the record."""
+"""The access key of the process that reports for the machines, which distinguishes its calls in the record."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def writes(self) -> Counter[str]:
-        """The calls that may change something, with their counts."""
+        """The operations of the calls that may change something, with their counts."""
         return Counter(f"{call.service} {call.operation}" for call in self.calls if call.writes)
 
 
@@ -82,7 +82,7 @@ class Operator:
         return self.runs[-1]
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
-        """Run a playbook; it must succeed, and need only permissions that docs/operator-policy grants."""
+        """Run a playbook that must succeed and must need only the permissions that docs/operator-policy grants."""
         before = self._asked()
         run = self.run(playbook, *options, **settings)
         assert run.code == 0, run.output[-8000:]
@@ -92,7 +92,7 @@ class Operator:
         return run
 
     def kill_after(self, calls: int, playbook: str) -> None:
-        """Start a playbook, and kill it and all its child processes after `calls` calls to AWS."""
+        """Start a playbook, and kill its process and all descendants once they have made `calls` calls to AWS."""
         before = len(self._asked())
         with subprocess.Popen(
             self._command(playbook, (), {}),
@@ -121,7 +121,7 @@ class Operator:
 
 
 def kill_family(pid: int) -> None:
-    """Kill a process and its descendants. Ansible's workers have their own sessions, so a group kill misses them."""
+    """Kill a process and its descendants. Ansible's workers have their own sessions, so a killpg would miss them."""
     parent = psutil.Process(pid)
     for member in (parent, *parent.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
@@ -130,7 +130,7 @@ def kill_family(pid: int) -> None:
 
 @contextmanager
 def machines(aws: MockAws, *options: str) -> Iterator[None]:
-    """Run the process that reports in place of the machines."""
+    """Run the process that reports for the machines (rehearsal/aws/machines.py) until the `with` block ends."""
     command = [sys.executable, "-m", "rehearsal.aws.machines", "--endpoint", aws.endpoint, *options]
     environment = {**os.environ, **aws.env, "AWS_ACCESS_KEY_ID": MACHINES}
     with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:

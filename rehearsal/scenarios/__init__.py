@@ -1,6 +1,6 @@
 """The scenarios of the rehearsal, by number. Each is called with the running site and returns its figures.
 
-Scenario 1 builds the site, scenario 10 destroys it; each of the others starts and ends with a complete site.
+Scenario 1 builds the site, and scenario 10 destroys it. Each other scenario starts and ends with a complete site.
 """
 
 from collections.abc import Callable, Mapping

@@ -24,7 +24,7 @@ class Renders:
     begun: dict[str, int] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Read every worker's count; keep the last count of a worker that is no longer running."""
+        """Read each running worker's count, and retain the last count of a worker that is no longer running."""
         for role in ("worker", "extra_worker"):
             for each in self.site.instances(role):
                 try:
@@ -33,7 +33,7 @@ class Renders:
                     continue
 
     def until(self, done: Callable[[], bool], *, what: str, seconds: float) -> float:
-        """Read the counts until `done` returns True, and return how many seconds that took."""
+        """Read the counts repeatedly until `done` returns True, and return how many seconds that took."""
 
         def looked() -> bool:
             self.look()

@@ -15,7 +15,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def first_run(site: Rehearsal) -> dict[str, object]:
-    """Run site.yml, which builds the site from nothing and verifies it."""
+    """Run site.yml, which builds the site in an empty account and verifies it."""
     run = site.operator.succeed("site")
     assert "verified: sign-up, upload, render, vote and ranking" in run.output
     return {"first_run_seconds": round(run.seconds)}

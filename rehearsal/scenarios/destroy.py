@@ -1,4 +1,4 @@
-"""Scenario 10: after a destruction with purge, no AWS resource and no machine is left."""
+"""Scenario 10: after a destruction with purge, no AWS resource and no machine remains."""
 
 import os
 from unittest import mock
@@ -11,7 +11,7 @@ from rehearsal.site import Rehearsal
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Destroy the site with purge."""
+    """Destroy the site with purge, and check that no resource and no machine remains."""
     run = site.operator.succeed("destroy_infrastructure", confirm=ENVIRONMENT, purge="true")
     with mock.patch.dict(os.environ, site.operator.aws.env):
         assert leftovers(ENVIRONMENT) == []
@@ -20,6 +20,6 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def machines() -> list[str]:
-    """Return the names of the machines' containers."""
+    """Return the names of the machines' running containers."""
     names = podman("ps", "--format", "{{.Names}}").splitlines()
     return [name for name in names if name.startswith(f"{NETWORK}-i-")]

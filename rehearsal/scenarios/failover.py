@@ -13,7 +13,7 @@ RETURN_SECONDS = 120
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Vote for a clip before, during and after the failover."""
+    """Vote for a clip before, during and after the failover, and check the responses, the votes and the hosts."""
     player, voter, late = Person.new(site), Person.new(site), Person.new(site)
     video_id = player.upload(clip(), "Before the failover")
     site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
@@ -29,7 +29,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def watch(site: Rehearsal, voter: Person, video_id: str) -> int:
-    """Check throughout the failover that votes get 503 and /ready gets 200; return the number of refused votes."""
+    """Check throughout the failover that a vote gets 503 and /ready gets 200; return the number of refused votes."""
     until, refused = time.monotonic() + AWAY_SECONDS, 0
     with site.client() as client:
         while time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Scenario 3: load on the public reads makes the web group grow from 1 to 3 and shrink again; no request fails."""
+"""Scenario 3: read requests make the web group grow from 1 to 3 hosts and shrink again; no request fails."""
 
 from rehearsal.people import Traffic, reading
 from rehearsal.scenarios.lost_web_host import healthy
@@ -10,7 +10,7 @@ LARGEST = 3
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Send more requests than the scaling target allows for two hosts, then only a few."""
+    """Send more requests than the scaling target allows for two hosts, and afterwards only a few."""
     with Traffic(site, reading(1, per_second=2)) as quiet:
         with Traffic(site, reading(4, per_second=30)) as crowd:
             grown = site.wait(lambda: healthy(site) == LARGEST, what="the group to grow", seconds=GROW_SECONDS)

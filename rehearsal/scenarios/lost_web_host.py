@@ -32,7 +32,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def keep_members(site: Rehearsal, count: int) -> None:
-    """Set the group's minimum and desired size; otherwise, it would shrink under so light a load."""
+    """Set the group's minimum and desired size. With a minimum of 1, the group would shrink under this light load."""
     site.control.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=GROUP, MinSize=count, DesiredCapacity=count
     )
@@ -44,7 +44,7 @@ def is_terminated(site: Rehearsal, instance_id: str) -> bool:
 
 
 def healthy(site: Rehearsal) -> int:
-    """Return the number of running instances that the load balancer reports as healthy."""
+    """Return the number of running web hosts that the load balancer reports as healthy."""
     client = site.control.client("elbv2")
     (group,) = client.describe_target_groups()["TargetGroups"]
     targets = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]

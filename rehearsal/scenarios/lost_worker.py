@@ -1,4 +1,4 @@
-"""Scenario 5: the worker crashes during a render, then is terminated. Uploads still succeed; no job is lost."""
+"""Scenario 5: the worker crashes during a render, and later is terminated. Uploads still succeed; no job is lost."""
 
 from rehearsal.people import Person, clip
 from rehearsal.scenarios.upload_to_vote import RENDER_SECONDS
@@ -34,7 +34,7 @@ def crash(site: Rehearsal, player: Person) -> float:
 
 
 def terminate(site: Rehearsal, player: Person) -> dict[str, object]:
-    """Terminate the worker, and Redis with it; site.yml creates it again, and all clips are processed."""
+    """Terminate the worker, which also runs Redis. Run site.yml to create a new one, and wait for all renders."""
     (worker,) = site.instances("worker")
     waiting = player.upload(clip(), "Waiting")
     site.control.client("ec2").terminate_instances(InstanceIds=[worker.id])

@@ -13,7 +13,7 @@ END_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Destroy the site, delete its clips, restore both, and check the player's and voters' data."""
+    """Destroy the site, delete its clips, restore both, and check the player's clip and the votes."""
     city = f"Restored {time.time_ns()}"
     player, voters = Person.new(site, city=city), [Person.new(site) for _ in range(VOTERS)]
     video_id = player.upload(clip(), "Before the accident")

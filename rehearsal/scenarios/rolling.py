@@ -1,6 +1,6 @@
-"""Scenario 6: a release is rolled out under traffic, a broken one is rolled back, and the first is restored.
+"""Scenario 6: a release is rolled out, a broken one is rolled back, and the site's first release is restored.
 
-Readers, voters and an uploader send requests throughout, and none of their requests fails.
+Readers and an uploader send requests during every rollout, and voters during the first; no request fails.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ SETTLE_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Roll out a good release and a broken one, then roll back to the good one and to the first."""
+    """Roll out a good release and a broken one; then roll back to the good release and to the first one."""
     (first,) = releases(site)
     with tempfile.TemporaryDirectory(prefix="rising-stars-release-") as folder:
         good = release_with(mark, Path(folder, "good"))
@@ -41,7 +41,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
-    """Roll a release out to every machine while voters vote, and check that every vote counts."""
+    """Roll a release out to every machine while voters vote, and check that every vote is counted."""
     player = Person.new(site)
     video_id = player.upload(clip(), "To vote for")
     site.wait(lambda: player.is_done(video_id), what="the render", seconds=RENDER_SECONDS)
@@ -56,7 +56,7 @@ def roll(site: Rehearsal, release: Bundle) -> dict[str, object]:
 
 
 def roll_broken(site: Rehearsal, broken: Bundle, in_service: Bundle) -> dict[str, object]:
-    """Roll out a release whose API does not start: the run fails, and the web machines are the same as before."""
+    """Roll out a release whose API does not start. Check that the run fails and no web machine is replaced."""
     hosts = {each.id for each in site.instances("web")}
     with busy(site) as traffic:
         run = deploy(site, broken)
@@ -69,7 +69,7 @@ def roll_broken(site: Rehearsal, broken: Bundle, in_service: Bundle) -> dict[str
 
 
 def deploy(site: Rehearsal, release: Bundle) -> Run:
-    """Deploy a release with site.yml's playbooks, and return the last run, with the total duration."""
+    """Run site.yml's playbooks for a release until one fails, and return the last run with the total duration."""
     settings = {"aws_release_version": release.version, "aws_release_bundle": str(release.path)}
     seconds = 0.0
     for step in STEPS:

@@ -1,4 +1,4 @@
-"""Scenario 2: sign up, upload, render, vote and rank through the load balancer, and fetch the result from outside."""
+"""Scenario 2: sign up, upload, render, vote and rank through the load balancer, and download the rendered clip."""
 
 import time
 
@@ -11,7 +11,7 @@ RENDER_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Upload, render and vote for one clip."""
+    """Upload and render a clip, vote for it twice, and check the responses, the rendered clip and the ranking."""
     began = time.monotonic()
     city = f"Rehearsal {time.time_ns()}"
     player, voter = Person.new(site, city=city), Person.new(site)

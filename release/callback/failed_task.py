@@ -9,14 +9,14 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
     name: failed_task
     type: aggregate
-    short_description: Write the name of the failed task and the reason to the file $FAILED_TASK_FILE
-    description: Writes the last failure, as one line. Failures of tasks with ignore_errors do not count.
+    short_description: Write the failed task and the reason to the file that $FAILED_TASK_FILE names
+    description: Writes the last failure, as one line. Ignores failures of tasks with ignore_errors.
     requirements: [enabled in configuration]
 """
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Writes one line: the task's name, and the last line of its stderr or message."""
+    """Writes one line: the task's name, and the last line of its stderr or, without stderr, of its message."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

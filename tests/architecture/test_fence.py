@@ -1,4 +1,4 @@
-"""The separation of the planes: `aws_*` roles change no host, `host_*` roles do not call AWS."""
+"""The separation of the roles: `aws_*` roles change no host, and `host_*` roles do not call AWS."""
 
 import re
 from collections.abc import Iterator

@@ -26,7 +26,7 @@ def import_everything():
                 importlib.import_module(module.name)
 
 
-import_everything()  # unwatched: it also runs the libraries' import-time code
+import_everything()  # not watched, because it also runs third-party libraries' import-time code
 for name in [name for name in sys.modules if name.split(".")[0] in OURS]:
     del sys.modules[name]
 sys.addaudithook(watch)

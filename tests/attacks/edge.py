@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "roles" / "host_proxy" / "templates"
 PLAYBOOK = Path(__file__).with_name("render.yml")
 GENEROUS = {"host_proxy_processes": 1, "host_proxy_trusted_ranges": ["127.0.0.1/32"]}
-"""Role variables that make Nginx trust X-Forwarded-For, in which tests state the client's address."""
+"""Role variables that make Nginx trust X-Forwarded-For, so that tests can set the client's address."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,26 @@ class Edge:
     folder: Path
     nginx: Subprocess
     figures_url: str
-    """The local URL below which Nginx serves the metrics of each API process, by number."""
+    """The URL to which the number of an API process is appended (`/1`) to get its metrics from Nginx."""
 
     @property
     def port(self) -> int:
         return self.site.port
 
     def through(self, player: Player) -> Player:
-        """Return the same player as a client of the edge instead of the API."""
+        """Return a copy of the player whose requests go through Nginx instead of directly to the API."""
         return replace(player, site=self.site)
 
     def received_bytes(self) -> int:
         """Return the total size of the files in which Nginx and the API buffer request bodies."""
         mother = psutil.Process(self.nginx.pid)
         receivers = [mother, *mother.children(), psutil.Process(self.direct.processes["api"].pid)]
-        # A file that is open twice takes up disk space only once.
+        # Processes may have the same file open; the dictionary counts it once.
         return sum(dict(file for process in receivers for file in _open_files(process)).values())
 
 
 def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield (device, inode) and size of each open regular file, even if deleted: Nginx buffers bodies in those."""
+    """Yield (device, inode) and size of each open file but logs, even if deleted, as Nginx's buffer files are."""
     for link in Path(f"/proc/{process.pid}/fd").iterdir():
         try:
             found, target = link.stat(), str(link.readlink())
@@ -107,7 +107,7 @@ def render(folder: Path, variables: Mapping[str, object]) -> None:
     given = {**GENEROUS, **variables, "folder": str(folder), "templates": str(TEMPLATES), "files": files}
     given["ansible_python_interpreter"] = sys.executable
     playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", json.dumps(given)]
-    # Run outside the repository, because the inventory that its ansible.cfg selects calls AWS.
+    # Run outside the repository, so that its ansible.cfg does not apply to this playbook.
     done = subprocess.run([*playbook, str(PLAYBOOK)], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -191,14 +191,14 @@ def begin_upload(port: int, *, headers: Mapping[str, str] | None = None, length:
 
 
 def statuses(uploads: Sequence[SlowUpload]) -> list[int | None]:
-    """Return the status of each upload after giving the server time to answer; None if it did not answer."""
+    """Wait 3 s, then return the status of each upload, or None for an upload that the server has not answered."""
     time.sleep(3)
     return [upload.status(seconds=0.05) for upload in uploads]
 
 
 @contextmanager
 def slow_uploads(port: int, count: int, *, headers: Mapping[str, str] | None = None) -> Iterator[list[SlowUpload]]:
-    """Begin `count` uploads and keep them open during the block."""
+    """Begin `count` uploads, and leave them open until the `with` block ends."""
     with ExitStack() as stack:
         begun = [stack.enter_context(begin_upload(port, headers=headers)) for _ in range(count)]
         time.sleep(1)

@@ -24,7 +24,7 @@ UPLOAD = "/api/videos/upload"
 
 @contextmanager
 def greatest_bytes(edge: Edge) -> Iterator[list[int]]:
-    """Yield a list whose only item is the largest size in bytes of the buffered bodies during the block."""
+    """Yield a list with one item: the largest total size of the buffered bodies so far, in bytes."""
     over, greatest = threading.Event(), [0]
 
     def watch() -> None:

@@ -29,7 +29,7 @@ def wired_site(deployed_home: Home, cable: Cable) -> Iterator[Site]:
     url = str(httpx.URL(deployed_home.environment["QUEUE_URL"]).copy_with(port=cable.port))
     limits = {
         "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_ACCOUNT} per 5 minutes",
-        # No other test uses this window, because sites that share a Redis also share the counters of equal limits.
+        # Sites that share a Redis server share the counters of equal limits, so no other test uses this window.
         "LOGIN_LIMIT_PER_ADDRESS": f"{PER_ADDRESS} per 17 minutes",
         "UPLOAD_LIMIT_PER_ACCOUNT": "2 per 1 day",
     }

@@ -1,4 +1,4 @@
-"""A client bypasses the proxy and forges X-Request-Start, but cannot extend the life of an expired token."""
+"""A client bypasses the proxy and forges X-Request-Start: only uploads accept its expired token, for 15 min at most."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -112,8 +112,8 @@ def test_a_client_that_expects_100_continue_is_refused_without_sending_the_body(
         peer.sendall(head.encode())
         with closing(peer.makefile("rb")) as answer:
             statuses = (line.split()[1] for line in answer if line.startswith(b"HTTP/1.1 "))
-            # Nginx sends 100 when it begins to discard a body (1.22, ngx_http_discard_request_body).
-            # The refusal follows at once, without waiting for the body (RFC 9110, 10.1.1).
+            # Nginx 1.22 sends 100 when it begins to discard a body (ngx_http_discard_request_body).
+            # It then refuses the request at once, without waiting for the body (RFC 9110, 10.1.1).
             assert next(status for status in statuses if status != b"100") == b"401"
 
 

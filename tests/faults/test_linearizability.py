@@ -12,7 +12,7 @@ SET, UNSET = (False, True), (True, False)
 IS_SET, IS_UNSET = (True, True), (False, False)
 MANY = 10_000
 MOST_SECONDS = 5.0
-"""The maximum CPU time of a search, which needs about a tenth of it."""
+"""The maximum CPU time of a search; a search usually needs about a tenth of this."""
 
 OPERATIONS = st.builds(
     lambda began, lasts, effect: Operation(began, None if lasts is None else began + lasts, *effect),

@@ -1,4 +1,4 @@
-"""A short run with the few faults that fit into it; `make faults` runs the long form with every fault."""
+"""A short fault run with few faults. `make faults` runs the long form, which has every fault."""
 
 import pytest
 

@@ -44,7 +44,7 @@ def at_once(*acts: Act) -> list[Event]:
 
 
 def of_the_issue(*, then: Act) -> list[Event]:
-    """Return the history of a reported issue: of two concurrent votes, the counted one got a 503; `then` follows."""
+    """Return the history of a bug report: of two concurrent votes, one got a 503 but counted; `then` follows them."""
     return [at(AGAIN, 41.2107, 41.2512), at(FAILED_VOTE, 41.2105, 41.2519), at(then, 50.0, 50.1)]
 
 

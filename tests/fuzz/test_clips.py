@@ -1,4 +1,4 @@
-"""Uploads and renders mutated MP4s. `make fuzz SEED=n COUNT=m` runs the long form, whose table is saved."""
+"""Uploads and renders mutated MP4s. `make fuzz SEED=n COUNT=m` runs the long form and saves its table."""
 
 import shutil
 import sys
@@ -53,7 +53,7 @@ def large_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Two clips that render within a second. The API would refuse their size and length; the renderer does not."""
+    """Two clips that render within a second. They are too small and too short for the API, but not for the renderer."""
     folder = tmp_path_factory.mktemp("tiny")
     behind = make_clip(folder / "behind.mp4", seconds=1, width=320, height=180, fps=5)
     front = make_clip(
@@ -86,7 +86,7 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
 def test_a_mutated_clip_is_rendered_correctly_or_refused_within_its_limits(
     tiny_clips: list[bytes], tmp_path: Path
 ) -> None:
-    # A process that a render leaves behind is a direct child of this process; PostgreSQL's own children are not.
+    # Compare direct children only: renders start no others, and the children of PostgreSQL come and go.
     children = {child.pid for child in psutil.Process().children()}
 
     def render(seed: int) -> Verdict:
@@ -96,7 +96,7 @@ def test_a_mutated_clip_is_rendered_correctly_or_refused_within_its_limits(
         shutil.rmtree(folder)
         return verdict
 
-    # The short form uses every second kind of mutation.
+    # The short form takes every second seed, so that its few renders include mutations of bytes, boxes and headers.
     seeds = plan.seeds(RENDERS) if plan.LONG else [seed * 2 for seed in plan.seeds(RENDERS)]
     verdicts = run_at_once(render, seeds)
     report("renders", verdicts)

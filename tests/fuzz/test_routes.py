@@ -35,7 +35,7 @@ JSON_FIELDS: dict[str, type[BaseModel]] = {
 ID_ROUTES = sorted(route for route in VALID if "<video_id>" in route[1])
 QUERY_NAMES = ["limit", "offset", "city", "order", "cursor", "from", "to", "deep"]
 
-# Lone surrogates cannot be encoded in UTF-8; our own generator sends them as JSON escapes.
+# Hypothesis generates no lone surrogates, which UTF-8 cannot encode; our own generator sends them as JSON escapes.
 texts = st.text(st.characters(codec="utf-8"), max_size=300)
 addresses = st.builds("{}@{}.{}".format, texts, texts, st.sampled_from(["com", "es", "xn--p1ai", "рф"])) | st.emails()
 numbers = st.integers() | st.floats()
@@ -47,7 +47,7 @@ values = st.recursive(
 
 
 def disciplined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Configure Hypothesis to use the same examples each time, or, in the long form, those of the given seed."""
+    """Configure Hypothesis: the short form always uses the same examples, the long form the examples of its seed."""
 
     def apply(test: Callable[..., None]) -> Callable[..., None]:
         chosen = settings(
@@ -105,7 +105,7 @@ def test_any_request_is_answered_or_refused_in_json(site: Site, world: World) ->
             broken.append(f"seed {number}: {request.route} {request.disturbed}: {claim}: {request.encode()[:1_500]!r}")
     assert not broken, "\n".join(broken)
     assert not [word for word in ("Traceback", "uncaptured", "request_failed") if word in site.log[said_before:]]
-    # A generator whose requests all fail early would test only the first check.
+    # If nearly all requests failed the API's first check, its later checks would not be tested.
     assert sum(bool(answer and answer.succeeded) for answer in answers) >= LEAST_SUCCEEDED * len(answers)
     assert len(answers) < ASKS or {400, 401, 404, 405, 422} <= {answer.status for answer in answers if answer}
     assert list(site.work_dir.iterdir()) == []
@@ -191,5 +191,5 @@ def test_each_disturbance_is_used() -> None:
 
 
 def _json(value: object) -> bytes:
-    """Serialize to JSON, but write NaN and Infinity as Python does, which is not valid JSON."""
+    """Serialize to JSON. NaN and Infinity are written as such, although JSON does not allow them."""
     return json.dumps(value).encode()

@@ -32,7 +32,7 @@ def metadata(network: Network) -> Iterator[MetadataService]:
 
 @pytest.fixture(scope="session")
 def aws_site(network: Network, metadata: MetadataService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A mock AWS in which machines can be launched, with every resource that they read."""
+    """A mock AWS with every resource that a launched machine needs."""
     with ExitStack() as running:
         cloud = running.enter_context(running_mock_aws(tmp_path_factory.mktemp("aws"), host=network.bridge))
         database = running.enter_context(running_database(network))

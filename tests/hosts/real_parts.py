@@ -19,7 +19,7 @@ CA = "/opt/rising-stars/files/database-ca.pem"
 
 @contextmanager
 def joined_network(host: Host) -> Iterator[Network]:
-    """Connect the scenario's host to a new network inside the block."""
+    """Connect the scenario's host to a new network until the `with` block ends."""
     with Network() as made:
         podman("network", "connect", made.name, host.backend.name)
         yield made

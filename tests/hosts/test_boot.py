@@ -24,7 +24,7 @@ WHAT_RUNS = (
 
 @pytest.fixture
 def web_on_baked_image(baked: tuple[Machine, str], aws_site: Site, bundle: Bundle) -> Iterator[Machine]:
-    """A web machine launched from the builder's image, while the bundle in S3 is garbage."""
+    """A web machine launched from the builder's image. The bundle in S3 is invalid: a boot that downloads it fails."""
     aws_site.publish(bundle, b"not the bundle")
     with aws_site.launch("web", bundle, image=baked[1]) as machine:
         yield machine

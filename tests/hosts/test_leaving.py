@@ -1,4 +1,4 @@
-"""A web machine leaves its group in order.
+"""A web machine leaves its Auto Scaling group in a fixed order of steps.
 
 The load balancer stops sending requests, /ready fails, open requests finish, the services stop, and the machine
 completes its lifecycle hook.
@@ -98,7 +98,7 @@ class Reader:
 
 @pytest.fixture
 def web(aws_site: Site, baked: tuple[Machine, str], bundle: Bundle) -> Iterator[Machine]:
-    """A web machine in service and in a group whose lifecycle hook waits for it."""
+    """A web machine that is in service, in an Auto Scaling group with a termination lifecycle hook."""
     with aws_site.launch("web", bundle, image=baked[1]) as machine:
         assert machine.wait_for_report() == "ready", machine.log()
         join_group(aws_site, machine)
@@ -128,7 +128,7 @@ def join_group(site: Site, machine: Machine) -> None:
 
 
 def state_of(site: Site, machine: Machine) -> str:
-    """Return the instance's state in EC2; completing the hook terminates the instance."""
+    """Return the instance's state in EC2, which is `terminated` after the lifecycle hook was completed."""
     answer: Any = site.cloud.client("ec2").describe_instances(InstanceIds=[machine.instance_id])
     return str(answer["Reservations"][0]["Instances"][0]["State"]["Name"])
 

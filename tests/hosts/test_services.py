@@ -1,4 +1,4 @@
-"""The services that hosts use in tests behave as in AWS: verified TLS, metadata tokens, and failing connections."""
+"""The network and services of test hosts: verified TLS, failing connections, metadata tokens, and cleanup."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A host is the same whether it was baked, booted or pushed to."""
+"""A host's configuration is the same whether it came from an image (baked), the first boot (booted) or a push."""
 
 import fnmatch
 import json
@@ -27,7 +27,7 @@ Of = TypeVar("Of")
 
 @dataclass(frozen=True)
 class ThreeWays:
-    """Machines by kind and way of configuration, and the operator and first push that configured the `pushed` ones."""
+    """Machines by kind and way of configuration. `operator` configured the `pushed` machines in the push `first`."""
 
     machines: dict[tuple[str, str], Machine]
     operator: Operator
@@ -141,15 +141,15 @@ def differences(one: dict[str, str], other: dict[str, str]) -> dict[str, tuple[s
 
 
 OF_ONE_MACHINE = (
-    # A container shares its machine's clock, so the role does not start chrony, but the boot of a baked image does.
+    # The role does not start chrony in a container, which shares its machine's clock, but a baked image's boot does.
     "running chrony.service",
     # The machine's identity: its name, its machine ID and its address.
     *("/etc/hostname", "/etc/hosts", "/etc/machine-id", "/etc/redis/machine.conf"),
     # Backups of the previous state, written by the tools that manage users and groups.
     *("/etc/group-", "/etc/gshadow-", "/etc/passwd-", "/etc/shadow-", "/etc/subgid-", "/etc/subuid-"),
-    # It contains the day on which each user was created. The entries `user …` and `group …` compare the users.
+    # This file contains the day on which each user was created. The entries `user …` and `group …` compare the users.
     "/etc/shadow",
-    # cloud-init writes the time at which it created its user into these.
+    # cloud-init writes the time at which it created its user into these files.
     *("/etc/sudoers", "/etc/sudoers.d/90-cloud-init-users"),
     # Bytecode that Python writes when it runs. Releases are compiled at installation, and their bytecode is compared.
     *("/opt/rising-stars/bundles/*/__pycache__", "/opt/rising-stars/bundles/*.pyc"),
@@ -161,5 +161,5 @@ OF_ONE_MACHINE = (
 OF_ALL_KINDS = ("/etc/group", "/etc/gshadow", "/etc/ld.so.cache", "/etc/passwd")
 """Files with more entries in an image than on a booted machine.
 
-The accounts that both have are compared as the items `user …` and `group …`.
+The entries `user …` and `group …` compare the accounts that both have.
 """

@@ -23,7 +23,7 @@ def image(baked: tuple[Machine, str]) -> str:
 
 @contextmanager
 def database_away(site: Site) -> Iterator[None]:
-    """Refuse all connections to the database during the block."""
+    """Refuse all connections to the database until the `with` block ends."""
     site.database.doorway.shut()
     try:
         yield
@@ -32,7 +32,7 @@ def database_away(site: Site) -> Iterator[None]:
 
 
 def assert_out_of_service(machine: Machine) -> None:
-    """Assert that no service of the platform is running, or can be started, as a reboot would try to do."""
+    """Assert that no service of the platform runs, and that none can be started, as a reboot would attempt."""
     assert status_of(machine, "/ready") is None
     assert machine.host.run(RUNNING).output == ""
     assert machine.host.run("systemctl start rising-stars-api.target rising-stars-worker.service").exit_code != 0

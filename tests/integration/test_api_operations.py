@@ -41,7 +41,7 @@ def port_of(url: str) -> int:
 
 @dataclass(frozen=True)
 class Wiring:
-    """A cable to each dependency of a site, and the settings that route its connections through them."""
+    """A cable (TCP proxy) to each dependency, and the settings with which a site connects through the cables."""
 
     to: dict[str, Cable]
     settings: dict[str, str]
@@ -175,7 +175,7 @@ def test_while_the_database_hangs_readiness_is_prompt_and_requests_fail_concurre
         seconds[path] = max(seconds.get(path, 0), time.monotonic() - began)
         return answer
 
-    # Eight requests occupy half of the sixteen threads, while the balancer repeats its checks.
+    # Eight ranking requests occupy half of the sixteen threads; the others imitate the balancer's repeated checks.
     paths = ["/api/public/rankings"] * 8 + ["/ready", "/health"] * 4
     answers = all_at_once(*(partial(timed_get, path) for path in paths))
     assert [answer.status_code for answer in answers] == [503] * 8 + [200] * 8

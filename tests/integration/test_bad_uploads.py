@@ -40,7 +40,7 @@ def nothing_left_behind(site: Site, player: Player) -> Iterator[None]:
 
 
 def plain(path: Path, *, width: int = 1920, height: int = 1080, seconds: float = 20, fps: int | str = 1) -> Path:
-    """Make a clip of one colour (a few kilobytes), without chroma subsampling, which requires even dimensions."""
+    """Make a clip of one colour (a few kilobytes), without chroma subsampling, so that its dimensions may be odd."""
     return make_clip(
         path,
         width=width,
@@ -384,7 +384,7 @@ def test_a_body_that_is_cut_off_leaves_nothing(site: Site, player: Player, too_l
     with nothing_left_behind(site, player), closing(begin_upload(site, player, length=len(body))) as connection:
         connection.sendall(body[: int(len(body) * sent)])
         connection.shutdown(socket.SHUT_WR)
-        # The server closes the connection once it has noticed the end of the input.
+        # Wait until the server has noticed the end of the input and closes the connection.
         while connection.recv(4096):
             pass
 

@@ -1,6 +1,6 @@
-"""Clips as phones, browsers, cameras and editors write them, rendered by both FFmpegs and checked by picture and sound.
+"""Clips as phones, browsers, cameras and editors write them: the tests render them and check picture and sound.
 
-Each recipe reproduces a clip that a public bug report of a video platform describes.
+Each clip imitates one that a public bug report of a video platform describes.
 """
 
 import re
@@ -34,7 +34,7 @@ BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt7
 
 
 SPATIAL = (b"mp4a", b"apac"), (b"esds", b"free")
-"""Replacements that make the first sound track look like Apple's spatial format to a reader."""
+"""Replacements that make the first sound track look like Apple's spatial format to a parser."""
 
 
 @pytest.fixture(params=ENGINE_PARAMS)
@@ -70,7 +70,7 @@ def remux(source: Path, path: Path, *options: str) -> Path:
 
 
 def patch(path: Path, *changes: tuple[bytes, bytes]) -> Path:
-    """Replace the first occurrence of each byte string by one of the same length."""
+    """Replace the first occurrence of each byte string with a byte string of the same length."""
     content = path.read_bytes()
     for old, new in changes:
         assert len(old) == len(new)
@@ -231,7 +231,7 @@ def test_a_delay_that_all_tracks_share_is_removed(tmp_path: Path, render: Render
 
 
 def test_the_shared_delay_of_fragments_is_removed(tmp_path: Path, render: Render) -> None:
-    """The timestamps of a recorder that was already running when the clip began."""
+    """The recorder was already running when the clip began, so the first timestamp is not zero."""
     plain = small_clip(tmp_path / "plain.mp4")
     fragments = ("-movflags", "+frag_keyframe+empty_moov+default_base_moof+delay_moov", "-output_ts_offset", "100")
     clip = remux(plain, tmp_path / "clip.mp4", *fragments)
@@ -298,7 +298,7 @@ def test_an_hdr_picture_that_changes_in_the_middle_is_rendered_whole(tmp_path: P
 
 
 def test_a_turned_clip_whose_picture_changes_is_rendered_whole(tmp_path: Path, render: Render) -> None:
-    """FFmpeg's rotating filters read out of bounds when a frame is smaller than the first."""
+    """FFmpeg's rotating filters read out of bounds when a frame is smaller than the first frame."""
     first = small_clip(tmp_path / "first.mp4", audio=None)
     other = small_clip(tmp_path / "second.mp4", audio=None, width=160, height=90)
     joined = joined_stream(tmp_path / "joined.mp4", first, other)
@@ -459,7 +459,7 @@ def test_a_stream_that_switches_to_a_huge_picture_is_refused_within_bounded_memo
 
 
 def test_no_decoder_outside_the_list_is_opened(tmp_path: Path, engine: Path) -> None:
-    """The clip has a second picture track in the QuickTime Animation codec."""
+    """The clip has a second video track, in the QuickTime Animation codec."""
     first = small_clip(tmp_path / "first.mp4", seconds=1)
     animated = tmp_path / "animated.mov"
     run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5:duration=1", "-c:v", "qtrle", str(animated))

@@ -1,4 +1,4 @@
-"""CORS_ORIGINS lets pages of the named origins read every answer, errors included; all origins read public answers."""
+"""With CORS_ORIGINS, pages of the listed origins can read every response, and all other pages the public ones."""
 
 import socket
 from collections.abc import Iterator

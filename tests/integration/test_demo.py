@@ -1,4 +1,4 @@
-"""`make demo` and `make serve`: what a new user sees first, and that both remove everything that they create."""
+"""`make demo` and `make serve`: what a new user sees first, and that neither leaves a process running."""
 
 import json
 import os
@@ -31,7 +31,7 @@ STORY_SECONDS = 180
 
 
 class Demo:
-    """One run of `python -m demo`, and all its descendants, even detached ones."""
+    """One run of the demo, with all its descendant processes, even detached ones."""
 
     def __init__(self, *command: str, data: Path, **environment: str) -> None:
         self.data = data
@@ -76,7 +76,7 @@ class Demo:
         wait_until(lambda: not self.processes(), what="the end of all processes", seconds=seconds)
 
     def kill(self) -> None:
-        """Kill every process, after a failed test."""
+        """Kill every process that is still running."""
         for process in self.processes():
             with suppress(psutil.Error):
                 process.kill()

@@ -1,4 +1,4 @@
-"""The demo's object store and its process supervisor (the leash): both work and leave no process behind."""
+"""The demo's object store, process supervisor and watchdog (demo/leash.py) work and leave no process behind."""
 
 import os
 import signal

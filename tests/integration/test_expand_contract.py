@@ -1,4 +1,4 @@
-"""The previous release's code works after every migration, which may remove only what that release does not use.
+"""The previous release's code works after every migration: a migration removes only what that release does not use.
 
 A migration that removes something names the first release that does not use it: `UNUSED_SINCE = "1.4.0"`.
 """
@@ -64,7 +64,7 @@ def contractions(folder: Path) -> dict[str, list[str]]:
 
 
 def lost(before: Schema, after: Schema) -> Iterator[str]:
-    """Yield columns that were removed or changed, and new ones that earlier code would have to fill in."""
+    """Yield a sentence for each loss: removed tables, removed or changed columns, required columns without default."""
     for table, columns in before.tables.items():
         now = after.tables.get(table)
         if now is None:
@@ -81,7 +81,7 @@ def lost(before: Schema, after: Schema) -> Iterator[str]:
 
 
 def newly_unique(before: Schema, after: Schema) -> Iterator[str]:
-    """Yield existing columns that became unique, to which earlier code may still write duplicates."""
+    """Yield a sentence for each new unique index on existing columns: earlier code may still write duplicates."""
     for table, *columns in after.unique - before.unique:
         if set(columns) <= before.tables.get(table, {}).keys():
             yield f"{table} requires unique values of {', '.join(columns)}"

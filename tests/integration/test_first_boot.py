@@ -33,7 +33,7 @@ def instance(aws: MockAws, metadata: MetadataService, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def boot(aws: MockAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str | None]:
-    """Boots a machine whose bundle contains a given `release/become` script; its files are in the test's folder."""
+    """Boots a machine whose bundle contains a given `release/become`. The machine's files are in the test's folder."""
     monkeypatch.setattr(first_boot, "FAILURE", tmp_path / "failure")
     monkeypatch.setattr(first_boot, "BOOT_FAILED", tmp_path / "etc" / "boot-failed")
 

@@ -310,7 +310,7 @@ def test_the_tag_is_written_even_if_the_log_group_is_missing(
 
 @pytest.fixture
 def group(aws: MockAws, metadata: MetadataService) -> str:
-    """The prefix of a web group with a lifecycle hook and one machine, whose ID the metadata service returns."""
+    """The name prefix of a web group with a lifecycle hook and one machine. The metadata service returns its ID."""
     prefix = unique("stars")
     autoscaling = aws.client("autoscaling")
     autoscaling.create_launch_configuration(

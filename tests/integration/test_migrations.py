@@ -34,7 +34,7 @@ def empty_database(backend: Backend, tmp_path: Path, request: pytest.FixtureRequ
 
 @contextmanager
 def bound(url: str) -> Iterator[None]:
-    """Bind the models to another database during the block."""
+    """Bind the models to another database until the `with` block ends."""
     pool = open_database(url, max_connections=4)
     try:
         with database.connection_context():

@@ -193,7 +193,7 @@ def test_importing_a_wrong_folder_or_for_an_unknown_account_is_refused_in_a_sent
 
 
 def folder_of(tmp_path: Path, clip: Path, *names: str) -> Path:
-    """Create a folder in the predecessor's layout with an original of each name; their contents differ."""
+    """Create a folder in the predecessor's layout with one original per name, each with different content."""
     originals = tmp_path / "old" / "unprocessed-videos"
     originals.mkdir(parents=True)
     for size, name in enumerate(names, clip.stat().st_size + 8):

@@ -79,7 +79,7 @@ class Case:
     seconds: float = 2.0
     sound: bool = True
     full_size: bool = False
-    """Whether both FFmpegs render it in the profile's size; the packaged one renders the other kinds small."""
+    """Whether the packaged FFmpeg, too, renders it in the profile's size; it renders the other kinds at 640x360."""
 
 
 def _clip(**options: object) -> Callable[[Path], object]:
@@ -165,7 +165,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 
 @pytest.fixture(scope="module", params=ENGINE_PARAMS)
 def engine(request: pytest.FixtureRequest) -> Path:
-    """The FFmpeg that renders; the tests inspect the results with the system's FFmpeg."""
+    """The FFmpeg that renders; the tests inspect the results with the system's FFmpeg if there is one."""
     return ENGINES[request.param]()
 
 
@@ -480,7 +480,7 @@ def test_without_the_format_whitelist_ffmpeg_would_read_the_other_file(job: Ffmp
 
 
 def test_a_clip_whose_frames_end_before_its_declared_duration_is_refused(tmp_path: Path) -> None:
-    """The index declares 20 s, but the second half of the frames is zeros."""
+    """The index declares 20 s, but the second half of the media data is zeros."""
     clip = make_clip(tmp_path / "clip.mp4", seconds=20, fps=2, audio=None, faststart=True)
     content = clip.read_bytes()
     start, end = box_span(content, b"mdat")
@@ -659,7 +659,7 @@ sys.exit(1)
 
 @pytest.mark.usefixtures("no_process_is_left")
 def test_a_talkative_ffmpeg_neither_blocks_nor_fills_the_memory(tmp_path: Path, job: FfmpegJob) -> None:
-    """The fake FFmpeg writes 50 MB to each pipe; only the last lines are kept."""
+    """The fake FFmpeg writes 50 MB to each pipe; the job retains only the last lines."""
     talker = tmp_path / "ffmpeg"
     talker.write_text(f"#!{sys.executable} -I\n{TALK}")
     talker.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The sweep deletes objects, files and rows that are no longer referenced, and nothing else."""
+"""The sweep deletes unreferenced objects, abandoned temporary files and expired rows, and nothing else."""
 
 import os
 import time

@@ -84,7 +84,7 @@ def test_each_render_is_reported_once(settings: Settings) -> None:
 
 @pytest.fixture
 def cloudwatch(aws: MockAws, monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
-    """Mock CloudWatch with a unique namespace. The object store of these tests is separate from this mock AWS."""
+    """Mock CloudWatch with a unique namespace. The tests never access the object store, which is not in mock AWS."""
     for name, value in aws.env.items():
         monkeypatch.setenv(name, value)
     return CloudWatch(unique("RisingStars/t"))

@@ -109,7 +109,7 @@ def workshop(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worksh
     for name, value in own_home.bucket.environment.items():
         monkeypatch.setenv(name, value)
     with opened(own_home) as settings, ExitStack() as stack:
-        # A stopped worker leaves messages in the queue, which the next test's worker would receive.
+        # A stopped worker can leave messages in the queue. Delete them, or the next test's worker would receive them.
         create_broker(settings, socket_seconds=RING_SECONDS).flush()
         store = S3Store(own_home.bucket.name, presigned_url_seconds=600)
         yield Workshop(own_home, settings, store, stack)

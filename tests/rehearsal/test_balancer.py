@@ -25,7 +25,7 @@ SLOW_SECONDS = 3
 
 @dataclass
 class Target:
-    """A fake web host that returns its address: on /ready with a 503 unless `ready` is set, on /slow after a delay."""
+    """A fake web host that returns its address. /ready returns 503 unless `ready` is set; /slow waits first."""
 
     address: str
     port: int

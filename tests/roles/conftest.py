@@ -42,5 +42,5 @@ def fresh_aws(tmp_path: Path) -> Iterator[MockAws]:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Variables of a run that name the release to publish."""
+    """Playbook variables that name the release to publish."""
     return release_in(tmp_path_factory.mktemp("release"))

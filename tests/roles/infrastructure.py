@@ -1,4 +1,4 @@
-"""Creates within a second, by direct API calls, the infrastructure that provision_infrastructure.yml would create."""
+"""Creates the infrastructure of provision_infrastructure.yml by direct API calls, in less than a second."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""An operator tries to gain administrator rights through the machines' roles; IAM's rules decide each attempt."""
+"""An operator tries to gain administrator rights through the machines' roles. Each test applies IAM's rules itself."""
 
 import itertools
 import json

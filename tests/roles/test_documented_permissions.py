@@ -1,6 +1,6 @@
 """The roles' READMEs, the runbook and the modules' source agree with docs/operator-policy about permissions.
 
-The runs themselves (`whole_site.Operator`) check that the statements allow every call.
+`Operator.succeed` in rehearsal/operator/whole_site.py checks that the statements allow every call of a run.
 """
 
 import json

@@ -47,7 +47,7 @@ def test_a_push_reaches_the_machines_of_its_environment_by_their_kind(
 
 
 def plain(marked: dict[str, str]) -> str:
-    """Return a value from AWS without Ansible's mark that keeps it from being evaluated as a template."""
+    """Unwrap a value from AWS, which Ansible marks as unsafe so that it is never evaluated as a template."""
     return marked["__ansible_unsafe"]
 
 

@@ -11,7 +11,7 @@ from rehearsal.operator.whole_site import STEPS, Operator, machines
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "1").split()]
 CALLS_OF_A_FIRST_RUN = 300
-"""Fewer AWS calls than a first run makes; the run is killed after a smaller, random number of calls."""
+"""A first run makes more AWS calls than this. The run is killed after a random number of calls below this one."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,4 +1,4 @@
-"""The metric_alarms module manages a set of alarms with as few calls as possible and ignores no option silently."""
+"""The metric_alarms module manages a set of alarms with as few writes as possible and refuses invalid options."""
 
 import json
 from pathlib import Path

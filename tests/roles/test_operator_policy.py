@@ -1,6 +1,7 @@
 """The operator's policies: what they allow and deny, and that AWS accepts them.
 
-Every run of `whole_site.Operator` checks that they allow enough; test_site.py checks that they allow no more.
+`Operator.succeed` in rehearsal/operator/whole_site.py checks that the policies allow every call of a run; test_site.py
+checks that they allow no action that the runs do not need.
 """
 
 import json

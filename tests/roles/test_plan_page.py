@@ -1,4 +1,4 @@
-"""docs/plan.md lists everything that a plan does not show."""
+"""docs/plan.md and the roles' READMEs say what a plan does not show."""
 
 import re
 from pathlib import Path

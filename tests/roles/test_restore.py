@@ -28,7 +28,7 @@ def test_a_restore_without_a_snapshot_is_refused(operator: Operator) -> None:
 
 @pytest.fixture(scope="module")
 def deleted_site(operator: Operator) -> Any:
-    """A deleted database's final snapshot and a deleted clip's version, which `destroy` without purge keeps."""
+    """Create what deleting a site without purge retains: a final snapshot and a deleted clip's version. Return S3."""
     rds, s3 = operator.aws.client("rds"), operator.aws.client("s3")
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,

@@ -22,7 +22,7 @@ CALLS_AT_MOST = 70
 
 @pytest.fixture(scope="module")
 def verification_secret(aws: MockAws) -> str:
-    """The verification secret that `platform` uses, created before the first run, which must keep it."""
+    """Create the verification secret that `platform` uses. The first run must not replace it."""
     secret = secrets.token_hex(24)
     aws.client("secretsmanager").create_secret(Name=f"rising-stars/{ENVIRONMENT}/verification", SecretString=secret)
     return secret
@@ -30,7 +30,7 @@ def verification_secret(aws: MockAws) -> str:
 
 @pytest.fixture(scope="module")
 def platform(new_home: Callable[[str], Home], verification_secret: str) -> Iterator[str]:
-    """The URL of a real site, which replaces moto's load balancer, because that serves no requests."""
+    """The URL of a real site. Runs verify this site, because moto's load balancer serves no requests."""
     home = new_home("embedded").with_settings(**GENEROUS, **BRISK, VERIFICATION_SECRET=verification_secret)
     with sites.running_site(home, with_worker=True) as site:
         yield site.url
@@ -137,7 +137,7 @@ def test_destroying_requires_the_environments_name(operator: Operator) -> None:
     refused = operator.run("destroy_infrastructure", confirm="production")
     assert refused.code != 0
     assert f"-e confirm={ENVIRONMENT}" in refused.output
-    # The inventory lists machines before the first play begins.
+    # Before the first play begins, Ansible reads the inventory, which lists the machines.
     assert {call.operation for call in refused.calls} <= {"DescribeInstances"}
 
 

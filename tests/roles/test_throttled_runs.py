@@ -23,7 +23,7 @@ PLAY = f"""
   roles: [aws_secrets]
 """
 WORDS = {"ec2": "RequestLimitExceeded", "s3": "SlowDown"}
-"""Service → the code of its throttling error, where that differs from the code of all other services."""
+"""Service → the code of its throttling error, if the code does not begin with `Throttling`."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""rehearsal/aws/README.md states correctly what works on unpatched moto. UNPATCHED=all tests every role (slow)."""
+"""rehearsal/aws/README.md says which roles' scenarios pass on unpatched moto. UNPATCHED=all tests every role (slow)."""
 
 import importlib
 import os

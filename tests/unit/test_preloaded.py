@@ -1,4 +1,4 @@
-"""A preloaded program behaves as an ordinary start of it does (testing/preloaded.py)."""
+"""A program that testing/preloaded.py starts behaves like one that is started directly."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_every_program_of_the_project_can_be_preloaded() -> None:
 
 @pytest.fixture
 def blocked(tmp_path: Path) -> Iterator[PreloadedProgram]:
-    """A program that waits for a writer of the named pipe from which it reads its settings."""
+    """A program that blocks, because it reads its settings from a named pipe that has no writer."""
     settings = tmp_path / "settings"
     os.mkfifo(settings)
     with (tmp_path / "log").open("wb") as log:

@@ -1,6 +1,6 @@
-"""The first schema: accounts, videos, votes, the job ledger, the operators' audit.
+"""Create the first schema: accounts, videos, votes, the job ledger, the audit log and the idempotency keys.
 
-Frozen: these models are a copy from that time, so later changes to `app.db.models` do not affect this migration.
+The models in this file are a frozen copy, so later changes to `app.db.models` do not affect this migration.
 """
 
 from peewee import (

@@ -1,7 +1,7 @@
 """Fold more spellings into city keys: Latin letters such as ł, ø and đ, apostrophes, dashes, invisible characters.
 
-Frozen: a copy of the folding as of this migration. Upkeep refolds the keys that earlier releases write after it
-(`app.operations.cities`).
+The folding in this file is a frozen copy. If a machine of an earlier release writes keys after this migration, upkeep
+refolds them (`app.operations.cities`).
 """
 
 import unicodedata
@@ -31,7 +31,7 @@ class User(Model):
 def up(_migrator: SchemaMigrator, db: Database) -> None:
     """Recompute the key of each spelling, with the model bound to the migrated database only."""
     with db.bind_ctx([User]):
-        # Write first: on SQLite, a transaction that reads first fails at its first write if another wrote in between.
+        # Write first: on SQLite, a transaction that reads first cannot write if another transaction wrote in between.
         User.update(city_key=None).where(User.city.is_null(), User.city_key.is_null(False)).execute()
         spellings = User.select(User.city, User.city_key).where(User.city.is_null(False)).distinct().tuples()
         for city, stored_key in list(cast("Iterable[tuple[str, str | None]]", spellings)):

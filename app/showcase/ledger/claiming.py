@@ -1,8 +1,8 @@
 """Claims the next job in fair order: players take turns.
 
 A clip's waiting time starts when the clip became due or when its player was last served, whichever is later. The clip
-that has waited longest is next. So a player with fifty clips does not starve a player with one, and a new upload does
-not overtake another player's second clip that was already waiting.
+that has waited longest is next. So a player with fifty clips does not starve a player with one clip, and a new
+upload does not overtake another player's second clip that was already waiting.
 """
 
 from typing import Any
@@ -78,9 +78,9 @@ def note_served(video_id: UUID, now: Any, *, held_back_seconds: float = 0) -> No
     """Move a video's player to the end of the fair order, in the caller's transaction.
 
     Args:
-        video_id: the clip that a worker has claimed, or has stopped rendering for now.
+        video_id: the clip that a worker has claimed, or whose render has timed out.
         now: the database's time, as a number or an SQL expression.
-        held_back_seconds: the player counts as served this much later than `now`.
+        held_back_seconds: how many seconds after `now` the player counts as served.
     """
     player = Video.select(Video.user).where(Video.id == video_id)
     served_at = _later_of(User.last_claimed_at, now) + held_back_seconds

@@ -24,7 +24,7 @@ def cancel(job: Job) -> None:
     """Cancel a render. Its video fails with code `cancelled`, at once or at the worker's next heartbeat.
 
     Raises:
-        JobNotCancellable: the job has ended already.
+        JobNotCancellable: the job has already ended.
     """
     request_cancel(job.video_id)
     state = Job.get_by_id(job.id).state

@@ -68,7 +68,7 @@ def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
     """Commit a verified result: end the job and set the video's result in one transaction.
 
     Returns:
-        False when the lease was lost or the render cancelled meanwhile. Nothing then refers to the stored result.
+        False if the lease was lost or the render was cancelled. Nothing then refers to the stored result.
     """
     with transaction():
         now = db_now()
@@ -106,7 +106,7 @@ def fail(lease: Lease, code: str, detail: str) -> bool:
     """Fail the job for good. The player sees the reason `code`, and operators see `detail`.
 
     Returns:
-        False when the lease was lost or the render cancelled meanwhile.
+        False if the lease was lost or the render was cancelled; then nothing changes.
     """
     with transaction():
         ended = (

@@ -15,7 +15,7 @@ def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> boo
     """Retry a failed attempt after a backoff, or fail the job when its attempts are used up.
 
     Returns:
-        False when the lease was lost or the render cancelled meanwhile.
+        False if the lease was lost or the render was cancelled; then nothing changes.
     """
     if lease.attempt >= lease.max_attempts:
         return fail(lease, code, detail)
@@ -24,13 +24,13 @@ def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> boo
 
 
 def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
-    """Retry a render that timed out, after the clips of waiting players; fail it after `max_timeouts` time-outs.
+    """Retry a render that timed out, or fail the job after `max_timeouts` time-outs.
 
-    The player counts as served later by the length of the time-out, so a clip that always times out delays only its own
-    player's clips.
+    In the fair order, the player counts as served `render_timeout_seconds` from now. So a clip that always times out
+    delays mainly its own player's clips.
 
     Returns:
-        False when the lease was lost or the render cancelled meanwhile.
+        False if the lease was lost or the render was cancelled; then nothing changes.
     """
     with transaction():
         if lease.timeouts + 1 >= settings.max_timeouts:
@@ -47,7 +47,7 @@ def wait_for_dependencies(lease: Lease, code: str, detail: str, settings: Settin
     """Defer a job with a backoff because the store, the database or the disk failed. This uses up no attempt.
 
     Returns:
-        False when the lease was lost or the render cancelled meanwhile.
+        False if the lease was lost or the render was cancelled; then nothing changes.
     """
     delay = backoff_seconds(lease.setbacks + 1, settings)
     return _postpone(

@@ -1,6 +1,6 @@
-"""Patches for moto: one module for each service, and one function for each AWS behaviour that moto lacks.
+"""Patches for moto: one function for each AWS behaviour that moto lacks, in one module for each service.
 
-The text of each `@restores("…")` describes that behaviour.
+The text in each `@restores("…")` describes the behaviour.
 """
 
 import importlib

@@ -71,7 +71,7 @@ def launch(group: FakeAutoScalingGroup, version: LaunchTemplateVersion) -> None:
 
 
 def least_used_subnet(group: FakeAutoScalingGroup) -> str:
-    """Return the subnet with the fewest of the group's instances; the first one in case of a tie."""
+    """Return the subnet with the fewest of the group's instances; in case of a tie, the first of these subnets."""
     homes = [state.instance.subnet_id for state in group.instance_states]
     return min((group.vpc_zone_identifier or "").split(","), key=homes.count)
 
@@ -96,7 +96,7 @@ def version_of(state: InstanceState) -> str:
     return next((tag["value"] for tag in state.instance.get_tags() if tag["key"] == VERSION_TAG), "")
 
 
-@restores("UpdateAutoScalingGroup also changes the cooldown and the termination policies")
+@restores("UpdateAutoScalingGroup can change the cooldown and the termination policies")
 def update_all_settings() -> None:
     update = AutoScalingResponse.update_auto_scaling_group
 
@@ -140,7 +140,7 @@ class Refresh:
     """
 
     patience_seconds: ClassVar[float] = 300
-    """How long new instances may take to become healthy. AWS keeps replacing unhealthy ones for at least an hour."""
+    """How long new instances may take to become healthy. AWS itself replaces unhealthy ones for at least an hour."""
 
     group: FakeAutoScalingGroup
     version: LaunchTemplateVersion
@@ -202,7 +202,7 @@ class Refresh:
         return [each for each in self.group.instance_states if version_of(each) != str(self.version.number)]
 
     def _retire(self, states: list[InstanceState]) -> None:
-        # Remove them from the group first, because moto would replace a terminated member.
+        # First remove the instances from the group, because moto would replace a terminated member.
         self.group.instance_states = [each for each in self.group.instance_states if each not in states]
         if states:
             self.group.ec2_backend.terminate_instances([each.instance.id for each in states])

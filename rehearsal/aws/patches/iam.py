@@ -47,7 +47,7 @@ def _boundary(key: Any) -> Any:
     return key.backend.get_policy(arn) if arn else None
 
 
-@restores("A role's permissions boundary must exist: NoSuchEntity")
+@restores("CreateRole and PutRolePermissionsBoundary fail if the boundary does not exist: NoSuchEntity")
 def require_existing_boundaries() -> None:
     for name in ("create_role", "put_role_permissions_boundary"):
         setattr(IAMBackend, name, _with_boundary(getattr(IAMBackend, name)))
@@ -66,7 +66,7 @@ def _with_boundary(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def judge_by(responses: type[BaseResponse], resources: Callable[[Any], list[str]]) -> None:
-    """Authorize a service's requests against the ARNs of the resources that they name, all of which must be allowed."""
+    """Authorize each request of a service against the ARNs of the resources that it names; all must be allowed."""
 
     def authorize(self: Any, _resource: str = "*") -> None:
         for arn in resources(self):

@@ -10,7 +10,7 @@ from rehearsal.aws.patches import restores
 Tags = list[dict[str, Any]]
 
 
-@restores("CreateImage applies its TagSpecifications to the snapshots as well")
+@restores("CreateImage applies TagSpecifications for snapshots to the image's snapshots")
 def tag_snapshots() -> None:
     create = AmiBackend.create_image
 

@@ -12,7 +12,7 @@ from rehearsal.aws.patches import restores
 Data = dict[str, Any]
 
 
-@restores("DescribeLaunchTemplateVersions omits the launch template's own tags: they are not part of its data")
+@restores("DescribeLaunchTemplateVersions omits the tags of the launch template itself")
 def keep_own_tags_out() -> None:
     create_version = LaunchTemplate.create_version
 

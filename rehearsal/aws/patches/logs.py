@@ -8,7 +8,7 @@ from rehearsal.aws.patches import restores
 from rehearsal.aws.patches.iam import judge_by
 
 
-@restores("A call about a log group or its streams is authorized against their ARN")
+@restores("A call about a log group or log stream is authorized against an ARN that contains its name")
 def judge_by_group() -> None:
     judge_by(LogsResponse, _resources)
 

@@ -74,7 +74,7 @@ def remember_performance_insights() -> None:
     models.DBInstance.__init__ = remember
 
 
-@restores("A database created with a major engine version gets the newest minor version, and reports that")
+@restores("CreateDBInstance resolves a major engine version to its newest minor version, and reports the latter")
 def resolve_engine_versions() -> None:
     create = models.RDSBackend.create_db_instance
 

@@ -29,9 +29,7 @@ def evaluate_conditions() -> None:
     FakeBucket.get_permission = judge
 
 
-@restores(
-    "PutObject stores a SHA-256 sent only as an x-amz-checksum-sha256 header, as boto3 sends a precomputed checksum"
-)
+@restores("PutObject stores a SHA-256 that is sent only as the header x-amz-checksum-sha256, as boto3 does")
 def keep_checksums() -> None:
     moto_gets_checksum = S3Response._get_checksum
 

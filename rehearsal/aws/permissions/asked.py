@@ -8,7 +8,7 @@ from rehearsal.aws.permissions.roles import Roles
 from rehearsal.aws.recording import Call
 
 PREFIXES = {"monitoring": "cloudwatch"}
-"""Service name in the signature → name in IAM, where the two differ."""
+"""Service name in a request's signature → service name in IAM actions, where the two differ."""
 WITHOUT_PERMISSIONS = "sts"
 """Ansible's modules call STS only for GetCallerIdentity, which needs no permission."""
 SPECIAL: dict[str, Callable[[Call], Iterator[by_name.Needed]]] = {
@@ -31,15 +31,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Site:
-    """What AWS knows about a site's resources, apart from the request."""
+    """The facts about a site's resources that AWS evaluates in addition to the request."""
 
     tags: Mapping[str, str]
-    """The tags of all resources of the site."""
+    """The tags that every resource of the site has."""
     foreign_images: Mapping[str, str]
     """Public images → their owner."""
 
     def asked(self, call: Call, roles: Roles) -> list[Asked]:
-        """Return all permissions that a call needs; `roles` must have followed all earlier calls."""
+        """Return all permissions that a call needs. All earlier calls must have been passed to `roles.follow`."""
         service = PREFIXES.get(call.service, call.service)
         if service == WITHOUT_PERMISSIONS:
             return []

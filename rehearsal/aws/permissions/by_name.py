@@ -1,4 +1,4 @@
-"""Services whose requests name their resources in parameters."""
+"""The permissions for calls to services whose requests name their resources in parameters."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,9 +29,9 @@ NAMED: dict[str, dict[str, str]] = {
     "sns": {"Name": ":{}"},
     "ssm": {r"(Name|Path|ResourceId|Names\.\d+)": ":parameter{}"},
 }
-"""Request parameter → template for the end of the resource's ARN, after the account ID.
+"""Service → request parameter → template for the part of the resource's ARN that follows the account ID.
 
-A template that starts with "::" is for an ARN without a region.
+The names of parameters are regular expressions. A template that starts with "::" is for an ARN without a region.
 """
 ARNS = re.compile(r"(\w*Arns?|ResourceName|ResourceARN|SecretId|StackName)(\.|$)")
 
@@ -57,7 +57,7 @@ TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstance
 
 
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:
-    """Yield the permissions of a call. `path` is the role's path, which most requests do not contain."""
+    """Yield the permissions that a call needs. `path` is the path of the role that the call concerns."""
     action, tags = f"{service}:{call.operation}", tags_of(call.parameters)
     resources = [] if ALL_OR_NOTHING.match(action) else list(_resources(service, call.parameters, path))
     tagging = TAGGING_IN_IAM.get(call.operation) if service == "iam" else TAGGING.get(service)

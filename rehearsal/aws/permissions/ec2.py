@@ -1,4 +1,4 @@
-"""EC2, which requires a permission on each resource that a call creates or uses."""
+"""The permissions for calls to EC2, which requires a permission on each resource that a call creates or uses."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from rehearsal.aws.permissions.by_name import ACCOUNT, REGION, Needed, tags_of
 from rehearsal.aws.recording import Call
 
 NEW = "new"
-"""The ID of a resource that a call creates."""
+"""The ID in the ARN of a resource that a call creates, whose real ID is not yet known."""
 
 KINDS = {
     "ami": "image",
@@ -44,16 +44,16 @@ UNTAGGED = {
     "ec2:CreateNatGateway": ("elastic-ip",),
     "ec2:CreateTags": ("elastic-ip", "network-interface"),
 }
-"""Action → the types of resources that have no tags yet, because the modules tag them only after their creation."""
+"""Action → the types of resources that have no tags at that call, because the modules tag them only afterwards."""
 
 ABOUT_ONE = {"CreateRoute": "RouteTableId", "ReplaceRoute": "RouteTableId"}
 ONLY_NAMED = re.compile(r"(Description|ClientToken|IpPermissions|Filter|TagSpecification|Tag|LaunchTemplateData)\b")
-"""Parameters in which an ID needs no permission, for example a security group named in a rule."""
+"""Parameters whose IDs need no permission, for example the security group that a rule refers to."""
 WITHOUT_ACCOUNT = {"image", "snapshot"}
 
 
 def needed(call: Call) -> Iterator[Needed]:
-    """Yield the permissions of a call. Describe actions have no resource-level permissions."""
+    """Yield the permissions that a call needs. Describe actions have no resource-level permissions."""
     if call.operation.startswith("Describe"):
         yield f"ec2:{call.operation}", "*", {}
         return

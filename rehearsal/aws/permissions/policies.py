@@ -29,11 +29,11 @@ class Policies:
         return Policies(tuple(statements))
 
     def granting(self, asked: Asked) -> list[Statement]:
-        """Return the statements that allow a permission. If there are none, it is denied."""
+        """Return the statements that grant a permission. If there are none, the permission is denied."""
         return [statement for statement in self.statements if _grants(statement, asked)]
 
     def exceeded_by(self, statements: Iterable[Statement]) -> list[str]:
-        """Return what the given statements allow but these policies do not, under the same conditions."""
+        """Return what the given statements allow under their conditions and these policies do not allow."""
         return [
             f"{action} on {resource}"
             for statement in statements
@@ -47,7 +47,7 @@ class Policies:
 
 
 def listed(value: Any) -> list[str]:
-    """Return the value as a list, because IAM also accepts a single string in its place."""
+    """Return the value as a list, because IAM also accepts a single string in place of a list."""
     return [value] if isinstance(value, str) else list(value)
 
 
@@ -65,7 +65,7 @@ def _grants(statement: Statement, asked: Asked) -> bool:
 
 
 def _holds(operator: str, values: list[str], found: str | None) -> bool:
-    """Evaluate a condition. `found` is None if the request lacks the key, which …IfExists and ForAllValues permit."""
+    """Evaluate a condition. `found` is None if the request has no such key, which …IfExists and ForAllValues accept."""
     match operator:
         case "StringEquals":
             return found in values

@@ -1,4 +1,4 @@
-"""Services whose requests express the operation as a method and a path."""
+"""The permissions for calls to services whose requests express the operation as a method and a path."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ S3_SETTINGS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-"""Bucket subresource → the name in its Get and Put actions. Deleting a subresource requires the Put action."""
+"""Bucket subresource → what follows Get or Put in its IAM actions. Deletion requires the Put action."""
 
 ROUTE53 = {
     "GET hostedzone": "ListHostedZones",

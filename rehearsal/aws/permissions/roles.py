@@ -6,10 +6,10 @@ BOUNDARY = "iam:PermissionsBoundary"
 
 
 class Roles:
-    """The roles that recorded calls created. A role has a boundary only if a call has set one."""
+    """The roles in the recorded calls. A role has a permissions boundary only if a call has set one."""
 
     def __init__(self, path: str) -> None:
-        """Use `path` for roles that no recorded call created."""
+        """`path` is the path of every role that no recorded call created."""
         self._path = path
         self._paths: dict[str, str] = {}
         self._boundaries: dict[str, str] = {}
@@ -19,7 +19,7 @@ class Roles:
         return call.parameters.get("Path") or self._paths.get(_name(call), self._path)
 
     def context(self, call: Call) -> dict[str, str]:
-        """Return the condition key for a call about a role: the boundary that the call names, else the role's own."""
+        """Return the condition key for a call about a role: the boundary in the call or else the role's current one."""
         if call.service != "iam":
             return {}
         found = call.parameters.get("PermissionsBoundary") or self._boundaries.get(_name(call))

@@ -1,4 +1,4 @@
-"""Tests of the security groups through AWS' own API."""
+"""Tests that read and change the security groups through the EC2 API."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ SHORT_NAMES = ("builder", "database", "load-balancer", "queue", "web", "worker")
 PUBLIC = {"198.51.100.0/24", "203.0.113.0/24"}
 WORLD = {"0.0.0.0/0"}
 Way = tuple[str, int, int, str]
-"""Protocol, first port, last port, and the other end: a CIDR block or a group's short name."""
+"""Protocol, first port, last port, and the peer: a CIDR block or a group's short name."""
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Tests of the roles and their policies through AWS' own API; tests/roles tests what the policies allow."""
+"""Tests that read and change the roles and their policies through the IAM API.
+
+The tests in tests/roles check what the policies allow.
+"""
 
 import json
 from pathlib import Path

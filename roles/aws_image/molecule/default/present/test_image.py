@@ -1,4 +1,4 @@
-"""Tests of the image through AWS' own API."""
+"""Tests that read the images, snapshots and builders through the AWS API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tests of the load balancer through AWS' own API."""
+"""Tests that read the load balancer, its target group and its DNS record through the AWS API."""
 
 import json
 from typing import Any

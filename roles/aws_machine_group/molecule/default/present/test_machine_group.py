@@ -1,4 +1,7 @@
-"""Tests of default settings and of the correction of manual changes; aws_web_fleet and aws_worker test the rest."""
+"""Tests of the defaults and of the correction of manual changes.
+
+The tests of aws_web_fleet and aws_worker cover the other settings.
+"""
 
 from pathlib import Path
 from typing import Any

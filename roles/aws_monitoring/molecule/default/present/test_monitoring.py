@@ -1,4 +1,4 @@
-"""Tests of the monitoring through AWS' own API."""
+"""Tests that read the alarms, topic, log groups and dashboard through the AWS API."""
 
 import json
 from typing import Any
@@ -13,7 +13,8 @@ TARGETS = BALANCER | {"TargetGroup": f"targetgroup/{NAME}-web/0123456789abcdef"}
 DATABASE = {"DBInstanceIdentifier": NAME}
 OWN = "RisingStars/molecule"
 
-# (namespace, metric, dimensions, statistic, comparison, threshold, fewest seconds until it fires, missing data)
+# (namespace, metric, dimensions, statistic, comparison, threshold, shortest time in seconds until the alarm fires,
+# treatment of missing data)
 WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, float, int, str]] = {
     "load-balancer-errors": (
         *("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", BALANCER),

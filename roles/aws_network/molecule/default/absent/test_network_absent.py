@@ -1,4 +1,4 @@
-"""Tests that the network is deleted completely."""
+"""Deleting the network leaves no resources behind."""
 
 import boto3
 

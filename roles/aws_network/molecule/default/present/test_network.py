@@ -1,4 +1,4 @@
-"""Tests of the network through the AWS API."""
+"""Tests that read the network, its flow logs and its private DNS zone through the AWS API."""
 
 from typing import Any
 

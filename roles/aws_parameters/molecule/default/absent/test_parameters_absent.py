@@ -1,4 +1,4 @@
-"""Tests that the site's parameters are deleted completely, and no others."""
+"""Tests that all of the site's parameters are deleted, and no other parameter."""
 
 import boto3
 

@@ -1,4 +1,4 @@
-"""Tests that the secrets are deleted completely."""
+"""Tests that the secrets are deleted at once, without a recovery window."""
 
 import boto3
 

@@ -75,7 +75,7 @@ def test_a_rotation_changes_only_the_named_secret_and_keeps_its_previous_value(m
 
 
 def held(manager: Any, label: str) -> str | None:
-    """Return the value of `jwt` that has a staging label, or None if there is none."""
+    """Return the value of `jwt` that has the staging label, or None if no value has it."""
     try:
         return str(manager.get_secret_value(SecretId=NAMES[2], VersionStage=label)["SecretString"])
     except manager.exceptions.ResourceNotFoundException:

@@ -1,4 +1,4 @@
-"""Tests that the buckets are deleted completely."""
+"""Tests that a purge deletes the buckets and all their objects."""
 
 import boto3
 

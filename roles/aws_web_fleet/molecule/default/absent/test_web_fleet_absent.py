@@ -1,4 +1,4 @@
-"""Tests that the fleet is deleted completely."""
+"""Tests that the group of web machines and all its resources are deleted."""
 
 import boto3
 

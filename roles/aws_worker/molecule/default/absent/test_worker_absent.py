@@ -1,4 +1,4 @@
-"""Tests that the workers are deleted completely."""
+"""Tests that the worker, the extra workers and all their resources are deleted."""
 
 import boto3
 

@@ -152,7 +152,7 @@ def test_extra_workers_scale_from_zero_on_the_backlog_per_worker(ec2: Any, autos
 
 
 def assert_extra_data(ec2: Any) -> None:
-    """Check the launch template: no public address, only the group `worker`, encrypted disk, own user data."""
+    """Check the launch template: no public address, only the security group `worker`, encrypted disk, user data."""
     (version,) = ec2.describe_launch_template_versions(LaunchTemplateName=EXTRA)["LaunchTemplateVersions"]
     (group_of_workers,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["worker"]}])[
         "SecurityGroups"

@@ -25,12 +25,12 @@ print(answer.status, answer.read().decode())
 
 @pytest.fixture(scope="module")
 def numbers(host: Host) -> list[int]:
-    """Return the processes' numbers, one for each core."""
+    """Return the numbers of the API's processes, of which there is one for each core."""
     return list(range(1, int(host.check_output(CORES)) + 1))
 
 
 def ask(host: Host, number: int, path: str, *headers: str) -> tuple[int, Any]:
-    """Return the status and the JSON with which a process answers on its socket."""
+    """Send a GET request to a process's socket, and return the status and the JSON of the answer."""
     words = " ".join(f"'{word}'" for word in headers)
     status, _, body = host.check_output(f"python3 -c '{CLIENT}' {number} {path} {words}").partition(" ")
     return int(status), json.loads(body)
@@ -70,7 +70,7 @@ def test_units_are_sandboxed(host: Host, unit: str) -> None:
 
 
 def test_the_units_permit_mediainfos_own_sandbox(host: Host) -> None:
-    """When it starts, the API logs `sandbox_incomplete` for each part of that sandbox that does not work."""
+    """At its start, the API logs `sandbox_incomplete` for each part of MediaInfo's sandbox that does not work."""
     log = host.check_output("journalctl --no-pager --unit rising-stars-api@1 --output cat")
     assert "api_listening" in log
     assert "sandbox_incomplete" not in log

@@ -1,4 +1,4 @@
-"""Tests of the API's units with PostgreSQL, whose certificate they verify, and with an S3 that checks signatures."""
+"""Tests of the API's units with PostgreSQL, whose certificate the API verifies, and an S3 that checks signatures."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def on_real_parts(host: Host, database: Database, store: Store) -> Iterator[None
 
 
 def start(host: Host) -> None:
-    """Restart the services, so that they read their settings again."""
+    """Restart the API with its settings and migration units, so that it reads the settings again."""
     host.check_output("systemctl stop rising-stars-api.target rising-stars-migrate rising-stars-settings")
     host.check_output("systemctl start rising-stars-api.target")
 

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Obliging(BaseHTTPRequestHandler):
-    """Answers 200 to every request and stores nothing."""
+    """Answers every request without storing anything."""
 
     protocol_version = "HTTP/1.1"
 

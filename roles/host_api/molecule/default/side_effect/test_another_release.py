@@ -15,7 +15,7 @@ def started(host: Host, number: int) -> dt.datetime:
 
 def test_processes_were_restarted_one_after_the_other(host: Host) -> None:
     apart = started(host, 2) - started(host, 1)
-    # The second process was stopped only after the first one had started again, and a stop takes at least
+    # The role stopped the second process only after the first one had started again, and a stop takes at least
     # `host_api_leave_seconds` (6).
     assert dt.timedelta(seconds=6) <= apart < dt.timedelta(seconds=60)
     assert host.run(f"{AWAIT} /ready 10 '1 2'").succeeded

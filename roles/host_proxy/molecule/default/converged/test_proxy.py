@@ -1,4 +1,4 @@
-"""Tests of Nginx in front of real API processes, with requests from outside the host, like the load balancer's."""
+"""Tests of Nginx in front of real API processes. Most requests come from outside the host, as from a load balancer."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ def address(host: Host) -> str:
 
 @pytest.fixture
 def site(address: str) -> Iterator[httpx.Client]:
-    """Yield a client like the load balancer, with a private address and connections that it keeps open."""
+    """Yield a client that behaves like the load balancer: a trusted address, and connections that stay open."""
     with httpx.Client(base_url=f"http://{address}", timeout=90, trust_env=False) as client:
         yield client
 
@@ -55,7 +55,7 @@ def token(address: str) -> str:
 
 @contextlib.contextmanager
 def stand_ins(host: Host, mode: str) -> Iterator[None]:
-    """Serve the API's sockets with stand-ins inside the block; the API's processes keep running on renamed sockets."""
+    """Run a fake API on the processes' sockets inside the block; the processes keep running on renamed sockets."""
     name = host.backend.name
     podman("exec", "-i", name, "sh", "-c", "cat > /run/stand_in_api.py", given=STAND_IN.read_bytes())
     host.check_output("cd /run/rising-stars-api && rename() { mv $1.sock $1.real; }; rename 1; rename 2")
@@ -73,12 +73,12 @@ def stand_ins(host: Host, mode: str) -> Iterator[None]:
 
 
 def said(host: Host) -> list[str]:
-    """Return the requests that reached the stand-ins."""
+    """Return the requests that reached the fake API, each as `METHOD path`."""
     return str(host.file("/run/stand-in-api.log").content_string).splitlines()
 
 
 def assert_refused_by_nginx(answer: httpx.Response, status: int) -> None:
-    """Assert that an answer is Nginx's: JSON in the API's format, with the same headers as the application's."""
+    """Assert that an error answer is in the API's format: JSON, security headers, a request id and Retry-After."""
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json"
     assert isinstance(answer.json()["detail"], str)
@@ -170,7 +170,7 @@ def test_only_the_load_balancer_sets_the_clients_address(host: Host) -> None:
 
 
 def addresses_told(host: Host, request: str) -> list[str]:
-    """Return the client's address in the log lines of Nginx and of the application."""
+    """Return the client's address in a request's two log lines, Nginx's and the application's."""
     time.sleep(0.3)
     lines = host.check_output(f"journalctl --no-pager -o cat | grep {request}").splitlines()
     return [json.loads(line)["address"] for line in lines]
@@ -406,7 +406,7 @@ ORIGIN = "https://show.example.org"
 
 
 def allowed_origin(answer: httpx.Response) -> str | None:
-    """Return the origin that Nginx's error answer allows. Unless it allows any, the answer must have Vary: Origin."""
+    """Return the origin that Nginx's error answer allows, and assert that the other CORS headers match it."""
     named = answer.headers.get("access-control-allow-origin")
     assert (named is None) == ("access-control-expose-headers" not in answer.headers)
     assert (answer.headers.get("vary") == "Origin") == (named != "*")
@@ -489,7 +489,7 @@ def test_nginx_keeps_connections_longer_than_the_load_balancer(host: Host) -> No
 
 
 def nginx_dump(host: Host) -> str:
-    """Return the whole configuration as Nginx itself reads it."""
+    """Return the whole configuration, with all included files, as `nginx -T` prints it."""
     return str(host.check_output("nginx -T 2>/dev/null"))
 
 

@@ -1,10 +1,10 @@
-"""A stand-in for the API's processes: serves each given socket until it is killed.
+"""A fake API: serves each given socket until this process is killed.
 
     stand_in_api.py echo|break SOCKET…
 
-`echo` answers 200 with the request as JSON. `break` reads the request and closes the connection without an answer,
-unless the proxy is asking whether an upload may begin. Both modes write one line per request to
-/run/stand-in-api.log.
+In the mode `echo`, it answers 200 with the request as JSON. In the mode `break`, it reads the request and closes the
+connection without an answer; only the admission of an upload (/internal/…) still gets an answer. In both modes, it
+writes one line per request to /run/stand-in-api.log.
 """
 
 import json
@@ -18,12 +18,12 @@ MODE, *SOCKETS = sys.argv[1:]
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """Answers GET and POST."""
+    """Handles GET and POST."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Read the whole request, record it, and answer or not."""
+        """Read and log the whole request. Then answer it or, in the mode `break`, close the connection."""
         length = len(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
         with Path("/run/stand-in-api.log").open("a") as log:
             log.write(f"{self.command} {self.path}\n")
@@ -46,7 +46,7 @@ class StandIn(BaseHTTPRequestHandler):
 
 
 class Server(socketserver.ThreadingUnixStreamServer):
-    """Serves one socket."""
+    """A server of one Unix socket, with one thread per connection."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Tests of the queue's Redis with and without its password."""
+"""Tests of the queue's Redis: access with and without the password, restarts, persistence and sandbox."""
 
 import shlex
 import time

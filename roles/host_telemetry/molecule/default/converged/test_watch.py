@@ -1,4 +1,4 @@
-"""Tests of an extra worker's watch, with a metadata service and mock AWS, without a CloudWatch agent."""
+"""Tests of the watch on an extra worker without a CloudWatch agent, with a metadata service and mock AWS."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def network(host: Host) -> Iterator[Network]:
-    """Yield a network that the scenario's host joins, with a route to the metadata service."""
+    """Connect the scenario's host to a new network with a route to the metadata service, and yield the network."""
     with joined_network(host) as made:
         host.check_output(f"ip route replace {METADATA_ADDRESS} via {made.bridge}")
         yield made
@@ -37,7 +37,7 @@ def cloud(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @dataclass(frozen=True)
 class Machine:
-    """The host, as a member of its Auto Scaling group."""
+    """The scenario's host, as an instance of an Auto Scaling group in mock AWS."""
 
     host: Host
     cloud: MockAws
@@ -62,7 +62,7 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(host: Host, network: Network, cloud: MockAws) -> Iterator[Machine]:
-    """Yield the host as a machine of a group with a lifecycle hook; its watch uses mock AWS."""
+    """Yield the host as an instance of a group with a lifecycle hook; the host's watch calls mock AWS."""
     join_group(cloud)
     found = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])
     instance = found["AutoScalingGroups"][0]["Instances"][0]["InstanceId"]

@@ -51,7 +51,7 @@ def say(host: Host, text: str) -> None:
 
 
 def was_read(host: Host, text: str) -> int:
-    """Return how often the agent has read a text."""
+    """Return the number of lines with a text that the agent has read."""
     return int(host.run("grep --count --fixed-strings -e %s " + READ, text).stdout)
 
 
@@ -138,7 +138,7 @@ def test_the_copy_continues_after_a_kill(host: Host) -> None:
 def flood(host: Host, name: str, lines: int) -> None:
     """Log `lines` lines of 1,000 characters, and wait until the journal has them all.
 
-    The journal receives each sender's lines separately: another sender's later line could overtake them.
+    Without the wait, a line that another sender logs later could reach the journal first.
     """
     bytes_ = f"head --bytes {lines * 1000} /dev/zero | tr '\\0' x | fold --width 1000"
     host.check_output(f"{bytes_} | systemd-cat --identifier {name}")

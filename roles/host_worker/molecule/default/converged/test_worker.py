@@ -17,7 +17,7 @@ from tests.hosts.real_parts import settings_of_real_parts
 from tests.intrusions import DENIED, Targets, check_denied, endings, write_intruder
 
 PARENT = ("parent_environ", "parent_mem", "parent_fds")
-"""Attempts of tests/intruder.py to read data of its parent process, the worker."""
+"""The attempts by tests/intruder.py to read data of its parent process, the worker."""
 
 DROP_IN = "/etc/systemd/system/rising-stars-worker.service.d"
 PROGRAM = "/opt/rising-stars/current/bin/rising-stars"
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @dataclass(frozen=True)
 class Ledger:
-    """The job ledger of the host's site, and the clips to add to it."""
+    """The job ledger in the host's database, and a folder for the clips that a test adds."""
 
     host: Host
     database: Database
@@ -88,7 +88,7 @@ def main_pid(host: Host, unit: str = "rising-stars-worker") -> int:
 
 
 def renders(host: Host) -> str:
-    """Return the list of FFmpeg's processes."""
+    """Return the list of running FFmpeg processes; empty if there are none."""
     return str(host.run("pgrep --list-full '^ffmpeg$'").stdout)
 
 
@@ -182,7 +182,7 @@ def test_a_killed_ffmpeg_costs_an_attempt_but_not_the_worker(host: Host, ledger:
 
 
 def test_an_exploited_ffmpeg_is_denied_everything(host: Host, ledger: Ledger, tmp_path: Path) -> None:
-    """The launcher's sandbox works inside the unit's, and neither weakens the other."""
+    """The launcher's sandbox works inside the unit's sandbox, and neither weakens the other."""
     other, program = f"{WORK}/job-other", "/usr/local/bin/intruder"
     host.check_output(f"install -d -o stars -g stars -m 0700 {other}")
     host.check_output(f"install -o stars -g stars -m 0600 /dev/null {other}/original.mp4")
