@@ -5,6 +5,7 @@ times the number of processes.
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable
 
@@ -32,12 +33,39 @@ IN_MEMORY_SECONDS = 60.0
 UNAVAILABLE = (StorageError, RedisError, OSError)
 
 
+class LockedMemoryStorage(MemoryStorage):
+    """Counts in memory, used by one thread at a time.
+
+    MemoryStorage itself starts a timer without a lock: two requests at once could both try to start the same timer,
+    and the second would fail with RuntimeError.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count a request, and return whether it is within the limit."""
+        with self._lock:
+            return super().acquire_sliding_window_entry(key, limit, expiry, amount)
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Return count and remaining seconds of the previous window, then those of the current one."""
+        with self._lock:
+            return super().get_sliding_window(key, expiry)
+
+    def clear_sliding_window(self, key: str, expiry: int) -> None:
+        """Delete the counts of both windows."""
+        with self._lock:
+            super().clear_sliding_window(key, expiry)
+
+
 class Throttle:
     """Counts requests in sliding windows, so that no client gets twice its limit across a window's boundary."""
 
     def __init__(self, queue_url: str, counted_in_memory: Counter) -> None:
         self._shared = SlidingWindowCounterRateLimiter(_storage(queue_url))
-        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._own = SlidingWindowCounterRateLimiter(LockedMemoryStorage())
         self._counted_in_memory = counted_in_memory
         self._away_until = -math.inf
         self._in_memory_until = -math.inf
@@ -104,6 +132,6 @@ class Throttle:
 
 def _storage(queue_url: str) -> Storage:
     if not queue_url.startswith(("redis://", "rediss://")):
-        return MemoryStorage()
+        return LockedMemoryStorage()
     pool = ConnectionPool.from_url(queue_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
     return RedisStorage(queue_url, connection_pool=pool, wrap_exceptions=True)
