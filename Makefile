@@ -6,13 +6,13 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# With PYTHONDONTWRITEBYTECODE, each of the hundreds of processes that the tests start would compile the application.
+# With PYTHONDONTWRITEBYTECODE, each of the hundreds of processes that the tests start would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 PORT ?= 8080
 PYTEST_ARGS ?=
-# Three processes on two cores, because a playbook spends a third of its time waiting.
+# Three test processes for two cores, because a playbook spends a third of its time waiting.
 AT_ONCE = --numprocesses 3 --no-loadscope-reorder --durations 12 $(PYTEST_ARGS)
 SEED ?= 1
 MINUTES ?= 5

@@ -1,7 +1,7 @@
 """All settings of the platform, read from the environment.
 
 Each setting's environment variable is its name in upper case. boto3 itself reads the AWS credentials, region and
-endpoint from the usual AWS variables.
+endpoint from the standard AWS variables.
 """
 
 import os
@@ -52,7 +52,7 @@ DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443")
 
 
 def _origins(value: object) -> object:
-    """Parse and validate a comma-separated list of origins, written as browsers send them. Duplicates are dropped."""
+    """Parse and validate a comma-separated list of origins, written as browsers send them. Duplicates are removed."""
     if not isinstance(value, str):
         return value
     origins = [origin.strip() for origin in value.split(",")] if value.strip() else []
@@ -99,8 +99,8 @@ class Settings(BaseSettings):
     login_limit_per_account_and_address: Limit = "10 per 15 minutes"
     login_limit_per_account: Limit = "200 per 1 hour"
     """`login_limit_per_account_and_address` allows each address 40 attempts an hour, so only five or more addresses
-    together can exhaust this limit and lock a player out. It allows 4,800 guesses a day, which find only the most
-    common passwords."""
+    together can exhaust this limit and lock a player out. This limit allows 4,800 guesses a day, enough to find only
+    the most common passwords."""
     login_limit_per_address: Limit = "100 per 1 minute"
     signup_limit_per_address: Limit = "60 per 1 hour"
     vote_limit_per_account: Limit = "60 per 1 minute"
@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     allow_self_vote: bool = True
     review_required: bool = False
     max_queued_jobs: int = Field(default=2000, ge=1)
-    """How many clips may wait for a worker. Beyond that, the API answers uploads with 503."""
+    """How many clips may wait for a worker. While this many wait, the API rejects uploads with 503."""
 
     # The job ledger
     lease_seconds: float = Field(default=60, gt=0)
@@ -146,8 +146,8 @@ class Settings(BaseSettings):
     # The API process
     api_threads: int = Field(default=16, ge=1, le=256)
     drain_file: Path | None = None
-    """While this file exists, /ready fails, so that the load balancer sends no more requests. The process answers
-    requests that still arrive."""
+    """While this file exists, /ready fails, so that the load balancer sends no more requests. The process still handles
+    requests that arrive."""
     body_seconds: float = Field(default=900, gt=0)
     """How long a request's body may take to arrive: 100 MiB at 1 Mbit/s take 839 s."""
     trusted_proxy: str | None = None
@@ -175,8 +175,8 @@ class ApiSettings(Settings):
     jwt_secret: SecretStr = Field(min_length=32)
     """Signs access tokens and seals refresh tokens."""
     jwt_secret_accepted: SecretStr | None = Field(default=None, min_length=32)
-    """A second secret. The API accepts tokens signed with it, but issues none. During a rotation, it is first the next
-    `jwt_secret` and later the previous one."""
+    """A second secret. The API accepts tokens signed with it, but signs none with it. During a rotation, it is first
+    the next `jwt_secret`, later the previous one."""
     verification_secret: SecretStr | None = Field(default=None, min_length=32)
     """Proves that a sign-up comes from `playbooks/verify_site.yml`. Required to create verification accounts."""
 

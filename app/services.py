@@ -41,7 +41,7 @@ def build_services(settings: Settings, *, threads: int) -> Services:
 
 
 def build_sessions(settings: ApiSettings, tokens: Tokens) -> Sessions:
-    """Build `Sessions`. Only API processes do, because no other process has the secret that signs tokens."""
+    """Build `Sessions`. Only API processes call this: no other process has the secret that signs tokens."""
     return Sessions(
         tokens,
         refresh_seconds=settings.refresh_token_seconds,

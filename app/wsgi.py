@@ -29,7 +29,7 @@ from tasks.doorbell import HueyDoorbell
 log = structlog.get_logger(__name__)
 
 BACKGROUND_THREADS = 2
-"""Threads that need a database connection but answer no requests: the readiness check and the sealing of tokens."""
+"""Threads that need a database connection but handle no requests: the readiness check and the sealing of tokens."""
 
 SEAL_PAUSE_SECONDS = 5.0
 

@@ -77,7 +77,7 @@ def _ready(machine: Machine) -> Iterator[float]:
 
 
 def _seconds_of_second_run(machine: Machine, kind: str, bundle: Bundle, site: Site) -> float:
-    """Run the user data's command again after the boot, and return its duration. It must change nothing."""
+    """After the boot, run the user data's command again and return its duration. This run must change nothing."""
     if (status := machine.wait_for_report()) != "ready":
         raise RuntimeError(f"The {kind} did not boot: {status}")
     words = f"release/become {kind} --parameters {PARAMETERS} --region {REGION} --endpoint-url {site.cloud.endpoint}"

@@ -69,7 +69,7 @@ def _add_owner() -> uuid.UUID:
 
 
 def _ring(owner: uuid.UUID, doorbell: HueyDoorbell) -> float:
-    """Queue a job as an upload does; return the seconds until its start, by the database's clock."""
+    """Queue a job as an upload does; return the seconds until a worker starts it, by the database's clock."""
     settings = load_settings(Settings)
     video = uuid.uuid4()
     with transaction():

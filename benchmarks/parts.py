@@ -66,7 +66,7 @@ def wait_until_ready(url: str, *, seconds: float = START_SECONDS) -> None:
 
 @contextmanager
 def running_bench(queue_url: str | None = None) -> Iterator[Bench]:
-    """Run a real S3 server, and yield a bench with a migrated SQLite database and a queue (by default, SQLite's)."""
+    """Run a real S3 server, and yield a bench with a migrated SQLite database and a queue (by default in SQLite)."""
     folder = Path(tempfile.mkdtemp(prefix="rising-stars-bench-"))
     supervisor = Supervisor(folder / "log")
     try:

@@ -90,7 +90,7 @@ def _render_job(ffmpeg: Path, clip: Path, out: Path) -> None:
 
 
 def _two_encodes(ffmpeg: Path, clip: Path, out: Path) -> None:
-    """Encode the clip to the uniform format; then decode the result, and encode it again with intro and outro."""
+    """Encode the clip to a uniform format; then decode the result, and encode it again with intro and outro."""
     width, height, rate = PROFILE.width, PROFILE.height, PROFILE.frames_per_second
     uniform = (
         f"fps={rate},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1,setsar=1"
@@ -159,7 +159,7 @@ def _report(ffmpeg: Path, clip: Path, costs: dict[str, list[Cost]], load: float)
 
 
 def _spread(costs: dict[str, list[Cost]]) -> float:
-    """Return the largest of the variants' ratios of slowest to fastest repeat. On an idle machine, it is near 1."""
+    """Divide each variant's slowest repeat by its fastest; return the largest quotient (near 1 on an idle machine)."""
     walls = [[cost.wall_seconds for cost in found] for found in costs.values()]
     return max(max(wall) / min(wall) for wall in walls)
 

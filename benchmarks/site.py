@@ -20,7 +20,7 @@ from testing.figures import keep
 MODULE_CALLS_BOUND = 70
 """The maximum number of AWS module calls in a second run."""
 FASTEST = {"RENDER_PRESET": "ultrafast", "RENDER_PROFILE": "lite"}
-"""The fastest settings for the verification's clip, because another benchmark measures rendering."""
+"""The fastest render settings for the clip with which a run verifies the site. `render` measures rendering."""
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def _figures(name: str, run: Run) -> dict[str, object]:
 
 @contextmanager
 def _operator(folder: Path) -> Iterator[Operator]:
-    """Yield an operator with an empty account and a release; a local platform serves the site's verification."""
+    """Yield an operator with an empty account and a release. Runs verify a local platform instead of the site."""
     with running_account(folder) as aws, machines(aws), _platform(aws) as url:
         yield Operator(aws, {**release_in(folder), "verify_site_url": url})
 

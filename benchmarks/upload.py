@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _clip_of(path: Path, size_bytes: int) -> Path:
-    """Return a valid clip of exactly that size: an MP4 may end with a `free` box."""
+    """Write a valid clip and pad it to `size_bytes` with a `free` box, which MP4 allows at the end of a file."""
     make_basketball_clip(path)
     padding = size_bytes - path.stat().st_size
     with path.open("ab") as file:
@@ -91,7 +91,7 @@ def _load(
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return time.perf_counter() - began
 
-    upload(0)  # the first upload loads clients and libraries; their memory does not count as growth
+    upload(0)  # the first upload loads clients and libraries, whose memory must not count as growth
     with _peak(process) as peak, ThreadPoolExecutor(UPLOADS) as pool:
         resting = process.memory_info().rss
         began = time.perf_counter()

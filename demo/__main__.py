@@ -1,4 +1,8 @@
-"""`python -m demo run` or `serve`. The exit code is 0, 1 after an error message on stderr, or 128 + the signal."""
+"""The program `python -m demo`, with the commands `run` and `serve`.
+
+It exits with 0 after success, with 1 after an error, whose message is on stderr, and with 128 + the signal's number
+after a signal.
+"""
 
 import sys
 

@@ -16,14 +16,14 @@ PASSWORD = "tiro-de-tres"  # noqa: S105 - for accounts that exist only during th
 
 @dataclass(frozen=True)
 class Answer:
-    """A response of the API: its status code and its parsed JSON."""
+    """A response from the API: its status code and its parsed JSON."""
 
     status: int
     body: Any
 
     @property
     def message(self) -> str:
-        """The API's message for the user, also that of an error."""
+        """The API's message for the user, whether the request succeeded or failed."""
         return str(self.body.get("message") or self.body.get("detail"))
 
 

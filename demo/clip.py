@@ -39,7 +39,7 @@ def make_basketball_clip(path: Path, seconds: int = 22) -> None:
 
 
 def _picture() -> str:
-    """Return the filter graph of the picture. To save time, each part is drawn once, looped and overlaid."""
+    """Return the filter graph of the picture. To save time, each element is drawn once, looped and overlaid."""
     return ";".join(
         [
             f"{_canvas(WIDTH, HEIGHT)},{_arena()},{_hoop()},format=yuv420p,{_looped()}[arena]",

@@ -2,4 +2,4 @@
 
 
 class DemoError(Exception):
-    """The demo cannot continue; the message says why, and what to do."""
+    """The demo cannot continue. The message says why, and what to do."""

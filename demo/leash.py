@@ -3,8 +3,8 @@
     python -I -S leash.py PARENT_PID GRACE_SECONDS COMMAND…
 
 This program is a subreaper: orphans of the command become its children, and it kills them before it exits. It stops the
-command on SIGTERM, and when its own parent exits for any reason, including SIGKILL. If this program itself is killed,
-the kernel kills the command.
+command when it receives SIGTERM, and when its own parent exits for any reason, including SIGKILL. If this program is
+itself killed, the kernel kills the command.
 """
 
 import ctypes
@@ -91,7 +91,7 @@ def _children() -> list[int]:
 def _processes() -> list[tuple[int, str]]:
     """Return the ID of each process with the ID of its parent.
 
-    In /proc/PID/stat, the parent's ID follows the program's name, which is in parentheses and may itself contain some.
+    In /proc/PID/stat, the parent's ID follows the program's name. It is in parentheses, and may contain parentheses.
     """
     found = []
     for entry in Path("/proc").iterdir():

@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack
 
 GRPC_OFFSET = 10_000
-"""For each of its ports, SeaweedFS also opens a gRPC port, whose number is higher by this."""
+"""The difference between a SeaweedFS port and the gRPC port that SeaweedFS opens in addition to it."""
 # All candidates and their gRPC ports are below 32768, where Linux's range of ephemeral ports begins: otherwise, an
 # outgoing connection could take a port before its server starts.
 CANDIDATES = range(12_000, 22_000)
@@ -21,12 +21,12 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a free port. The port with the number that is higher by `GRPC_OFFSET` is free as well."""
+    """Return a port that is free, and for which port + `GRPC_OFFSET` is free too."""
     return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different ports, as `free_port` does. Another process may still take a port before its use."""
+    """Return `count` different ports, as `free_port` does. Another process may take a port before its use."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:

@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60
 GRACE_SECONDS = 1.0
-"""Short, because SeaweedFS waits 15 s after SIGTERM for its own streams; stored data survive SIGKILL."""
+"""The time between SIGTERM and SIGKILL. It is short, because SeaweedFS waits 15 s for its own streams after SIGTERM. A
+SIGKILL loses no stored data.
+"""
 REGION = "us-east-1"
 PROBE_KEY = ".writable"
-# SeaweedFS puts its servers' sockets here, whatever TMPDIR is.
+# SeaweedFS creates its servers' sockets here, whatever TMPDIR is.
 SOCKETS = Path("/tmp")  # noqa: S108
 
 
 class SeaweedFS:
     """One server with one bucket, and its data in `data_dir`. Each start uses different ports.
 
-    The server ends with the process that started it. Start it from the main thread: it also ends with the thread.
+    Start it from the main thread, because the server ends when the thread that started it ends.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class SeaweedFS:
         self.secret_key = secret_key or secrets.token_hex(20)
         self.log = log or self.data_dir / "seaweedfs.log"
         self.ports: dict[str, int] = {}
-        """Each server's port, by name, after the start. The server's gRPC port is higher by `GRPC_OFFSET`."""
+        """After the start, the ports of SeaweedFS' servers, by server name, without the gRPC ports."""
         self._leashed: Leashed | None = None
 
     def __enter__(self) -> Self:

@@ -53,10 +53,10 @@ class Site:
         return self._seaweedfs.endpoint if self._seaweedfs else ""
 
     def start(self, report: Callable[[str], None]) -> None:
-        """Start every process, and return when the API, database, queue and store answer. Call `report` for each part.
+        """Start all processes, and return when the site is ready. Call `report` whenever a component has started.
 
         Raises:
-            DemoError: a part did not start. The site is stopped again.
+            DemoError: a component did not start. The components that had started are stopped again.
         """
         try:
             self._prepare()
@@ -72,7 +72,7 @@ class Site:
             self._seaweedfs.check()
 
     def run(self, name: str, command: Sequence[str], *, seconds: float) -> None:
-        """Run a command to completion. If the site stops meanwhile, it also stops the command."""
+        """Run a command to completion. If `stop` is called meanwhile, it also stops the command."""
         self._supervisor.run(name, command, environment=os.environ, seconds=seconds)
 
     def stop(self) -> None:
@@ -171,7 +171,7 @@ class Site:
 
 
 def _readiness(url: str) -> str:
-    """Return an empty string if the API and its dependencies answer, otherwise the problem."""
+    """Return an empty string if the API and its dependencies are ready, otherwise a description of the problem."""
     try:
         response = httpx.get(f"{url}/ready", params={"deep": "1"}, timeout=5, trust_env=False)
     except httpx.TransportError as error:

@@ -28,15 +28,15 @@ CAST = (
 TITLES = ("Tiro de tres", "Contraataque")
 """The titles of the clips that the first members of the cast upload."""
 VOTERS = ((1, 2, 3), (0,))
-"""For each clip, the indexes of the members of the cast who vote for it. The story repeats the last vote."""
+"""For each clip, the indexes in `CAST` of its voters. The story then repeats the last vote, which the API rejects."""
 PLAIN_CITY = "bogota"
-"""The ranking also accepts a city's name without accents."""
+"""A city of the cast without its accent, to show that the ranking also accepts this spelling."""
 CLIP_SECONDS = 22
 FILM = (
     "import sys; from pathlib import Path; from demo.clip import make_basketball_clip; "
     "make_basketball_clip(Path(sys.argv[1]), int(sys.argv[2]))"
 )
-"""A Python program that generates the clip. It is a separate process, so that it ends when the site stops."""
+"""A Python program that generates the clip. It runs in a process of its own, so that `Site.stop` can end it."""
 FILM_SECONDS = 120
 POLL_SECONDS = 0.3
 RENDER_SECONDS = 900
@@ -166,7 +166,7 @@ def run_story(site: Site, *, clip: Path | None, console: Console) -> None:
     """Start the site, run the story, and stop the site.
 
     Raises:
-        DemoError: a file is missing, a part failed, or the API rejected a request.
+        DemoError: a file is missing, a process failed, or the API rejected a request.
     """
     if clip is not None and not clip.is_file():
         raise DemoError(f"CLIP={clip}: the file does not exist.")

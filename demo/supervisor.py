@@ -1,7 +1,7 @@
-"""Supervise a few processes that are started and stopped together, each on a leash and with its own log.
+"""Supervise a few processes that are stopped together, each on a leash (`demo.leash`) and with its own log.
 
-Honcho, a package for this purpose, has two problems. If the supervisor gets SIGKILL, Honcho's helper processes and the
-commands keep running. If a signal arrives during startup, Honcho's shutdown fails.
+The package Honcho has the same purpose, but also two problems: if the supervisor gets SIGKILL, Honcho's helper
+processes and the commands keep running; if a signal arrives during startup, Honcho's shutdown fails.
 """
 
 import os
@@ -73,7 +73,7 @@ class Leashed:
         self.process.terminate()
 
     def wait(self, seconds: float) -> int:
-        """Wait until the leash exits, and return the exit code; after `seconds`, kill the whole session."""
+        """Wait until the leash exits, and return its exit code. After `seconds`, kill the whole session."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -86,7 +86,7 @@ class Leashed:
             return "".join(deque(text, lines)).rstrip()
 
     def failure(self, what: str) -> DemoError:
-        """Return an error whose message contains `what` happened, the log's path and the end of the log."""
+        """Return an error with the name, `what` happened, the log's path and the end of the log."""
         return DemoError(f"{self.name} {what}. The end of its log, {shown(self.log)}:\n{self.tail()}")
 
 
@@ -127,7 +127,7 @@ class Supervisor:
                 raise leashed.failure(f"ended unexpectedly (exit code {leashed.exit_code})")
 
     def stop(self) -> None:
-        """Ask all processes to stop at the same time, and return when all of them have exited."""
+        """Send SIGTERM to all processes, and return when all of them have exited."""
         with uninterrupted():
             for leashed in self._running:
                 leashed.ask_to_stop()

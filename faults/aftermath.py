@@ -36,7 +36,7 @@ BROKEN_IN_EVERY_RUN = (
     "workers are running",  # killed workers remain listed for a day
     "no burst of new accounts has voted",  # all clients sign up from one address, and vote soon afterwards
 )
-"""Checks of the doctor that fail in every run, even without faults."""
+"""The doctor's checks that fail in every run, for the reasons beside them. The harness ignores these failures."""
 
 CONNECTIONS = """
 SELECT count(*) AS connections, count(*) FILTER (WHERE state LIKE 'idle in transaction%%') AS hanging
@@ -182,7 +182,7 @@ def _files(site: Site) -> Iterator[Violation]:
 
 
 def _orphans(site: Site) -> Iterator[Violation]:
-    """Yield each of the site's render processes: when all jobs have finished, none should be running."""
+    """Yield each running render process of the site. All jobs have finished, so there should be none."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             line = " ".join(process.cmdline())

@@ -13,8 +13,8 @@ RING = b"ZADD"
 class BellWatch:
     """Counts the doorbell messages of the APIs and compares them with the committed jobs.
 
-    An API rings once for each job, so there must never be more rings than jobs. The line (the TCP proxy to Redis)
-    forwards a ring only after this check.
+    An API rings once for each job, so there must never be more rings than jobs. The check runs in the TCP proxy between
+    the API and Redis, before the proxy forwards the ring.
     """
 
     def __init__(self, site: Site) -> None:

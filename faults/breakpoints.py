@@ -1,4 +1,8 @@
-"""Strike jobs at an exact stage, but no job so often that the platform would rightly fail a valid clip."""
+"""Run a fault's action when a job reaches an exact stage.
+
+The number of strikes on one job is limited, because the platform correctly fails a job after too many failures, even if
+its clip is valid.
+"""
 
 import contextlib
 import threading
@@ -21,7 +25,7 @@ MOST_KILLS = 2
 """The maximum number of times that one job may lose its worker: a job that needs a third rescue fails as poison."""
 
 MOST_ATTEMPTS = 2
-"""How many of a job's five attempts the nemesis may cause to fail."""
+"""The maximum number of a job's five attempts that the nemesis may cause to fail."""
 
 WATCH_SECONDS = 8.0
 GLANCE_SECONDS = 0.004

@@ -25,7 +25,7 @@ MOST_UNFINISHED = 6
 """While this many jobs are unfinished, players do not upload, because the harness measures recovery, not queueing."""
 
 NUMBERS = itertools.count(1)
-"""Request numbers. The two events of a request, when it is sent and when it ends, have the same number."""
+"""Request numbers. A number links the event of a request's start to the event of its end."""
 
 CITIES = ("Bogotá", "Cali", "Medellín")
 

@@ -10,12 +10,12 @@ COLOURS = ("orange", "navy", "teal", "maroon")
 Kills = Literal["worker", "ffmpeg"]
 
 MARKS: dict[Kills, str] = {"worker": "POISON-FOR-THE-WORKER", "ffmpeg": "POISON-FOR-FFMPEG"}
-"""The title tag of each poison clip. When FFmpeg is to read such a clip, `shim.py` kills the worker or FFmpeg."""
+"""The title tag of each poison clip. Before FFmpeg reads such a clip, `shim.py` kills the worker or FFmpeg."""
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips to upload. Each file has a few kilobytes."""
+    """Clips to upload. Each file is a few kilobytes in size."""
 
     sound: tuple[Path, ...]
     poison: dict[Kills, Path]

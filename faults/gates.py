@@ -1,4 +1,4 @@
-"""HTTP proxies to S3, which read the method and the key of each request and can make the request fail.
+"""HTTP proxies to S3. They read the method and the key of each request, and can make the request fail.
 
 The Host and signature headers pass unchanged, so that SeaweedFS can verify the platform's signatures.
 """

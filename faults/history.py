@@ -25,7 +25,7 @@ class History:
         self._lock = threading.Lock()
         self._epoch = time.monotonic()
         self.wall_epoch = time.time()
-        """The start in epoch seconds, to which the database's timestamps are compared: both use the same clock."""
+        """The start in epoch seconds. The database uses the same clock, so this value also converts its timestamps."""
 
     @property
     def now(self) -> float:

@@ -1,4 +1,4 @@
-"""The invariants that must hold after any faults. Each function's name is its invariant; it yields the violations."""
+"""Invariants that must hold after any faults. Each function is named after its invariant and yields the violations."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ TERMINAL = {"succeeded", "failed", "cancelled"}
 NO_JOB = {"state": "missing", "error_code": None, "rescues": 0}
 NO_VIDEO = {"deleted_at": None}
 ACCEPTED_SECONDS = 1.0
-"""A request that was sent at least this long before SIGTERM counts as accepted."""
+"""An API counts as having accepted a request that was sent at least this long before the API received SIGTERM."""
 
 RESULT_KEY = re.compile(r"processed-videos/(?P<video>[^/]+)/(?P<token>[^/.]+)\.mp4")
 
@@ -137,7 +137,7 @@ def nothing_answered_2xx_is_missing(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _vanished(evidence: Evidence) -> Iterator[Violation]:
-    """Yield clips that are missing from a list that their owner requested after the upload had been answered 201."""
+    """Yield each clip that is missing from its owner's list, if the list was requested after the upload's 201."""
     owners = {event["key"]: event["user"] for event in evidence.requests if event["op"] == "upload"}
     for saw in evidence.history.events("saw"):
         for video, event in evidence.accepted.items():

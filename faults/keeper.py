@@ -30,7 +30,7 @@ class Unit:
 
 
 class Keeper:
-    """Keeps each unit running until it is dropped."""
+    """Runs units, and restarts each unit that exits until `drop` is called for it."""
 
     def __init__(self, log_dir: Path, starter: Starter, history: History) -> None:
         self._log_dir = log_dir

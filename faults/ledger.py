@@ -96,13 +96,13 @@ class Ledger:
             yield lambda query: _rows(connection, query)
 
     def unfinished(self, unknown: int = 0) -> int:
-        """Return the number of queued or running jobs; `unknown` while the database is unavailable."""
+        """Return the number of queued or running jobs, or `unknown` if the database is unavailable."""
         with contextlib.suppress(*DatabaseUnavailable):
             return int(self.rows(UNFINISHED)[0]["n"])
         return unknown
 
     def holder(self, video: str) -> int | None:
-        """Return the ID of the process that holds the lease of a video's job; None if there is none or no database."""
+        """Return the ID of the process that holds a video's job; None if there is none or no database is available."""
         with contextlib.suppress(*DatabaseUnavailable):
             return next((pid_of(row["lease_owner"]) for row in self.rows(HOLDER, video)), None)
         return None

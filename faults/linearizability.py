@@ -1,6 +1,6 @@
 """Determine whether some order of overlapping requests to one Boolean register explains every response.
 
-Each answered request took effect at one moment between its beginning and its response. A request whose outcome is
+A request with a response took effect at one moment between its beginning and the response. A request whose outcome is
 unknown took effect at one moment after its beginning, or never. The search visits beginnings and responses in
 chronological order. It applies a request only when a response requires it, as in "just-in-time linearization" (G. Lowe,
 Testing for linearizability, 2017; the search itself is by J. Wing and C. Gong, 1993).
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 State = tuple[bool, frozenset[int]]
-"""The register's value, and the numbers of the requests that have taken effect but are not yet answered."""
+"""The register's value, and the numbers of the requests that have taken effect but have no response yet."""
 
 Spare = tuple[int, int]
 """How many requests of unknown outcome may still set the register to False, and how many to True."""

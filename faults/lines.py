@@ -1,4 +1,4 @@
-"""TCP proxies, each between one process and one server, which can refuse, cut, delay or watch connections."""
+"""TCP proxies, each between one process and one server. They can refuse, cut, delay or watch connections."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ class Cut(Exception):
 
 @dataclass(eq=False)
 class Link:
-    """One connection through a line. Watchers can store state of the connection in `marks`."""
+    """One connection through a line. A watcher can set flags for the connection in `marks`."""
 
     near: socket.socket
     far: socket.socket
@@ -37,7 +37,7 @@ Watcher = Callable[[Link, bytes], None]
 
 
 class Line:
-    """Listens for one process and forwards to one server."""
+    """Accepts the connections of one process, and forwards them to one server."""
 
     def __init__(self, name: str, target_port: int) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Faults of API processes, disks and clocks, and of workers and upkeep processes with unusual code or settings."""
+"""Faults of API processes, disks and clocks; a worker with older code; upkeep processes with a very short interval."""
 
 import contextlib
 import signal
@@ -70,7 +70,7 @@ def api_killed_in_upload(site: Site, step: Step) -> str:
 
 
 def api_stopped(site: Site, step: Step) -> str:
-    """SIGTERM an API process: it answers the requests that it has accepted, exits, and is restarted."""
+    """SIGTERM an API process: it responds to the requests that it has accepted, exits, and is restarted."""
     name = str(step.parameters["api"])
     pid = site.keeper.pids().get(name)
     site.history.note("nemesis", "sigterm", process=name)
@@ -80,7 +80,7 @@ def api_stopped(site: Site, step: Step) -> str:
 
 
 def disk_full(site: Site, step: Step) -> str:
-    """A machine's work directory is full; without root, one FFmpeg writes to /dev/full instead."""
+    """A machine's work directory is full; if the harness is not root, one FFmpeg writes to /dev/full instead."""
     machine = site.machines[str(step.parameters["machine"])]
     if not machine.mounted:
         target = site.breakpoints.strike(
@@ -123,7 +123,7 @@ def _reports_its_clock(site: Site) -> bool:
 
 
 def previous_version(site: Site, step: Step) -> str:
-    """One of the two workers runs another commit (PREVIOUS=ref)."""
+    """One of the two workers runs the code of another commit (PREVIOUS=ref)."""
     with _running_as(site, "worker-2", {"PYTHONPATH": str(_checked_out(site.folder, site.previous))}):
         site.sleep(step.seconds)
         site.until(lambda: _finished_by(site, "worker-2") > 0, WORK_SECONDS)
@@ -169,7 +169,7 @@ def _checked_out(folder: Path, ref: str) -> Path:
 
 
 def two_reapers(site: Site, step: Step) -> str:
-    """Two extra upkeep processes with an interval of 0.02 s compete for a dead worker's job."""
+    """Two extra upkeep processes with an interval of 0.02 s compete to rescue a dead worker's job."""
     restless = {"UPKEEP_INTERVAL_SECONDS": "0.02"}
     names = ("upkeep-1-restless", "upkeep-2-restless")
     try:

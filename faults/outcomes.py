@@ -73,7 +73,10 @@ class Outcomes:
         )
 
     def _ended_after(self, video: str, began: float) -> float | None:
-        """Return the seconds from the strike, or without one from `began`, until the job ended; None if it did not."""
+        """Return the seconds from the strike until the job ended; None if it did not end.
+
+        If the fault struck no job (it uploaded a poison clip), the time starts at `began`.
+        """
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
         ends = (
@@ -132,7 +135,7 @@ def _word(row: Row, before: Row) -> str:
 
 
 def _backwards(row: Row, before: Row) -> Iterator[str]:
-    """Yield the reasons for which a running job was queued again, the decisive one first."""
+    """Yield the reasons why a running job returned to the queue. The first one is the decisive one."""
     if row["rescues"] > before["rescues"]:
         yield "rescued"
     if row["setbacks"] > before["setbacks"]:

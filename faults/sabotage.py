@@ -1,4 +1,4 @@
-"""Start one of the platform's programs without one of its safeguards, to test that the harness detects it.
+"""Start one of the platform's programs without one of its safeguards, to test that the harness detects the loss.
 
     python -m faults.sabotage NAME api|worker|upkeep ARGUMENTS…
 
@@ -48,7 +48,7 @@ def ring_before_the_commit() -> None:
 
 
 def forget_the_vote() -> None:
-    """Answer a vote with 200 without inserting its row."""
+    """Respond to a vote with 200, but insert no row."""
     _replace(voting, "vote", lambda _voter, _video, **_rules: None)
 
 

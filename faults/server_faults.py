@@ -30,7 +30,7 @@ def redis_kill(site: Site, step: Step) -> str:
 
 
 def redis_flush(site: Site, _step: Step) -> str:
-    """FLUSHALL."""
+    """FLUSHALL deletes all keys of Redis."""
     with site.servers.redis.client(0) as client:
         keys = client.dbsize()
         client.flushall()
@@ -57,7 +57,7 @@ def redis_slow(site: Site, step: Step) -> str:
 
 
 def doorbells(site: Site, step: Step) -> str:
-    """Doorbell messages without a job, each twice, in random order."""
+    """Doorbell messages without a job arrive in the queue, each twice, in random order."""
     chance = chance_of("doorbells", step.at)
     queue, messages = _rung(site, int(step.parameters["rings"]))
     with site.servers.redis.client(0) as client:
@@ -83,7 +83,7 @@ def _rung(site: Site, rings: int) -> tuple[Any, list[Any]]:
 
 
 def postgres_restart(site: Site, step: Step) -> str:
-    """The server is stopped immediately, and restarted after a while."""
+    """PostgreSQL stops without a clean shutdown, and restarts a few seconds later."""
     try:
         site.servers.postgres.crash()
         site.sleep(step.seconds)
@@ -93,14 +93,14 @@ def postgres_restart(site: Site, step: Step) -> str:
 
 
 def postgres_terminate(site: Site, _step: Step) -> str:
-    """The server closes all of the platform's connections."""
+    """PostgreSQL closes all of the platform's connections."""
     with contextlib.suppress(*DatabaseUnavailable):
         return f"ended {len(site.ledger.rows(TERMINATE))} connections"
     return "the database was unavailable"
 
 
 def postgres_slow_commits(site: Site, step: Step) -> str:
-    """COMMIT is delayed on its way to the server."""
+    """Every COMMIT is delayed on its way to PostgreSQL."""
     delay = float(step.parameters["delay"])
 
     def hold(_link: Link, data: bytes) -> None:
@@ -113,7 +113,7 @@ def postgres_slow_commits(site: Site, step: Step) -> str:
 
 
 def postgres_answer_lost(site: Site, step: Step) -> str:
-    """The server commits, and the connection breaks before the response."""
+    """PostgreSQL commits, but the connection breaks before the response arrives."""
     lost: list[str] = []
     chance, lock = chance_of("commits", step.at), threading.Lock()
 
@@ -134,7 +134,7 @@ def postgres_answer_lost(site: Site, step: Step) -> str:
 
 
 def postgres_refused(site: Site, step: Step) -> str:
-    """Connections are refused for a long time."""
+    """Connections to PostgreSQL are refused for a minute, or for a tenth of a short run."""
     lines = site.lines_to("postgres")
     try:
         for line in lines:

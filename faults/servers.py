@@ -35,7 +35,10 @@ POSTGRES_SETTINGS = {
 
 
 class Starter:
-    """A single thread that starts all processes. The kernel kills a process when the thread that started it ends."""
+    """Starts all processes in one thread, which lives as long as they do.
+
+    The kernel kills a process when the thread that started it ends (`setpriv --pdeathsig`).
+    """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="starter")
@@ -150,7 +153,8 @@ def running_servers(folder: Path) -> Iterator[Servers]:
         stack.callback(redis_server.close)
         redis_server.start()
         seaweedfs = SeaweedFS(folder / "objects", log=folder / "seaweedfs.log")
-        # By default, each new bucket takes seven of SeaweedFS's hundred volumes, and each site creates a bucket.
+        # Let each new bucket take only one of SeaweedFS's hundred volumes, because each site creates a bucket. By
+        # default, a bucket takes seven.
         with mock.patch.dict(os.environ, {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
             stack.enter_context(seaweedfs)
         yield Servers(starter, postgres, redis_server, seaweedfs)

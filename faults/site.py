@@ -1,4 +1,4 @@
-"""A site of two machines, each with an API, a worker and upkeep. Every connection to a server passes a proxy."""
+"""A site of two machines, each with an API, a worker and upkeep. Connections to the servers pass through proxies."""
 
 import contextlib
 import os
@@ -67,7 +67,7 @@ class Site:
         self, folder: Path, servers: Servers, history: History, clips: Clips, *, pace: Pace, sabotage: str | None = None
     ) -> None:
         self.previous = "HEAD"
-        """The Git ref that the worker of the previous version runs."""
+        """The Git ref of the code that a worker runs during the fault `previous_version`."""
         self.folder = folder
         self.servers = servers
         self.history = history

@@ -1,4 +1,4 @@
-"""Faults of S3."""
+"""Faults of S3: errors, hanging requests, broken connections and lost objects."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,23 +17,23 @@ OBJECTS = ("unprocessed-videos/", "processed-videos/", "posters/")
 
 
 def s3_errors(site: Site, step: Step) -> str:
-    """500 InternalError or 503 SlowDown, for all requests or for some."""
+    """S3 returns 500 InternalError or 503 SlowDown, for all requests or for some."""
     status = int(step.parameters["status"])
     return _some(site, step, lambda: Error(status, CODES[status]))
 
 
 def s3_hangs(site: Site, step: Step) -> str:
-    """Requests hang without a response, and are reset at the end."""
+    """S3 sends no response, and the connections are reset when the fault ends."""
     return _some(site, step, Hang)
 
 
 def s3_resets(site: Site, step: Step) -> str:
-    """The connection is reset in the middle of a body."""
+    """The connection to S3 is reset in the middle of a request's or response's body."""
     return _some(site, step, Reset)
 
 
 def s3_loses_puts(site: Site, step: Step) -> str:
-    """PUT returns 200, but stores nothing."""
+    """S3 responds to a PUT with 200, but stores nothing."""
     prefix = str(step.parameters["prefix"])
     send_clip_meanwhile(site, step)
     return _inject(site, step, lambda request: Swallow() if request.about("PUT", prefix) else None)

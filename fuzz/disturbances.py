@@ -147,7 +147,7 @@ def _body_bytes(chance: random.Random, request: RawRequest) -> None:
 
 
 def _parts(chance: random.Random, request: RawRequest) -> None:
-    """Swap, repeat, remove or nest the form's parts, or give them malformed heads."""
+    """Swap, repeat, remove or nest the form's parts, or give them malformed headers."""
     if request.parts is None:
         return
     title, clip = request.parts[0], request.parts[-1]

@@ -57,7 +57,7 @@ def box_places(content: bytes) -> list[int]:
 def mutate(seed: int, clip: bytes) -> tuple[str, bytes]:
     """Return the kind of mutation and the mutated clip. Consecutive seeds give different kinds."""
     kind = tuple(KINDS)[seed % len(KINDS)]
-    return kind, KINDS[kind](random.Random(f"clip {seed}"), clip)  # noqa: S311 - a schedule, no secret
+    return kind, KINDS[kind](random.Random(f"clip {seed}"), clip)  # noqa: S311 (reproducible, not for security)
 
 
 # Bytes
@@ -285,7 +285,7 @@ def _lying_version(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _shortened_table(chance: random.Random, clip: bytes) -> bytes:
-    """Truncate a table at any byte, and correct the sizes in its header and in those of the boxes around it."""
+    """Truncate a table at any byte, and correct the size of its box and of the boxes that enclose it."""
     boxes = parse_boxes(clip)
     box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     box.body = box.body[: chance.randrange(len(box.body))]

@@ -1,4 +1,4 @@
-"""Make random changes to a valid MP4, such as real recorders, editors and attackers make. Pure functions.
+"""Change a valid MP4 at random into one that a recorder, an editor or an attacker could make. Pure functions.
 
 Unlike the mutants of `mutations`, most of the results conform to the standard (ISO/IEC 14496-12). The offsets below
 count from the start of a box's body.
@@ -110,7 +110,7 @@ def _index_lies(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _mid_stream_change(chance: random.Random, clip: bytes) -> bytes:
-    """Replace all packets from some point on, or every second or third of them, with a 64x48 picture."""
+    """From a random packet on, replace all packets, or every second or third, with a 64x48 picture."""
     boxes = parse_boxes(clip)
     table = _inside(_tracks(boxes)[0], b"stbl")
     sizes = _sample_sizes(_inside(table, b"stsz"))
@@ -124,7 +124,8 @@ def _mid_stream_change(chance: random.Random, clip: bytes) -> bytes:
         Box(b"stsz", _numbers(0, 0, len(sizes), *sizes)),
         Box(b"stco", _numbers(0, len(places), *places)),
     ]
-    # Nothing that the tables point at may move, so the old index becomes free space, and the new one is appended.
+    # The index refers to packets by their offset in the file, so no packet may move. Therefore the old index becomes a
+    # `free` box in place, and the new index is appended.
     moov = next(box for box in boxes if box.kind == b"moov")
     return clip.replace(b"moov", b"free", 1) + Box(b"mdat", SMALL_PICTURE).encode() + moov.encode()
 

@@ -67,7 +67,7 @@ def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
 
 
 def _wrong(rendering: Rendering, source: Path, directory: Path) -> str | None:
-    """Return what is wrong with a result, according to MediaInfo and a count of its frames; None if nothing is."""
+    """Check a result with MediaInfo and by counting its frames; return what is wrong, or None."""
     found, expected_seconds = probe(rendering.video), LITE.result_seconds(probe(source).duration_seconds)
     counted_seconds = _count_pictures(rendering.video) / LITE.frames_per_second
     if {path.name for path in directory.iterdir()} != RESULTS:

@@ -52,7 +52,7 @@ def lines(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def keep(way: str, verdicts: Sequence[Verdict], *, seed: int, count: int) -> None:
-    """Write the table of `way` (uploads or renders) to benchmarks/results/fuzz.json, which retains the other table."""
+    """Write the table of `way` (uploads or renders) to benchmarks/results/fuzz.json, and keep the other table."""
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     figures = {
         "seed": seed,

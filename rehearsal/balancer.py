@@ -14,7 +14,7 @@ from typing import Self
 from rehearsal.control import Balancer
 
 SLOTS = 12
-"""The maximum number of targets: three machines, twice as many during a refresh, and further ones that drain."""
+"""The maximum number of targets: three machines, three more during an instance refresh, and those that still drain."""
 
 CONFIGURATION = """\
 global
@@ -50,7 +50,7 @@ backend targets
 
 @dataclass
 class Slot:
-    """One of HAProxy's servers, and the instance to which HAProxy forwards its requests."""
+    """A server in HAProxy's configuration, and the instance that it represents; a free slot has no instance."""
 
     name: str
     instance_id: str = ""
@@ -74,7 +74,7 @@ class LoadBalancer:
         self._stop()
 
     def follow(self, desired: Balancer, targets: Mapping[str, str]) -> None:
-        """Send requests to `targets` (instance ID → address), and drain the instances that are no longer targets."""
+        """Forward requests to `targets` (instance ID → address), and drain the instances that are no longer targets."""
         self._configure(desired)
         for slot in self._slots:
             if slot.instance_id and slot.instance_id not in targets:
@@ -97,7 +97,7 @@ class LoadBalancer:
         return sum(int(row["req_tot"] or 0) for row in self._statistics() if row["svname"] == "FRONTEND")
 
     def drained(self, instance_id: str) -> bool:
-        """Whether the instance is not a target, or its draining is complete."""
+        """Whether the instance has no slot: it was never a target, or its draining is complete."""
         return all(slot.instance_id != instance_id for slot in self._slots)
 
     def _configure(self, desired: Balancer) -> None:
@@ -185,6 +185,6 @@ class LoadBalancer:
 
 
 def refusal(pattern: str) -> str:
-    """Return HAProxy's rule for a path that the load balancer answers with 404; a trailing * matches any text."""
+    """Return HAProxy's rule that responds to a path with 404. A trailing * in `pattern` matches any text."""
     match = f"path_beg {pattern[:-1]}" if pattern.endswith("*") else f"path {pattern}"
     return f"    http-request return status 404 content-type text/plain string Not\\ found if {{ {match} }}\n"

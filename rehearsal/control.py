@@ -74,7 +74,7 @@ class Balancer:
     idle_seconds: int
     target_group: TargetGroup
     refused: tuple[str, ...]
-    """Path patterns that the load balancer answers with 404."""
+    """Patterns of the paths for which the load balancer returns 404."""
 
 
 @dataclass(frozen=True)

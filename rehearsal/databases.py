@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import structlog
-from psycopg2 import sql  # type: ignore[import-untyped] # it brings no types
+from psycopg2 import sql  # type: ignore[import-untyped] # the package has no type hints
 
 from rehearsal import hooks
 from rehearsal.control import Database

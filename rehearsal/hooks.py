@@ -18,7 +18,7 @@ from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from rehearsal.aws.patches.autoscaling import Refresh
 
 _leaving: dict[str, float | None] = {}
-"""Machines with an active termination hook → the time of the last heartbeat; None once the hook is completed."""
+"""Instances with a termination lifecycle action → the last heartbeat's time; None once the action is completed."""
 
 _restored: dict[str, str] = {}
 """A database's name → the snapshot that it was restored from."""
@@ -39,12 +39,12 @@ def apply(is_healthy: Callable[[str], bool]) -> None:
 
 
 def wait_for(instance_id: str) -> None:
-    """Start the termination hook of an instance."""
+    """Start the lifecycle action of an instance's termination."""
     _leaving.setdefault(instance_id, time.monotonic())
 
 
 def may_terminate(instance_id: str, *, seconds: float) -> bool:
-    """Whether the instance has completed its termination hook, or has sent no heartbeat for `seconds`."""
+    """Whether the instance's lifecycle action is completed, or has had no heartbeat for `seconds`."""
     heartbeat = _leaving.get(instance_id)
     return heartbeat is None or time.monotonic() - heartbeat > seconds
 

@@ -39,7 +39,7 @@ class Machine:
     identity: Identity
     task: Future[None] | None = None
     started: bool = False
-    """Whether the machine has been started, and has since neither been stopped in mock AWS nor powered itself off."""
+    """True from the machine's start until the instance is stopped in mock AWS or the machine powers itself off."""
     leaving_since: float | None = None
     dead_since: float | None = None
     """When the data plane found that the machine had crashed; None while the machine is running."""
@@ -81,7 +81,7 @@ class Machines:
                     self._terminate(machine, groups.get(instance.group), machine.host.name in running)
 
     def dead(self, instance_id: str) -> bool:
-        """Whether the machine was found more than five seconds ago to have crashed."""
+        """Whether the machine has crashed, and the data plane found this more than five seconds ago."""
         machine = self._machines.get(instance_id)
         return machine is not None and machine.dead_since is not None and time.monotonic() - machine.dead_since > 5
 
@@ -143,7 +143,7 @@ class Machines:
             self._begin(machine, lambda: machine.host.stop(seconds=SHUTDOWN_SECONDS))
 
     def _terminate(self, machine: Machine, group: Group | None, running: bool) -> None:
-        """Shut down and remove a machine, once it has completed its group's termination hook or the hook timed out."""
+        """Shut down and remove a machine, once its termination lifecycle action is completed or has timed out."""
         waits = group.hook_seconds if group and running else None
         if machine.leaving_since is None:
             log.info("machine_leaves", instance=machine.instance.id, hook_seconds=waits)

@@ -23,10 +23,10 @@ MINUTE = 5.0
 """The length of an evaluation minute, in seconds; policies and alarms are thus evaluated 12 times as fast as in AWS."""
 
 OUT_AFTER, IN_AFTER = 3, 15
-"""How many minutes in a row above the target, or well below it, make target tracking scale out or in, as on AWS."""
+"""As on AWS, a group scales out after 3 consecutive minutes above the target, and scales in after 15 well below it."""
 
 IN_BELOW = 0.9
-"""The fraction of the target below which a group scales in."""
+"""A figure below this fraction of the target counts as well below it."""
 
 NEWEST_SECONDS = 180
 """The maximum age, in seconds, of a data point that counts as current."""

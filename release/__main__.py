@@ -3,9 +3,9 @@
     python -m release [--working-tree] [--unpack FOLDER]
 
 The same commit gives the same bytes on any machine: all files have the commit's time, their order and modes are fixed,
-the packages are pinned by checksum, and so is the setuptools that builds the platform's wheel. The bundle is
-`dist/rising-stars-<version>.tar.gz`, and a file beside it has its SHA-256. The bundle contains a bill of materials
-(`release/bill.py`).
+and the Python packages and the setuptools that builds the platform's wheel are pinned by checksum. The bundle is
+`dist/rising-stars-<version>.tar.gz`. The file beside it with the suffix `.sha256` contains its checksum. The bundle
+contains a bill of materials (`release/bill.py`).
 
 `--working-tree` builds the bundle from the working tree instead, for tests. The version of such a bundle ends in
 "-dirty-" and a digest of the content, so that the same content is built only once. Only the newest few of these bundles
@@ -58,7 +58,7 @@ WHEEL_SIDE = ("app", "tasks", "requirements", "pyproject.toml", "README.md", "LI
 """The files from which the platform's wheel is built, and those that list the other wheels."""
 
 GLIBC_MINORS = range(36, 16, -1)
-"""Minor versions of glibc 2, newest first. Debian 12 has glibc 2.36, so it runs wheels that need any of them."""
+"""Minor versions of glibc 2, newest first. Debian 12 has glibc 2.36, so it runs wheels for each of these versions."""
 PLATFORM = [
     *(word for minor in GLIBC_MINORS for word in ("--platform", f"manylinux_2_{minor}_x86_64")),
     *("--platform", "manylinux2014_x86_64", "--python-version", "3.11"),
@@ -91,7 +91,7 @@ def build(
     unpack: Annotated[Path | None, typer.Option(help="Also extract the bundle below this folder.")] = None,
 ) -> None:
     """Build the bundle and print its path."""
-    os.umask(0o022)  # a wheel contains its files' modes
+    os.umask(0o022)  # a wheel contains its files' modes, which depend on the umask
     with tempfile.TemporaryDirectory() as folder:
         origin = _working_tree(Path(folder, "source")) if working_tree else _head(Path(folder, "source"))
         version = origin.version

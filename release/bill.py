@@ -17,7 +17,7 @@ from packageurl import PackageURL
 OWN = "rising-stars"
 CLASSIFIER = "License :: OSI Approved :: "
 SILENT = {"peewee": "MIT"}
-"""Licences of packages whose metadata names none, from the LICENSE file in the package's repository."""
+"""Licences of packages whose metadata names no licence, from the LICENSE file in the package's repository."""
 
 
 def bill_of_materials(wheels: Path) -> str:

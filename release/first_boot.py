@@ -33,7 +33,7 @@ BOOT_FAILED = Path("/etc/rising-stars/boot-failed")
 METADATA_URL = "http://169.254.169.254/latest/"
 ROLE_CREDENTIALS = "meta-data/iam/security-credentials/"
 PAUSES_SECONDS = (1, 2, 4, 8, 16, 0)
-"""Pauses after failed attempts at a request. On a new machine, network or role may not be available at first."""
+"""Pauses after failed attempts at a request. At first, a new machine may lack network or credentials."""
 TAG_VALUE_LENGTH = 255
 ALGORITHM = "AWS4-HMAC-SHA256"
 READY = "ready"

@@ -8,7 +8,7 @@ from app.config import Settings, sqlite_path
 
 QUEUE_NAME = "rising-stars"
 READ_SECONDS = 1
-"""The time-out of a worker's blocking read. It must be shorter than the worker's socket time-out."""
+"""The timeout of a worker's blocking read. It must be shorter than the worker's socket timeout, `LISTEN_SECONDS`."""
 
 RING_SECONDS = 1.0
 LISTEN_SECONDS = 5.0
@@ -19,7 +19,7 @@ def create_broker(settings: Settings, *, socket_seconds: float) -> Huey:
 
     Args:
         settings: the queue's URL and the secret for the signature.
-        socket_seconds: the time-out of each Redis call: `RING_SECONDS` or `LISTEN_SECONDS`.
+        socket_seconds: the timeout of each Redis call: `RING_SECONDS` or `LISTEN_SECONDS`.
     """
     serializer = SignedSerializer(secret=settings.doorbell_secret.get_secret_value(), salt=QUEUE_NAME)
     file = sqlite_path(settings.queue_url)

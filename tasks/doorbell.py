@@ -12,7 +12,7 @@ from tasks.broker import RING_SECONDS, create_broker
 log = structlog.get_logger(__name__)
 
 ENOUGH_RINGS = 64
-"""The maximum number of pending rings. More are useless, because each ring makes a worker run all due jobs."""
+"""The maximum number of pending rings. More would be useless, because each ring makes a worker run all due jobs."""
 
 
 def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
@@ -29,7 +29,7 @@ def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
 
 
 class HueyDoorbell:
-    """Rings the doorbell through Huey. If the queue is down, an upload takes at most a second longer and succeeds."""
+    """Rings the doorbell through Huey. If the queue is down, an upload still succeeds, at most a second later."""
 
     def __init__(self, settings: Settings) -> None:
         self._huey = create_broker(settings, socket_seconds=RING_SECONDS)
@@ -46,7 +46,7 @@ class HueyDoorbell:
         return True
 
     def ping(self) -> None:
-        """Check that the queue answers; otherwise raise the exception of the queue's client."""
+        """Check that the queue can be reached. If it cannot, raise the exception of the queue's client."""
         self._huey.pending_count()
 
 

@@ -56,7 +56,7 @@ class RenderShift:
         """Run due jobs one after the other until no job is due or the worker must stop.
 
         A worker whose clock is wrong claims no job. After a deferred job, the worker pauses before it claims the next
-        one; otherwise, it would soon have claimed and deferred every due job.
+        one. Without the pause, it would soon defer every due job.
         """
         if self._renderer is None:
             raise RuntimeError("the worker has not started: its startup failed, see its log")
@@ -80,7 +80,7 @@ class RenderShift:
         return clock is not None or lease is not None
 
     def _pause_seconds(self, failures: int) -> float:
-        """Return the pause before the next claim: 0 without `failures`, then growing up to the length of a lease."""
+        """Return the pause before the next claim. It grows with the number of `failures`, up to a lease's length."""
         return min(retries.backoff_seconds(failures, self._settings), self._settings.lease_seconds) if failures else 0.0
 
     def _set_problem(self, problem: str | None) -> None:
@@ -101,7 +101,7 @@ class RenderShift:
                 return
 
     def _report(self, report: Callable[[], None]) -> None:
-        """Write this worker's presence to the database. A failure is only logged; the next report may succeed."""
+        """Call `report`. If the database fails, only log it, because the next report may succeed."""
         try:
             report()
         except DATABASE_UNAVAILABLE as error:

@@ -36,7 +36,7 @@ THREADS = 2
 
 
 class Upkeep:
-    """The steps of the upkeep loop, and the times of its last steps."""
+    """The steps of the upkeep loop, and when they last ran."""
 
     def __init__(
         self, store: S3Store, doorbell: HueyDoorbell, settings: Settings, cloudwatch: CloudWatch | None = None
@@ -65,7 +65,7 @@ class Upkeep:
             self._sweeper.start()
 
     def _sweep(self) -> None:
-        """Run the sweeps. They have their own thread, so that a store that hangs does not delay rescues."""
+        """Run the sweeps. They have their own thread, so that an unresponsive store does not delay rescues."""
         for step in (self._refold_city_keys, self._sweep_rows, self._sweep_files, self._sweep_objects):
             self._attempt(step)
         database.close()
@@ -80,8 +80,8 @@ class Upkeep:
     def _reap(self) -> None:
         """Rescue the jobs of dead workers.
 
-        After a long gap since the last rescue, for example because the machine or the database was suspended, rescue
-        nothing in this pass: during the gap, live workers could not send heartbeats either.
+        If the last successful read from the database was long ago, rescue nothing in this pass. The machine or the
+        database may have been suspended, and live workers could not send heartbeats either.
         """
         began, before = time.monotonic(), self._reaped_at
         read_now()
@@ -95,7 +95,7 @@ class Upkeep:
 
     @property
     def _patience_seconds(self) -> float:
-        """The longest gap since the last rescue after which `_reap` still rescues jobs: 30 s by default."""
+        """The longest gap since the last read from the database after which `_reap` rescues jobs: 30 s by default."""
         return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:
@@ -115,11 +115,11 @@ class Upkeep:
         )
 
     def _push_metrics(self) -> None:
-        """Send the metrics. Their names and units are a contract with the alarms: roles/aws_monitoring/README.md."""
+        """Send the metrics. The alarms rely on their names and units (roles/aws_monitoring/README.md)."""
         if self._cloudwatch is None:
             return
         figures = measure(self._measured_at)
-        # Return the connection to the pool first, because the call to AWS may take until a long time-out.
+        # Return the connection to the pool first, because the call to AWS may block until a long timeout.
         database.close()
         self._measured_at = figures.measured_at
         try:

@@ -12,7 +12,7 @@ Json = Any
 
 UNKNOWN_ID = "6f1c5a52-0000-4000-8000-000000000000"
 NUMBERS = ("0", "123", "99999999999999999999")
-"""Integers, which were the IDs of the platform's predecessor."""
+"""Integers, as the platform's predecessor used for IDs."""
 
 MALFORMED_IDS = ("abc", "1.5", "a b", "' OR 1=1 --", "é", "f" * 300, UNKNOWN_ID[:-1], UNKNOWN_ID + "0")
 """IDs that are neither integers nor UUIDs."""

@@ -51,11 +51,11 @@ def make_clip(
         seconds: length of the video track.
         width: in coded pixels. Odd sizes need a full-chroma `pix_fmt` (yuv444p).
         height: in coded pixels.
-        fps: frames per second, as a number or a fraction ("30000/1001"); 1 makes huge and long clips cheap.
+        fps: frames per second, as a number or a fraction ("30000/1001"). Long clips are fast to generate with 1.
         picture: a source filter with its options: `testsrc2`, `color=c=orange`.
         drawing: filters that draw on the picture.
         video_codec: the name of FFmpeg's encoder.
-        pix_fmt: FFmpeg's pixel format. The source uses it as well; otherwise, FFmpeg would round an odd size.
+        pix_fmt: FFmpeg's pixel format. The source uses it too; otherwise, FFmpeg would round an odd size.
         colour: encoder options that tag the colours.
         audio: an audio source filter; None for no audio track.
         audio_seconds: length of the audio track, if it differs from `seconds`.
@@ -105,7 +105,7 @@ def make_jpeg(path: Path) -> Path:
 
 
 def pad_to_size(path: Path, size_bytes: int) -> Path:
-    """Append a `free` box, so that the MP4 remains valid and has exactly that size. The file is sparse."""
+    """Append a `free` box, so that the MP4 has `size_bytes` bytes and remains valid. The file is sparse."""
     missing = size_bytes - path.stat().st_size
     if missing == 0:
         return path

@@ -1,4 +1,4 @@
-"""Homes of test sites: each is a folder, a bucket, a database and a queue, with the settings that refer to them."""
+"""Homes of test sites: each has a folder, a bucket, a database and a queue, and the settings that refer to them."""
 
 import contextlib
 import itertools

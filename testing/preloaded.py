@@ -1,9 +1,9 @@
 """Start the platform's programs in a process that has already imported them.
 
-Importing a program takes a second of processor time, longer than most tests, and a test run starts hundreds of
-programs. Each test process therefore has one server, which imports the programs once and forks a child for each start.
-Arguments, environment, output, signals and exit codes are those of an ordinary start. There is one difference: in
-/proc, the child has the server's command line and environment. A test that reads them must start the program itself.
+Importing a program takes a second of CPU time, more than most tests, and a test run starts hundreds of programs. Each
+test process therefore has one server, which imports the programs once and forks a child for each start. Arguments,
+environment, output, signals and exit codes are those of an ordinary start. There is one difference: in /proc, the child
+has the server's command line and environment. A test that reads these must start the program without the server.
 
 The server is `python -m testing.preloaded FD`. A request is a message on the socket FD: JSON, with three file
 descriptors. They are the program's stdout and stderr, and a pipe, to which the server writes the program's process ID
@@ -47,7 +47,7 @@ class PreloadedProgram:
     """A started program, with the methods of `subprocess.Popen` that tests use.
 
     Raises:
-        ValueError: the environment has PYTHONPATH, but the code is already imported.
+        ValueError: the environment sets PYTHONPATH, but the server has already imported the code.
         RuntimeError: the server has ended; the test run's output has its traceback.
     """
 
@@ -181,10 +181,10 @@ def _server() -> socket.socket:
 
 
 def _serve(requests: socket.socket) -> Callable[[], Any]:
-    """Fork a child for each request and, in the child, return the program's `main`. The server returns at the end.
+    """Fork a child for each request and, in the child, return the program's `main`.
 
     The caller runs `main` after this function has returned, so that the program's tracebacks do not contain this
-    function.
+    function. After the test process has closed the socket, the server's own caller receives a no-op.
     """
     selector = selectors.DefaultSelector()
     selector.register(requests, selectors.EVENT_READ)
@@ -215,7 +215,7 @@ def _report_end(pidfd: int, reports: int) -> None:
 
 
 def reap(pidfd: int) -> int:
-    """Close the descriptor of an ended child process, and return its exit code, negative for a signal."""
+    """Reap an ended child process and close its descriptor. Return its exit code, negative if a signal ended it."""
     ended = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
     assert ended is not None
     os.close(pidfd)

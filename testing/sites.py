@@ -93,7 +93,7 @@ class Site:
         """Insert a clip into the database as if it had been rendered `age` seconds ago, and return its ID."""
         video_id = uuid.uuid4()
         rendered = status is VideoStatus.PROCESSED
-        # This machine's clock is also the database's.
+        # The database runs on this machine, so it has the same clock.
         now = time.time() - age
         with self.tables():
             Video.insert(
@@ -161,7 +161,7 @@ class Site:
 
 @contextmanager
 def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -> Iterator[Site]:
-    """Run a site inside the `with` block, which begins when /ready (or, without `ready`, /health) returns 200."""
+    """Run a site during the `with` block. Before the block, wait until /ready (or only /health) returns 200."""
     port = free_port()
     commands = {"api": ["rising-stars-api", "--listen", f"127.0.0.1:{port}"]}
     if with_worker:
@@ -184,7 +184,7 @@ def running_site(home: Home, *, with_worker: bool = False, ready: bool = True) -
 
 def _start(command: list[str], home: Home, name: str) -> Subprocess:
     log = home.folder / f"{unique(name)}.log"
-    if "PYTHONPATH" in home.environment:  # another version of the code
+    if "PYTHONPATH" in home.environment:  # PYTHONPATH selects another version of the code
         program, *arguments = command
         return Subprocess([str(PROGRAMS / program), *arguments], log=log, environment=home.environment)
     return PreloadedSubprocess(command, log=log, environment=home.environment)
@@ -205,7 +205,7 @@ def _database(url: str) -> peewee.Database:
 
 
 class SiteMaker:
-    """Starts further APIs of a site with changed settings, and stops them when the test ends."""
+    """Starts more API processes on a home, with changed settings, and stops them when the test ends."""
 
     def __init__(self, stack: ExitStack, home: Home) -> None:
         self._stack = stack

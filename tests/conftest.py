@@ -29,10 +29,10 @@ from tests.machines import MetadataService, Systemctl
 
 LOG_TAIL = 6_000
 SCENARIOS = ("test_molecule", "test_unpatched")
-"""Files whose tests share nothing, so that each test may run in a separate process."""
+"""Files whose tests share no fixtures, so each test may run in a separate process."""
 
 LONGEST = ("test_smoke", "test_site", "test_roll_back", "test_molecule")
-"""These run first: a long test that started last would keep one process busy while the others are idle."""
+"""These files run first: a long test that started last would keep one process busy while the others were idle."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -184,7 +184,8 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """A real S3-compatible object store."""
     server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
     with pytest.MonkeyPatch.context() as environment:
-        # By default each bucket takes seven of SeaweedFS's hundred volumes at once, so the fifteenth would get none.
+        # By default SeaweedFS reserves seven of its hundred volumes for each new bucket, so the fifteenth bucket would
+        # get none.
         environment.setenv("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
         server.start()
     try:
@@ -244,13 +245,13 @@ def home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
 
 @pytest.fixture(scope="module")
 def own_home(backend: Backend, new_home: Callable[[Backend], Home]) -> Home:
-    """The home that the tests of one file share with no other file."""
+    """A home for the tests of one file; no other file uses it."""
     return new_home(backend)
 
 
 @pytest.fixture
 def settings(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """Apply `own_home`'s settings to this process and open its database, for tests that call the platform's code."""
+    """Apply `own_home`'s settings to this process and open its database. Tests can then call the platform's code."""
     for name, value in own_home.environment.items():
         monkeypatch.setenv(name, value)
     with opened(own_home) as opened_settings:
@@ -296,7 +297,7 @@ def lay_cable() -> Iterator[Callable[[int], Cable]]:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
-    """One mock AWS that all tests share; each test uses unique names."""
+    """One mock AWS that all tests share; each test gives its resources unique names."""
     with running_mock_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""An exploited FFmpeg or MediaInfo: attempts what an attacker would, and reports each result on standard error.
+"""A fake exploited FFmpeg or MediaInfo: it attempts an attacker's actions, and reports each result on standard error.
 
 It runs as a separate script: `write_intruder` prepends the targets to this file's text. The result of an attempt is the
 name of its error, such as EPERM, or OPEN if it succeeded. Without confinement the script harms only its targets.
@@ -72,7 +72,7 @@ def limit_parent() -> None:
 
 
 def outlive_parent() -> None:
-    """Cancel the signal that the kernel would send when the worker exits."""
+    """Cancel the signal that the kernel would send to this process when the worker exits."""
     if LIBC.prctl(1, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 
@@ -148,7 +148,7 @@ def tries() -> dict[str, Callable[[], object]]:
 
 
 def needs() -> dict[str, Callable[[], object]]:
-    """Return by name the actions that a parser needs and the confinement must allow."""
+    """Return, by name, the actions that a parser needs; the confinement must allow all of them."""
     return {
         "thread": run_thread,
         "cores": lambda: os.sched_getaffinity(0),

@@ -17,15 +17,15 @@ from testing.programs import system_ffmpeg
 FFMPEG = find_ffmpeg(None)
 PACKAGED_FFMPEG = Path(imageio_ffmpeg.get_ffmpeg_exe())
 ENGINES: dict[str, Callable[[], Path]] = {"system": system_ffmpeg, "packaged": lambda: PACKAGED_FFMPEG}
-"""Functions that find each FFmpeg that renders clips: Debian's 5.1 on hosts, imageio-ffmpeg's 9 when embedded."""
+"""A function that finds each FFmpeg: Debian's FFmpeg 5.1 on hosts, and imageio-ffmpeg's FFmpeg 9 on embedded sites."""
 
 ENGINE_PARAMS = [pytest.param("system", marks=pytest.mark.slow), "packaged"]
-"""The same names as parameters of a fixture: `make test` renders with one FFmpeg, CI with both."""
+"""The names in `ENGINES` as parameters of a fixture: `make test` renders with one FFmpeg, CI with both."""
 
 
 @contextmanager
 def small_profiles() -> Iterator[None]:
-    """Let both profiles render 640x360 pixels in this process, for tests whose subject is not the size."""
+    """Let both profiles render 640x360 pixels in this process, for tests that do not depend on the size."""
     with pytest.MonkeyPatch.context() as patched:
         for name, profile in PROFILES.items():
             patched.setitem(PROFILES, name, replace(profile, width=640, height=360))

@@ -1,4 +1,4 @@
-"""Fakes of what a deployed machine depends on: the instance metadata service and `systemctl`."""
+"""Fakes of a deployed machine's dependencies: the instance metadata service and `systemctl`."""
 
 import os
 import threading

@@ -1,6 +1,6 @@
-"""Admission of uploads. Before Nginx reads the body of an upload, it asks the API whether the client may upload.
+"""Admission of uploads: before Nginx reads the body of an upload, a subrequest to the API admits or rejects it.
 
-Clients that are not signed in therefore cannot occupy Nginx with large bodies.
+Clients that are not signed in, or that are over a rate limit, therefore cannot occupy Nginx with large bodies.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ def upload_limits(settings: Settings, member: Member) -> Iterator[tuple[str, str
 
 
 class AdmissionResource:
-    """Answers the proxy's admission requests. Without a trusted proxy the route does not exist."""
+    """Handles Nginx's admission subrequests. Without a trusted proxy, the route does not exist."""
 
     def __init__(self, dependencies: ApiDependencies) -> None:
         self._dependencies = dependencies
@@ -40,7 +40,7 @@ class AdmissionResource:
     def may_upload(self) -> HTTPResponse:
         """Return 204 with the account in X-Upload-Account, or the error that the upload itself would get.
 
-        The check does not count against the limits; the upload that follows does.
+        The check does not count against the rate limits; the upload that follows does.
         """
         member = read_member(self._dependencies.sessions)
         for limit, purpose, who in upload_limits(self._dependencies.settings, member):
@@ -51,13 +51,13 @@ class AdmissionResource:
 
 
 class RefusalHeaderMiddleware:
-    """Middleware that copies the JSON of a refused admission into the header X-Refusal: Nginx drops the body."""
+    """Middleware that copies the JSON of a rejected admission to the header X-Refusal: Nginx discards the body."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Handle one request."""
         if environ.get("PATH_INFO") != CHECK:
             return self._application(environ, start_response)
         begun: list[Any] = []

@@ -79,11 +79,11 @@ class RequestMiddleware:
         self._cors = cors
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Handle one request."""
         began = time.perf_counter()
         sent = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
-        # Every route answers with and without a trailing slash.
+        # Every route works with and without a trailing slash.
         environ["PATH_INFO"] = environ.get("PATH_INFO", "/").rstrip("/") or "/"
         answered: list[str] = []
         cross_origin = self._cors.headers(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_ORIGIN"))

@@ -49,9 +49,9 @@ class AuthResource:
     def log_in(self) -> HTTPResponse:
         """Open a session.
 
-        Attempts are counted per address, per account and address together, and per account, in this order. An attempt
-        that one limit rejects does not count against the next ones. With the default limits, a single address therefore
-        cannot exhaust the limit of an account.
+        Three limits count the attempts, in this order: per address, per account and address together, per account. An
+        attempt that one limit rejects does not count against the limits after it. With the default limits, attempts
+        from a single address therefore cannot exhaust the limit of an account.
         """
         body = read_json(LoginBody)
         throttle, settings = self._dependencies.throttle, self._dependencies.settings

@@ -30,7 +30,7 @@ GRACE_SECONDS = 1.0
 
 
 class Overloaded(Error):  # type: ignore[misc]
-    """A 503 response, as one of waitress's errors."""
+    """The waitress error for a 503 response."""
 
     code = 503
     reason = "Service Unavailable"
@@ -97,7 +97,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
     """The request that is arriving now."""
 
     def received(self, data: bytes) -> bool:
-        """Process received bytes. Answer 503 if the disk is full."""
+        """Process received bytes. Respond with 503 if the disk is full."""
         try:
             return bool(super().received(data))
         except OSError as error:
@@ -108,10 +108,10 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
             return True
 
     def time_out_if_late(self, body_seconds: float) -> None:
-        """Close the connection if the request's headers take too long; answer 408 if its body takes too long."""
+        """Close the connection if the request's headers take too long; respond with 408 if its body does."""
         parser = self.request
         if parser is None:
-            # Close only a connection that has never been used: waitress closes the others after channel_timeout.
+            # Close only a connection that never had a request: waitress closes other idle ones after channel_timeout.
             is_unused = self.last_activity == self.creation_time and not self.requests
             self.will_close |= is_unused and time.time() - self.creation_time > HEADER_SECONDS
         elif not parser.headers_finished:
@@ -149,7 +149,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class _Bounded:
-    """Limits how long slow clients occupy connections, in both kinds of server.
+    """Limits how long slow clients occupy connections, for servers on a TCP port and on a Unix socket.
 
     waitress calls `readable` in each iteration of its event loop, and `maintenance` about once a second.
     """

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 Headers = list[tuple[str, str]]
 
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
-"""Request headers that an allowed page may send beyond the safelisted ones."""
+"""Request headers that an allowed page may send, besides the safelisted ones."""
 
 EXPOSED_HEADERS = "Link, Location, Retry-After, WWW-Authenticate, X-Request-Id"
-"""Response headers that a page may read beyond the safelisted ones. Nginx's own errors expose the same list."""
+"""Response headers that a page may read, besides the safelisted ones. Nginx's own errors expose the same list."""
 
 MAX_AGE_SECONDS = 7200
 """How long a browser may cache a preflight response. Chromium caps it at this value."""

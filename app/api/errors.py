@@ -28,7 +28,7 @@ RETRY_AFTER_SECONDS = 5
 BUSY_SECONDS = 60
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(BUSY_SECONDS)}}
 UNAVAILABLE = (StorageUnavailable, *NO_CONNECTION, ProbeKilled, MediaInfoMissing)
-"""Failures answered with 503: not the client's fault, and either transient or for the operator to fix."""
+"""Failures that cause a 503: not the client's fault, and either transient or for the operator to fix."""
 
 
 class ApiError(Exception):
@@ -123,7 +123,7 @@ STATUS: tuple[tuple[type[ShowcaseError], int], ...] = (
 
 
 def error_answer(status: int, detail: object, headers: dict[str, str] | None = None) -> HTTPResponse:
-    """Return `{"detail": …}` with a status."""
+    """Return a response with the body `{"detail": …}` and a status."""
     body = json.dumps({"detail": detail}, ensure_ascii=False)
     return HTTPResponse(body, status, {"Content-Type": "application/json"} | (headers or {}))
 
@@ -143,7 +143,7 @@ def answer_failures(handler: Callable[..., object]) -> Callable[..., object]:
 
 
 def answer_for(error: Exception) -> HTTPResponse:
-    """Return the response to an exception. Log an unexpected one with its traceback, and answer 500."""
+    """Return the response for an exception. An unexpected one is logged with its traceback and becomes a 500."""
     if isinstance(error, ApiError):
         return error_answer(error.status, error.detail, error.headers)
     if isinstance(error, ShowcaseError):

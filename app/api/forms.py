@@ -1,4 +1,4 @@
-"""Parses a multipart upload in one pass and writes its file to disk. The upload is never whole in memory."""
+"""Parses a multipart upload in one pass and streams its file to disk. The whole file is never in memory."""
 
 import hashlib
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class UploadForm:
 
 @dataclass
 class _Receiver:
-    """The upload as received so far. Bytes beyond the largest allowed clip are counted, but not stored."""
+    """The upload as received so far. Bytes beyond the maximum size of a clip are counted, but not stored."""
 
     file: IO[bytes]
     titles: list[bytearray] = field(default_factory=list)
@@ -87,7 +87,7 @@ class _Receiver:
 
 
 def _has_filename(segment: MultipartSegment) -> bool:
-    """Whether a part is a file. The multipart parser ignores `filename*` (RFC 5987), which some clients send alone."""
+    """Whether a part is a file. The parser ignores `filename*` (RFC 5987), which some clients send instead."""
     if segment.filename is not None:
         return True
     header = Message()
@@ -97,7 +97,7 @@ def _has_filename(segment: MultipartSegment) -> bool:
 
 @contextmanager
 def received_upload(work_dir: Path) -> Iterator[UploadForm]:
-    """Receive the request's upload. Its file in `work_dir` is deleted at the end of the block.
+    """Receive the request's upload. Its file in `work_dir` is deleted at the end of the `with` block.
 
     Raises:
         MultipartBroken: the form has no boundary, ends early, has two files or titles, or a title that is not UTF-8.

@@ -15,7 +15,7 @@ from app.api.responses import answer
 from app.api.routing import ApiDependencies, Route
 
 MONITORING_PATHS = {"/health", "/api/health", "/ready", "/metrics"}
-"""Paths that a process answers even when it is overloaded, so that it can still be monitored. Their requests are not
+"""Paths that a process serves even when it is overloaded, so that it can still be monitored. Requests to them are not
 logged, because they arrive every few seconds."""
 
 
@@ -55,11 +55,11 @@ class HealthResource:
         yield Route("GET", "/metrics", self.metrics)
 
     def health(self) -> HTTPResponse:
-        """Answer that the process is running."""
+        """Report that the process is running."""
         return answer(Health())
 
     def ready(self) -> HTTPResponse:
-        """Answer whether the process may receive traffic and, with `deep=1`, whether every dependency is up."""
+        """Report whether the process may receive traffic and, with `deep=1`, whether every dependency is up."""
         deep = read_query(ReadyQuery).deep
         states = self._readiness.ask_now() if deep else self._readiness.states()
         is_ready = self._readiness.accepts_traffic() and not (deep and "down" in states.values())

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 ASK_EVERY_SECONDS = 2.0
 SILENT_SECONDS = 10.0
-"""A dependency counts as down when it has not answered for this long."""
+"""A dependency counts as down when it has not responded for this long."""
 
 REQUIRED = {"database", "storage"}
 

@@ -47,7 +47,7 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    """Check the length of the normalized password, but return it as typed, because an old hash may be of that form."""
+    """Check the length of the normalized password. Return it as typed, because earlier releases hashed that form."""
     length = len(normalized(text))
     if length < MIN_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at least 8 characters")
@@ -99,7 +99,7 @@ class RefreshBody(Body):
 
 
 class PageQuery(BaseModel):
-    """Query parameters of a list that is read page by page."""
+    """Query parameters of a paginated list."""
 
     limit: int = Field(default=20, ge=1, le=MAX_LIMIT)
     offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
@@ -136,7 +136,7 @@ class RankingQuery(BaseModel):
 
     @property
     def rows(self) -> tuple[int, int]:
-        """Return limit and offset. A range without a limit covers all its positions, up to `MAX_LIMIT`."""
+        """Return limit and offset. With `to`, the rows end at that position, and the default limit is `MAX_LIMIT`."""
         offset = self.first - 1 + self.offset
         if self.last is None:
             return self.limit or 20, offset

@@ -41,13 +41,13 @@ BOUNDS = {
 """waitress's own options; times in seconds."""
 
 WAITING_PER_THREAD = 8
-"""How many requests may wait for each thread. With more, responses would come too late to be useful."""
+"""How many requests may wait for each thread. If more waited, their responses would come too late to be useful."""
 
 FINISH_SECONDS = 120
 
 
 class LoadSheddingMiddleware:
-    """Middleware that answers 503 at once while more requests are waiting than can be answered in time."""
+    """Middleware that responds with 503 at once while more requests wait than can be processed in time."""
 
     def __init__(self, application: Application, waiting: Callable[[], int], most: int, cors: Cors) -> None:
         self._application = application
@@ -56,7 +56,7 @@ class LoadSheddingMiddleware:
         self._cors = cors
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Handle one request."""
         path = environ.get("PATH_INFO", "")
         if self._waiting() <= self._most or path.rstrip("/") in MONITORING_PATHS:
             return self._application(environ, start_response)
@@ -84,7 +84,7 @@ def serve(
         application: the WSGI application.
         listen: `host:port`; ignored if `unix_socket` is given.
         unix_socket: the socket's path; its group may read and write it.
-        threads: how many requests are answered at once; `WAITING_PER_THREAD` times as many may wait.
+        threads: how many requests are processed at once; `WAITING_PER_THREAD` times as many may wait.
         body_seconds: how long a request's body may take to arrive.
         trusted_proxy: the peer whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.
         cors: the CORS rules for this server's own errors.
@@ -133,7 +133,7 @@ def _leave(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _finish(server: object) -> None:
-    """Accept no new connections, and end the server's loop when every accepted request is answered.
+    """Accept no new connections, and end the server's loop when every accepted request has its response.
 
     After `FINISH_SECONDS` the loop ends in any case.
     """
@@ -145,6 +145,6 @@ def _finish(server: object) -> None:
 
 
 def _busy(server: object) -> bool:
-    """Whether a request is being received or answered, or a response is being sent."""
+    """Whether a request is being received or processed, or a response is being sent."""
     channels = list(server.active_channels.values())  # type: ignore[attr-defined]
     return any(channel.request or channel.requests or channel.total_outbufs_len for channel in channels)

@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 REDIS_SECONDS = 1.0
 AWAY_SECONDS = 5.0
-"""How long the process does not query Redis after a failure. Otherwise every request would wait for the time-out while
-Redis hangs."""
+"""After Redis fails, the process does not query it for this long. Otherwise every request would wait for the time-out
+while Redis hangs."""
 
 IN_MEMORY_SECONDS = 60.0
 """How long `rising_stars_limits_in_memory` stays 1 after a count in memory: machines read it only once a minute."""
@@ -34,9 +34,9 @@ UNAVAILABLE = (StorageError, RedisError, OSError)
 
 
 class LockedMemoryStorage(MemoryStorage):
-    """Counts in memory, used by one thread at a time.
+    """Counts in memory, with a lock that admits one thread at a time.
 
-    MemoryStorage itself starts a timer without a lock: two requests at once could both try to start the same timer,
+    MemoryStorage itself starts a timer without a lock: two concurrent requests could both try to start the same timer,
     and the second would fail with RuntimeError.
     """
 

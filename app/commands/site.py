@@ -52,7 +52,7 @@ Reason = Annotated[
 
 
 actor: ContextVar[str | None] = ContextVar("actor", default=None)
-"""The name given with `--actor` or in ACTOR; None without one."""
+"""The name given with `--actor` or in ACTOR; None if neither is set."""
 
 
 @contextmanager

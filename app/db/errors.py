@@ -7,4 +7,4 @@ DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 """The server is down, rejected or closed the connection, or a statement or a wait for a lock timed out."""
 
 NO_CONNECTION = (*DATABASE_UNAVAILABLE, MaxConnectionsExceeded)
-"""The same errors, and the error of a pool that had no free connection in time."""
+"""`DATABASE_UNAVAILABLE`, and the error of a pool in which no connection became free in time."""

@@ -1,6 +1,6 @@
 """The tables. Times are epoch seconds by the database's clock (`db_now`). Ids are UUIDs, except in the audit log.
 
-A transaction that writes several of these rows locks them in this order: job, vote, video, user.
+To prevent deadlocks, a transaction that writes several of these rows locks them in this order: job, vote, video, user.
 """
 
 from enum import StrEnum
@@ -74,7 +74,10 @@ class User(Table):
     """A keyed digest of the client's address at sign-up, stored for a week: see `app.operations.bursts`."""
     created_at = DoubleField()
     last_claimed_at = DoubleField(default=0)
-    """When this player was last served, for the fair order of the queue. After a time-out, it may lie in the future."""
+    """When a worker last claimed one of this player's clips, for the fair order.
+
+    A render that times out sets it to a time in the future, so that the player's clips wait longer.
+    """
 
     class Meta:
         table_name = "users"
@@ -86,7 +89,7 @@ class User(Table):
 
 
 class Session(Table):
-    """A sign-in on one device. When it ends, its tokens become invalid."""
+    """A sign-in on one device. When the session ends, its tokens become invalid."""
 
     id = UUIDField(primary_key=True)
     user = ForeignKeyField(User, backref="sessions")

@@ -1,7 +1,7 @@
 """A variant of Peewee's PostgreSQL pool that holds no lock while it connects.
 
 While Peewee's own pool connects or probes an idle connection, it holds the locks that every other thread needs to open
-or close a connection. If the server never answers, the threads therefore time out one after the other, after 5 s each.
+or close a connection. If the server never responds, the threads therefore time out one after another, after 5 s each.
 Requests that need no database wait, too, because every request ends with `close`.
 """
 

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.host.errors import HostError, Unreachable
 
 BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
-"""Time-outs in seconds for one attempt; `ask` repeats attempts."""
+"""Time-outs in seconds for one attempt; `ask` makes the retries."""
 
 METADATA_SECONDS = 5
 """The time-out of calls to the metadata service. botocore's default, one attempt of 1 s, is too short for a machine
@@ -50,7 +50,10 @@ class Aws:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """Return a service's client, cached until a call fails: a client created without credentials never gets any."""
+        """Return a service's client, cached until a call fails.
+
+        A client that was created before credentials were available never gets any, so a failed call discards it.
+        """
         if service not in self._clients:
             core = botocore.session.get_session()
             core.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
@@ -67,7 +70,7 @@ class Aws:
 
         Raises:
             HostError: the subject is missing, or AWS denied or rejected the call.
-            Unreachable: AWS did not answer in time.
+            Unreachable: AWS did not respond in time.
         """
         while True:
             try:

@@ -33,7 +33,7 @@ CA_BUNDLE = Path("/etc/rising-stars/rds-ca.pem")
 BALANCER_SECONDS = 120.0
 INTERRUPTED_SECONDS = 45.0
 HEARTBEAT_SECONDS = 20.0
-"""Below 30 s, the shortest time-out of a lifecycle hook."""
+"""Shorter than 30 s, the shortest time-out that a lifecycle hook can have."""
 
 KindOption = Annotated[Kind, typer.Option(envvar="HOST_KIND", help="The kind of this machine.")]
 RegionOption = Annotated[
@@ -52,8 +52,8 @@ BalancerOption = Annotated[
 InterruptedOption = Annotated[
     float, typer.Option(help="Seconds for which requests still arrive once a spot notice has made /ready fail (web).")
 ]
-# Typer must not require a readable folder: the watch may not read the services' directory, but can measure its file
-# system.
+# Typer must not require a readable folder: the watch has no permission to read the services' directory, but can measure
+# its file system.
 DiskOption = Annotated[
     list[Path] | None,
     typer.Option(envvar="WORK_DIR", help="Folders whose file systems to measure, in addition to /.", readable=False),
@@ -80,7 +80,7 @@ def configure(
     out: Annotated[Path, typer.Option(help="The environment file to write, for systemd.")],
     cache: Annotated[Path | None, typer.Option(help="The last good copy, used if AWS does not answer.")] = None,
     ca_bundle: Annotated[Path, typer.Option(help="CA certificates to verify the database's certificate.")] = CA_BUNDLE,
-    # Typer must not require a readable folder: this command writes only the directory's name.
+    # Typer must not require a readable folder: this command only writes the folder's path to the environment file.
     work_dir: Annotated[Path | None, typer.Option(help="Folder for temporary files.", readable=False)] = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
@@ -189,7 +189,7 @@ def _stop_on_signal(watching: Watch) -> None:
 def _hook(instance_id: str, kind: Kind, prefix: str, name: str | None) -> Hook:
     """Return the hook of a machine's group, named as in playbooks/vars/web_fleet.yml and extra_workers.yml.
 
-    The worker that also runs the queue is in no group, so no group ever terminates it and its hook is never called.
+    The worker that also runs the queue is in no group, so no group terminates it and its hook is never used.
     """
     group, hook = ("web", "drain") if kind is Kind.WEB else ("extra-workers", "finish")
     group = f"{prefix.rstrip('-')}-{group}"

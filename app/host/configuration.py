@@ -22,7 +22,7 @@ SECRETS_OF_THE_WEB = (*SECRETS, "jwt", "verification")
 """Only the API validates tokens and handles sign-ups, so only web machines may read the last two."""
 
 STAGES_OF_JWT = ("NEXT", "LAST")
-"""Labels that the role aws_secrets gives to versions of the JWT secret during a rotation. The first found is used."""
+"""Staging labels that the role aws_secrets gives to the JWT secret in a rotation. The first one found is used."""
 
 DERIVED = {
     "database_url",
@@ -82,7 +82,7 @@ def read_environment(aws: Aws, machine: Machine) -> dict[str, str]:
 
     Raises:
         HostError: a parameter or secret is missing, denied or invalid; the text names it.
-        Unreachable: AWS did not answer in time; the text names the parameter or secret.
+        Unreachable: AWS did not respond in time; the text names the parameter or secret.
     """
     host = _read_host_settings(aws, f"{machine.parameters.rstrip('/')}/hosts")
     names = SECRETS_OF_THE_WEB if machine.kind is Kind.WEB else SECRETS

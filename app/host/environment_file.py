@@ -20,7 +20,7 @@ ENTRY = re.compile(r'^([A-Z_][A-Z0-9_]*)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | r
 def render(variables: Mapping[str, str]) -> str:
     """Return the file's text, with a line `NAME="value"` for each variable.
 
-    Inside double quotes systemd, like a shell, unescapes only four characters.
+    Inside double quotes systemd, like a shell, unescapes only the four characters that `NEEDS_ESCAPE` lists.
 
     Raises:
         HostError: a name or value is not valid in an environment.

@@ -6,4 +6,4 @@ class HostError(Exception):
 
 
 class Unreachable(HostError):
-    """AWS did not answer in time. A retry may succeed."""
+    """AWS did not respond in time. A retry may succeed."""

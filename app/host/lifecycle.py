@@ -1,4 +1,4 @@
-"""The Auto Scaling group's lifecycle hook: heartbeats extend its wait, and completing it ends the wait."""
+"""The Auto Scaling group's lifecycle hook: heartbeats extend its wait; completing the lifecycle action ends it."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ COMPLETE_SECONDS = 240.0
 
 RETRY_SECONDS = 5.0
 NOTHING_WAITS = "ValidationError"
-"""AWS's error code when the hook has no action in progress: it was completed or timed out."""
+"""AWS's error code when no lifecycle action is in progress: the action was completed or timed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Hook:
 
 
 class Lifecycle:
-    """Calls the hook. `connect` creates an Auto Scaling client with bounded time-outs."""
+    """Extends and completes the lifecycle action. `connect` creates an Auto Scaling client with bounded time-outs."""
 
     def __init__(self, hook: Hook, connect: Callable[[], Any]) -> None:
         self._hook = hook

@@ -45,7 +45,7 @@ class Metadata:
         """Return the text at a path; None when the path does not exist.
 
         Raises:
-            Unreachable: the service does not answer, or answers with an error.
+            Unreachable: the service does not respond, or responds with an error.
         """
         for _ in range(2):
             status, text = self._ask("GET", f"/latest/{path}", {"X-aws-ec2-metadata-token": self._token_now()})

@@ -20,7 +20,8 @@ COMMANDS = (
     # Health checks.
     "ping",
 )
-"""The commands that Redis' MONITOR shows while a site runs; all others are denied. A test runs a site with this ACL."""
+"""The commands that a running site uses, as seen in Redis' MONITOR. The ACL denies all others. A test runs a site with
+this ACL."""
 
 
 def render_acl(username: str, password: str) -> str:

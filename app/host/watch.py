@@ -1,9 +1,12 @@
-"""Watches for this machine's termination, so that no request and no job is lost.
+"""Watches for this machine's termination and then stops its services, so that no request and no job is lost.
 
-When the group terminates a web machine, it first deregisters the machine from the load balancer, which still sends
-requests for the deregistration delay. After that delay, the watch makes /ready fail, stops the services, which finish
-their requests, and completes the group's lifecycle hook. After a spot notice, the load balancer learns of the
-termination only from /ready. So the watch makes /ready fail first, and then waits while requests still arrive.
+When the Auto Scaling group terminates a web machine, it first deregisters the machine from the load balancer, which
+still sends requests during the deregistration delay. After the delay, the watch makes /ready fail and stops the
+services, which finish their requests. The watch then completes the lifecycle action, so that the group terminates the
+machine.
+
+After a spot notice, the load balancer learns of the termination only from /ready. So the watch makes /ready fail first,
+waits while requests still arrive, and then stops the services.
 
 On a worker, the watch stops the services at once: they finish their jobs or give them back to the ledger.
 """
@@ -30,7 +33,7 @@ class Notice(StrEnum):
     """Why this machine is about to terminate."""
 
     TERMINATED = "terminated"
-    """Its group is scaling in or replacing it, for example in a roll. The lifecycle hook waits."""
+    """The Auto Scaling group removes or replaces this machine, for example in a roll. The lifecycle hook waits."""
     INTERRUPTED = "interrupted"
     """AWS will interrupt this spot instance in two minutes."""
 
@@ -52,7 +55,7 @@ class LifecycleHook(Protocol):
         """Extend the hook's wait."""
 
     def complete(self) -> bool:
-        """Complete the hook, so that the group terminates the machine. Return False when that failed."""
+        """Complete the lifecycle action, so that the group terminates the machine. Return False when that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Leaving:
     balancer_seconds: float = 0
     """How long requests still arrive after the group begins the termination."""
     interrupted_seconds: float = 0
-    """How long requests still arrive after a spot notice, of which the load balancer learns only from /ready."""
+    """How long requests still arrive after a spot notice has made /ready fail."""
     heartbeat_seconds: float = 20
 
 
@@ -89,7 +92,7 @@ class Watch:
         self._stop.set()
 
     def run(self) -> None:
-        """Watch until the hook is completed or `stop` is called."""
+        """Watch until the lifecycle action is completed or `stop` is called."""
         left = False
         while not self._stop.is_set():
             notice = self._look(left=left)
@@ -103,7 +106,7 @@ class Watch:
             self._stop.wait(self._interval_seconds)
 
     def _look(self, *, left: bool) -> Notice | None:
-        """Return the current notice. The group's notice takes precedence, because its hook waits for completion."""
+        """Return the current notice. The group's takes precedence: its lifecycle hook waits for this machine."""
         try:
             if self._notices.is_to_terminate():
                 return Notice.TERMINATED

@@ -9,8 +9,9 @@ MAX_FRAME_RATE = 250
 """Average frames per second. Phones record slow motion at 240."""
 
 MAX_DECODED_PIXELS = 130_000_000_000
-"""Frames times pixels per frame. A minute of 8192x8192 at 30 fps has 121 billion; one of 8192x4320 at 60 fps has 127
-billion. An index may list one packet many times, so that even a 300 kB file could require far more decoding."""
+"""The maximum of frames times pixels per frame. A minute of 8192x8192 at 30 fps has 121 billion pixels, and a minute of
+8192x4320 at 60 fps has 127 billion. An index may list one packet many times, so that even a 300 kB file could require
+far more decoding."""
 
 _SPARE = 2
 """A factor of tolerance: coded frames exceed displayed ones by up to a block, and their size may vary in mid-stream."""
@@ -25,8 +26,8 @@ def is_too_much_work(clip: Clip) -> bool:
 def max_pixels(clip: Clip) -> int:
     """Return the size, in pixels, of the largest frame that FFmpeg may decode.
 
-    Frames may be larger than the index states. With this limit, all frames together have at most `MAX_DECODED_PIXELS`,
-    or twice as many pixels as the index states.
+    Frames may be larger than the index states. With this limit, all frames together have at most `MAX_DECODED_PIXELS`
+    or twice as many pixels as the index states, whichever is more.
     """
     fair_share = MAX_DECODED_PIXELS // max(1, clip.pictures)
     return max(_SPARE * clip.pixels, min(MAX_SIDE * MAX_SIDE, fair_share))

@@ -50,13 +50,14 @@ def _die_with(parents: list[int]) -> None:
 
 
 def _give_up_rights(grants: list[Grant]) -> None:
-    """Drop privileges, then file access, then system calls. Each step still needs what later steps remove."""
+    """Drop privileges, then file access, then system calls. Each step needs rights that a later step removes."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     if os.geteuid() == 0:
         keep_capabilities(CAP_DAC_READ_SEARCH)
     abi = landlock_abi()
     if abi:
-        # Some program directories, for example /lib64, do not exist on every system. The files of a run must all exist.
+        # Some program directories, for example /lib64, do not exist on every system, so missing ones are skipped. The
+        # files of a run must all exist.
         optional = [grant for grant in grants if grant[1] in {RUN, DEVICE}]
         restrict_files(abi, [*existing(optional), *(grant for grant in grants if grant not in optional)])
     if seccomp_is_available():

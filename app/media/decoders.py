@@ -1,8 +1,9 @@
 """The formats that the platform decodes: one list for both the probe and FFmpeg.
 
-Keys are MediaInfo's names for formats; values are FFmpeg's names for decoders, in versions 5.1 and 9. FFmpeg opens a
-decoder for every stream of a file to analyse it, even if the stream is not used. Formats that no camera, phone or
-editor writes into an MP4 are left out, because they would only expose more code to a hostile file.
+Keys are MediaInfo's names of formats; values are the names of the decoders in FFmpeg 5.1 and 9.
+
+To analyse a file, FFmpeg opens a decoder for every stream, even if the stream is not used. Formats that no camera,
+phone or editor writes into an MP4 are left out, because they would only expose more code to a hostile file.
 """
 
 VIDEO_DECODERS: dict[str, tuple[str, ...]] = {

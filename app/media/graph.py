@@ -33,9 +33,9 @@ _TO_BT709 = "out_color_matrix=bt709:out_range=tv"
 
 
 def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str]:
-    """Return the filters that fit the clip to the profile: rate, length, size with bars, upright, 8-bit BT.709.
+    """Return the filters that fit the clip to the profile: frame rate, length, size with bars, rotation, 8-bit BT.709.
 
-    The rate filter precedes the scaler, so that frames of a 240 fps clip are dropped before they are scaled. The cut
+    The rate filter precedes the scaler, so that frames of a 240 fps clip are dropped before they are scaled. The trim
     follows the rate filter, so that a frame held across the end of the shown part is cut there. Size and bars are
     computed for each frame, except that tone mapping needs a constant size.
     """
@@ -115,7 +115,7 @@ def _fades(profile: Profile, seconds: float) -> list[str]:
 
 
 def _scaled(profile: Profile, dimension: str) -> str:
-    """Return an expression that scales a dimension of the artwork, which is drawn for 1080 lines."""
+    """Return an expression that scales a dimension of the artwork, which is drawn for a video height of 1080."""
     return f"{dimension}*{profile.height}/1080"
 
 

@@ -18,7 +18,8 @@ REMOVE_FILE, MAKE_REG, TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 RUN = READ_FILE | READ_DIR | EXECUTE
 DEVICE = READ_FILE | WRITE_FILE
 FOLDER = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | REMOVE_FILE | MAKE_REG
-"""Only regular files may be created: the worker would publish a symbolic link's target, or block on a named pipe."""
+"""Only regular files may be created. The worker would publish the target of a symbolic link, and would block on a named
+pipe."""
 
 Grant = tuple[str, int]
 """A file or directory, and the allowed operations on it and below it."""
@@ -26,17 +27,18 @@ Grant = tuple[str, int]
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 _UNAVAILABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
-"""The kernel lacks Landlock, it was not enabled at boot, or a container's or unit's system call filter denies it."""
+"""The errors if the kernel lacks Landlock, if Landlock was not enabled at boot, or if the system call filter of a
+container or unit denies it."""
 
 _RIGHTS_OF_ABI = (0, 13, 14, 15, 15, 16)
-"""The number of file rights that each ABI has. Later ABIs are treated as the last one here."""
+"""The number of file rights that each ABI has. Later ABIs are treated like the last one listed."""
 
 _RIGHTS_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 _TCP = 0b11
-"""Bind and connect, from ABI 4 on."""
+"""The rights to bind and connect TCP sockets, which ABI 4 added."""
 
 _SCOPES = 0b11
-"""Abstract Unix sockets, and signals to processes outside the sandbox, from ABI 6 on."""
+"""Abstract Unix sockets, and signals to processes outside the sandbox, which ABI 6 added."""
 
 
 class _PathBeneath(ctypes.Structure):

@@ -1,4 +1,4 @@
-"""MediaInfo in a separate process: an MP4 on standard input, its properties as JSON on standard output.
+"""Runs MediaInfo in a separate process: reads an MP4 on standard input, and writes its properties as JSON to stdout.
 
 `confine.py` executes this script, and no module imports it. A few wrong bytes in an index can make MediaInfo loop
 forever and exhaust memory (found by flipping random bytes). The limits then kill this process, and the API is not

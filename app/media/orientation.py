@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 Matrix = tuple[float, float, float, float]
-"""a, b, c, d: a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y), up to a shift (ISO/IEC 14496-12, 8.2.2)."""
+"""a, b, c, d: a stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y), plus a shift (ISO/IEC 14496-12, 8.2.2)."""
 
 IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0)
 

@@ -18,7 +18,8 @@ from app.media.orientation import UPRIGHT, Orientation
 from app.media.sandbox import ENVIRONMENT, Limits, confined
 
 WALL_SECONDS = 60
-"""The time limit besides the process's CPU limit: CPU time does not advance while a busy machine delays the process."""
+"""The limit on elapsed time. It supplements the CPU limit: CPU time does not advance while a busy machine delays the
+process."""
 
 _MEDIAINFO = Path(__file__).with_name("mediainfo_process.py")
 _LIMITS = Limits(memory_bytes=1 << 30, file_bytes=0)

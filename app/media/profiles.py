@@ -1,4 +1,4 @@
-"""The two render profiles: the properties of a finished video."""
+"""The two render profiles, which define the properties of a finished video."""
 
 from dataclasses import dataclass, replace
 

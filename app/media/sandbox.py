@@ -27,7 +27,8 @@ _PYTHON = tuple(
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix))
     for part in ("bin", "lib", "lib64", "pyvenv.cfg")
 )
-"""The files of the Python that runs MediaInfo, instead of its whole prefix, which may be a user's home directory."""
+"""The files of the Python installation that runs MediaInfo. Its whole prefix could be a user's home directory, which
+the programs must not read."""
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -39,7 +40,7 @@ class Limits:
     memory_bytes: int
     """The limit on the address space."""
     file_bytes: int
-    """The limit on the size of each file that it writes."""
+    """The limit on the size of each file that the program writes."""
 
 
 def confined(

@@ -1,9 +1,10 @@
 """A seccomp filter for FFmpeg and MediaInfo. Once installed, it can be neither removed nor bypassed.
 
-It lists denied calls instead of allowed ones. The calls that FFmpeg needs differ between versions 5.1 and 9 and between
-glibc and static builds, and if a call that a decoder needs were denied, the clip would look damaged. Calls newer than
-the list return ENOSYS, so that C libraries fall back to older ones. Denied calls, and calls in another processor's
-numbering, fail with EPERM, and the program continues.
+The calls that FFmpeg needs differ between versions 5.1 and 9 and between glibc and static builds. If the filter denied
+a call that a decoder needs, the clip would look damaged. So the filter lists denied calls instead of allowed ones.
+
+Calls newer than the list return ENOSYS, so that C libraries fall back to older ones. Denied calls, and calls in another
+processor's numbering, fail with EPERM, and the program continues.
 Source: https://docs.kernel.org/userspace-api/seccomp_filter.html.
 """
 
@@ -33,7 +34,7 @@ _TYPE_FOR_OTHERS = (0x5412, 0x541C)
 
 
 _Condition = tuple[str, int, int, tuple[int, ...], bool]
-"""A call, the index of the deciding argument, the mask for its bits, the values, and whether these are allowed."""
+"""A call, the index of the deciding argument, a mask for its bits, values, and whether these values are allowed."""
 
 
 def _conditions(own_pid: int) -> list[_Condition]:
@@ -95,7 +96,7 @@ def _decide(condition: _Condition, machine: str) -> list[bytes]:
         return []
     listed, others = (_ALLOW, _DENY) if listed_are_allowed else (_DENY, _ALLOW)
     body = [
-        # The lower half of the argument: both processors are little-endian, and the kernel only uses that half here.
+        # The lower half of the argument: both architectures are little-endian, and the kernel uses only that half here.
         *_instruction(_LOAD, _ARGUMENTS_AT + 8 * argument),
         *_instruction(_AND, mask),
         *(step for value in values for step in _if_equal(value, listed)),

@@ -42,7 +42,7 @@ def decode_arguments(source: Path, *, clip: Clip, profile: Profile, track: int) 
 def lay_arguments(*, clip: Clip, profile: Profile) -> list[str]:
     """Return the arguments that write the decoded sound to `SOUND_FILE` on the clip's timeline, with silence in gaps.
 
-    `-copyts` keeps the offset to the video. Otherwise FFmpeg would start the sound at zero.
+    `-copyts` keeps the sound's offset to the video. Otherwise FFmpeg would start the sound at zero.
     """
     shown = profile.shown_seconds(clip.duration_seconds)
     return [

@@ -21,7 +21,7 @@ from app.media.sound import (
 log = structlog.get_logger(__name__)
 
 _LEAST_SOUND_SECONDS = 0.1
-"""A track counts as empty if its decoded sound is this short or shorter."""
+"""A track counts as empty if its decoded sound is no longer than this."""
 
 
 def lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> bool:

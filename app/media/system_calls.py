@@ -17,7 +17,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "accept": (43, 202), "accept4": (288, 242), "getsockname": (51, 204), "getpeername": (52, 205),
     "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269), "recvfrom": (45, 207), "recvmsg": (47, 212),
     "recvmmsg": (299, 243), "setsockopt": (54, 208), "getsockopt": (55, 209), "shutdown": (48, 210),
-    # Access to other processes; creating or detaching processes, because the worker could not kill them; changing
+    # Access to other processes; creating or detaching processes, which the worker could not kill; changing
     # priorities, including those of other processes.
     "fork": (57, None), "vfork": (58, None), "setsid": (112, 157), "setpgid": (109, 154), "ptrace": (101, 117),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440),
@@ -26,7 +26,8 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "migrate_pages": (256, 238), "setpriority": (141, 140), "ioprio_set": (251, 30),
     "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
     "sched_setattr": (314, 274),
-    # What Landlock does not restrict, or only since later ABIs: modes, owners, times, attributes, links, truncation.
+    # Operations that Landlock does not restrict, or restricts only in later ABIs: modes, owners, times, attributes,
+    # links, truncation.
     "truncate": (76, 45), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, None), "lchown": (94, None), "fchown": (93, 55), "fchownat": (260, 54), "utime": (132, None),
     "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5),
@@ -58,7 +59,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261), "open": (2, None), "openat": (257, 56),
     "prctl": (157, 167), "fcntl": (72, 25), "ioctl": (16, 29),
-    # Answered with ENOSYS: their arguments are in memory, which a filter cannot read.
+    # Fail with ENOSYS: their arguments are in memory, which a filter cannot read.
     "clone3": (435, 435), "openat2": (437, 437),
 }
 # fmt: on

@@ -67,7 +67,7 @@ class Burst:
 def find_bursts() -> list[Burst]:
     """Return the bursts of the last week, sorted by name.
 
-    A burst omits accounts that signed up before an operator last accepted it.
+    A burst omits accounts that signed up before an operator last accepted a burst of the same name.
     """
     accepted = _accepted()
     groups: dict[str, list[Newcomer]] = {}
@@ -146,6 +146,6 @@ def _is_ordinary_domain(burst: Burst) -> bool:
 
 
 def _accepted() -> dict[str, float]:
-    """Return, by the names of the bursts, when an operator last accepted each."""
+    """Return the time at which an operator last accepted each burst, keyed by the burst's name."""
     rows = Audit.select(Audit.subject, fn.MAX(Audit.at)).where(Audit.action == ACCEPT).group_by(Audit.subject)
     return dict(cast("Iterable[tuple[str, float]]", rows.tuples()))

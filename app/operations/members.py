@@ -38,8 +38,8 @@ def suspend(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
 
 
 def _suspend(account: UUID, actor: str, reason: str) -> bool:
-    # Deactivate before ending sessions: a concurrent sign-in either holds a lock on the account and commits first, or
-    # finds the account inactive.
+    # Deactivate before ending sessions, so that no session remains open. A concurrent sign-in either locked the account
+    # first, and its session is ended here, or it finds the account inactive.
     if not User.update(is_active=False).where(User.id == account, User.is_active).execute():
         return False
     _end(Session.user == account)

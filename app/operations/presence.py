@@ -9,7 +9,7 @@ from app.db.models import Worker
 
 FORGOTTEN_SECONDS = 86_400
 MAX_CLOCK_ERROR_SECONDS = 300
-"""A worker whose clock is off by more than this claims no job. S3 rejects requests at a difference of 15 minutes."""
+"""A worker whose clock is off by more than this claims no job. S3 rejects requests from clocks off by 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class _StillAtWork(Exception):
 
 
 def _delete_rows(user_id: UUID) -> None:
-    """Delete one account's rows. Like all transactions, this one locks rows in the order job, vote, video, user."""
+    """Delete one account's rows. Like all transactions, this one locks job, vote, video and user in this order."""
     own_videos = Video.select(Video.id).where(Video.user == user_id)
     Job.delete().where(Job.video.in_(own_videos), Job.state != JobState.RUNNING).execute()
     if Job.select().where(Job.video.in_(own_videos)).exists():

@@ -44,8 +44,8 @@ class NewAccount:
     def fingerprint(self) -> str:
         """A digest that distinguishes a repeated request from a different one with the same Idempotency-Key.
 
-        It omits the password, so that no second, weaker hash of it is stored. A repeated request's password must match
-        the account's own hash.
+        It omits the password, so that no second, weaker hash of it is stored. Instead, a repeated request's password is
+        checked against the account's password hash.
         """
         identity: list[object] = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
         if self.is_verification:
@@ -108,7 +108,8 @@ class Accounts:
         """Open a session.
 
         Raises:
-            InvalidCredentials: the account is unknown or inactive, or the password is wrong. All take the same time.
+            InvalidCredentials: the account is unknown or inactive, or the password is wrong. All cases take equally
+                long, so that the duration does not reveal which accounts exist.
         """
         user: User | None = User.get_or_none(User.email == email.lower(), User.is_active)
         right = self._passwords.matches(password, user.password_hash if user else None)

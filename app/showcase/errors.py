@@ -1,11 +1,11 @@
 """The errors of the showcase. Each class is named for a fact; users see its text.
 
-`app.api.errors` maps the base classes to status codes. The rules do not know HTTP.
+`app.api.errors` maps the base classes to status codes. The rules themselves do not depend on HTTP.
 """
 
 
 class ShowcaseError(Exception):
-    """A request that the rules refuse."""
+    """A request that the rules reject."""
 
     message = ""
 

@@ -31,7 +31,7 @@ class Pulse:
 
     @contextmanager
     def beating(self) -> Iterator["Pulse"]:
-        """Send heartbeats while the block runs."""
+        """Send heartbeats while the `with` block runs."""
         thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         thread.start()
         try:
@@ -44,7 +44,7 @@ class Pulse:
         """Send heartbeats until the work ends or the lease is lost.
 
         A failed heartbeat is retried after the usual interval. If none succeeds before the lease expires, the reaper
-        takes the job away.
+        rescues the job.
         """
         try:
             while not self._over.wait(self.settings.heartbeat_seconds):

@@ -26,8 +26,8 @@ def _forms(password: str) -> list[str]:
 class Passwords:
     """Hashes and checks passwords, at most `AT_ONCE` at a time, so that a rush of sign-ins takes bounded memory.
 
-    It uses threads of its own. The allocator retains freed memory per thread, so if the threads that answer requests
-    hashed passwords, each of them would retain 19 MiB.
+    The allocator retains freed memory per thread, so each thread that hashes passwords retains 19 MiB. So hashing runs
+    in threads of its own, not in the many threads that handle requests.
     """
 
     def __init__(self) -> None:

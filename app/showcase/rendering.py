@@ -1,7 +1,13 @@
 """Runs one leased job, from its claim to the committed result.
 
-A job that does not succeed fails for good, is retried after a failed attempt, is deferred because a dependency failed,
-is given back because the worker is stopping, is cancelled, or is lost because its lease expired.
+A job that does not succeed has one of these outcomes:
+
+- It fails for good.
+- It is retried after a failed attempt.
+- It is deferred because a dependency failed.
+- It is given back because the worker is stopping.
+- It is cancelled.
+- It is lost because its lease expired.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Produces the result of a job: downloads the original, renders it, uploads the files, and verifies the copies."""
+"""Produces the result of a job: downloads the original, renders it, uploads the files and verifies the stored ones."""
 
 import threading
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class ResultDamaged(StorageUnavailable):
 
 
 class LeaseLost(Exception):
-    """The lease was lost between two steps."""
+    """Between two steps, the lease was lost or the render was cancelled."""
 
 
 class Results:
@@ -65,7 +65,7 @@ class Results:
         """Render and store the result of a leased job.
 
         Raises:
-            LeaseLost: the heartbeat found that the lease is lost.
+            LeaseLost: the heartbeat found that the lease is lost or the render was cancelled.
             MediaError, StorageUnavailable, ObjectNotFound
         """
         work_dir = self._settings.work_dir

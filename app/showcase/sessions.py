@@ -54,7 +54,8 @@ class Sessions:
     def refresh(self, token: str) -> SignedIn:
         """Rotate a refresh token: return its successor and a new access token.
 
-        Within the grace period, the old token returns the same successor again, for a client that lost the response.
+        Within the grace period, the old token returns the same successor again, in case the client did not get the
+        response.
         After that, a use of the old token counts as reuse and ends the session.
 
         Raises:
@@ -146,7 +147,11 @@ class Sessions:
 
 
 def _is_active(user_id: UUID) -> bool:
-    """Whether an account is active. On PostgreSQL, a lock prevents a change until the end of the transaction."""
+    """Whether an account is active.
+
+    On PostgreSQL, a lock on the account's row makes a concurrent suspension wait until the new session is committed, so
+    that the suspension ends this session, too.
+    """
     active = User.select(User.id).where(User.id == user_id, User.is_active)
     if on_postgresql():
         active = active.for_update("FOR SHARE")  # type: ignore[arg-type] # the stubs know one kind of lock

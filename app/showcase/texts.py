@@ -84,7 +84,7 @@ def has_bidi_controls(text: str) -> bool:
 def city_key(city: str) -> str:
     """Fold the spellings of a city into one key: "Łódź" and "LODZ", "Bogotá" and " bogota ", any kind of apostrophe.
 
-    Latin letters become ASCII; accents and invisible characters are dropped. Other scripts keep their letters, because
+    Latin letters become ASCII; accents and invisible characters are removed. Other scripts keep their letters, because
     transliteration would give different Chinese or Arabic cities the same key.
     """
     # Apostrophes are translated twice: before decomposition, because a spacing accent would decompose into a space and

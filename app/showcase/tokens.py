@@ -41,7 +41,7 @@ class Keys:
         return base64.urlsafe_b64encode(hmac.digest(self._refresh, token.encode(), "sha256")).decode()
 
     def seal(self, digest: str) -> str:
-        """Return the seal of a stored digest: proof that it was stored under this secret."""
+        """Return the seal of a digest: an HMAC that proves that the digest was stored under this secret."""
         return hmac.digest(self._seal, digest.encode(), "sha256").hex()
 
     def hide_address(self, address: str) -> str:
@@ -50,7 +50,7 @@ class Keys:
 
 
 class Tokens:
-    """Issues and reads tokens; `clock` gives epoch seconds."""
+    """Issues and reads tokens; `clock` returns epoch seconds."""
 
     def __init__(
         self, secret: str, *, accepted: str | None = None, access_seconds: int, clock: Callable[[], float]

@@ -72,7 +72,7 @@ class Uploads:
             self._store.delete(key)
             return twin.resource_id
         if self._doorbell.ring():
-            # The mark only saves upkeep a second ring. The clip is committed, so an error must not fail the upload.
+            # Without the mark, upkeep rings once more. The clip is committed, so an error must not fail the upload.
             with suppress(*DATABASE_UNAVAILABLE):
                 outbox.mark_dispatched(video_id)
         return video_id

@@ -1,6 +1,6 @@
 """The object store: any S3-compatible service, accessed with boto3.
 
-Endpoint, region and credentials come from the usual AWS variables or the instance role.
+Endpoint, region and credentials come from the standard AWS variables or the instance role.
 """
 
 import base64
@@ -67,7 +67,7 @@ class S3Store:
         return _connect(connect_timeout=1, read_timeout=2, attempts=1)
 
     def upload(self, path: Path, key: str, *, content_type: str) -> None:
-        """Store a file, in parts if it is large. It is streamed from disk, and never whole in memory.
+        """Store a file, in parts if it is large. The file is streamed from disk, so that memory never holds all of it.
 
         Raises:
             StorageUnavailable: the client's retries failed.
@@ -161,10 +161,10 @@ class S3Store:
             )
 
     def ping(self) -> None:
-        """Check that the bucket answers, with one cheap signed request, short time-outs and no retry.
+        """Check that the bucket is reachable, with one cheap signed request, short time-outs and no retry.
 
         Raises:
-            StorageUnavailable: the bucket does not answer.
+            StorageUnavailable: the store did not respond, or rejected the request.
         """
         with _translated(self._bucket):
             self._impatient_client.list_objects_v2(Bucket=self._bucket, MaxKeys=1, Prefix=ORIGINALS)

@@ -1,4 +1,4 @@
-"""CloudWatch metrics through boto3. Region, endpoint and credentials come from the usual AWS variables or the role."""
+"""CloudWatch metrics through boto3. Region, endpoint and credentials come from AWS's variables or the instance role."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 MAX_VALUES = 150
-"""PutMetricData accepts at most this many values of a metric. Further values are dropped."""
+"""PutMetricData accepts at most this many values of a metric. Further values are not sent."""
 
 BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
 """Short time-outs in seconds, without retries: the next push follows soon."""

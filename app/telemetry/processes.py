@@ -20,13 +20,13 @@ MAX_PROCESSES = 64
 
 
 def highest_figure(name: str, *, url: str = URL) -> float | None:
-    """Return the highest value of a metric without labels among the processes that answer; None if no process does."""
+    """Return the highest value of a metric without labels among the processes that respond; None if none does."""
     line = re.compile(rf"^{re.escape(name)} (\S+)$", re.MULTILINE)
     return max((float(value) for page in _pages(name, url) for value in line.findall(page)), default=None)
 
 
 def _pages(name: str, url: str) -> Iterator[str]:
-    """Yield the metrics page of each process, from number 1 until a number does not exist."""
+    """Yield the metrics page of each process, from number 1 until no process has the number."""
     for number in itertools.islice(itertools.count(1), MAX_PROCESSES):
         try:
             yield _fetch(f"{url}/{number}?{urlencode({'name[]': name})}")

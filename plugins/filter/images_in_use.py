@@ -7,7 +7,7 @@ Resource = dict[str, Any]
 
 
 def images_in_use(machines: list[Resource], groups: list[Resource], templates: list[Resource]) -> list[str]:
-    """Return the ids of the images that `machines` run and of those in the launch template versions of `groups`.
+    """Return the ids of the images that `machines` run, and of the images in the launch templates of `groups`.
 
     The arguments are lists in the format that the info modules of amazon.aws return.
     """
@@ -17,7 +17,7 @@ def images_in_use(machines: list[Resource], groups: list[Resource], templates: l
 
 
 def _images_of(group: Resource, templates: list[Resource]) -> Iterator[str]:
-    # During an instance refresh, a machine's launch template version may differ from the group's.
+    # During an instance refresh, a machine's launch template version may differ from the group's, so both count.
     for used in [group, *group.get("instances", [])]:
         reference = used.get("launch_template") or _mixed(used).get("launch_template_specification") or {}
         for template in templates:

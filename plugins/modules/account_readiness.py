@@ -25,7 +25,7 @@ options:
     type: str
     required: true
   needs:
-    description: The amount of each quota that the whole site needs at its largest. With 0, the quota is not checked.
+    description: Amount of each quota that the site needs at its maximum size. With 0, the quota is not checked.
     type: dict
     default: {}
     suboptions:
@@ -33,7 +33,7 @@ options:
       addresses: {description: "Elastic IP addresses.", type: int, default: 0}
       vpcs: {description: "VPCs.", type: int, default: 0}
   own_tags:
-    description: Tags of the site's own resources. A resource that has all these tags does not count as used.
+    description: Tags of the site's own resources. A resource that has all these tags is not counted as used.
     type: dict
     default: {}
 """
@@ -52,7 +52,9 @@ partition: {description: "The account's partition, for example V(aws).", returne
 region: {description: The region., returned: always, type: str}
 caller_arn: {description: ARN of the caller., returned: always, type: str}
 quotas:
-  description: For each quota that could be read, its limit (C(quota)), the amount C(used) by others and C(needed).
+  description: >-
+    For each quota that could be read, its limit (C(quota)), the amount that resources without O(own_tags) use
+    (C(used)), and the amount that the site needs (C(needed)).
   returned: always
   type: dict
 """
@@ -143,7 +145,7 @@ class Readiness:
             self.problems.append(f"The region {desired} is not enabled for this account: enable it in its settings.")
 
     def check_quota(self, need: str, needed: int) -> None:
-        """Check that the quota allows the amount `needed` in addition to what others use."""
+        """Check that the quota allows the amount `needed` in addition to what other resources use."""
         quota = QUOTAS[need]
         limit = self._read(f"the quota {quota.code} ({quota.title})", lambda: self._limit(quota))
         used = self._read(f"how many {quota.title} are used", lambda: self._used(quota))

@@ -11,9 +11,9 @@ DOCUMENTATION = r"""
 module: autoscaling_rollout
 short_description: Roll out a launch template version to an Auto Scaling group
 description:
-  - Ensures that the group and each of its machines have the given version. If they do not, the module starts an
-    instance refresh with this version as the desired configuration and with automatic rollback. The module then waits
-    for the end of the refresh.
+  - Ensures that the group and each of its machines have the given version. If they have another version, the module
+    starts an instance refresh with the given version as the desired configuration and with automatic rollback. The
+    module then waits for the end of the refresh.
   - The group keeps its previous version until the refresh has succeeded. Machines that AWS launches meanwhile, or after
     a failed refresh, therefore have a version that is known to work.
   - A group without machines and with a desired capacity of 0 gets the version at once, without a refresh.

@@ -68,7 +68,7 @@ options:
     type: str
     default: ""
   tags:
-    description: Tags of each secret. C(Name) is added. Other tags are removed.
+    description: Tags of each secret. The module adds C(Name) and removes all other tags.
     type: dict
     default: {}
   recovery_window_days:
@@ -86,7 +86,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 arns:
-  description: ARNs by name. In check mode, a secret that would be created has none.
+  description: ARN of each secret, by name. In check mode, the ARN of a secret that would be created is null.
   returned: when O(state=present)
   type: dict
 actions:
@@ -110,7 +110,7 @@ class Secrets:
     """Changes secrets and records each action. In check mode, it only records the actions."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
-        # After a secret's deletion, AWS reserves its name for a while and rejects it with InvalidRequestException.
+        # For a while after a deletion, AWS rejects the secret's name with InvalidRequestException: calls are retried.
         patience = AWSRetry.jittered_backoff(retries=8, catch_extra_error_codes=["InvalidRequestException"])
         self._client = module.client("secretsmanager", retry_decorator=patience)
         self._params: dict[str, Any] = module.params
@@ -176,7 +176,7 @@ class Secrets:
 
     def _update(self, name: str, found: Found) -> None:
         key = self._params["kms_key_id"]
-        # AWS returns the ARN or the id of a customer-managed key, and nothing for the AWS managed key.
+        # AWS returns a customer-managed key as an ARN or an id, and its own key not at all. Only ids are compared.
         if (found.get("KmsKeyId") or "").rpartition("/")[2] != key.rpartition("/")[2]:
             self._do("encrypted again", name, "update_secret", KmsKeyId=key)
         present = boto3_tag_list_to_ansible_dict(found.get("Tags", []))

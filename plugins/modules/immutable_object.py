@@ -98,7 +98,7 @@ version_id:
   returned: when the object exists
 """
 
-# S3's error codes if another client created the object after our check (412), or is creating it now (409).
+# S3's error codes if another client created the object after the module's check (412), or is creating it now (409).
 OVERTAKEN = ["PreconditionFailed", "ConditionalRequestConflict"]
 
 
@@ -136,13 +136,13 @@ def main() -> None:
 
 
 def open_source(module: Any) -> BinaryIO:
-    """Open the file, or the text as a file."""
+    """Open `src`, or a stream of the bytes of `content`."""
     text = module.params.get("content")
     return Path(module.params["src"]).open("rb") if text is None else io.BytesIO(text.encode())
 
 
 def source(module: Any) -> str:
-    """Return the file's path or, for a text, a description, for use in messages."""
+    """Return the name of the source for messages: the file's path, or a phrase for a text."""
     return module.params["src"] or "the text given as content"
 
 
@@ -178,7 +178,7 @@ def read_object(module: Any, s3: Any) -> dict[str, Any] | None:
 def put(module: Any, s3: Any, sha256: str) -> tuple[dict[str, Any] | None, bool]:
     """Create the object; return its metadata, and whether this call created it.
 
-    If another client created the object first, return that object's metadata, or None while the client still writes it.
+    If another client created the object first, return that object's metadata, or None while that client is writing it.
     """
     place = {"Bucket": module.params["bucket"], "Key": module.params["key"]}
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()

@@ -12,7 +12,7 @@ short_description: Manage a set of CloudWatch alarms in one task
 description:
   - Reads every alarm whose name begins with O(prefix). Of these, the module deletes all alarms that O(alarms) does not
     list. It writes the alarms of O(alarms) that are missing or differ.
-  - Writes all settings of an alarm, so settings made by hand are reset. Keeps tags that O(tags) does not name.
+  - Writes all settings of an alarm, which undoes changes made by hand. Keeps tags that O(tags) does not name.
   - Replaces M(amazon.aws.cloudwatch_metric_alarm), which needs a task for each alarm, and always reports a change for
     metric math.
 author: Rising Stars
@@ -235,7 +235,7 @@ def settings(alarm: Alarm) -> Alarm:
 
 
 def query(item: dict[str, Any]) -> dict[str, Any]:
-    """Return one query of metric math: a metric, or an expression over others."""
+    """Return one query of metric math: a metric, or an expression over other queries."""
     desired = {"Id": item["id"], "Label": item["label"], "ReturnData": item["return_data"]}
     if item["expression"]:
         return without_empty({**desired, "Expression": item["expression"], "Period": item["period_seconds"]})
@@ -255,7 +255,7 @@ def as_list(values: dict[str, Any], key: str) -> list[dict[str, str]]:
 
 
 def without_empty(values: dict[str, Any]) -> dict[str, Any]:
-    """Drop unset values, which CloudWatch either omits or returns as an empty list."""
+    """Return the dictionary without unset values, which CloudWatch either omits or returns as an empty list."""
     return {key: value for key, value in values.items() if value is not None and value not in ("", [], {})}
 
 
@@ -266,7 +266,7 @@ def comparable(alarm: Alarm) -> Alarm:
 
 
 def in_order(value: Any) -> Any:
-    """Sort lists of dimensions by name, of metrics by id, and of strings alphabetically; drop empty values."""
+    """Sort lists of dimensions by name, of metrics by id, and of strings alphabetically; remove empty values."""
     if isinstance(value, dict):
         return without_empty({key: in_order(item) for key, item in value.items()})
     if isinstance(value, list) and value and isinstance(value[0], dict):

@@ -133,7 +133,7 @@ def comparable(found: Policy) -> Policy:
 
 
 def without_empty(value: Any) -> Any:
-    """Drop unset values, which AWS either omits or returns empty."""
+    """Return the value without unset values, which AWS either omits or returns empty."""
     if not isinstance(value, dict):
         return value
     kept = {key: without_empty(item) for key, item in value.items()}

@@ -54,7 +54,7 @@ EXAMPLES = """
 
 RETURN = """
 count:
-  description: Number of restored objects.
+  description: Number of restored objects; in check mode, of objects that would be restored.
   type: int
   returned: always
 """

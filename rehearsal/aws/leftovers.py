@@ -7,7 +7,7 @@ import boto3
 
 
 class Kind(NamedTuple):
-    """A type of EC2 resource: the operation that lists it, the key of the list, and the key of the ID."""
+    """A type of EC2 resource: the operation that lists it, the response's key for the list, and the key of the ID."""
 
     operation: str
     answer: str

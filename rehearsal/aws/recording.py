@@ -43,7 +43,7 @@ class Call(NamedTuple):
 
 
 class Recorder:
-    """WSGI middleware that records each call before the application answers it."""
+    """WSGI middleware that records each call before the application handles it."""
 
     def __init__(self, application: Application, record: Path) -> None:
         self._application = application

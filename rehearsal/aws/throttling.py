@@ -1,9 +1,9 @@
 """Throttle one caller at one service, with the throttling error of that service's protocol.
 
 To place an order, POST {"caller", "after", "refusals"} as JSON to `/tests-aws/throttling`. The caller's next `after`
-calls are not throttled. The call after them selects the service, which refuses that call and further calls by the
-caller, `refusals` in total (null means all). DELETE removes all orders. GET returns them, each with its service and the
-number of calls refused so far.
+calls are not throttled. The service of the call after these is the throttled service: it rejects that call and the
+caller's further calls, `refusals` calls in total (null means all). DELETE removes all orders. GET returns the orders,
+each with its service and the number of calls rejected so far.
 """
 
 import json
@@ -21,7 +21,7 @@ MESSAGE = "Rate exceeded"
 
 @dataclass
 class Order:
-    """A throttling order (see the module's docstring), with the selected service and its refusals so far."""
+    """A throttling order (see the module's docstring), with the throttled service and its rejections so far."""
 
     caller: str
     after: int
@@ -30,7 +30,7 @@ class Order:
     refused: int = 0
 
     def refuses(self, call: Call) -> bool:
-        """Count a call, and return whether to refuse it. Must be called once for each call."""
+        """Count a call, and return whether to reject it. Must be called once for each call."""
         if call.caller != self.caller:
             return False
         if self.after > 0:
@@ -52,7 +52,7 @@ class Refusal(NamedTuple):
 
 
 class Throttle:
-    """WSGI middleware that refuses calls according to its orders."""
+    """WSGI middleware that rejects calls according to its orders."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

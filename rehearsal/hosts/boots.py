@@ -36,7 +36,7 @@ FIRST_HOST = 11
 def site_user_data(
     *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
 ) -> str:
-    """Return the user data of a machine of this kind, which fetches `bundle` from mock AWS at `endpoint_url`."""
+    """Return the user data of a machine of this kind. It fetches `bundle` from mock AWS at `endpoint_url`."""
     release = {
         "version": bundle.version,
         "bundle_key": bundle.key,
@@ -84,12 +84,12 @@ class Site:
         return self.network.address(QUEUE_HOST)
 
     def trust(self, certificate: str) -> None:
-        """Make `certificate` the only CA certificate that machines launched from now on trust."""
+        """Make `certificate` the only CA certificate for machines that are launched from now on."""
         self.ca_bundle = certificate
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key="releases/ca.pem", Body=certificate.encode())
 
     def publish(self, bundle: Bundle, content: bytes | None = None) -> Bundle:
-        """Upload a bundle, or `content` in its place, under the key that machines fetch."""
+        """Upload a bundle, or `content` in place of the bundle's content, under the key that machines fetch."""
         body = bundle.path.read_bytes() if content is None else content
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=bundle.key, Body=body)
         return bundle
@@ -161,7 +161,7 @@ class Machine:
 
     @property
     def url(self) -> str:
-        """The URL of the machine's Nginx, for the other hosts and for the computer that runs them."""
+        """The URL of the machine's Nginx. It works on the other hosts and on the computer that runs the hosts."""
         return f"http://{self.host.address}"
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The test hosts' image, built once: Debian 12 with those packages of the stock cloud image that the tests need."""
+"""The test hosts' image: Debian 12 with those packages of Debian's cloud image that the tests need."""
 
 import fcntl
 import hashlib

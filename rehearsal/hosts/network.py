@@ -81,8 +81,8 @@ class Network:
     def _keep_hardware_address(self) -> None:
         """Fix the bridge's current MAC address.
 
-        By default, a bridge takes the lowest MAC address of its ports. When a host with a lower address was attached,
-        the bridge's address would change, and the other hosts would send to the old address for half a minute.
+        By default, a bridge takes the lowest MAC address of its ports. If a host with a lower address were attached,
+        the bridge's address would change, and the other hosts would send packets to the old one for half a minute.
         """
         address = Path("/sys/class/net", self.interface, "address").read_text().strip()
         subprocess.run(["ip", "link", "set", "dev", self.interface, "address", address], check=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from testing.processes import NotInstalled
 
 VAR = Path(__file__).parents[2] / "var" / "hosts"
-"""A folder that remains between runs. It contains the image's lock, bundles, and Podman's settings."""
+"""A folder that is kept between runs. It contains the lock for building the image, bundles, and Podman's settings."""
 
 LABEL = "rising-stars-owner"
 """The label of test containers and networks; its value is their owner, as `owner()` returns it."""
@@ -52,7 +52,7 @@ def find_obstacle() -> str | None:
 
 @functools.cache
 def _why_no_container_runs() -> str | None:
-    """Try to run a privileged container with systemd. Root inside an ordinary container may not be able to run one."""
+    """Try to run a privileged container with systemd. In an ordinary container, even root may be unable to."""
     with tempfile.TemporaryDirectory(prefix="rising-stars-trial-") as root:
         for name in ("bin", "lib", "lib64", "sbin"):
             Path(root, name).symlink_to(f"usr/{name}")

@@ -32,7 +32,7 @@ def visiting(web: Machine, site: Site) -> Iterator[VisitedSite]:
 
 
 def status_of(machine: Machine, path: str) -> int | None:
-    """Return the status code with which the machine's Nginx answers; None without a response."""
+    """Return the status code of the response from the machine's Nginx; None without a response."""
     try:
         return httpx.get(f"{machine.url}{path}", timeout=10, trust_env=False).status_code
     except httpx.TransportError:

@@ -10,9 +10,9 @@ from rehearsal.operator.playbooks import REPOSITORY
 
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
 BOUNDARY = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
-"""The permissions boundary of an environment's roles. An administrator creates this policy; no operator has it."""
+"""The permissions boundary of an environment's roles. An administrator creates it; it is not an operator's policy."""
 OCCASIONS = {"purge", "restore"}
-"""The policies that an operator has only during a destruction with purge or a restore."""
+"""The policies that are attached to an operator only for a destruction with purge or for a restore."""
 EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
 PLACES = {"ACCOUNT": "123456789012", "REGION": "us-east-1", "DOMAIN": "example.com"}
 DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136693071363"}
@@ -166,4 +166,4 @@ UNSEEN = {
         "s3:PutObjectTagging",
     ],
 }
-"""Reason → the allowed actions that, for this reason, no call in a run of the whole site on mock AWS needs."""
+"""Reason → the allowed actions that it explains: no call in a run of the whole site on mock AWS needs them."""

@@ -21,7 +21,7 @@ ENVIRONMENT = "rehearsal"
 STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
 """The playbooks of site.yml, in order. The verification is omitted, because it needs running machines."""
 MACHINES = "machines"
-"""The access key of the process that reports for the machines, which distinguishes its calls in the record."""
+"""The access key of the process that reports for the machines. It distinguishes its calls from the operator's."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Scenario 7: the database is unreachable for a minute. The API returns 503, no host is replaced, no data is lost."""
+"""Scenario 7: the database is unreachable for a minute.
+
+Meanwhile, the API returns 503. No host is replaced, and no data is lost.
+"""
 
 import time
 
@@ -29,7 +32,7 @@ def play(site: Rehearsal) -> dict[str, object]:
 
 
 def watch(site: Rehearsal, voter: Person, video_id: str) -> int:
-    """Check throughout the failover that a vote gets 503 and /ready gets 200; return the number of refused votes."""
+    """Check throughout the failover that a vote gets 503 and /ready gets 200; return the number of rejected votes."""
     until, refused = time.monotonic() + AWAY_SECONDS, 0
     with site.client() as client:
         while time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Scenario 3: read requests make the web group grow from 1 to 3 hosts and shrink again; no request fails."""
+"""Scenario 3: read requests make the web group grow from 1 to 3 hosts and shrink again; no request may fail."""
 
 from rehearsal.people import Traffic, reading
 from rehearsal.scenarios.lost_web_host import healthy

@@ -1,4 +1,4 @@
-"""What the server imports for all Ansible modules. Only the server imports this, because it changes botocore."""
+"""What the server imports for all Ansible modules. Only the server may import this, because it patches botocore."""
 
 import functools
 import gc
@@ -16,14 +16,15 @@ from botocore.loaders import JSONFileLoader
 
 COLLECTIONS = ("amazon.aws", "community.aws")
 SERVICES = ("autoscaling", "cloudwatch", "ec2", "elbv2", "iam", "logs", "rds", "s3", "secretsmanager", "ssm", "sts")
-"""The AWS services whose models are read in advance."""
+"""The AWS services whose models are loaded in advance."""
 
 
 class ArchiveFinder:
-    """Finds the modules that only the running module's archive contains, such as the project's own.
+    """Finds the Python modules that only the archive of the running Ansible module contains, such as the project's own.
 
-    An ordinary module imports all of Ansible from its archive, the first entry of sys.path. Here the packages are
-    already imported from this interpreter, and a package's path does not include the archive.
+    An Ansible module runs from an archive, which is the first entry of sys.path and contains all the packages that the
+    module needs. Here the packages are already imported from this interpreter's own installation, so that Python would
+    not search the archive.
     """
 
     @classmethod
@@ -35,7 +36,7 @@ class ArchiveFinder:
 
 
 def import_all() -> None:
-    """Import what Ansible's modules import, and read the models of AWS' services."""
+    """Import what Ansible's modules import, and load the models of the AWS services."""
     for module in ("ansible.modules", "ansible.module_utils._internal._ansiballz._loader"):
         importlib.import_module(module)
     for collection in COLLECTIONS:
@@ -52,7 +53,7 @@ def import_all() -> None:
 
 
 def _read_models() -> None:
-    """Read the models into a cache that all sessions share, because each session has only its own."""
+    """Load the service models into a cache that all boto3 sessions share. By default, each session has its own."""
     load = functools.cache(JSONFileLoader().load_file)
 
     def load_file(_loader: JSONFileLoader, path: str) -> Any:

@@ -1,7 +1,7 @@
 """Fork a preloaded process for each Ansible module. The server is `python -m testing.ansible_modules.server SOCKET`.
 
-A request is a message on a connection to SOCKET, with the standard streams of the process that was started to run the
-module (startup/sitecustomize.py). The answer is the module's exit code, negative for a signal.
+Ansible starts a Python process for each module. In that process, startup/sitecustomize.py connects to SOCKET and sends
+a request with the process's standard streams. The server replies with the module's exit code, negative for a signal.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ def preloaded_modules(folder: Path) -> Iterator[dict[str, str]]:
 
 
 class _Server:
-    """Starts modules, and reports their ends to the processes that wait for them."""
+    """Starts modules, and sends each module's exit code to the process that waits for it."""
 
     def __init__(self, address: str) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -58,9 +58,9 @@ class _Server:
         self._selector.register(listener, selectors.EVENT_READ, self._start)
 
     def serve(self) -> Callable[[], object]:
-        """Fork for each request, and return in each child the module to run.
+        """Fork a child for each request and, in the child, return the module to run.
 
-        The module runs only after this function has returned, so its tracebacks begin in the module.
+        The caller runs the module after this function has returned, so that tracebacks do not contain it.
         """
         while True:
             for key, _ in self._selector.select():
@@ -98,7 +98,7 @@ class _Server:
         return None
 
     def _abandon(self, connection: socket.socket) -> None:
-        """Let the objects forget their descriptors, whose numbers will soon belong to files of the module."""
+        """Detach the sockets from their descriptors, so that they cannot close files that the module opens later."""
         for opened in (connection, *(entry.fileobj for entry in self._selector.get_map().values())):
             if isinstance(opened, socket.socket):
                 opened.detach()
@@ -106,7 +106,7 @@ class _Server:
 
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> Callable[[], object]:
-    """Give this process the request's environment and streams, and return the module to run."""
+    """Adopt the request's environment and standard streams, and return the module to run."""
     die_with_parent()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)

@@ -41,7 +41,7 @@ class Edge:
     folder: Path
     nginx: Subprocess
     figures_url: str
-    """The URL to which the number of an API process is appended (`/1`) to get its metrics from Nginx."""
+    """The base URL at which Nginx serves the API processes' metrics. Append the number of a process, such as `/1`."""
 
     @property
     def port(self) -> int:
@@ -60,7 +60,7 @@ class Edge:
 
 
 def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield (device, inode) and size of each open file but logs, even if deleted, as Nginx's buffer files are."""
+    """Yield ((device, inode), size) of each open file but logs, including Nginx's buffer files, which are deleted."""
     for link in Path(f"/proc/{process.pid}/fd").iterdir():
         try:
             found, target = link.stat(), str(link.readlink())
@@ -165,7 +165,7 @@ class SlowUpload:
             return b"closed"
 
     def trickle(self, *, at_most: float) -> tuple[float, bytes]:
-        """Send single bytes until the server answers; return the elapsed seconds and the answer."""
+        """Send single bytes until the server responds; return the elapsed seconds and the response."""
         began, answer = time.monotonic(), b""
         while not answer and time.monotonic() - began < at_most:
             self.send()
@@ -176,7 +176,7 @@ class SlowUpload:
         return seconds, answer
 
     def status(self, *, seconds: float = 10) -> int | None:
-        """Return the answer's status, or None if the server is still waiting for the body after `seconds`."""
+        """Return the response's status, or None if the server is still waiting for the body after `seconds`."""
         answer = self.answer(seconds=seconds)
         return int(answer.split()[1]) if answer.startswith(b"HTTP/") else None
 
@@ -191,7 +191,7 @@ def begin_upload(port: int, *, headers: Mapping[str, str] | None = None, length:
 
 
 def statuses(uploads: Sequence[SlowUpload]) -> list[int | None]:
-    """Wait 3 s, then return the status of each upload, or None for an upload that the server has not answered."""
+    """Wait 3 s, then return the status of each response, or None for an upload without a response."""
     time.sleep(3)
     return [upload.status(seconds=0.05) for upload in uploads]
 

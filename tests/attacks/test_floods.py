@@ -29,7 +29,7 @@ def strict_edge(deployed_home: Home, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_flood_of_reads_is_refused_in_json_and_costs_the_api_nothing(strict_edge: Edge, path: str) -> None:
     strict_edge.site.api.get(path, headers=VISITOR)
     before = answered(strict_edge)
-    # The queries differ, so that the cache answers none of them.
+    # The query strings differ, so that Nginx's cache holds no response to these requests.
     flood = [strict_edge.site.api.get(f"{path}?n={n}", headers=ATTACKER) for n in range(60)]
     refused = [answer for answer in flood if answer.status_code == 429]
     assert len(refused) > 30

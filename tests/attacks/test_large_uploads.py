@@ -70,7 +70,7 @@ def test_a_chunked_upload_is_accepted(edge: Edge, small_clip: Path) -> None:
 
 
 def upload_zeros(site: Site, player: Player) -> float:
-    """Upload 100 MiB of zeros, which are not a clip, and return the seconds until the answer."""
+    """Upload 100 MiB of zeros, which are not a clip, and return the seconds until the response."""
     began = time.monotonic()
     answer = site.api.post(
         UPLOAD,

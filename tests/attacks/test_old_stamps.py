@@ -1,4 +1,7 @@
-"""A client bypasses the proxy and forges X-Request-Start: only uploads accept its expired token, for 15 min at most."""
+"""A client bypasses the proxy and forges X-Request-Start, so that the API accepts an expired token.
+
+This succeeds only for uploads, and only for a token that expired less than 15 minutes ago.
+"""
 
 import time
 from collections.abc import Callable, Iterator

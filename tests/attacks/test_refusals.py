@@ -1,4 +1,4 @@
-"""The edge refuses an upload with the API's own answer, before it reads the body."""
+"""The edge refuses an upload with the API's own response, before it reads the body."""
 
 import json
 import socket

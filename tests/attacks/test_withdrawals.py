@@ -1,4 +1,4 @@
-"""Endless voting and withdrawing, which would load the database with writes to a clip's counter."""
+"""An account that endlessly votes and withdraws would overload the database with writes to a clip's counter."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Servers that the harness's tests share; each test runs a separate site on them."""
+"""Servers that the tests of the fault harness share; each test runs a separate site on them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,7 +22,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 @pytest.fixture
 def begin_run(servers: Servers, tmp_path: Path) -> Iterator[RunMaker]:
-    """Begins a run on a new site; both end after the test."""
+    """Begins a fault run on a new site. The run and the site end after the test."""
     with ExitStack() as stack:
 
         def begin(*, seed: int = 1, pace: Pace | None = None, sabotage: str | None = None) -> Run:

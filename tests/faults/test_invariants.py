@@ -1,4 +1,4 @@
-"""The invariants allow for overlapping and unanswered requests, and report lost data."""
+"""The invariants allow for overlapping requests and for requests without a response, and report lost data."""
 
 import threading
 from collections import Counter
@@ -44,7 +44,7 @@ class Story:
         self.videos[video] = {"id": video, "title": title, "deleted_at": deleted_at, **known, **columns}
 
     def request(self, op: str, began: float, ended: float | None, status: int | None = None, **facts: Any) -> None:
-        """Record a request and, unless `ended` is None, its answer."""
+        """Record a request and, unless `ended` is None, its response."""
         self._numbers += 1
         about = {"op": op, "api": "api-1", "number": self._numbers, **facts}
         self.history.note("player", "sent", mono=began, **about)

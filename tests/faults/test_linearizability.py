@@ -1,4 +1,7 @@
-"""The linearizability search accepts exactly the histories that some order explains, within a bounded time."""
+"""The linearizability search accepts a history if and only if some order of its operations explains it.
+
+The search finishes within a bounded time.
+"""
 
 import time
 from collections.abc import Iterator

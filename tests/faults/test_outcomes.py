@@ -1,4 +1,4 @@
-"""The table of faults reports the states that the ledger really went through."""
+"""For each fault, the table of a fault run reports the states that the affected job went through."""
 
 from collections import Counter
 from pathlib import Path

@@ -46,7 +46,7 @@ def test_a_fencing_token_that_is_ignored_is_caught(begin_run: RunMaker) -> None:
     uploading.start()
     zombie = strike("encode", lambda target: os.kill(target.pid, signal.SIGSTOP), cost="worker", seconds=CATCH_SECONDS)
     assert zombie is not None
-    # The next worker is slowed down, so that it is still rendering when the first worker resumes.
+    # Slow the next worker down, so that it is still rendering when the first worker resumes.
     heir = strike("claimed", lambda target: shim.order(target.pid, "slow"), cost="attempt", seconds=CATCH_SECONDS)
     os.kill(zombie.pid, signal.SIGCONT)
     uploading.join()

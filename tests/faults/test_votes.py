@@ -1,4 +1,4 @@
-"""The model that checks the API's answers about votes is itself correct."""
+"""The model that checks the API's responses about votes is itself correct."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ COUNTS, COUNTS_NOT = ("saw_vote", 1, ""), ("saw_vote", 0, "")
 
 
 def at(act: Act, began: float, ended: float) -> Event:
-    """Return the event of a request with its answer, as in the history; times are seconds since the start."""
+    """Return the event of a request with its response, as in the history; times are seconds since the start."""
     op, status, detail = act
     facts: dict[str, Any] = {"what": "request", "op": op, "status": status, "detail": detail}
     if op == "saw_vote":
@@ -29,7 +29,7 @@ def at(act: Act, began: float, ended: float) -> Event:
 
 
 def sent(op: str, began: float) -> Event:
-    """Return the event of a request without an answer."""
+    """Return the event of a request without a response."""
     return {"who": "voter", "what": "sent", "op": op, "number": 7, "mono": began, **ABOUT}
 
 
@@ -39,12 +39,12 @@ def in_turn(*acts: Act) -> list[Event]:
 
 
 def at_once(*acts: Act) -> list[Event]:
-    """Return concurrent requests of an account about one video, whose answers arrive in this order."""
+    """Return concurrent requests of an account about one video, whose responses arrive in this order."""
     return [at(act, 0.0, 1.0 + 0.1 * number) for number, act in enumerate(acts)]
 
 
 def of_the_issue(*, then: Act) -> list[Event]:
-    """Return the history of a bug report: of two concurrent votes, one got a 503 but counted; `then` follows them."""
+    """Return the history in a bug report: two concurrent votes, of which the one with status 503 counts, and `then`."""
     return [at(AGAIN, 41.2107, 41.2512), at(FAILED_VOTE, 41.2105, 41.2519), at(then, 50.0, 50.1)]
 
 

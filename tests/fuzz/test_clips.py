@@ -1,4 +1,4 @@
-"""Uploads and renders mutated MP4s. `make fuzz SEED=n COUNT=m` runs the long form and saves its table."""
+"""Upload and render mutated MP4s. `make fuzz SEED=n COUNT=m` runs the long form and saves its table."""
 
 import shutil
 import sys
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(0 if plan.LONG else 300)
 
 
 def of_seed(clips: Sequence[bytes], seed: int) -> bytes:
-    """Return the clip for a seed, so that each kind of mutation is applied to each clip in turn."""
+    """Return the clip for a seed. The clip changes after each round of kinds, so every clip gets every kind."""
     return clips[seed // len(KINDS) % len(clips)]
 
 
@@ -86,7 +86,7 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
 def test_a_mutated_clip_is_rendered_correctly_or_refused_within_its_limits(
     tiny_clips: list[bytes], tmp_path: Path
 ) -> None:
-    # Compare direct children only: renders start no others, and the children of PostgreSQL come and go.
+    # Compare direct child processes only. A render starts no others, but PostgreSQL's child processes come and go.
     children = {child.pid for child in psutil.Process().children()}
 
     def render(seed: int) -> Verdict:

@@ -20,7 +20,7 @@ from fuzz.valid_requests import VALID, World, every_route, valid_request
 from testing.sites import Site
 
 ASKS, EXAMPLES, BODIES = 160, 20, 100
-"""Numbers of examples in `make test`: from our own generator, from Hypothesis with a site, and without a site."""
+"""Numbers of examples in `make test`: requests from fuzz/disturbances.py, and Hypothesis's with and without a site."""
 
 GOOD_SHARE = 0.2
 LEAST_SUCCEEDED = 0.15
@@ -35,7 +35,7 @@ JSON_FIELDS: dict[str, type[BaseModel]] = {
 ID_ROUTES = sorted(route for route in VALID if "<video_id>" in route[1])
 QUERY_NAMES = ["limit", "offset", "city", "order", "cursor", "from", "to", "deep"]
 
-# Hypothesis generates no lone surrogates, which UTF-8 cannot encode; our own generator sends them as JSON escapes.
+# `codec` excludes lone surrogates, because UTF-8 cannot encode them. fuzz/hostile.py sends them as JSON escapes.
 texts = st.text(st.characters(codec="utf-8"), max_size=300)
 addresses = st.builds("{}@{}.{}".format, texts, texts, st.sampled_from(["com", "es", "xn--p1ai", "рф"])) | st.emails()
 numbers = st.integers() | st.floats()
@@ -47,7 +47,7 @@ values = st.recursive(
 
 
 def disciplined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Configure Hypothesis: the short form always uses the same examples, the long form the examples of its seed."""
+    """Configure Hypothesis: the short form always uses the same examples; in the long form they depend on the seed."""
 
     def apply(test: Callable[..., None]) -> Callable[..., None]:
         chosen = settings(
@@ -91,7 +91,7 @@ def test_any_request_is_answered_or_refused_in_json(site: Site, world: World) ->
     broken: list[str] = []
     answers: list[Answer | None] = []
     for number in plan.seeds(ASKS):
-        chance = random.Random(f"ask {number}")  # noqa: S311 - a schedule, no secret
+        chance = random.Random(f"ask {number}")  # noqa: S311 (reproducible, not for security)
         request = valid_request(world, *routes[number % len(routes)])
         if chance.random() >= GOOD_SHARE:
             disturb(chance, request)
@@ -185,7 +185,7 @@ def test_each_disturbance_is_used() -> None:
     used = set()
     for number in range(200):
         request = RawRequest("GET /", b"GET", b"/")
-        disturb(random.Random(number), request)  # noqa: S311 - a schedule, no secret
+        disturb(random.Random(number), request)  # noqa: S311 (reproducible, not for security)
         used.update(request.disturbed)
     assert used == set(DISTURBANCES)
 

@@ -1,7 +1,7 @@
 """A web machine leaves its Auto Scaling group in a fixed order of steps.
 
 The load balancer stops sending requests, /ready fails, open requests finish, the services stop, and the machine
-completes its lifecycle hook.
+completes its lifecycle action.
 """
 
 import re
@@ -65,7 +65,7 @@ class SlowUpload:
         self._connection.close()
 
     def hurry(self) -> str:
-        """Send the rest and return the status line of the answer."""
+        """Send the rest and return the status line of the response."""
         self._hurry.set()
         self._sender.join(60)
         self._connection.settimeout(120)
@@ -73,7 +73,7 @@ class SlowUpload:
 
 
 class Reader:
-    """Requests the public videos, with a new connection each time; 0 in `answers` means no answer."""
+    """Requests the public videos, with a new connection each time; in `answers`, 0 means no response."""
 
     def __init__(self, machine: Machine) -> None:
         self.answers: list[int] = []
@@ -128,7 +128,7 @@ def join_group(site: Site, machine: Machine) -> None:
 
 
 def state_of(site: Site, machine: Machine) -> str:
-    """Return the instance's state in EC2, which is `terminated` after the lifecycle hook was completed."""
+    """Return the instance's state in EC2, which is `terminated` once the lifecycle action is complete."""
     answer: Any = site.cloud.client("ec2").describe_instances(InstanceIds=[machine.instance_id])
     return str(answer["Reservations"][0]["Instances"][0]["State"]["Name"])
 
@@ -146,7 +146,7 @@ def test_a_web_machine_leaves_in_order_and_loses_no_request(
         assert status_of(web, "/ready") == 200
         wait_until(lambda: reader.answers[-1] == 0, what="the end of Nginx", seconds=120)
         assert time.monotonic() - noticed_at >= BALANCER_SECONDS, "the balancer may still have sent requests"
-        # Nginx accepts no new requests, so ask the API processes directly: they report that they are draining.
+        # Nginx accepts no new requests, so query the API processes directly: they report that they are draining.
         readiness = web.host.run("/usr/local/lib/rising-stars/await-api /ready 0 1").output
         assert re.search(r'503 .*"draining"', readiness), readiness
         assert state_of(aws_site, web) == "running", "the hook waits for what is under way"

@@ -41,7 +41,7 @@ def database(network: Network) -> Iterator[Database]:
 
 
 def connect(database: Database, authority: Authority, folder: Path) -> None:
-    """Connect as a host does, with full verification of the server."""
+    """Connect as a host does, and verify the server's certificate and name."""
     certificate = folder / "ca.pem"
     certificate.write_text(authority.certificate)
     where = f"postgresql://stars:{database.server.password}@{database.address}:{database.port}/postgres"

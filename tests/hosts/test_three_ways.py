@@ -27,7 +27,7 @@ Of = TypeVar("Of")
 
 @dataclass(frozen=True)
 class ThreeWays:
-    """Machines by kind and way of configuration. `operator` configured the `pushed` machines in the push `first`."""
+    """Machines by kind and way of configuration. `first` is the push that configured the `pushed` machines."""
 
     machines: dict[tuple[str, str], Machine]
     operator: Operator
@@ -38,7 +38,7 @@ class ThreeWays:
 def ways(
     aws_site: Site, bundle: Bundle, baked: tuple[Machine, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ThreeWays]:
-    """One machine of each kind, configured in each of the three ways."""
+    """For each kind, three machines: one configured in each of the three ways."""
     aws_site.publish(bundle)
     with ExitStack() as running:
         machines = {}
@@ -69,7 +69,7 @@ def test_a_host_is_the_same_whichever_way_it_was_configured(kind: str, ways: Thr
     baked, booted, pushed = (snapshot_of(ways.machines[kind, way].host) for way in WAYS)
     assert len(booted) > 1000
     assert differences(booted, pushed) == {}
-    # An image contains the files of every kind; a machine runs only the services of its own kind.
+    # An image contains the files of every kind of machine, but a machine runs only the services of its own kind.
     of_its_kind = {name: of for name, of in baked.items() if name in booted}
     assert without(differences(booted, of_its_kind), OF_ALL_KINDS) == {}
     assert running(baked) == running(booted)
@@ -141,19 +141,22 @@ def differences(one: dict[str, str], other: dict[str, str]) -> dict[str, tuple[s
 
 
 OF_ONE_MACHINE = (
-    # The role does not start chrony in a container, which shares its machine's clock, but a baked image's boot does.
+    # The role does not start chrony in a container, because a container shares its machine's clock. A boot from a baked
+    # image does start it.
     "running chrony.service",
     # The machine's identity: its name, its machine ID and its address.
     *("/etc/hostname", "/etc/hosts", "/etc/machine-id", "/etc/redis/machine.conf"),
     # Backups of the previous state, written by the tools that manage users and groups.
     *("/etc/group-", "/etc/gshadow-", "/etc/passwd-", "/etc/shadow-", "/etc/subgid-", "/etc/subuid-"),
-    # This file contains the day on which each user was created. The entries `user …` and `group …` compare the users.
+    # This file contains the day on which each user was created. The snapshot's entries `user …` and `group …` compare
+    # the users instead.
     "/etc/shadow",
     # cloud-init writes the time at which it created its user into these files.
     *("/etc/sudoers", "/etc/sudoers.d/90-cloud-init-users"),
-    # Bytecode that Python writes when it runs. Releases are compiled at installation, and their bytecode is compared.
+    # Bytecode that Python writes when it runs code of the bundle. The bytecode of an installed release is compared,
+    # because it is compiled at installation.
     *("/opt/rising-stars/bundles/*/__pycache__", "/opt/rising-stars/bundles/*.pyc"),
-    # The mark that an image was baked from this bundle.
+    # This file exists only on machines whose image was baked from the bundle.
     "/opt/rising-stars/bundles/*/baked",
 )
 """Patterns of the entries that may differ from machine to machine."""
@@ -161,5 +164,5 @@ OF_ONE_MACHINE = (
 OF_ALL_KINDS = ("/etc/group", "/etc/gshadow", "/etc/ld.so.cache", "/etc/passwd")
 """Files with more entries in an image than on a booted machine.
 
-The entries `user …` and `group …` compare the accounts that both have.
+The snapshot's entries `user …` and `group …` compare the accounts that exist on both.
 """

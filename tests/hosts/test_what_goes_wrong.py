@@ -32,7 +32,7 @@ def database_away(site: Site) -> Iterator[None]:
 
 
 def assert_out_of_service(machine: Machine) -> None:
-    """Assert that no service of the platform runs, and that none can be started, as a reboot would attempt."""
+    """Assert that no service of the platform runs, and that a start, as after a reboot, fails."""
     assert status_of(machine, "/ready") is None
     assert machine.host.run(RUNNING).output == ""
     assert machine.host.run("systemctl start rising-stars-api.target rising-stars-worker.service").exit_code != 0

@@ -1,4 +1,4 @@
-"""Every error is answered in JSON with the right status, and no secret is logged."""
+"""Every error response has the right status and a JSON body, and no secret is logged."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_the_refusal_of_a_body_does_not_repeat_its_content(site: Site) -> None:
 
 
 def raw(site: Site, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Send raw bytes and return the answer's status, headers (names in lower case) and body."""
+    """Send raw bytes and return the response's status, headers (names in lower case) and body."""
     with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
         connection.sendall(request)
         with closing(connection.makefile("rb")) as answer:

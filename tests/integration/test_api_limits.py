@@ -1,4 +1,4 @@
-"""Rate limits per account and per address, and the API's answer above them."""
+"""Rate limits per account and per address, and the API's response to requests that exceed them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,7 +29,7 @@ def strict_site(home: Home) -> Iterator[Site]:
 
 
 def throttled(answer: httpx.Response) -> bool:
-    """Return whether the answer is a 429; assert that it then has a text and a valid Retry-After."""
+    """Return whether the response is a 429; assert that a 429 has a text and a valid Retry-After."""
     if answer.status_code != 429:
         return False
     assert isinstance(refusal(answer, 429), str)
@@ -122,7 +122,8 @@ def test_uploads_of_an_account_are_limited_and_an_excess_upload_leaves_nothing(
 def test_an_address_that_tries_many_accounts_is_throttled(
     make_site: SiteMaker, setting: str, act: Callable[[Site], httpx.Response]
 ) -> None:
-    # Sites that share a Redis server share the counters of equal limits, so no other test uses this window.
+    # Sites on one Redis server share the counters of equal limits. To be counted alone, this limit has a window that no
+    # other test uses.
     site = make_site({setting: f"{PER_ADDRESS} per 23 hour"})
     assert first_throttled(lambda: act(site)) == PER_ADDRESS
     assert site.api.get("/api/public/videos").status_code == 200

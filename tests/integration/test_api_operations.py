@@ -175,7 +175,7 @@ def test_while_the_database_hangs_readiness_is_prompt_and_requests_fail_concurre
         seconds[path] = max(seconds.get(path, 0), time.monotonic() - began)
         return answer
 
-    # Eight ranking requests occupy half of the sixteen threads; the others imitate the balancer's repeated checks.
+    # Eight ranking requests occupy half of the sixteen threads; the others imitate health checks.
     paths = ["/api/public/rankings"] * 8 + ["/ready", "/health"] * 4
     answers = all_at_once(*(partial(timed_get, path) for path in paths))
     assert [answer.status_code for answer in answers] == [503] * 8 + [200] * 8
@@ -313,7 +313,7 @@ def test_a_stopping_process_reports_it_and_finishes_open_requests(make_site: Sit
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as slow:
         head = f"POST /api/auth/signup HTTP/1.1\r\nHost: x\r\nContent-Length: {len(form)}\r\n"
         slow.sendall(f"{head}Content-Type: application/json\r\nConnection: close\r\n\r\n".encode() + form[:10])
-        # This second connection is opened before the stop, so that the test can ask for readiness afterwards.
+        # Open a second connection before the stop, so that the test can still request /ready afterwards.
         assert site.api.get("/ready").status_code == 200
         os.kill(site.processes["api"].pid, signal.SIGTERM)
         wait_until(lambda: site.api.get("/ready").status_code == 503, what="a draining /ready", seconds=5)

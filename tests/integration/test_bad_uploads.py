@@ -384,7 +384,7 @@ def test_a_body_that_is_cut_off_leaves_nothing(site: Site, player: Player, too_l
     with nothing_left_behind(site, player), closing(begin_upload(site, player, length=len(body))) as connection:
         connection.sendall(body[: int(len(body) * sent)])
         connection.shutdown(socket.SHUT_WR)
-        # Wait until the server has noticed the end of the input and closes the connection.
+        # Wait until the server detects the end of the input and closes the connection.
         while connection.recv(4096):
             pass
 

@@ -1,4 +1,4 @@
-"""Overload: at each bound the API answers 503 with Retry-After, and keeps running within its limits."""
+"""Overload: at each bound the API responds with 503 and Retry-After, and keeps running within its limits."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
 """Clips as phones, browsers, cameras and editors write them: the tests render them and check picture and sound.
 
-Each clip imitates one that a public bug report of a video platform describes.
+Each clip imitates one from a public bug report about a video platform.
 """
 
 import re
@@ -34,7 +34,7 @@ BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt7
 
 
 SPATIAL = (b"mp4a", b"apac"), (b"esds", b"free")
-"""Replacements that make the first sound track look like Apple's spatial format to a parser."""
+"""Byte replacements that make a parser take the first sound track for Apple's spatial audio format."""
 
 
 @pytest.fixture(params=ENGINE_PARAMS)
@@ -117,7 +117,7 @@ def test_sound_without_a_stated_channel_count_is_kept(tmp_path: Path, render: Re
 
 
 def two_tracks(tmp_path: Path) -> Path:
-    """A low tone in the first sound track, a high one in the second; the first is 20 dB louder."""
+    """A low tone in the first sound track, a high one in the second; the first is 10 dB louder."""
     plain = small_clip(tmp_path / "plain.mp4", audio=None)
     clip = tmp_path / "clip.mp4"
     run_ffmpeg(
@@ -187,7 +187,7 @@ def test_an_empty_sound_track_counts_as_no_sound(tmp_path: Path, render: Render)
 
 
 def test_a_sound_that_changes_its_layout_in_the_middle_is_rendered_whole(tmp_path: Path, render: Render) -> None:
-    """AC-3 from 5.1 to stereo, as television recorders write it."""
+    """The sound is AC-3 that changes from 5.1 to stereo, as television recorders write it."""
     pieces = []
     for number, channels in enumerate(("5.1", "stereo")):
         piece = tmp_path / f"part{number}.mp4"
@@ -311,7 +311,7 @@ EIGHT_WAYS = [(mirrored, turn) for mirrored in (False, True) for turn in (0, 90,
 
 @pytest.mark.parametrize(("mirrored", "turn"), EIGHT_WAYS)
 def test_every_camera_orientation_is_shown_upright(tmp_path: Path, render: Render, mirrored: bool, turn: int) -> None:
-    """The test computes from the track's matrix where a red corner of the stored picture must appear."""
+    """From the track's matrix, the test computes where the red corner of the stored picture must appear."""
     corner = "drawbox=x=0:y=0:w=iw/4:h=ih/4:color=red:t=fill"
     clip = small_clip(
         tmp_path / "clip.mp4", picture="color=c=blue", drawing=corner, audio=None, width=640, height=640, seconds=1
@@ -375,7 +375,7 @@ def test_the_bars_beside_an_upright_hdr_clip_are_black(tmp_path: Path, render: R
     assert colour_at(video, INTRO + 0.5, MIDDLE)[1] < 115
 
 
-# Fields
+# Interlaced clips
 
 
 def test_interlaced_pictures_are_deinterlaced(tmp_path: Path, render: Render) -> None:
@@ -397,7 +397,7 @@ def share_of_combed_frames(video: Path) -> float:
     return (top + bottom) / max(1, top + bottom + whole)
 
 
-# Bytes behind the clip
+# Bytes after the clip, and missing bytes
 
 
 @pytest.mark.parametrize("trailer", [b"Started by SomeApp 7\n" * 9, b"\x00\x00\x00\x00free", b"TAG" + bytes(125)])

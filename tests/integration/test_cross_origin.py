@@ -1,4 +1,4 @@
-"""With CORS_ORIGINS, pages of the listed origins can read every response, and all other pages the public ones."""
+"""CORS_ORIGINS lets pages of the listed origins read every response. Other pages can read only public responses."""
 
 import socket
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def listed(value: str) -> set[str]:
 
 
 def allowed(answer: httpx.Response) -> str | None:
-    """Assert that the answer's CORS headers are consistent, and return the origin that it allows."""
+    """Assert that the response's CORS headers are consistent, and return the origin that it allows."""
     headers = answer.headers
     origin: str | None = headers.get("Access-Control-Allow-Origin")
     assert "Access-Control-Allow-Credentials" not in headers

@@ -62,7 +62,7 @@ def test_the_store_refuses_unsigned_requests(seaweedfs: SeaweedFS) -> None:
 
 def test_the_store_refuses_a_wrong_signature(seaweedfs: SeaweedFS, tmp_path: Path) -> None:
     intruder = SeaweedFS(tmp_path, access_key=seaweedfs.access_key)
-    intruder.ports = seaweedfs.ports  # the same server, another secret
+    intruder.ports = seaweedfs.ports  # the same server and access key, but another secret key
     with closing(intruder.client()) as client, pytest.raises(ClientError) as refused:
         client.list_objects_v2(Bucket=seaweedfs.bucket)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403

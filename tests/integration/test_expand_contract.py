@@ -1,6 +1,7 @@
-"""The previous release's code works after every migration: a migration removes only what that release does not use.
+"""Every migration keeps the previous release's code working: it removes only what that release no longer uses.
 
-A migration that removes something names the first release that does not use it: `UNUSED_SINCE = "1.4.0"`.
+A migration may remove a column or table if it sets `UNUSED_SINCE` to the release that stopped using it, such as
+`UNUSED_SINCE = "1.4.0"`.
 """
 
 import re
@@ -64,7 +65,7 @@ def contractions(folder: Path) -> dict[str, list[str]]:
 
 
 def lost(before: Schema, after: Schema) -> Iterator[str]:
-    """Yield a sentence for each loss: removed tables, removed or changed columns, required columns without default."""
+    """Yield a sentence for each removed table, removed or changed column, and new required column without a default."""
     for table, columns in before.tables.items():
         now = after.tables.get(table)
         if now is None:
@@ -88,7 +89,7 @@ def newly_unique(before: Schema, after: Schema) -> Iterator[str]:
 
 
 def is_announced(migration: Migration) -> bool:
-    """Return whether the migration names the first release that does not use what the migration removes."""
+    """Return whether the migration sets `UNUSED_SINCE` to a release, which permits its removals."""
     return bool(RELEASE.fullmatch(getattr(migration.load(), "UNUSED_SINCE", "")))
 
 

@@ -310,7 +310,10 @@ def test_the_tag_is_written_even_if_the_log_group_is_missing(
 
 @pytest.fixture
 def group(aws: MockAws, metadata: MetadataService) -> str:
-    """The name prefix of a web group with a lifecycle hook and one machine. The metadata service returns its ID."""
+    """The prefix of the name of a web group that has a lifecycle hook and one machine.
+
+    The metadata service returns that machine's ID.
+    """
     prefix = unique("stars")
     autoscaling = aws.client("autoscaling")
     autoscaling.create_launch_configuration(

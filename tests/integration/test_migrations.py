@@ -104,7 +104,7 @@ def key_before_0005(city: str) -> str:
 
 
 FIRST = importlib.import_module("app.db.migrations.0001_initial")
-"""The first migration, whose models have only the columns that every later schema also has."""
+"""The first migration. Its models fit every schema, because every later schema has all of their columns."""
 
 
 def add_player_of(city: str | None, key: str | None) -> uuid.UUID:

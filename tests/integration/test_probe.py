@@ -281,7 +281,7 @@ def test_mediainfo_limits_its_own_time_and_memory(good_clip: Path) -> None:
 
 
 def test_a_damaged_index_never_hangs_the_probe(good_clip: Path, tmp_path: Path) -> None:
-    """The test overwrites bytes at fixed positions with random ones; the probe may accept the clip, but must finish."""
+    """The test writes random bytes at fixed positions of the index. The probe may accept the clip, but must finish."""
     content = good_clip.read_bytes()
     start, end = box_span(content, b"moov")
     path = tmp_path / "clip.mp4"

@@ -79,7 +79,10 @@ class Case:
     seconds: float = 2.0
     sound: bool = True
     full_size: bool = False
-    """Whether the packaged FFmpeg, too, renders it in the profile's size; it renders the other kinds at 640x360."""
+    """Whether the packaged FFmpeg renders this kind in the profile's size. It renders the other kinds at 640x360.
+
+    Any other FFmpeg renders every kind in the profile's size.
+    """
 
 
 def _clip(**options: object) -> Callable[[Path], object]:
@@ -165,7 +168,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 
 @pytest.fixture(scope="module", params=ENGINE_PARAMS)
 def engine(request: pytest.FixtureRequest) -> Path:
-    """The FFmpeg that renders; the tests inspect the results with the system's FFmpeg if there is one."""
+    """The FFmpeg that renders the clips. The tests inspect the results with the system's FFmpeg if it is installed."""
     return ENGINES[request.param]()
 
 
@@ -556,7 +559,7 @@ def test_a_render_that_exceeds_its_time_limit_is_ended(tmp_path: Path, long_clip
 def test_an_ffmpeg_killed_from_outside_is_not_blamed_on_the_clip(
     tmp_path: Path, long_clip: Path, killer: signal.Signals
 ) -> None:
-    """The preset is quicker here, because on SIGTERM FFmpeg first encodes the frames in its buffers."""
+    """This test uses a faster preset, because on SIGTERM FFmpeg first encodes the frames in its buffers."""
     timer = threading.Timer(0.5, lambda: await_ffmpeg(os.getpid()).send_signal(killer))
     timer.start()
     with pytest.raises(RenderKilled, match="signal"):
@@ -576,7 +579,7 @@ def test_an_ffmpeg_without_memory_is_not_blamed_on_the_clip(tmp_path: Path, long
 
 @pytest.mark.usefixtures("no_process_is_left")
 def test_a_worker_that_is_asked_to_stop_leaves_no_ffmpeg(tmp_path: Path, long_clip: Path, slow: Encoder) -> None:
-    """SIGINT asks a worker to stop, and may arrive at any moment."""
+    """A worker stops on SIGINT, which may arrive at any moment."""
     timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):

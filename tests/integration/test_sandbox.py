@@ -79,7 +79,7 @@ def test_without_confinement_the_intruder_succeeds(
 ) -> None:
     """Prove that each attempt can succeed; otherwise its denial would prove nothing."""
     directory = Path(targets.clip).parent / "render"
-    request.addfinalizer(lambda: Path("/tmp/intruder").unlink(missing_ok=True))  # noqa: S108 - a target
+    request.addfinalizer(lambda: Path("/tmp/intruder").unlink(missing_ok=True))  # noqa: S108 (the intruder's target)
     ended = endings(subprocess.run([intruder], cwd=directory, check=False, capture_output=True, text=True).stderr)
     anyone = {"own_environment", "parent_environ", "inet", "unix", "netlink", "socketpair", "settings", "passwd"}
     anyone |= {"other_clip", "write_outside", "write_other", "truncate", "open_truncate", "mode3_truncate", "symlink"}
@@ -186,7 +186,7 @@ def test_both_ffmpegs_encode_with_all_their_threads(engine: str, small_clip: Pat
 
 
 def _threads(said: str) -> list[str]:
-    """Return the options in which x264 reports its numbers of threads in FFmpeg's output."""
+    """Return the options in FFmpeg's output that show how many threads x264 uses."""
     return re.findall(r"lookahead_threads=\d+|\bthreads=\d+", said)
 
 
@@ -242,7 +242,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def without_landlock(*command: str) -> list[str]:
-    """Return the command line that runs the command as on a kernel without Landlock."""
+    """Return the command line that runs the command as if the kernel had no Landlock."""
     return [sys.executable, "-c", WITHOUT_LANDLOCK, str(ROOT), *command]
 
 
@@ -262,7 +262,7 @@ def test_this_machine_supports_the_complete_confinement() -> None:
 
 @pytest.fixture(params=["rising-stars-worker", "rising-stars-api"])
 def poor_log(request: pytest.FixtureRequest, own_home: Home, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Returns the log of a program that starts on a kernel without Landlock."""
+    """Returns the log of a program that starts as if the kernel had no Landlock."""
     listen = ["--unix-socket", str(tmp_path / "socket")] if request.param.endswith("api") else []
     command = without_landlock(str(homes.PROGRAMS / request.param), *listen)
     process = Subprocess(command, log=tmp_path / "log", environment=own_home.environment)
@@ -291,7 +291,7 @@ def test_doctor_reports_what_this_kernel_cannot_confine(own_home: Home) -> None:
 
 
 def targets_of(home: Home, small_clip: Path) -> Targets:
-    """Return the targets in a running site, which include its database."""
+    """Return the intruder's targets in a running site. `outside` is the folder with the site's database."""
     other = home.folder / "work" / "job-other"
     other.mkdir()
     shutil.copy(small_clip, other / "original.mp4")
@@ -365,7 +365,7 @@ def test_an_upload_is_not_blamed_for_a_mediainfo_that_cannot_start(
 
 
 def test_a_real_clip_is_processed_under_confinement(working_site: Site, tmp_path: Path) -> None:
-    """The clip has sound, so FFmpeg runs for the loudness, the render and the poster, confined each time."""
+    """The clip has sound, so FFmpeg runs several times: for the loudness, the render and the poster."""
     player = working_site.sign_up()
     video = player.upload(make_clip(tmp_path / "clip.mp4")).json()["task_id"]
     assert working_site.wait_until(player, video, "processed")["processed_url"]

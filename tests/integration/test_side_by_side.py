@@ -1,7 +1,7 @@
-"""During a roll forward or back, two versions of the code use one database, one queue and one bucket.
+"""During a rollout or a rollback, two versions of the code use one database, one queue and one bucket.
 
-The other version is the last commit without the newest migration, so that each new migration is tested together with
-the code that precedes it.
+The other version is the last commit without the newest migration, so each new migration is tested together with the
+code that precedes it.
 """
 
 import re
@@ -60,7 +60,7 @@ def versions(new_home: Callable[[Backend], Home], postgres: Postgres, earlier_co
 
 
 def migrate(home: Home) -> str:
-    """Run the migrations of that version and return the command's log."""
+    """Run the migrations of the home's version of the code, and return the command's log."""
     log = home.folder / f"{unique('migrate')}.log"
     command = Subprocess([str(PROGRAMS / "rising-stars"), "migrate"], log=log, environment=home.environment)
     wait_until(lambda: not command.running, what="the migration's end")

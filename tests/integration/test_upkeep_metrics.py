@@ -84,7 +84,7 @@ def test_each_render_is_reported_once(settings: Settings) -> None:
 
 @pytest.fixture
 def cloudwatch(aws: MockAws, monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
-    """Mock CloudWatch with a unique namespace. The tests never access the object store, which is not in mock AWS."""
+    """Mock CloudWatch with a unique namespace. Mock AWS lacks the site's bucket, but the tests never access it."""
     for name, value in aws.env.items():
         monkeypatch.setenv(name, value)
     return CloudWatch(unique("RisingStars/t"))

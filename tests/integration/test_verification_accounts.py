@@ -1,4 +1,4 @@
-"""Verification accounts, which a check of the site creates: they act as hidden players and are deleted later."""
+"""Verification accounts, with which a check of the site acts as a player. They are hidden, and deleted later."""
 
 import contextlib
 import uuid
@@ -282,7 +282,7 @@ def test_upkeep_sweeps_verification_accounts(working_site: Site, small_clip: Pat
 
 
 def restart_upkeep(site: Site) -> None:
-    """Restart upkeep, because it sweeps in its first pass."""
+    """Restart upkeep, because it sweeps in its first pass after a start."""
     site.processes["upkeep"].stop()
     log = site.home.folder / "sweeping.log"
     site.processes["upkeep"] = Subprocess(

@@ -24,7 +24,7 @@ RENDER_SECONDS = 120
 
 
 def footage() -> Path:
-    """Return 30 s of real 1080p footage with sound, which `make test` fetches."""
+    """Return the path of 30 s of real 1080p footage with sound. `make test` downloads the file."""
     found = os.environ.get("FOOTAGE") or next(iter(sorted(Path("var/footage").glob("*.mp4"))), None)
     if found is None:
         pytest.skip("There is no real footage: tests/services/fetch-footage fetches it")
@@ -88,7 +88,7 @@ def broadcast_site(new_home: Callable[[str], Home]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def real_journey(broadcast_site: Site) -> Journey:
-    """The journey of a clip of real footage."""
+    """A journey whose clip is real footage."""
     return send(broadcast_site, footage())
 
 

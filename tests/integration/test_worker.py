@@ -25,7 +25,7 @@ from testing.processes import Subprocess, wait_until
 from tests.ledger import add_clip, add_player, job_of, opened
 
 SLOW = {"RENDER_PRESET": "placebo"}
-"""Settings for a render that outlasts every test of this file."""
+"""Settings that make a render last longer than any test in this file."""
 RESTLESS = {
     "LEASE_SECONDS": "2",
     "HEARTBEAT_SECONDS": "0.5",

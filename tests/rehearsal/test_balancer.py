@@ -93,7 +93,7 @@ def addresses(targets: dict[str, Target], *names: str) -> dict[str, str]:
 
 
 def answers(balancer: LoadBalancer, count: int = 8) -> set[str]:
-    """Send `count` requests and return the addresses of the hosts that answered."""
+    """Send `count` requests and return the addresses of the hosts that responded."""
     url = f"http://127.0.0.1:{balancer.port}/"
     return {httpx.get(url, trust_env=False).raise_for_status().text for _ in range(count)}
 

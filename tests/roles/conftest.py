@@ -12,7 +12,7 @@ from testing.ansible_modules.server import preloaded_modules
 
 @pytest.fixture(scope="session")
 def modules_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Environment variables with which playbooks run preloaded modules."""
+    """Environment variables that make playbooks run Ansible's modules in preloaded processes."""
     with preloaded_modules(tmp_path_factory.mktemp("modules")) as environment:
         yield environment
 

@@ -1,4 +1,7 @@
-"""An operator tries to gain administrator rights through the machines' roles. Each test applies IAM's rules itself."""
+"""An operator tries to gain administrator rights through the machines' roles.
+
+The tests evaluate the IAM policies themselves.
+"""
 
 import itertools
 import json
@@ -82,7 +85,7 @@ def role() -> str:
 
 
 def judged(aws: MockAws, ask: Callable[[], object]) -> list[str]:
-    """Call `ask` and return the permissions that its requests need but the operator's policies do not grant."""
+    """Call `ask`; return the permissions that its requests need and that the operator's policies do not grant."""
     before = aws.calls()
     ask()
     return refused(aws.calls()[len(before) :], ENVIRONMENT, FILES, before=before)

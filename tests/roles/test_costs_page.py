@@ -52,7 +52,7 @@ def test_the_sizes_are_those_of_the_inventory(environment: str) -> None:
     assert web["aws_web_fleet_instance_type"] in row("Web machine, the first")
     assert (web["aws_web_fleet_min"], web["aws_web_fleet_max"], worker["aws_worker_extra_max"]) == (1, 3, 0)
     assert worker["aws_worker_instance_type"] in row("Worker, with Redis")
-    assert f"gp3, {web['aws_web_fleet_volume_gib']} GiB" in row("Its disk")
+    assert f"gp3, {web['aws_web_fleet_volume_gib']} GiB" in row("The first web machine's disk")
     assert f"gp3, {worker['aws_worker_volume_gib']} GiB" in row("The worker's disk")
     assert f"(`aws_network_nat: {network['aws_network_nat']}`)" in row("NAT gateway")
     assert row("Public IPv4 addresses").startswith(

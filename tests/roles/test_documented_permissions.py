@@ -29,12 +29,12 @@ ROLES = sorted(REPOSITORY.glob("roles/aws_*"))
 
 
 def statements() -> set[tuple[str, str]]:
-    """Return (file, Sid) of each statement of the operator's policies."""
+    """Return the file name and the Sid of each statement in the operator's policies."""
     return {(file.name, one["Sid"]) for file in FILES for one in json.loads(file.read_text())["Statement"]}
 
 
 def statements_in_readme(role: Path) -> set[tuple[str, str]]:
-    """Return (file, Sid) of each statement that the "Permissions" section of a role's README names."""
+    """Return the file name and the Sid of each statement in the "Permissions" section of a role's README."""
     part = (role / "README.md").read_text().partition("\n## Permissions\n")[2].partition("\n## ")[0]
     items = re.findall(r"^- \[([\w.]+)\]\(\.\./\.\./docs/operator-policy/\1\):((?:.|\n {2})*)", part, re.MULTILINE)
     return {(file, sid) for file, named in items for sid in re.findall(r"`(\w+)`", named)}
@@ -94,6 +94,6 @@ def test_permissions_for_occasional_calls_are_justified_by_the_modules_source() 
 
 
 def snake_case(action: str) -> str:
-    """Return the name of boto3's method for an operation."""
+    """Return the name of the boto3 method that sends the operation."""
     name = action.partition(":")[2]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

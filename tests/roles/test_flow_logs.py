@@ -1,4 +1,7 @@
-"""aws_network plans its flow logs itself: even in check mode, the CloudFormation module would create a change set."""
+"""A plan of flow logs does not call the CloudFormation module, which creates a change set even in check mode.
+
+Instead, aws_network itself compares the stack with the settings.
+"""
 
 import json
 from pathlib import Path

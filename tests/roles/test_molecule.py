@@ -11,7 +11,8 @@ IN_SHORT = "aws_storage"
 """The only role whose scenario `make test` runs."""
 
 
-# The timeout is only for hangs: with two other processes on two cores, the longest scenario took 555 s.
+# The timeout only ends scenarios that hang. The longest scenario took 555 s when two other test processes ran on the
+# same two cores.
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "role", [role if role == IN_SHORT else pytest.param(role, marks=pytest.mark.slow) for role in ROLES]

@@ -13,7 +13,7 @@ ROLES = sorted(REPOSITORY.glob("roles/aws_*"))
 COLLECTIONS = Path(next(iter(ansible_collections.__path__)))
 PART = "what-a-plan-does-not-see"
 ALWAYS_CHANGED = {"amazon.aws.autoscaling_group"}
-"""Modules that report a change in check mode before they compare, as their source shows."""
+"""Modules that in check mode report a change without comparing anything, as their source shows."""
 
 
 def part_of_page(heading: str) -> str:

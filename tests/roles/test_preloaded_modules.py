@@ -1,4 +1,4 @@
-"""A preloaded module behaves as an ordinary run of it does (testing/ansible_modules)."""
+"""A module that Ansible runs in a preloaded process (testing/ansible_modules) behaves as in an ordinary process."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PLAYBOOK = """
     - {name: in the background, ansible.builtin.command: echo done, async: 20, poll: 1}
 """
 DIFFERENT = {"start", "end", "delta", "ansible_job_id", "results_file"}
-"""What differs between any two runs."""
+"""Keys of a result whose values differ between any two runs."""
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_results_are_those_of_an_ordinary_run(tmp_path: Path) -> None:
 
 
 def module(folder: Path, text: str) -> Path:
-    """Return a file with a name by which the server's client recognizes a module."""
+    """Write a file whose name makes the preloading client treat it as an Ansible module."""
     script = folder / "AnsiballZ_example.py"
     script.write_text(text)
     return script

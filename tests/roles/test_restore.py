@@ -28,7 +28,10 @@ def test_a_restore_without_a_snapshot_is_refused(operator: Operator) -> None:
 
 @pytest.fixture(scope="module")
 def deleted_site(operator: Operator) -> Any:
-    """Create what deleting a site without purge retains: a final snapshot and a deleted clip's version. Return S3."""
+    """Create what remains of a site that was deleted without purge: a final snapshot, and a version of a deleted clip.
+
+    Return an S3 client.
+    """
     rds, s3 = operator.aws.client("rds"), operator.aws.client("s3")
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,

@@ -14,7 +14,7 @@ from rehearsal.operator.whole_site import STEPS, Operator, machines
 pytestmark = pytest.mark.timeout(1800)
 SEEDS = [int(seed) for seed in os.environ.get("THROTTLE_SEEDS", "1").split()]
 BRIEFLY = 5
-"""A number of refusals that every module survives, even if it does not retry the service's error itself."""
+"""A number of throttled calls that every module survives, even one that does not retry throttling errors itself."""
 PLAY = f"""
 - hosts: localhost
   gather_facts: false
@@ -53,7 +53,7 @@ def test_each_service_refuses_with_its_own_error_code(
 def test_short_throttling_is_survived_where_a_module_does_not_retry(aws: MockAws, tmp_path: Path) -> None:
     playbook = tmp_path / "secrets.yml"
     playbook.write_text(PLAY)
-    # The inventory calls EC2 once; the role calls only Secrets Manager.
+    # The inventory calls EC2 once, and aws_secrets calls only Secrets Manager, so the throttling hits the role.
     aws.throttle(after=2, refusals=BRIEFLY)
     play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), env=aws.env)
     order = aws.throttled()[-1]
@@ -65,7 +65,7 @@ def test_short_throttling_is_survived_where_a_module_does_not_retry(aws: MockAws
 def test_a_run_survives_short_throttling_fails_on_long_throttling_and_converges_when_run_again(
     seed: int, fresh_aws: MockAws, released: dict[str, str]
 ) -> None:
-    operator, dice = Operator(fresh_aws, released), random.Random(seed)  # noqa: S311 (a test's dice)
+    operator, dice = Operator(fresh_aws, released), random.Random(seed)  # noqa: S311 (not for security)
     fresh_aws.throttle(after=dice.randrange(10, 100), refusals=BRIEFLY)
     fresh_aws.throttle(after=dice.randrange(100, 300), refusals=None)
     with machines(fresh_aws):

@@ -1,4 +1,4 @@
-"""Environment files: systemd and a shell read exactly what we write."""
+"""Environment files: systemd and a shell read exactly the values that the platform wrote."""
 
 import os
 import stat
@@ -34,7 +34,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters
 class SystemdReader:
     """A port of systemd's `parse_env_file_internal` (src/basic/env-file.c, v252), with a method for each state.
 
-    It has only the states that our files may reach; any other input fails.
+    It implements only the states that the platform's files can reach; any other input fails an assertion.
     """
 
     def __init__(self) -> None:

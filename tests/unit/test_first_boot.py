@@ -29,7 +29,7 @@ S3_HEADERS = {
 
 
 class Server:
-    """Answers 503 to the first `failures` requests, then 200 with "content"."""
+    """Responds with 503 to the first `failures` requests, then with 200 and "content"."""
 
     def __init__(self, failures: int) -> None:
         self.requests: list[str] = []

@@ -21,7 +21,7 @@ UNITS = ("rising-stars-worker.service", "rising-stars-upkeep.service")
 
 
 class Group:
-    """A fake group that records heartbeats and the completion of the lifecycle hook."""
+    """A fake Auto Scaling group that records heartbeats and the completion of the lifecycle action."""
 
     def __init__(self) -> None:
         self.beats = 0

@@ -1,4 +1,4 @@
-"""City keys, and the characters that are removed from or refused in players' texts."""
+"""City keys, and the characters in players' texts that the platform removes or refuses."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Limits in memory are exact when many threads count at once."""
+"""Rate limits whose counters are in memory are exact even when many threads count at once."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ THREADS, REQUESTS, LIMIT = 16, 320, 100
 
 
 class SlowlySet:
-    """An attribute whose assignment takes so long that several threads assign it at once."""
+    """An attribute whose assignment is slow, so that several threads assign it at the same time."""
 
     def __get__(self, owner: Any, _class: type) -> Any:
         return vars(owner)["timer"]

@@ -1,7 +1,7 @@
 """Fold more spellings into city keys: Latin letters such as ł, ø and đ, apostrophes, dashes, invisible characters.
 
 The folding in this file is a frozen copy. If a machine of an earlier release writes keys after this migration, upkeep
-refolds them (`app.operations.cities`).
+recomputes them (`app.operations.cities`).
 """
 
 import unicodedata

@@ -1,8 +1,8 @@
 """Claims the next job in fair order: players take turns.
 
-A clip's waiting time starts when the clip became due or when its player was last served, whichever is later. The clip
-that has waited longest is next. So a player with fifty clips does not starve a player with one clip, and a new
-upload does not overtake another player's second clip that was already waiting.
+A clip's waiting time starts when the clip becomes due, or when a worker last claimed a clip of the same player,
+whichever is later. The clip that has waited longest is next. So a player with fifty clips does not starve a player with
+one clip, and a new upload does not overtake another player's second clip that was already waiting.
 """
 
 from typing import Any

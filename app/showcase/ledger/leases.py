@@ -13,7 +13,7 @@ from app.showcase.ledger.columns import CANCELLED, DETAIL_CHARS, fail_video, rel
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to a job until the lease expires. `token` is a fencing token: earlier holders' writes fail."""
+    """A worker's right to a job until the lease expires. `token` is a fencing token: writes with an old one fail."""
 
     job_id: UUID
     video_id: UUID
@@ -68,7 +68,8 @@ def succeed(lease: Lease, output: Output, *, publish: bool) -> bool:
     """Commit a verified result: end the job and set the video's result in one transaction.
 
     Returns:
-        False if the lease was lost or the render was cancelled. Nothing then refers to the stored result.
+        False if the lease was lost or the render was cancelled. Nothing then refers to the stored result; upkeep sweeps
+            it.
     """
     with transaction():
         now = db_now()

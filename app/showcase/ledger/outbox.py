@@ -32,7 +32,7 @@ def mark_dispatched(video_id: UUID) -> None:
 
 
 def mark_redispatched(settings: Settings) -> int:
-    """Record a ring for every due job without a recent ring. The caller must then ring the doorbell.
+    """Record a ring of the doorbell for every due job without a recent one. The caller must then ring the doorbell.
 
     This recovers from a flushed queue, a lost ring, or an API killed between commit and ring.
 

@@ -80,4 +80,4 @@ def _postpone(lease: Lease, delay_seconds: float, **values: Any) -> bool:
 def backoff_seconds(failures: int, settings: Settings) -> float:
     """Return the backoff after the `failures`th failure: 10, 20, 40 … s by default, capped, plus up to 25 % jitter."""
     delay = min(settings.backoff_base_seconds * 2.0 ** (failures - 1), settings.backoff_max_seconds)
-    return delay * random.uniform(1, 1.25)  # noqa: S311 (spreads retries, guards nothing)
+    return delay * random.uniform(1, 1.25)  # noqa: S311 (jitter needs no secure random numbers)

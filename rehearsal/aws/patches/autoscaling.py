@@ -1,4 +1,4 @@
-"""EC2 Auto Scaling."""
+"""Patches for EC2 Auto Scaling."""
 
 import copy
 import uuid
@@ -140,7 +140,7 @@ class Refresh:
     """
 
     patience_seconds: ClassVar[float] = 300
-    """How long new instances may take to become healthy. AWS itself replaces unhealthy ones for at least an hour."""
+    """How long new instances may take to become healthy. AWS allows more time: at least an hour."""
 
     group: FakeAutoScalingGroup
     version: LaunchTemplateVersion

@@ -1,4 +1,4 @@
-"""CloudFormation."""
+"""Patches for CloudFormation."""
 
 from typing import Any
 

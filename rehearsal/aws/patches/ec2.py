@@ -1,4 +1,4 @@
-"""EC2."""
+"""Patches for EC2."""
 
 from typing import Any
 

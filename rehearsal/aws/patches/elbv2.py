@@ -1,4 +1,4 @@
-"""Elastic Load Balancing."""
+"""Patches for Elastic Load Balancing."""
 
 from typing import Any
 

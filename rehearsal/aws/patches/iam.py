@@ -1,4 +1,4 @@
-"""IAM: policy evaluation."""
+"""Patches for IAM's evaluation of policies and boundaries."""
 
 import inspect
 import re
@@ -66,7 +66,7 @@ def _with_boundary(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def judge_by(responses: type[BaseResponse], resources: Callable[[Any], list[str]]) -> None:
-    """Authorize each request of a service against the ARNs of the resources that it names; all must be allowed."""
+    """Authorize each request to a service against the ARN of every resource that the request names."""
 
     def authorize(self: Any, _resource: str = "*") -> None:
         for arn in resources(self):

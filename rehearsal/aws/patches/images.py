@@ -1,4 +1,4 @@
-"""EC2's machine images."""
+"""Patches for EC2's machine images."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""EC2's launch templates."""
+"""Patches for EC2's launch templates."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def keep_own_tags_out() -> None:
     LaunchTemplate.create_version = without_own_tags
 
 
-@restores("Instances get the user data of their own template version, not always the first version's")
+@restores("Instances get the user data of their own template version, not the first version's")
 def read_user_data_of_later_versions() -> None:
     create_version = LaunchTemplate.create_version
 

@@ -1,4 +1,4 @@
-"""EC2 Auto Scaling's lifecycle hooks."""
+"""Patches for EC2 Auto Scaling's lifecycle hooks."""
 
 from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.responses import AutoScalingResponse
@@ -18,7 +18,7 @@ def active_instance(asked: AutoScalingResponse) -> str:
     return str(instance_id)
 
 
-@restores("RecordLifecycleActionHeartbeat extends the wait of a lifecycle hook")
+@restores("RecordLifecycleActionHeartbeat extends the timeout of a lifecycle action")
 def accept_heartbeats() -> None:
     def record_lifecycle_action_heartbeat(self: AutoScalingResponse) -> ActionResult:
         active_instance(self)

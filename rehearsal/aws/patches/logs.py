@@ -1,4 +1,4 @@
-"""CloudWatch Logs."""
+"""Patches for CloudWatch Logs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""RDS."""
+"""Patches for RDS."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ def remember_performance_insights() -> None:
     models.DBInstance.__init__ = remember
 
 
-@restores("CreateDBInstance resolves a major engine version to its newest minor version, and reports the latter")
+@restores("CreateDBInstance resolves a major engine version to its newest minor version, and reports the minor version")
 def resolve_engine_versions() -> None:
     create = models.RDSBackend.create_db_instance
 

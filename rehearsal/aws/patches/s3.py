@@ -1,4 +1,4 @@
-"""S3."""
+"""Patches for S3."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ def evaluate_conditions() -> None:
     FakeBucket.get_permission = judge
 
 
-@restores("PutObject stores a SHA-256 that is sent only as the header x-amz-checksum-sha256, as boto3 does")
+@restores("PutObject stores a SHA-256 that the client sends only in the header x-amz-checksum-sha256, as boto3 does")
 def keep_checksums() -> None:
     moto_gets_checksum = S3Response._get_checksum
 

@@ -1,4 +1,4 @@
-"""Secrets Manager."""
+"""Patches for Secrets Manager."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def judge_by_secret() -> None:
     judge_by(SecretsManagerResponse, _resources)
 
 
-@restores("PutSecretValue takes AWSCURRENT from the version to which UpdateSecretVersionStage moved it")
+@restores("PutSecretValue removes AWSCURRENT from the version to which UpdateSecretVersionStage moved it")
 def follow_the_current_version() -> None:
     update = SecretsManagerBackend.update_secret_version_stage
 

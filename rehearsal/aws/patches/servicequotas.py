@@ -1,4 +1,4 @@
-"""Service Quotas."""
+"""Patches for Service Quotas."""
 
 from typing import Any
 
@@ -7,10 +7,12 @@ from moto.servicequotas.models import ServiceQuotasBackend
 from rehearsal.aws.patches import restores
 
 QUOTAS_OF_EC2 = {"L-1216C47A": 64.0, "L-0263D0A3": 5.0}
-"""vCPUs of On-Demand Standard instances (as in an established account), and Elastic IP addresses (as in a new one)."""
+"""Quota code → limit: vCPUs of On-Demand Standard instances, as in an established account, and Elastic IP addresses, as
+in a new account.
+"""
 
 
-@restores("GetServiceQuota returns EC2's quotas as well as VPC's")
+@restores("GetServiceQuota returns EC2's quotas, in addition to VPC's")
 def add_quotas_of_ec2() -> None:
     original = ServiceQuotasBackend.get_service_quota
 

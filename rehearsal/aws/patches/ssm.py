@@ -1,4 +1,4 @@
-"""Systems Manager."""
+"""Patches for Systems Manager."""
 
 from typing import Any
 

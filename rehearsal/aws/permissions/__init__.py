@@ -1,6 +1,6 @@
 """Determine which permissions AWS requires for a call, and whether policies grant them.
 
-The rules follow AWS' Service Authorization Reference, but cover only the services that this project calls.
+The rules follow AWS' Service Authorization Reference. They cover only the services that this project calls.
 """
 
 from rehearsal.aws.permissions.asked import Asked, Site

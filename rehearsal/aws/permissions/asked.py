@@ -31,12 +31,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Site:
-    """The facts about a site's resources that AWS evaluates in addition to the request."""
+    """The facts about a site's resources that AWS evaluates when it authorizes a request."""
 
     tags: Mapping[str, str]
     """The tags that every resource of the site has."""
     foreign_images: Mapping[str, str]
-    """Public images → their owner."""
+    """The ID of each public image → the ID of the account that owns the image."""
 
     def asked(self, call: Call, roles: Roles) -> list[Asked]:
         """Return all permissions that a call needs. All earlier calls must have been passed to `roles.follow`."""

@@ -53,11 +53,11 @@ TAGGING = {
     "ssm": "AddTagsToResource",
 }
 TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstanceProfile"}
-"""Service, or IAM operation → the action that is also required if the request creates a resource with tags."""
+"""Service, or operation of IAM → the action that a request also needs if it creates a resource with tags."""
 
 
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:
-    """Yield the permissions that a call needs. `path` is the path of the role that the call concerns."""
+    """Yield the permissions that a call needs. `path` is the IAM path of the role or instance profile."""
     action, tags = f"{service}:{call.operation}", tags_of(call.parameters)
     resources = [] if ALL_OR_NOTHING.match(action) else list(_resources(service, call.parameters, path))
     tagging = TAGGING_IN_IAM.get(call.operation) if service == "iam" else TAGGING.get(service)

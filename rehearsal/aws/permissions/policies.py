@@ -33,7 +33,10 @@ class Policies:
         return [statement for statement in self.statements if _grants(statement, asked)]
 
     def exceeded_by(self, statements: Iterable[Statement]) -> list[str]:
-        """Return what the given statements allow under their conditions and these policies do not allow."""
+        """Return the permissions that the given statements grant and that these policies do not grant.
+
+        A statement of these policies grants a permission only if the given statement has the same conditions or more.
+        """
         return [
             f"{action} on {resource}"
             for statement in statements
@@ -65,7 +68,7 @@ def _grants(statement: Statement, asked: Asked) -> bool:
 
 
 def _holds(operator: str, values: list[str], found: str | None) -> bool:
-    """Evaluate a condition. `found` is None if the request has no such key, which …IfExists and ForAllValues accept."""
+    """Evaluate a condition. `found` is None if the request lacks the key; …IfExists and ForAllValues then hold."""
     match operator:
         case "StringEquals":
             return found in values
@@ -75,7 +78,7 @@ def _holds(operator: str, values: list[str], found: str | None) -> bool:
 
 
 def _covers(statement: Statement, action: str, resource: str, conditions: Mapping[str, Any]) -> bool:
-    """Whether a statement allows an action on all resources that a pattern matches, whenever the conditions hold."""
+    """Whether a statement, under the given conditions, allows an action on all resources that a pattern matches."""
     return (
         action in listed(statement["Action"])
         and any(_fits_pattern(own, resource) for own in listed(statement["Resource"]))
@@ -84,7 +87,10 @@ def _covers(statement: Statement, action: str, resource: str, conditions: Mappin
 
 
 def _fits_pattern(pattern: str, other: str) -> bool:
-    """Whether `pattern` matches every text that `other` matches: its "*" covers any wildcard, its "?" covers no "*"."""
+    """Whether `pattern` matches every text that `other` matches.
+
+    A "*" in `pattern` covers every wildcard in `other`. A "?" in `pattern` does not cover a "*".
+    """
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "[^*]"), other) is not None
 
 

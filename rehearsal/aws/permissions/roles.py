@@ -15,7 +15,7 @@ class Roles:
         self._boundaries: dict[str, str] = {}
 
     def path(self, call: Call) -> str:
-        """Return the path of the role that a call concerns."""
+        """Return the IAM path of the role or instance profile that a call concerns."""
         return call.parameters.get("Path") or self._paths.get(_name(call), self._path)
 
     def context(self, call: Call) -> dict[str, str]:

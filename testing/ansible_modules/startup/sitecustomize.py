@@ -1,8 +1,8 @@
-"""Have a server of preloaded modules run this module, if Python was started to run an Ansible module.
+"""If Python was started to run an Ansible module, have the server of preloaded modules run it instead.
 
-Python imports `sitecustomize` at its start, and `preloaded_modules` puts this folder on PYTHONPATH. So no playbook,
-inventory or scenario has to know about the server. This process waits for the module, with its output and exit code;
-when this process is killed, the server kills the module.
+Python imports `sitecustomize` at its start, and `preloaded_modules` puts this folder on PYTHONPATH, so no playbook,
+inventory or scenario needs to mention the server. The module uses this process's standard streams. This process waits
+for the module and exits with its exit code. If this process is killed, the server kills the module.
 """
 
 import json
@@ -32,7 +32,7 @@ def run_on(server: str) -> int:
     return int(code)
 
 
-# Only the interpreter of the server itself has the server's packages.
+# The server can replace only its own interpreter, because another one may have other packages.
 if sys.executable == os.environ.get("PRELOADED_PYTHON") and "/AnsiballZ_" in "".join(sys.orig_argv[1:2]):
     exit_code = 1
     try:

@@ -1,4 +1,4 @@
-"""Tests of the defaults and of the correction of manual changes.
+"""Tests that the group has the default settings and that the role corrects manual changes.
 
 The tests of aws_web_fleet and aws_worker cover the other settings.
 """

@@ -50,7 +50,7 @@ def iam_is_asked() -> Iterator[None]:
 
 def moto_lets_pass(calls: str) -> None:
     address = f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
-    # The URL is that of our own mock AWS, not external input (November 2026).
+    # The URL is that of the test's mock AWS, not external input (November 2026).
     asked = urllib.request.Request(address, calls.encode(), {"Content-Type": "text/plain"})  # noqa: S310
     urllib.request.urlopen(asked).close()  # noqa: S310
 
@@ -64,7 +64,7 @@ def publish(src: Path | None, key: str, *flags: str, **options: str) -> dict[str
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
     }
-    # The command runs our own module, without a shell (November 2026).
+    # The command runs the project's module, without a shell (November 2026).
     ran = subprocess.run(  # noqa: S603
         [*command, "-i", os.environ["MOLECULE_INVENTORY_FILE"]],
         capture_output=True,
@@ -143,7 +143,7 @@ def test_without_read_permission_the_error_names_the_required_permissions(bundle
 def test_the_second_publisher_in_a_race_replaces_nothing(
     request: pytest.FixtureRequest, s3: Any, file: str, *, same: bool
 ) -> None:
-    """Call `put` without the check for an object, as if another client had created the object after our check."""
+    """Call `put` without the check for an object, as if another client had created it after the module's check."""
     path: Path = request.getfixturevalue(file)
     source = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]) / "../../plugins/modules/immutable_object.py"
     spec = importlib.util.spec_from_file_location("immutable_object", source)

@@ -25,12 +25,12 @@ print(answer.status, answer.read().decode())
 
 @pytest.fixture(scope="module")
 def numbers(host: Host) -> list[int]:
-    """Return the numbers of the API's processes, of which there is one for each core."""
+    """Return the numbers of the API's processes; the host runs one process per core."""
     return list(range(1, int(host.check_output(CORES)) + 1))
 
 
 def ask(host: Host, number: int, path: str, *headers: str) -> tuple[int, Any]:
-    """Send a GET request to a process's socket, and return the status and the JSON of the answer."""
+    """Send a GET request to a process's socket, and return the status and the JSON of the response."""
     words = " ".join(f"'{word}'" for word in headers)
     status, _, body = host.check_output(f"python3 -c '{CLIENT}' {number} {path} {words}").partition(" ")
     return int(status), json.loads(body)

@@ -1,15 +1,15 @@
-"""A fake S3 that answers 200 to every request: the bucket exists, and any object is accepted."""
+"""A fake S3 that responds to every request with 200, as if every bucket and object existed. It stores nothing."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Obliging(BaseHTTPRequestHandler):
-    """Answers every request without storing anything."""
+    """Responds to every request with 200."""
 
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        """Answer 200, whether the path names a bucket or an object."""
+        """Respond with 200 and an empty body."""
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

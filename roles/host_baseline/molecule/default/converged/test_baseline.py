@@ -57,7 +57,7 @@ def test_updates_begin_at_a_different_time_on_each_host(host: Host) -> None:
 
 
 def test_the_kernel_accepts_the_network_settings(host: Host) -> None:
-    """The test sets only `net.ipv4` settings, because the container shares most other ones with its machine."""
+    """The test sets only `net.ipv4` settings, because the container shares most others with its machine."""
     lines = host.file("/etc/sysctl.d/60-rising-stars.conf").content_string.splitlines()
     own = dict(line.split(" = ") for line in lines if line.startswith("net.ipv4"))
     assert len(own) > 8

@@ -37,7 +37,7 @@ def address(host: Host) -> str:
 
 @pytest.fixture
 def site(address: str) -> Iterator[httpx.Client]:
-    """Yield a client that behaves like the load balancer: a trusted address, and connections that stay open."""
+    """Yield a client that behaves like the load balancer: it has a trusted address and keeps connections open."""
     with httpx.Client(base_url=f"http://{address}", timeout=90, trust_env=False) as client:
         yield client
 
@@ -55,7 +55,7 @@ def token(address: str) -> str:
 
 @contextlib.contextmanager
 def stand_ins(host: Host, mode: str) -> Iterator[None]:
-    """Run a fake API on the processes' sockets inside the block; the processes keep running on renamed sockets."""
+    """Run a fake API during the block, on the paths of the API processes' sockets, which are renamed meanwhile."""
     name = host.backend.name
     podman("exec", "-i", name, "sh", "-c", "cat > /run/stand_in_api.py", given=STAND_IN.read_bytes())
     host.check_output("cd /run/rising-stars-api && rename() { mv $1.sock $1.real; }; rename 1; rename 2")
@@ -78,7 +78,7 @@ def said(host: Host) -> list[str]:
 
 
 def assert_refused_by_nginx(answer: httpx.Response, status: int) -> None:
-    """Assert that an error answer is in the API's format: JSON, security headers, a request id and Retry-After."""
+    """Assert that an error response is in the API's format: JSON, security headers, a request id and Retry-After."""
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json"
     assert isinstance(answer.json()["detail"], str)
@@ -88,7 +88,7 @@ def assert_refused_by_nginx(answer: httpx.Response, status: int) -> None:
 
 
 def raw(address: str, request: bytes) -> bytes:
-    """Send bytes that no client library would send, and return the answer."""
+    """Send bytes that no client library would send, and return the response."""
     with socket.create_connection((address, 80), timeout=10) as peer:
         peer.sendall(request)
         return peer.makefile("rb").read()
@@ -399,14 +399,14 @@ def test_a_flood_of_sign_ins_is_limited(site: httpx.Client) -> None:
     assert_refused_by_nginx(next(answer for answer in answers if answer.status_code == 429), 429)
 
 
-# ── CORS and error answers
+# ── CORS and error responses
 
 
 ORIGIN = "https://show.example.org"
 
 
 def allowed_origin(answer: httpx.Response) -> str | None:
-    """Return the origin that Nginx's error answer allows, and assert that the other CORS headers match it."""
+    """Return the origin that Nginx's error response allows, and assert that the other CORS headers match it."""
     named = answer.headers.get("access-control-allow-origin")
     assert (named is None) == ("access-control-expose-headers" not in answer.headers)
     assert (answer.headers.get("vary") == "Origin") == (named != "*")

@@ -1,10 +1,10 @@
-"""A fake API: serves each given socket until this process is killed.
+"""A fake API, which listens on each given socket until this process is killed.
 
     stand_in_api.py echo|break SOCKET…
 
-In the mode `echo`, it answers 200 with the request as JSON. In the mode `break`, it reads the request and closes the
-connection without an answer; only the admission of an upload (/internal/…) still gets an answer. In both modes, it
-writes one line per request to /run/stand-in-api.log.
+In the mode `echo`, it responds with 200 and the request as JSON. In the mode `break`, it reads the request and closes
+the connection without a response, except that it still admits uploads (/internal/…). In both modes, it writes one line
+per request to /run/stand-in-api.log.
 """
 
 import json
@@ -23,7 +23,7 @@ class StandIn(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Read and log the whole request. Then answer it or, in the mode `break`, close the connection."""
+        """Read and log the whole request. Then respond or, in the mode `break`, close the connection."""
         length = len(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
         with Path("/run/stand-in-api.log").open("a") as log:
             log.write(f"{self.command} {self.path}\n")

@@ -1,4 +1,4 @@
-"""Tests of the queue's Redis: access with and without the password, restarts, persistence and sandbox."""
+"""Tests of the queue's Redis: access with and without the password, restarts, persistence and the sandbox."""
 
 import shlex
 import time

@@ -36,7 +36,7 @@ OF_A_FILE = {
     *("encoding", "file_path", "filters", "log_group_class", "log_group_name", "log_stream_name"),
     *("multi_line_start_pattern", "timestamp_format", "timezone"),
 }
-"""Documented keys of a log file, without retention_in_days: aws_monitoring sets the log groups' retention."""
+"""Documented keys of an entry in `collect_list`, except retention_in_days: aws_monitoring sets the retention."""
 
 
 def wait_for(done: Callable[[], bool], *, seconds: float = 20) -> None:
@@ -51,7 +51,7 @@ def say(host: Host, text: str) -> None:
 
 
 def was_read(host: Host, text: str) -> int:
-    """Return the number of lines with a text that the agent has read."""
+    """Return how many of the lines that the agent has read contain `text`."""
     return int(host.run("grep --count --fixed-strings -e %s " + READ, text).stdout)
 
 
@@ -138,7 +138,7 @@ def test_the_copy_continues_after_a_kill(host: Host) -> None:
 def flood(host: Host, name: str, lines: int) -> None:
     """Log `lines` lines of 1,000 characters, and wait until the journal has them all.
 
-    Without the wait, a line that another sender logs later could reach the journal first.
+    Without the wait, a line that another program logs later could reach the journal first.
     """
     bytes_ = f"head --bytes {lines * 1000} /dev/zero | tr '\\0' x | fold --width 1000"
     host.check_output(f"{bytes_} | systemd-cat --identifier {name}")

@@ -17,7 +17,7 @@ from tests.hosts.real_parts import settings_of_real_parts
 from tests.intrusions import DENIED, Targets, check_denied, endings, write_intruder
 
 PARENT = ("parent_environ", "parent_mem", "parent_fds")
-"""The attempts by tests/intruder.py to read data of its parent process, the worker."""
+"""The names of the attempts by tests/intruder.py to read data of its parent process, the worker."""
 
 DROP_IN = "/etc/systemd/system/rising-stars-worker.service.d"
 PROGRAM = "/opt/rising-stars/current/bin/rising-stars"
