@@ -13,6 +13,7 @@ and, later, its exit code.
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -29,6 +30,7 @@ from typing import IO, Any
 
 from app.media.kernel import PR_SET_PDEATHSIG, prctl
 from testing.processes import Subprocess
+from testing.service_models import read_service_models
 
 ENTRY_POINTS = {
     "rising-stars": "app.cli",
@@ -263,4 +265,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for module in ENTRY_POINTS.values():
         importlib.import_module(module)
+    read_service_models(["s3"])
+    # Otherwise the first garbage collection in each child would copy the memory of all these objects.
+    gc.collect()
+    gc.freeze()
     sys.exit(_serve(socket.socket(fileno=int(sys.argv[1])))())

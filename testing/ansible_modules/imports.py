@@ -1,6 +1,5 @@
 """What the server imports for all Ansible modules. Only the server may import this, because it patches botocore."""
 
-import functools
 import gc
 import importlib
 import pkgutil
@@ -9,10 +8,8 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-import boto3
-from botocore.loaders import JSONFileLoader
+from testing.service_models import read_service_models
 
 COLLECTIONS = ("amazon.aws", "community.aws")
 SERVICES = ("autoscaling", "cloudwatch", "ec2", "elbv2", "iam", "logs", "rds", "s3", "secretsmanager", "ssm", "sts")
@@ -45,22 +42,9 @@ def import_all() -> None:
         shared = importlib.import_module(f"{plugins}.module_utils")
         for found in pkgutil.walk_packages(shared.__path__, f"{shared.__name__}."):
             importlib.import_module(found.name)
-    _read_models()
+    read_service_models(SERVICES)
     sys.meta_path.append(ArchiveFinder)
     # Otherwise the first garbage collection in each child would copy the memory of all these objects.
     gc.collect()
     gc.freeze()
 
-
-def _read_models() -> None:
-    """Load the service models into a cache that all boto3 sessions share. By default, each session has its own."""
-    load = functools.cache(JSONFileLoader().load_file)
-
-    def load_file(_loader: JSONFileLoader, path: str) -> Any:
-        return load(path)
-
-    setattr(JSONFileLoader, "load_file", load_file)  # noqa: B010  (mypy accepts no assignment to a method)
-    session = boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key="unused")
-    client: Any = session.client
-    for service in SERVICES:
-        client(service, region_name="us-east-1")
