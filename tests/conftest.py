@@ -17,6 +17,7 @@ from app.config import Settings
 from demo.seaweedfs import SeaweedFS
 from rehearsal.aws.server import MockAws, running_mock_aws
 from testing import homes, sites
+from testing.ansible_modules.server import preloaded_modules
 from testing.cables import Cable
 from testing.clips import make_clip
 from testing.homes import Backend, Bucket, Home, unique
@@ -300,6 +301,22 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
     """One mock AWS that all tests share; each test gives its resources unique names."""
     with running_mock_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def modules_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Environment variables that make playbooks run Ansible's modules in preloaded processes."""
+    with preloaded_modules(tmp_path_factory.mktemp("modules")) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def with_preloaded_modules(modules_environment: dict[str, str]) -> Iterator[None]:
+    """Set these variables for the playbooks of one file's tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in modules_environment.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture

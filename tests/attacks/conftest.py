@@ -12,6 +12,11 @@ from tests.attacks.edge import Edge, running_edge
 EdgeMaker = Callable[..., Edge]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def preloaded(with_preloaded_modules: None) -> None:
+    """Render Nginx's configuration with preloaded modules."""
+
+
 @pytest.fixture(scope="module")
 def deployed_home(new_home: Callable[[Backend], Home]) -> Home:
     """The home of a deployed site, with PostgreSQL and Redis."""

@@ -7,23 +7,11 @@ import pytest
 
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.account import release_in, running_account
-from testing.ansible_modules.server import preloaded_modules
-
-
-@pytest.fixture(scope="session")
-def modules_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Environment variables that make playbooks run Ansible's modules in preloaded processes."""
-    with preloaded_modules(tmp_path_factory.mktemp("modules")) as environment:
-        yield environment
 
 
 @pytest.fixture(scope="module", autouse=True)
-def with_preloaded_modules(modules_environment: dict[str, str]) -> Iterator[None]:
+def preloaded(with_preloaded_modules: None) -> None:
     """Run the modules of every playbook in these tests in preloaded processes."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in modules_environment.items():
-            patch.setenv(name, value)
-        yield
 
 
 @pytest.fixture(scope="module")
