@@ -202,7 +202,9 @@ def _serve(requests: socket.socket) -> Callable[[], Any]:
             pid = os.fork()
             if pid == 0:
                 selector.close()
-                requests.detach()  # _become closes the descriptor; this object must not close that number again.
+                # _become closes all descriptors. Without this, the socket object would later close its descriptor's
+                # number again, which may by then belong to another file.
+                requests.detach()
                 return _become(json.loads(message), *descriptors[:2])
             output, errors, reports = descriptors
             os.close(output)
