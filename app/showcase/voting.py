@@ -1,4 +1,4 @@
-"""Votes: each account has at most one vote per video, which counts only once even if requests are concurrent."""
+"""Votes: each account has at most one vote per video, and concurrent requests count it only once."""
 
 from uuid import UUID
 
