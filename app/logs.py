@@ -1,5 +1,6 @@
 """Structured logs: one event per line, with the id of the request or job and without secrets."""
 
+import functools
 import logging
 import re
 import sys
@@ -14,6 +15,9 @@ SECRETS_IN_TEXT = (
     re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=|Bearer\s+)[^&\s\"']+", re.IGNORECASE),
     re.compile(r"(://[^:/@\s]*:)[^@/\s]+(?=@)"),
 )
+MARKS = re.compile(r"://|X-Amz-|Bearer", re.IGNORECASE)
+"""What each secret in a text follows, so that most texts are searched only once."""
+
 NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
 
 
@@ -23,7 +27,11 @@ def configure_logging(settings: Settings) -> None:
 
 
 def send_logs(log_format: LogFormat, level: str) -> None:
-    """Send the platform's and the libraries' logs to stderr in one format."""
+    """Send the platform's and the libraries' logs to stderr in one format.
+
+    The platform's own events do not pass through the standard library's logging, which takes longer than some requests.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,16 +42,21 @@ def send_logs(log_format: LogFormat, level: str) -> None:
     ]
     console = log_format is LogFormat.CONSOLE
     renderer = structlog.dev.ConsoleRenderer(colors=False) if console else structlog.processors.JSONRenderer()
+
+    def encoded(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+        return str(renderer(logger, method, event)).encode(errors="backslashreplace")
+
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, encoded],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(number)
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -51,11 +64,16 @@ def send_logs(log_format: LogFormat, level: str) -> None:
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Redact values whose name suggests a secret, and secrets inside other values, for example in URLs and headers."""
     for name, value in event.items():
-        if SECRET_NAMES.search(name):
+        if _is_secret(name):
             event[name] = "[redacted]"
-        elif isinstance(value, str):
+        elif isinstance(value, str) and MARKS.search(value):
             event[name] = _without_secrets(value)
     return event
+
+
+@functools.lru_cache(maxsize=512)
+def _is_secret(name: str) -> bool:
+    return SECRET_NAMES.search(name) is not None
 
 
 def _without_secrets(text: str) -> str:

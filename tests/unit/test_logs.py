@@ -1,4 +1,8 @@
-"""Secrets are removed from log events."""
+"""Secrets are removed from log events, and each event is one line on stderr, whoever logs it."""
+
+import json
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +33,50 @@ def test_secrets_inside_texts_are_redacted(text: str) -> None:
 def test_the_rest_of_an_event_stays_as_it_is() -> None:
     event = {"event": "no answer from http://127.0.0.1:9000/clips?max-keys=1", "path": "/api/videos", "ms": 3.5}
     assert redact(None, "info", dict(event)) == event
+
+
+PROGRAM = """
+import logging, structlog
+from app.config import LogFormat
+from app.logs import send_logs
+
+send_logs(LogFormat("FORMAT"), "info")
+log = structlog.get_logger("platform")
+log.debug("too detailed")
+with structlog.contextvars.bound_contextvars(request_id="r1"):
+    log.info("request", path="/\\udcff\\n", token="s3cr3t")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("failed")
+logging.getLogger("library").warning("%s:s3cr3t@host", "redis://")
+"""
+
+
+def stderr_of(log_format: str) -> str:
+    program = PROGRAM.replace("FORMAT", log_format)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+
+
+def test_events_of_the_platform_and_of_libraries_have_the_same_format() -> None:
+    request, failure, warning = map(json.loads, stderr_of("json").splitlines())
+    for event in (request, failure, warning):
+        event.pop("timestamp")
+    assert request == {
+        "event": "request",
+        "path": "/\udcff\n",
+        "token": "[redacted]",
+        "request_id": "r1",
+        "level": "info",
+        "logger": "platform",
+    }
+    assert (failure["event"], failure["level"], failure["logger"]) == ("failed", "error", "platform")
+    assert failure["exception"].endswith("ZeroDivisionError: division by zero")
+    assert warning == {"event": "redis://:[redacted]@host", "level": "warning", "logger": "library"}
+
+
+def test_text_that_is_not_unicode_does_not_prevent_an_event_on_the_console() -> None:
+    lines = stderr_of("console")
+    assert "too detailed" not in lines
+    assert r"\udcff" in lines
+    assert "s3cr3t" not in lines
