@@ -25,6 +25,8 @@ from demo.supervisor import Supervisor
 BUCKET = "rising-stars"
 MIGRATE_SECONDS = 60
 READY_SECONDS = 60
+WORKER_NICENESS = 10
+"""The same as in the worker's systemd unit, so that requests are handled quickly during a render."""
 SECRETS = ("JWT_SECRET", "DOORBELL_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 LOOPBACK = "127.0.0.1,localhost"
 
@@ -132,8 +134,9 @@ class Site:
         report("database  SQLite, migrated")
         api = [_program("rising-stars-api"), "--listen", f"127.0.0.1:{self._port}"]
         self._supervisor.start("api", api, environment=environment_of_api)
-        for name in ("worker", "upkeep"):
-            self._supervisor.start(name, [_program(f"rising-stars-{name}")], environment=environment)
+        worker = ["nice", "-n", str(WORKER_NICENESS), _program("rising-stars-worker")]
+        self._supervisor.start("worker", worker, environment=environment)
+        self._supervisor.start("upkeep", [_program("rising-stars-upkeep")], environment=environment)
         self._wait_until_ready()
         report(f"API       waitress, at {self.url}")
         report("worker    Huey and FFmpeg, idle; upkeep beside it")

@@ -20,6 +20,7 @@ from pymediainfo import MediaInfo
 from demo.clip import make_basketball_clip
 from demo.commands import EXAMPLE
 from demo.ports import free_port
+from demo.site import WORKER_NICENESS
 from testing.processes import wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -230,6 +231,8 @@ def test_a_served_site_keeps_its_data_and_prints_a_command_that_works(demos: Dem
 
     second = demos.serve(port=port, data=first.data)
     second.wait_until_it_says("Ctrl-C stops it.")
+    niceness = {Path(process.cmdline()[1]).name: process.nice() for process in second.processes()}
+    assert niceness["rising-stars-worker"] - niceness["rising-stars-api"] == WORKER_NICENESS
     assert post(port, "/api/auth/login", {"email": body["email"], "password": body["password1"]}) == 200
 
 
