@@ -162,7 +162,6 @@ UNSEEN = {
     ],
     "AWS checks it implicitly, or because of a request's header": [
         "ec2:DescribeAvailabilityZones",
-        "iam:CreateServiceLinkedRole",
         "s3:PutObjectTagging",
     ],
 }

@@ -17,7 +17,11 @@ NAMED: dict[str, dict[str, str]] = {
         r"AlarmNames?(\.member)?(\.\d+)?": ":alarm:{}",
         r"DashboardNames?(\.member)?(\.\d+)?": "::dashboard/{}",
     },
-    "iam": {"RoleName": "::role{path}{}", "InstanceProfileName": "::instance-profile{path}{}"},
+    "iam": {
+        "AWSServiceName": "::role/aws-service-role/{}/any",
+        "RoleName": "::role{path}{}",
+        "InstanceProfileName": "::instance-profile{path}{}",
+    },
     "logs": {"logGroupName": ":log-group:{}"},
     "rds": {
         "DBInstanceIdentifier": ":db:{}",

@@ -3,6 +3,9 @@
 from rehearsal.aws.recording import Call
 
 BOUNDARY = "iam:PermissionsBoundary"
+SERVICE = "iam:AWSServiceName"
+SERVICE_LINKED = "AWSServiceRoleFor"
+"""The prefix of the names of service-linked roles."""
 
 
 class Roles:
@@ -16,12 +19,19 @@ class Roles:
 
     def path(self, call: Call) -> str:
         """Return the IAM path of the role or instance profile that a call concerns."""
+        if _name(call).startswith(SERVICE_LINKED):
+            return "/aws-service-role/any/"
         return call.parameters.get("Path") or self._paths.get(_name(call), self._path)
 
     def context(self, call: Call) -> dict[str, str]:
-        """Return the condition key for a call about a role: the boundary in the call or else the role's current one."""
+        """Return the condition keys for a call about a role.
+
+        They are the service of a service-linked role, or the boundary in the call, or else the role's current boundary.
+        """
         if call.service != "iam":
             return {}
+        if "AWSServiceName" in call.parameters:
+            return {SERVICE: call.parameters["AWSServiceName"]}
         found = call.parameters.get("PermissionsBoundary") or self._boundaries.get(_name(call))
         return {BOUNDARY: found} if found else {}
 
