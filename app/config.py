@@ -145,6 +145,9 @@ class Settings(BaseSettings):
 
     # The API process
     api_threads: int = Field(default=16, ge=1, le=256)
+    api_database_connections: int = Field(default=8, ge=1, le=256)
+    """How many connections to the database an API process may open. When all are in use, a request waits for one for up
+    to 5 s, then gets 503. Requests hold a connection only while they use it, so fewer than `api_threads` suffice."""
     drain_file: Path | None = None
     """While this file exists, /ready fails, so that the load balancer sends no more requests. The process still handles
     requests that arrive."""

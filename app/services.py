@@ -27,11 +27,11 @@ class Services:
     store: S3Store
 
 
-def build_services(settings: Settings, *, threads: int) -> Services:
-    """Build the dependencies of a process in which `threads` threads use the database."""
+def build_services(settings: Settings, *, database_connections: int) -> Services:
+    """Build the dependencies of a process that may open `database_connections` connections to the database."""
     return Services(
         settings=settings,
-        database=open_database(settings.database_url, max_connections=threads + 1),
+        database=open_database(settings.database_url, max_connections=database_connections),
         store=S3Store(
             settings.s3_bucket,
             presigned_url_seconds=settings.presigned_url_seconds,

@@ -28,15 +28,12 @@ from tasks.doorbell import HueyDoorbell
 
 log = structlog.get_logger(__name__)
 
-BACKGROUND_THREADS = 2
-"""Threads that need a database connection but handle no requests: the readiness check and the sealing of tokens."""
-
 SEAL_PAUSE_SECONDS = 5.0
 
 
 def build_application(settings: ApiSettings) -> tuple[RequestMiddleware, Readiness]:
     """Build the application of an API process, without opening a connection."""
-    services = build_services(settings, threads=settings.api_threads + BACKGROUND_THREADS)
+    services = build_services(settings, database_connections=settings.api_database_connections)
     tokens = build_tokens(settings)
     sessions = build_sessions(settings, tokens)
     doorbell = HueyDoorbell(settings)

@@ -17,8 +17,9 @@ from app.showcase.rendering import Outcome, Renderer
 
 log = structlog.get_logger(__name__)
 
-THREADS = 3
-"""Threads that use the database: the render's, its heartbeat's, and the one that reports the worker's presence."""
+DATABASE_CONNECTIONS = 3
+"""One for each thread that uses the database: the render's, its heartbeat's, and the one that reports the worker's
+presence."""
 
 
 DEFERRED = (
@@ -43,7 +44,7 @@ class RenderShift:
 
     def begin(self) -> None:
         """Build this process's dependencies, and start the thread that reports its presence."""
-        services = build_services(self._settings, threads=THREADS)
+        services = build_services(self._settings, database_connections=DATABASE_CONNECTIONS)
         self._renderer = Renderer(services.store, build_encoder(self._settings), self._settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         threading.Thread(target=self._stay_present, name="presence", daemon=True).start()

@@ -31,8 +31,8 @@ from tasks.doorbell import HueyDoorbell
 log = structlog.get_logger(__name__)
 
 
-THREADS = 2
-"""Threads that use the database: one for the loop, and one for the sweeps."""
+DATABASE_CONNECTIONS = 2
+"""One for each thread that uses the database: the loop's and the sweeps'."""
 
 
 class Upkeep:
@@ -156,7 +156,7 @@ def run() -> None:
         typer.echo(f"rising-stars-upkeep cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None
     configure_logging(settings)
-    services = build_services(settings, threads=THREADS)
+    services = build_services(settings, database_connections=DATABASE_CONNECTIONS)
     upkeep = Upkeep(services.store, HueyDoorbell(settings), settings, build_cloudwatch(settings))
     stop = threading.Event()
 

@@ -11,6 +11,7 @@ from app.api.requests import read_idempotency_key, read_member, read_upload_star
 from app.api.response_schemas import OWN_VIDEOS, Failure, Notice, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
 from app.api.responses import answer, json_answer, redirect
 from app.api.routing import ApiDependencies, Route
+from app.db.database import database
 from app.db.models import Video
 from app.showcase import videos
 from app.showcase.errors import VideoNotFound
@@ -40,6 +41,8 @@ class VideosResource:
         key = read_idempotency_key()
         for limit, purpose, who in upload_limits(settings, member):
             self._dependencies.throttle.hit(limit, purpose, who)
+        # Return the connection to the pool: receiving and probing the clip takes seconds.
+        database.close()
         with received_upload(settings.work_dir) as form:
             video_id = self._dependencies.uploads.accept(member.id, form.title, form.clip, idempotency_key=key)
         return answer(UploadAccepted(task_id=str(video_id)), status=201)

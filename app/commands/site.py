@@ -61,7 +61,7 @@ def open_site() -> Iterator[Services]:
     try:
         settings = load_settings(Settings)
         configure_logging(settings)
-        yield build_services(settings, threads=1)
+        yield build_services(settings, database_connections=1)
     except ConfigurationError as error:
         typer.echo(f"rising-stars cannot start:\n{error}", err=True)
         raise typer.Exit(NO_SETTINGS) from None

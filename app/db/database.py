@@ -12,7 +12,7 @@ from app.config import sqlite_path
 from app.db.pool import UnserialisedPostgresqlPool
 
 POOL_WAIT_SECONDS = 5
-"""How long a thread waits for a free connection on SQLite. The PostgreSQL pool never waits (`app.db.pool`)."""
+"""How long a thread waits for a free connection."""
 
 STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
@@ -26,7 +26,8 @@ def open_database(url: str, *, max_connections: int) -> Database:
 
     Args:
         url: `postgresql://…` or `sqlite:////absolute/path.db`.
-        max_connections: at least one more than the number of threads that use it.
+        max_connections: how many connections the process may open. A thread that finds none free waits for up to
+            `POOL_WAIT_SECONDS`.
 
     Returns:
         The pool, which the caller must close.

@@ -3,6 +3,9 @@
 While Peewee's own pool connects or probes an idle connection, it holds the locks that every other thread needs to open
 or close a connection. If the server never responds, the threads therefore time out one after another, after 5 s each.
 Requests that need no database wait, too, because every request ends with `close`.
+
+This pool holds the lock only to count: a thread reserves one of the `max_connections` places, then connects without the
+lock. All connections of the pool, idle or in use, are therefore never more than `max_connections`.
 """
 
 import heapq
@@ -10,19 +13,21 @@ import time
 from typing import Any
 
 from peewee import OperationalError, PostgresqlDatabase, __exception_wrapper__
-from playhouse.pool import PoolConnection, PooledPostgresqlDatabase
+from playhouse.pool import MaxConnectionsExceeded, PoolConnection, PooledPostgresqlDatabase
 
 
 class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
-    """A pool with at most one connection per thread, so that the number of threads limits its size."""
+    """A pool of at most `max_connections`. A thread that finds none free waits for up to `timeout` seconds."""
 
     def __init__(self, database: str, **options: Any) -> None:
         super().__init__(database, **options)
+        self._connecting = 0
 
     def connect(self, reuse_if_open: bool = False) -> bool:  # noqa: FBT001, FBT002 (Peewee's signature)
         """Open this thread's connection: an idle connection of the pool, or a new one.
 
         Raises:
+            MaxConnectionsExceeded: no connection became free in time.
             OperationalError: the thread already has a connection, or the server does not accept a new one.
         """
         if not self._state.closed:
@@ -40,18 +45,39 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
 
     def _connect(self) -> Any:
         """Return an idle connection that is still open, or a new one."""
+        self._reserve()
+        kept = None
+        try:
+            kept = self._idle_or_new()
+        finally:
+            with self._pool_available:
+                self._connecting -= 1
+                if kept is None:
+                    self._pool_available.notify()
+                else:
+                    since, connection = kept
+                    self._in_use[self.conn_key(connection)] = PoolConnection(since, connection, time.time())
+        return connection
+
+    def _reserve(self) -> None:
+        """Wait until fewer than `max_connections` are in use, and count one more as connecting."""
+        with self._pool_available:
+            if not self._pool_available.wait_for(self._has_room, self._wait_timeout):
+                raise MaxConnectionsExceeded(f"All {self._max_connections} connections of the pool are in use.")
+            self._connecting += 1
+
+    def _has_room(self) -> bool:
+        return bool(len(self._in_use) + self._connecting < self._max_connections)
+
+    def _idle_or_new(self) -> tuple[float, Any]:
+        """Return a connection and the time since when it exists."""
         while True:
             with self._pool_lock:
                 idle = heapq.heappop(self._connections) if self._connections else None
             if idle is None:
-                return self._checked_out(time.time(), PostgresqlDatabase._connect(self))  # noqa: SLF001 (no lock)
+                return time.time(), PostgresqlDatabase._connect(self)  # noqa: SLF001 (no lock)
             since, _, connection = idle
             if self._is_closed(connection) or self._is_stale(since):
                 self._close_raw(connection)
             else:
-                return self._checked_out(since, connection)
-
-    def _checked_out(self, since: float, connection: Any) -> Any:
-        with self._pool_lock:
-            self._in_use[self.conn_key(connection)] = PoolConnection(since, connection, time.time())
-        return connection
+                return since, connection

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from peewee import IntegrityError
 
-from app.db.database import db_now, transaction
+from app.db.database import database, db_now, transaction
 from app.db.models import User
 from app.showcase.errors import (
     EmailTaken,
@@ -77,12 +77,15 @@ class Accounts:
             user = User.get_by_id(earlier or self._create(account, idempotency_key))
         except AnsweredMeanwhile as twin:
             earlier, user = twin.resource_id, User.get_by_id(twin.resource_id)
+        database.close()
         if earlier and not self._passwords.matches(account.password1, user.password_hash):
             raise IdempotencyKeyReused
         return user, self._sessions.open(user.id)
 
     def _create(self, account: NewAccount, idempotency_key: str | None) -> UUID:
         user_id = uuid4()
+        # Return the connection to the pool: in a rush, a password waits its turn to be hashed.
+        database.close()
         password_hash = self._passwords.hash(account.password1)
         try:
             with transaction():
@@ -112,6 +115,7 @@ class Accounts:
                 long, so that the duration does not reveal which accounts exist.
         """
         user: User | None = User.get_or_none(User.email == email.lower(), User.is_active)
+        database.close()
         right = self._passwords.matches(password, user.password_hash if user else None)
         if user is None or not right:
             raise InvalidCredentials

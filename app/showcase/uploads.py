@@ -71,6 +71,8 @@ class Uploads:
         except AnsweredMeanwhile as twin:
             self._store.delete(key)
             return twin.resource_id
+        # A queue that does not respond delays the ring; return the connection meanwhile.
+        database.close()
         if self._doorbell.ring():
             # Without the mark, upkeep rings once more. The clip is committed, so an error must not fail the upload.
             with suppress(*DATABASE_UNAVAILABLE):

@@ -17,7 +17,7 @@ PLAY = f"""
 """
 OTHERS = {
     "aws_load_balancer_result": {"arn_suffix": "app/site/1", "target_group_suffix": "targetgroup/site/1"},
-    "aws_database_result": {"identifier": "site"},
+    "aws_database_result": {"identifier": "site", "memory_gib": 1, "max_connections": 74, "is_burstable": True},
     "aws_database_storage_gib": 20,
 }
 

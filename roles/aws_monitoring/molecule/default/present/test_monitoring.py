@@ -43,11 +43,15 @@ WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, float, int, str]] =
     ),
     "database-memory": (
         *("AWS/RDS", "FreeableMemory", DATABASE),
-        *("Average", "LessThanThreshold", 150 * 1024**2, 900, "ignore"),
+        *("Average", "LessThanThreshold", 2 * 1024**3 * 5 // 100, 900, "ignore"),
     ),
     "database-connections": (
         *("AWS/RDS", "DatabaseConnections", DATABASE),
-        *("Maximum", "GreaterThanThreshold", 100, 600, "ignore"),
+        *("Maximum", "GreaterThanThreshold", 153, 600, "ignore"),
+    ),
+    "database-credits": (
+        *("AWS/RDS", "CPUSurplusCreditsCharged", DATABASE),
+        *("Maximum", "GreaterThanThreshold", 0, 900, "ignore"),
     ),
     "queue-age": (OWN, "QueueAgeSeconds", {}, "Maximum", "GreaterThanThreshold", 900, 300, "ignore"),
     "failed-jobs": (OWN, "FailedJobs", {}, "Maximum", "GreaterThanOrEqualToThreshold", 3, 600, "ignore"),
