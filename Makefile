@@ -20,6 +20,7 @@ COUNT ?= 540
 SCENARIO ?= core
 KILL_SEEDS ?= 1 2 3
 PREVIOUS ?= HEAD
+INVENTORY ?= inventory/production
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -34,7 +35,7 @@ FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
 .PHONY: help setup demo serve check test test-slow test-platform test-unit test-integration test-roles test-interrupted
-.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release bench tested-on format lock clean
+.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean
 .PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this list
@@ -143,6 +144,9 @@ rehearse-down: $(FOR_TESTS) ## Delete everything that a rehearsal created
 
 release: $(FOR_TESTS) ## Build the bundle from which hosts configure themselves, from HEAD into dist/
 	@exec $(BIN)/python -m release
+
+agents: $(FOR_TESTS) ## Download Amazon's agents, verify their signatures, add them to an inventory. INVENTORY=inventory/production
+	@exec $(BIN)/python -m release.agents $(INVENTORY)
 
 ##@ Measure
 bench: $(FOR_TESTS) ## Measure the figures in the README. ONLY=render, upload, latency, site or boot (root)

@@ -5,7 +5,8 @@ The playbooks pass this program to each instance as its user data, with the mach
 runs it once. The program contains no secret: it signs requests with the credentials of the instance's role. A machine
 whose image was baked from the release already has every file, so it downloads nothing.
 
-The outcome is in the tag BootStatus: "ready", or "failed: " and the reason.
+The outcome is in the tag BootStatus: "ready", or "failed: " and the reason. The last lines of output are in the log
+group of the machine's kind.
 
 The file uses only the standard library, because a stock Debian 12 has no other packages. AWS limits user data to 16 KB.
 """
@@ -15,10 +16,11 @@ import hmac
 import json
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import gmtime, sleep, strftime
+from time import gmtime, sleep, strftime, time
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
@@ -35,6 +37,8 @@ ROLE_CREDENTIALS = "meta-data/iam/security-credentials/"
 PAUSES_SECONDS = (1, 2, 4, 8, 16, 0)
 """Pauses after failed attempts at a request. At first, a new machine may lack network or credentials."""
 TAG_VALUE_LENGTH = 255
+LOG_LENGTH = 60_000
+"""In characters. CloudWatch accepts 256 KiB."""
 ALGORITHM = "AWS4-HMAC-SHA256"
 READY = "ready"
 
@@ -72,20 +76,23 @@ class BootFailed(Exception):
 def main() -> str | None:
     """Configure this machine and report the outcome in tags. Return the argument for sys.exit: None or the failure."""
     settings = Settings(**json.loads(SETTINGS))
-    status = boot(settings)
+    output: deque[str] = deque(maxlen=200)
+    status = boot(settings, output)
     if status != READY:
         keep_out_of_service()
+    # The tag comes last: aws_image then terminates a failed builder.
+    log(settings, f"{''.join(output)}boot {status} release={settings.release}")
     tag_instance(settings, status)
     return None if status == READY else status
 
 
-def boot(settings: Settings) -> str:
+def boot(settings: Settings, output: deque[str]) -> str:
     """Download the release and run its `release/become`. Return the value for the tag BootStatus."""
     try:
         for path, key, sha256 in settings.files:
             fetch(settings, Path(path), key, sha256)
         unpack(Path(settings.bundle))
-        become(settings)
+        become(settings, output)
     except Exception as error:  # noqa: BLE001 (the tag reports any failure)
         return f"failed: {error}"
     return READY
@@ -125,18 +132,35 @@ def extract(archive: Path, folder: Path) -> None:
         raise BootFailed("".join(tar.stderr.splitlines()[-2:][:1]))
 
 
-def become(settings: Settings) -> None:
-    """Run the bundle's `release/become`, which configures this machine."""
+def become(settings: Settings, output: deque[str]) -> None:
+    """Run the bundle's `release/become`, which configures this machine. Print its lines and append them to `output`."""
     command = ["release/become", settings.kind, "--parameters", settings.parameters]
     command += ["--region", settings.region, "--endpoint-url", settings.endpoint_url]
-    if subprocess.run(command, cwd=settings.bundle, check=False).returncode != 0:
-        raise BootFailed(FAILURE.read_text().strip())
+    with subprocess.Popen(command, cwd=settings.bundle, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        for line in process.stdout or ():
+            output.append(line.decode(errors="replace"))
+            print(output[-1], end="", flush=True)
+    if process.returncode != 0:
+        crash = f"release/become: exit code {process.returncode}: {''.join([*output][-1:])}"
+        raise BootFailed((FAILURE.read_text() if FAILURE.exists() else crash).strip())
 
 
 def keep_out_of_service() -> None:
     """Keep the platform's units from starting, now and after a reboot. Ignore failures: the tags must still be set."""
     subprocess.run(["install", "-D", "/dev/null", str(BOOT_FAILED)], check=False)
     subprocess.run(["systemctl", "stop", "rising-stars-settings.service"], check=False)
+
+
+def log(settings: Settings, message: str) -> None:
+    """Write an event to the log group of the machine's kind. Ignore failures: the tags must still be set."""
+    group = f"{settings.parameters}/{settings.kind.removeprefix('extra_')}"
+    stream = {"logGroupName": group, "logStreamName": read_metadata("meta-data/instance-id")}
+    event = {"timestamp": int(time() * 1000), "message": message[-LOG_LENGTH:]}
+    for operation, request in ("CreateLogStream", stream), ("PutLogEvents", {**stream, "logEvents": [event]}):
+        try:
+            call_aws(settings, "logs", "/", target=f"Logs_20140328.{operation}", body=json.dumps(request).encode())
+        except BootFailed as error:
+            print(f"{operation} {group}: {error}")
 
 
 def tag_instance(settings: Settings, status: str) -> None:
@@ -153,25 +177,31 @@ def tag_instance(settings: Settings, status: str) -> None:
     call_aws(settings, "ec2", "/", urlencode(sorted(query.items()), quote_via=quote))
 
 
-def call_aws(settings: Settings, service: str, path: str, query: str = "") -> bytes:
-    """Return the response to a signed GET request. `path` and `query` must be URL-encoded, `query` sorted by name."""
+def call_aws(
+    settings: Settings, service: str, path: str, query: str = "", *, target: str = "", body: bytes = b""
+) -> bytes:
+    """Return the response to a signed GET or, with a JSON `body`, POST. `path` and sorted `query` are URL-encoded."""
     credentials = read_credentials()
     endpoint = settings.endpoint_url or f"https://{service}.{settings.region}.amazonaws.com"
     headers = {
         "host": urlsplit(endpoint).netloc,
-        "x-amz-content-sha256": digest(b""),
+        "x-amz-content-sha256": digest(body),
         "x-amz-date": strftime("%Y%m%dT%H%M%SZ", gmtime()),
         "x-amz-security-token": credentials.session_token,
     }
+    if body:
+        headers = {"content-type": "application/x-amz-json-1.1", **headers, "x-amz-target": target}
     scope = f"{headers['x-amz-date'][:8]}/{settings.region}/{service}/aws4_request"
-    headers["authorization"] = authorize(credentials, scope, path, query, headers)
-    return send(f"{endpoint}{path}?{query}", headers=headers)
+    headers["authorization"] = authorize(credentials, scope, path, query, headers, body=body)
+    return send(f"{endpoint}{path}?{query}", headers=headers, body=body)
 
 
-def authorize(credentials: Credentials, scope: str, path: str, query: str, headers: Mapping[str, str]) -> str:
-    """Return the Authorization header (AWS Signature Version 4) of a GET request that has `headers`."""
+def authorize(
+    credentials: Credentials, scope: str, path: str, query: str, headers: Mapping[str, str], *, body: bytes = b""
+) -> str:
+    """Return the Authorization header (Signature Version 4) of a request with `headers`, sorted by name."""
     names = ";".join(headers)
-    lines = ["GET", path, query, *map(":".join, headers.items()), "", names, digest(b"")]
+    lines = ["POST" if body else "GET", path, query, *map(":".join, headers.items()), "", names, digest(body)]
     canonical_request = "\n".join(lines).encode()
     string_to_sign = "\n".join([ALGORITHM, headers["x-amz-date"], scope, digest(canonical_request)])
     signature = sign(credentials.secret_access_key, scope, string_to_sign)
@@ -199,9 +229,9 @@ def read_metadata(path: str) -> str:
     return send(METADATA_URL + path, headers={"X-aws-ec2-metadata-token": token}).decode()
 
 
-def send(url: str, method: str = "GET", *, headers: Mapping[str, str]) -> bytes:
+def send(url: str, method: str | None = None, *, headers: Mapping[str, str], body: bytes = b"") -> bytes:
     """Return the response's body. If all attempts fail, raise the last error, with the URL but without its query."""
-    request = Request(url, method=method, headers=dict(headers))  # noqa: S310 (the playbooks or this file set the URL)
+    request = Request(url, body or None, dict(headers), method=method)  # noqa: S310 (the playbooks set the URL)
     failure = ""
     for pause in PAUSES_SECONDS:
         try:

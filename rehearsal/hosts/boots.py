@@ -70,8 +70,10 @@ class Site:
     _launched: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Create the bucket with the CA certificate, the database, and the hosts' parameters and secrets."""
+        """Create the bucket with the CA certificate, the log groups, the database, parameters and secrets."""
         self.cloud.client("s3").create_bucket(Bucket=BUCKET)
+        for kind in ("web", "worker", "builder"):
+            self.cloud.client("logs").create_log_group(logGroupName=f"{PARAMETERS}/{kind}")
         self.trust(self.database.authority.certificate)
         self.database_name = self.database.server.create_database()
         publish_settings(self.cloud, self.database, self.database_name, queue_host=self.queue_address)

@@ -151,11 +151,11 @@ UNSEEN = {
         "rds:RestoreDBInstanceFromDBSnapshot",
         "rds:RestoreDBInstanceToPointInTime",
     ],
+    "aws_image needs it only if a builder fails": ["ec2:GetConsoleOutput"],
     "Reading by hand: the runbook's commands and the dashboard": [
         "autoscaling:DescribeScalingActivities",
         "cloudtrail:LookupEvents",
         "cloudwatch:GetMetricData",
-        "ec2:GetConsoleOutput",
         "elasticloadbalancing:DescribeTargetHealth",
         "logs:FilterLogEvents",
         "rds:DescribeEvents",

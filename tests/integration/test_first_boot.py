@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from testing.homes import unique
 from tests.machines import MetadataService, Systemctl
 
 KEY = "releases/a+b c.tar.gz"
+LOG_GROUP = "/rising-stars/tests/web"
 KEYS = {"AccessKeyId": "testing", "SecretAccessKey": "testing", "Token": "token"}
 
 
@@ -77,22 +78,57 @@ def tags_of(aws: MockAws, instance: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in found}
 
 
+@pytest.fixture
+def log_group(aws: MockAws) -> Iterator[None]:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName=LOG_GROUP)
+    yield
+    logs.delete_log_group(logGroupName=LOG_GROUP)
+
+
+def logged_by(aws: MockAws, instance: str) -> list[str]:
+    events = aws.client("logs").get_log_events(logGroupName=LOG_GROUP, logStreamName=instance)["events"]
+    return [event["message"] for event in events]
+
+
+@pytest.mark.usefixtures("log_group")
 def test_a_machine_runs_its_release_and_reports_that_it_is_ready(
     aws: MockAws, instance: str, systemctl: Systemctl, boot: Callable[[str], str | None], tmp_path: Path
 ) -> None:
-    assert boot('#!/bin/sh\necho "$1" > kind\n') is None
+    assert boot('#!/bin/sh\necho "$1" > kind; echo Configured\n') is None
     assert (tmp_path / "bundles" / "abc" / "kind").read_text() == "web\n"
     assert tags_of(aws, instance) == {"BootStatus": "ready", "Release": "1.2.3"}
+    assert logged_by(aws, instance) == ["Configured\nboot ready release=1.2.3"]
     assert systemctl.asked == []
     assert not (tmp_path / "etc" / "boot-failed").exists()
 
 
+@pytest.mark.usefixtures("log_group")
 def test_a_machine_whose_release_fails_stays_out_of_service_and_reports_why(
     aws: MockAws, instance: str, systemctl: Systemctl, boot: Callable[[str], str | None], tmp_path: Path
 ) -> None:
     reason = f"Start the API: {'x' * 500}"
-    status = boot(f"#!/bin/sh\necho '{reason}' > '{tmp_path}/failure'\nexit 2\n")
+    status = boot(f"#!/bin/sh\necho '{reason}' > '{tmp_path}/failure'\nseq 300 >&2\nexit 2\n")
     assert status == f"failed: {reason}"
+    lines = "\n".join(map(str, range(101, 301)))
+    assert logged_by(aws, instance) == [f"{lines}\nboot {status} release=1.2.3"]
     assert tags_of(aws, instance) == {"BootStatus": status[:255], "Release": "1.2.3"}
     assert systemctl.asked == ["stop rising-stars-settings.service"]
     assert (tmp_path / "etc" / "boot-failed").exists()
+
+
+def test_a_machine_without_a_log_group_still_sets_its_tags(
+    aws: MockAws, instance: str, boot: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_boot, "PAUSES_SECONDS", (0,))
+    assert boot("#!/bin/sh\n") is None
+    assert tags_of(aws, instance)["BootStatus"] == "ready"
+
+
+@pytest.mark.usefixtures("log_group")
+def test_a_second_run_appends_to_the_machines_log(
+    aws: MockAws, instance: str, boot: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_boot, "PAUSES_SECONDS", (0,))
+    assert [boot("#!/bin/sh\n"), boot("#!/bin/sh\n")] == [None, None]
+    assert logged_by(aws, instance) == ["boot ready release=1.2.3"] * 2

@@ -21,7 +21,7 @@ OF_NO_ROLE = {
         "StartShellSessions",
         "EndOwnSessions",
     },
-    "the runbook": {"SnapshotAndDeleteTheCopy", "ReadForTheRunbook", "ReadConsoleOutput", "ReadLogs"},
+    "the runbook": {"SnapshotAndDeleteTheCopy", "ReadForTheRunbook", "ReadLogs"},
 }
 """Statements that no role needs, by the playbook or document that needs them."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import tarfile
+from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -133,6 +134,13 @@ def test_a_signature_is_the_one_that_aws_publishes(
     )
 
 
+def test_a_signature_of_a_post_is_the_one_that_aws_publishes() -> None:
+    """The case post-x-www-form-urlencoded of AWS's test suite."""
+    headers = {"content-type": "application/x-www-form-urlencoded", **SUITE_HEADERS}
+    authorization = first_boot.authorize(SUITE, SUITE_SCOPE, "/", "", headers, body=b"Param1=value1")
+    assert authorization.endswith("Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a")
+
+
 def test_a_request_is_repeated_with_longer_and_longer_pauses(pauses: list[float]) -> None:
     with Server(failures=5) as server:
         assert first_boot.send(f"{server.url}/path", headers={}) == b"content"
@@ -200,7 +208,7 @@ def test_a_folder_that_cannot_be_created_is_reported_with_its_step(bundle: Path)
 
 
 def test_the_release_is_run_in_its_folder_for_the_kind_of_machine(settings: Settings, bundle: Path) -> None:
-    assert first_boot.boot(settings) == "ready"
+    assert first_boot.boot(settings, deque()) == "ready"
     arguments = "web --parameters /rising-stars/tests --region eu-west-1 --endpoint-url http://aws.invalid"
     assert (bundle / "arguments").read_text() == f"{bundle}: {arguments}\n"
 
@@ -212,9 +220,37 @@ def test_a_failed_release_is_reported_with_the_task_that_it_names(
     first_boot.unpack(bundle)
     program = f"#!/bin/sh\necho 'host_api : Start the API: no such unit' > '{tmp_path}/failure'\nexit 2\n"
     (bundle / "release" / "become").write_text(program)
-    assert first_boot.boot(settings) == "failed: host_api : Start the API: no such unit"
+    assert first_boot.boot(settings, deque()) == "failed: host_api : Start the API: no such unit"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        pytest.param("echo 'ModuleNotFoundError: json' >&2; exit 1", "1: ModuleNotFoundError: json", id="crash"),
+        pytest.param("echo 'Install Ansible'; kill -KILL $$", "-9: Install Ansible", id="killed"),
+        pytest.param("exit 3", "3:", id="silent"),
+    ],
+)
+def test_a_release_that_ends_without_naming_a_task_is_reported_with_its_last_line(
+    settings: Settings, bundle: Path, program: str, reason: str
+) -> None:
+    assert not first_boot.FAILURE.exists()
+    first_boot.unpack(bundle)
+    (bundle / "release" / "become").write_text(f"#!/bin/sh\n{program}\n")
+    assert first_boot.boot(settings, deque()) == f"failed: release/become: exit code {reason}"
+
+
+def test_the_releases_output_is_printed_and_its_last_lines_are_kept(
+    settings: Settings, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first_boot.unpack(bundle)
+    (bundle / "release" / "become").write_text("#!/bin/sh\necho 1; echo 2 >&2; printf '\\377\\n'; echo 4\n")
+    output: deque[str] = deque(maxlen=3)
+    assert first_boot.boot(settings, output) == "ready"
+    assert list(output) == ["2\n", "\ufffd\n", "4\n"]
+    assert capsys.readouterr().out == "1\n2\n\ufffd\n4\n"
 
 
 def test_a_failure_of_any_other_kind_is_reported(settings: Settings) -> None:
     Path(settings.bundle).mkdir(parents=True)
-    assert first_boot.boot(settings) == "failed: [Errno 2] No such file or directory: 'release/become'"
+    assert first_boot.boot(settings, deque()) == "failed: [Errno 2] No such file or directory: 'release/become'"

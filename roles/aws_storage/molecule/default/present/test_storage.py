@@ -103,14 +103,22 @@ def test_an_incomplete_upload_is_aborted_after_a_day(s3: Any) -> None:
         assert lifecycle(s3, bucket)[name]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
-def test_only_originals_and_logs_expire_after_the_configured_days(s3: Any) -> None:
+def test_nothing_of_a_push_remains_for_longer_than_two_days(s3: Any) -> None:
+    """The connection plugin aws_ssm stores its files under <instance id>/."""
+    rule = lifecycle(s3, MEDIA)["pushes"]
+    assert (rule["Status"], rule["Filter"]) == ("Enabled", {"Prefix": "i-"})
+    assert rule["Expiration"] == {"Days": 1}
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
+def test_only_originals_logs_and_files_of_pushes_expire(s3: Any) -> None:
     expiring = {
         (bucket, rule["Filter"]["Prefix"]): rule["Expiration"]["Days"]
         for bucket in (MEDIA, LOGS)
         for rule in lifecycle(s3, bucket).values()
         if "Days" in rule.get("Expiration", {})
     }
-    assert expiring == {(MEDIA, "unprocessed-videos/"): 365, (LOGS, ""): 90}
+    assert expiring == {(MEDIA, "unprocessed-videos/"): 365, (MEDIA, "i-"): 1, (LOGS, ""): 90}
 
 
 def test_only_pages_from_the_listed_origin_may_upload(s3: Any) -> None:
