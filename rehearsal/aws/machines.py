@@ -1,10 +1,11 @@
-"""Report a boot status for each instance, because mock AWS records instances but runs none.
+"""Report the boot of each instance, because mock AWS records instances but runs none.
 
     python -m rehearsal.aws.machines --endpoint http://127.0.0.1:5000 [--pid-file F] [--fail KIND=TEXT]
 
-Half a second after this process first sees an instance in state running, it sets the tag BootStatus=ready. After eight
-seconds, it stops each instance with the tag Role=builder, because a real builder powers itself off. With
-`--fail builder="no disk"`, it sets the tag BootStatus of builders to "failed: no disk" instead, and does not stop them.
+Half a second after this process first sees an instance in state running, it sets the tag BootStatus=ready and writes to
+the log group of the machine's kind, as release/first_boot.py does. After eight seconds, it stops each instance with the
+tag Role=builder, because a real builder powers itself off. With `--fail builder="no disk"`, it sets the tag BootStatus
+of builders to "failed: no disk" instead, and does not stop them.
 A rehearsal does not use this program, because its machines run as containers and report their own status.
 
 The program exits on SIGTERM, or two seconds after mock AWS has stopped.
@@ -41,7 +42,8 @@ def main() -> None:
         arguments.pid_file.write_text(str(os.getpid()))
     signal.signal(signal.SIGTERM, leave)
     settings = Config(retries={"total_max_attempts": 1})
-    machines = Machines(boto3.client("ec2", endpoint_url=arguments.endpoint, config=settings), dict(arguments.fail))
+    ec2, logs = (boto3.client(name, endpoint_url=arguments.endpoint, config=settings) for name in ("ec2", "logs"))
+    machines = Machines(ec2, logs, dict(arguments.fail))
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         try:
@@ -56,8 +58,8 @@ def main() -> None:
 class Machines:
     """The running instances: when each was first seen, and which have reported."""
 
-    def __init__(self, ec2: Any, failures: dict[str, str]) -> None:
-        self._ec2 = ec2
+    def __init__(self, ec2: Any, logs: Any, failures: dict[str, str]) -> None:
+        self._ec2, self._logs = ec2, logs
         self._failures = failures
         self._seen: dict[str, float] = {}
         self._reported: set[str] = set()
@@ -69,7 +71,7 @@ class Machines:
             seconds = time.monotonic() - self._seen.setdefault(name, time.monotonic())
             if name not in self._reported and seconds >= BOOT_SECONDS:
                 self._reported.add(name)
-                self._report(name, kind)
+                self._report(machine, name, kind)
             if kind == "builder" and seconds >= BUILD_SECONDS and kind not in self._failures:
                 self._ec2.stop_instances(InstanceIds=[name])
 
@@ -78,15 +80,25 @@ class Machines:
         for reservation in answer["Reservations"]:
             yield from reservation["Instances"]
 
-    def _report(self, name: str, kind: str) -> None:
+    def _report(self, machine: dict[str, Any], name: str, kind: str) -> None:
         failure = self._failures.get(kind)
         status = f"failed: {failure}" if failure else "ready"
+        stream = {"logGroupName": f"/rising-stars/{tag_of(machine, 'Environment')}/{kind}", "logStreamName": name}
+        event = {"timestamp": int(time.time() * 1000), "message": f"boot {status}"}
+        with suppress(ClientError):  # a scenario of one role has no log groups
+            self._logs.create_log_stream(**stream)
+            self._logs.put_log_events(**stream, logEvents=[event])
         self._ec2.create_tags(Resources=[name], Tags=[{"Key": "BootStatus", "Value": status}])
 
 
 def kind_of(machine: dict[str, Any]) -> str:
     """Return the value of the instance's tag Role (web, worker or builder); empty if the instance has no such tag."""
-    return next((str(tag["Value"]) for tag in machine.get("Tags", []) if tag["Key"] == "Role"), "")
+    return tag_of(machine, "Role")
+
+
+def tag_of(machine: dict[str, Any], key: str) -> str:
+    """Return the value of one of the instance's tags; empty if the instance has no such tag."""
+    return next((str(tag["Value"]) for tag in machine.get("Tags", []) if tag["Key"] == key), "")
 
 
 def parse() -> argparse.Namespace:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.operator import runbook
+
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 SECTIONS = re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
@@ -54,3 +56,29 @@ def test_every_link_within_the_runbook_has_a_target() -> None:
 def test_every_alarm_is_in_the_runbooks_table() -> None:
     table = RUNBOOK.partition("## How to look")[0]
     assert [slug for slug in pointers() if f"(#{slug})" not in table] == []
+
+
+def test_each_aws_command_is_run_on_a_site_or_has_a_reason_not_to() -> None:
+    """tests/roles/test_site.py runs the commands."""
+    commands = runbook.commands(RUNBOOK)
+    assert len([command for command in commands if not runbook.reason_not_to_run(command)]) >= 13
+    unused = [start for start in runbook.NOT_RUN if not any(command.startswith(start) for command in commands)]
+    assert unused == []
+
+
+def test_commands_are_read_from_blocks_and_sentences() -> None:
+    page = """Run `aws rds
+describe-events --duration 5` or `aws ec2 reboot-instances --instance-ids i-…`, not `aws`.
+
+```console
+$ aws logs tail /a \\
+    --since 1d      # also: b
+$ aws autoscaling start-instance-refresh …
+$ journalctl
+```
+"""
+    assert runbook.commands(page) == [
+        "aws logs tail /a --since 1d",
+        "aws rds describe-events --duration 5",
+        "aws ec2 reboot-instances --instance-ids i-0123456789abcdef0",
+    ]

@@ -8,6 +8,7 @@ import pytest
 
 from rehearsal.aws.leftovers import leftovers
 from rehearsal.aws.server import MockAws
+from rehearsal.operator import policy, runbook
 from rehearsal.operator.policy import UNSEEN, unseen
 from rehearsal.operator.whole_site import ENVIRONMENT, Operator, Run, machines
 from testing import sites
@@ -91,6 +92,16 @@ def test_a_plan_without_drift_shows_no_change_and_writes_nothing(operator: Opera
     plan = operator.succeed("site", "--check", "--diff")
     assert plan.changes == []
     assert plan.writes == {}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not runbook.AWS_CLI.exists(), reason="needs Debian's awscli")
+@pytest.mark.usefixtures("first_run")
+def test_the_runbooks_commands_show_something_and_need_only_the_operators_permissions(aws: MockAws) -> None:
+    before = [call for call in aws.calls() if call.caller == aws.key]
+    assert runbook.silent_commands(aws, ENVIRONMENT) == []
+    made = [call for call in aws.calls() if call.caller == aws.key][len(before) :]
+    assert policy.refused(made, ENVIRONMENT, before=before) == []
 
 
 @pytest.fixture
