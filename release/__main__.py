@@ -42,6 +42,7 @@ KEPT_OF_WORKING_TREES = 6
 
 HOST_SIDE = (
     "playbooks/host.yml",
+    "playbooks/vars/uploads.yml",
     "roles/host_*",
     "plugins/filter/unmet.py",
     "release/ansible.cfg",

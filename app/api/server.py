@@ -43,7 +43,8 @@ BOUNDS = {
 WAITING_PER_THREAD = 8
 """How many requests may wait for each thread. If more waited, their responses would come too late to be useful."""
 
-FINISH_SECONDS = 120
+CHECK_SECONDS = 120.0
+"""How long the API may take to check and store a clip after its body has arrived (roles/host_proxy)."""
 
 
 class LoadSheddingMiddleware:
@@ -107,20 +108,20 @@ def serve(
     )
     server.cors = cors
     server.body_seconds = body_seconds
-    _stop_on_signals(server, draining)
+    _stop_on_signals(server, draining, finish_seconds=body_seconds + CHECK_SECONDS)
     log.info("api_listening", place=unix_socket or listen, threads=threads)
     server.run()
     log.info("api_stopped")
 
 
-def _stop_on_signals(server: object, draining: Event) -> None:
+def _stop_on_signals(server: object, draining: Event, *, finish_seconds: float) -> None:
     """Install signal handlers: finish the accepted requests at the first SIGTERM or SIGINT, and exit at the second."""
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         if draining.is_set():
             raise SystemExit
         draining.set()
-        threading.Thread(target=_finish, args=(server,), name="drain", daemon=True).start()
+        threading.Thread(target=_finish, args=(server, finish_seconds), name="drain", daemon=True).start()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -132,12 +133,12 @@ def _leave(_signum: int, _frame: FrameType | None) -> None:
     raise SystemExit
 
 
-def _finish(server: object) -> None:
+def _finish(server: object, seconds: float) -> None:
     """Accept no new connections, and end the server's loop when every accepted request has its response.
 
-    After `FINISH_SECONDS` the loop ends in any case.
+    After `seconds` the loop ends in any case. The longest accepted upload finishes within this time.
     """
-    deadline = time.monotonic() + FINISH_SECONDS
+    deadline = time.monotonic() + seconds
     server.accepting = False  # type: ignore[attr-defined]
     while time.monotonic() < deadline and _busy(server):
         time.sleep(0.05)

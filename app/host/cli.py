@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -24,13 +25,18 @@ from app.host.redis_acl import acl_of
 from app.host.reporting import Report, Status, send_report
 from app.host.watch import Leaving, Watch
 from app.logs import send_logs
-from app.telemetry import processes
+from app.telemetry import processes, proxy
 from app.telemetry.cloudwatch import CloudWatch
+from app.telemetry.proxy import requests_in_progress
 
 host_cli = typer.Typer(help="Commands that a deployed machine's systemd units run.", no_args_is_help=True)
 
 CA_BUNDLE = Path("/etc/rising-stars/rds-ca.pem")
-BALANCER_SECONDS = 120.0
+DRAIN_SECONDS = 1020.0
+"""The longest upload: 900 s for its body, and 120 s to check and store the clip (playbooks/vars/uploads.yml)."""
+SETTLE_SECONDS = 30.0
+"""AWS states no time within which all nodes of a load balancer know that a target is deregistered. This is as long as
+three of its health checks."""
 INTERRUPTED_SECONDS = 45.0
 HEARTBEAT_SECONDS = 20.0
 """Shorter than 30 s, the shortest time-out that a lifecycle hook can have."""
@@ -43,11 +49,11 @@ EndpointOption = Annotated[
     str | None, typer.Option(envvar="AWS_ENDPOINT_URL", help="URL of mock AWS, in a rehearsal.", show_default=False)
 ]
 MetadataOption = Annotated[str, typer.Option(help="URL of the instance metadata service.")]
-BalancerOption = Annotated[
-    float,
-    typer.Option(
-        envvar="BALANCER_SECONDS", help="Seconds for which requests still arrive once the termination begins (web)."
-    ),
+SettleOption = Annotated[
+    float, typer.Option(help="Seconds for which requests still arrive once the termination begins (web).")
+]
+DrainOption = Annotated[
+    float, typer.Option(help="Maximum number of seconds to wait for requests in progress at a termination (web).")
 ]
 InterruptedOption = Annotated[
     float, typer.Option(help="Seconds for which requests still arrive once a spot notice has made /ready fail (web).")
@@ -137,7 +143,8 @@ def watch(
     drain_file: Annotated[
         Path | None, typer.Option(envvar="DRAIN_FILE", help="/ready fails while this file exists (web).")
     ] = None,
-    balancer_seconds: BalancerOption = BALANCER_SECONDS,
+    settle_seconds: SettleOption = SETTLE_SECONDS,
+    drain_seconds: DrainOption = DRAIN_SECONDS,
     interrupted_seconds: InterruptedOption = INTERRUPTED_SECONDS,
     heartbeat_seconds: Annotated[
         float, typer.Option(help="Seconds between two heartbeats to the hook.")
@@ -150,6 +157,9 @@ def watch(
     processes_url: Annotated[
         str, typer.Option(help="URL below which each API process's metrics are served under its number (web).")
     ] = processes.URL,
+    proxy_url: Annotated[
+        str, typer.Option(help="URL at which Nginx reports the number of requests in progress (web).")
+    ] = proxy.URL,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     metadata_url: MetadataOption = URL,
@@ -166,7 +176,9 @@ def watch(
             leaving = replace(
                 leaving,
                 drain_file=drain_file,
-                balancer_seconds=balancer_seconds,
+                requests_in_progress=partial(requests_in_progress, proxy_url),
+                settle_seconds=settle_seconds,
+                drain_seconds=drain_seconds,
                 interrupted_seconds=interrupted_seconds,
             )
         watching = Watch(metadata, group, leaving, interval_seconds=interval)

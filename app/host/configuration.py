@@ -35,10 +35,11 @@ DERIVED = {
     "metric_namespace",
     "drain_file",
     "drain_seconds",
+    "body_seconds",
     "trusted_proxy",
     "work_dir",
 }
-"""Settings that follow from the site's resources and must not be set in the inventory."""
+"""Settings that follow from the site's resources or the release, and must not be set in the inventory."""
 
 
 class HostSettings(BaseModel):
@@ -58,8 +59,6 @@ class HostSettings(BaseModel):
     metric_namespace: str
     balancer_ranges: list[IPvAnyNetwork] = Field(min_length=1)
     """The load balancer's address ranges. Nginx trusts its X-Forwarded-For header, and no other peer's."""
-    balancer_seconds: float = Field(default=120, ge=0, le=3600)
-    """How long the load balancer still sends requests to a machine after its deregistration begins."""
     hsts_includes_subdomains: bool = False
     """Whether browsers must use HTTPS for all subdomains of the site's domain, too."""
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -162,7 +161,6 @@ def compose(host: HostSettings, secrets: Mapping[str, str], machine: Machine) ->
     if machine.kind is Kind.WEB:
         variables["DRAIN_FILE"] = str(DRAIN_FILE)
         variables["BALANCER_RANGES"] = " ".join(map(str, host.balancer_ranges))
-        variables["BALANCER_SECONDS"] = f"{host.balancer_seconds:g}"
         variables |= _variables_of_the_api(secrets)
         variables |= {"HSTS_INCLUDES_SUBDOMAINS": "true"} if host.hsts_includes_subdomains else {}
     variables |= {name.upper(): _as_text(name, value) for name, value in host.settings.items()}
@@ -194,7 +192,7 @@ def _as_text(name: str, value: object) -> str:
     """Return an inventory value as the text of an environment variable."""
     known = set(ApiSettings.model_fields)
     if name.lower() in DERIVED:
-        raise HostError(f"{name} must not be set in the inventory: it follows from the site's resources.")
+        raise HostError(f"{name} must not be set in the inventory: the playbooks derive it.")
     if name.lower() not in known:
         raise HostError(f"{name} is not a setting of this platform; app/config.py lists them all.")
     convert: dict[type, Callable[[Any], str]] = {bool: lambda on: str(on).lower(), int: str, float: str, str: str}

@@ -1,9 +1,9 @@
 """Watches for this machine's termination and then stops its services, so that no request and no job is lost.
 
 When the Auto Scaling group terminates a web machine, it first deregisters the machine from the load balancer, which
-still sends requests during the deregistration delay. After the delay, the watch makes /ready fail and stops the
-services, which finish their requests. The watch then completes the lifecycle action, so that the group terminates the
-machine.
+sends no new requests once all its nodes know of that, and waits for open requests, such as slow uploads. The watch
+waits until no request is in progress. Then it makes /ready fail, stops the services and completes the lifecycle action,
+so that the group terminates the machine.
 
 After a spot notice, the load balancer learns of the termination only from /ready. So the watch makes /ready fail first,
 waits while requests still arrive, and then stops the services.
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +28,8 @@ from app.host.errors import HostError, Unreachable
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.2
+COUNT_SECONDS = 1.0
+"""How often the watch counts the requests in progress."""
 
 
 class Notice(StrEnum):
@@ -66,8 +69,12 @@ class Leaving:
     """The systemd units to stop, all with one command. The units' own time-outs limit how long the stop takes."""
     drain_file: Path | None = None
     """/ready fails while this file exists. Only machines behind the load balancer have one."""
-    balancer_seconds: float = 0
-    """How long requests still arrive after the group begins the termination."""
+    requests_in_progress: Callable[[], int | None] = lambda: 0
+    """Returns the number of requests that the machine is processing; None if that is not known."""
+    settle_seconds: float = 0
+    """How long requests may still arrive after the group begins the termination, even if none is in progress."""
+    drain_seconds: float = 0
+    """The maximum time to wait for requests in progress after the group begins the termination."""
     interrupted_seconds: float = 0
     """How long requests still arrive after a spot notice has made /ready fail."""
     heartbeat_seconds: float = 20
@@ -123,7 +130,7 @@ class Watch:
         log.info("machine_leaves", notice=notice.value, units=self._leaving.units)
         self._beat_at = time.monotonic()
         if notice is Notice.TERMINATED:
-            self._wait(self._leaving.balancer_seconds)
+            self._wait_for_requests()
         self._fail_ready()
         if notice is Notice.INTERRUPTED:
             self._wait(self._leaving.interrupted_seconds)
@@ -146,6 +153,17 @@ class Watch:
             self._beat()
         if stopping.returncode:
             log.warning("units_not_stopped", units=self._leaving.units, code=stopping.returncode)
+
+    def _wait_for_requests(self) -> None:
+        """Wait until the load balancer sends no more requests and none is in progress, for `drain_seconds` at most."""
+        until = time.monotonic() + self._leaving.drain_seconds
+        self._wait(min(self._leaving.settle_seconds, self._leaving.drain_seconds))
+        while not self._stop.is_set() and (requests := self._leaving.requests_in_progress()) != 0:
+            left = until - time.monotonic()
+            if left <= 0:
+                log.warning("requests_outlast_the_drain", requests=requests, seconds=self._leaving.drain_seconds)
+                return
+            self._wait(min(COUNT_SECONDS, left))
 
     def _wait(self, seconds: float) -> None:
         """Wait and send heartbeats, but stop waiting when `stop` is called."""

@@ -20,9 +20,6 @@ FAST_SETTINGS = {
 }
 """Platform settings with shortened times, so that tests need not wait for minutes."""
 
-BALANCER_SECONDS = 10
-"""The load balancer's deregistration delay in the site's settings, in seconds."""
-
 
 def publish_settings(cloud: MockAws, database: Database, name: str, *, queue_host: str) -> None:
     """Set the parameter with the hosts' settings. `name` is the database's name on the server."""
@@ -41,7 +38,6 @@ def publish_settings(cloud: MockAws, database: Database, name: str, *, queue_hos
         "metric_namespace": "RisingStars/tests",
         # Tests send their requests from this address, as the load balancer would.
         "balancer_ranges": [f"{database.address}/32"],
-        "balancer_seconds": BALANCER_SECONDS,
         "settings": FAST_SETTINGS,
     }
     parameter = {"Name": f"{PARAMETERS}/hosts", "Value": json.dumps(settings), "Type": "String"}

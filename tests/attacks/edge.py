@@ -47,6 +47,11 @@ class Edge:
     def port(self) -> int:
         return self.site.port
 
+    @property
+    def requests_url(self) -> str:
+        """The URL at which Nginx reports the number of requests in progress."""
+        return f"{self.figures_url.rpartition('/')[0]}/requests"
+
     def through(self, player: Player) -> Player:
         """Return a copy of the player whose requests go through Nginx instead of directly to the API."""
         return replace(player, site=self.site)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.telemetry.proxy import requests_in_progress
 from testing.answers import refusal
 from testing.homes import Home
 from testing.people import Player
@@ -43,6 +44,18 @@ def test_eight_slow_anonymous_uploads_do_not_block_players_on_an_edge_with_eight
     with slow_uploads(small_edge.port, UPLOADS_AT_ONCE) as attack:
         assert player.upload(small_clip).status_code == 201
         assert set(statuses(attack)) == {401}
+
+
+def test_the_watch_counts_an_upload_as_in_progress_while_its_body_arrives(small_edge: Edge) -> None:
+    def is_busy() -> bool:
+        return bool(requests_in_progress(small_edge.requests_url))
+
+    player = small_edge.site.sign_up()
+    wait_until(lambda: not is_busy(), what="an idle Nginx", seconds=30)
+    with begin_upload(small_edge.port, headers=player.headers):
+        wait_until(is_busy, what="the upload's start", seconds=10)
+        assert [is_busy() for _ in range(20)] == [True] * 20
+    wait_until(lambda: not is_busy(), what="the upload's end", seconds=30)
 
 
 def test_32_slow_anonymous_uploads_do_not_block_players_by_default(edge: Edge, small_clip: Path) -> None:

@@ -1,10 +1,9 @@
 """A web machine leaves its Auto Scaling group in a fixed order of steps.
 
-The load balancer stops sending requests, /ready fails, open requests finish, the services stop, and the machine
+The load balancer stops sending requests, open requests finish, /ready fails, the services stop, and the machine
 completes its lifecycle action.
 """
 
-import re
 import socket
 import threading
 import time
@@ -16,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.host.cli import SETTLE_SECONDS
 from rehearsal.hosts.boots import Machine, Site
 from rehearsal.hosts.bundles import Bundle
-from rehearsal.hosts.site_settings import BALANCER_SECONDS
 from rehearsal.hosts.visits import VisitedSite, status_of, visiting
 from testing.clips import pad_to_size
 from testing.people import Player
@@ -141,16 +140,13 @@ def test_a_web_machine_leaves_in_order_and_loses_no_request(
     reader, player = Reader(web), visited.sign_up()
     with closing(SlowUpload(player, web, pad_to_size(clip, CLIP_BYTES))) as upload, reader.reading():
         wait_until(lambda: 200 in reader.answers, what="an answer")
-        noticed_at = time.monotonic()
         web.identity.target_lifecycle_state = "Terminated"
-        assert status_of(web, "/ready") == 200
-        wait_until(lambda: reader.answers[-1] == 0, what="the end of Nginx", seconds=120)
-        assert time.monotonic() - noticed_at >= BALANCER_SECONDS, "the balancer may still have sent requests"
-        # Nginx accepts no new requests, so query the API processes directly: they report that they are draining.
-        readiness = web.host.run("/usr/local/lib/rising-stars/await-api /ready 0 1").output
-        assert re.search(r'503 .*"draining"', readiness), readiness
+        time.sleep(SETTLE_SECONDS + 10)
+        assert status_of(web, "/ready") == 200, "the machine serves for as long as the upload takes"
         assert state_of(aws_site, web) == "running", "the hook waits for what is under way"
         assert upload.hurry() == "HTTP/1.1 201 Created"
+        # Nothing is in progress any more, so the machine leaves, long before the end of the draining time.
+        wait_until(lambda: reader.answers[-1] == 0, what="the end of Nginx", seconds=60)
         wait_until(lambda: state_of(aws_site, web) == "terminated", what="the hook's completion", seconds=200)
     answered = reader.answers[: reader.answers.index(0)]
     assert set(answered) == {200}

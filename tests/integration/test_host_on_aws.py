@@ -346,8 +346,9 @@ def start_watch(
     aws: MockAws, metadata: MetadataService, folder: Path, prefix: str, *more: object, **environment: str
 ) -> Subprocess:
     options = ("--group-prefix", prefix, "--kind", "web", "--unit", "a.service", "--unit", "b.service")
-    timing = ("--interval", "0.2", "--balancer-seconds", "0.5", "--heartbeat-seconds", "0.3")
-    command = [PROGRAMS / "rising-stars", "host", "watch", *options, *timing, "--metadata-url", metadata.url, *more]
+    timing = ("--interval", "0.2", "--settle-seconds", "0.5", "--heartbeat-seconds", "0.3")
+    urls = ("--metadata-url", metadata.url, "--proxy-url", f"http://127.0.0.1:{free_port()}/requests")
+    command = [PROGRAMS / "rising-stars", "host", "watch", *options, *timing, *urls, *more]
     return Subprocess(
         [str(part) for part in command],
         log=folder / "watch.log",

@@ -18,6 +18,7 @@ PLAY = """
   gather_facts: false
   roles: [aws_preflight]
 """
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 SOUND: dict[str, Any] = {
     "aws_preflight_region": "us-east-1",
     "aws_preflight_roles": ["aws_network", "aws_firewall", "aws_load_balancer"],
@@ -114,6 +115,10 @@ def numbers_of(role: str) -> dict[str, int]:
             "aws_database_name_inside was renamed to aws_database_db_name; rename it in your settings.",
         ),
         ({"aws_load_balancer_domain": "stars.example.org"}, "aws_load_balancer_certificate_arn is empty: set both."),
+        (
+            {"aws_load_balancer_certificate_arn": CERTIFICATE},
+            "aws_load_balancer_certificate_arn is set, but aws_load_balancer_domain is empty: set the domain for which",
+        ),
     ],
 )
 def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
@@ -130,11 +135,13 @@ def test_bad_variables_are_refused_in_a_sentence_before_the_first_call(
         {"aws_load_balancer_allow_plain_http": "true"},
         {
             "aws_load_balancer_allow_plain_http": False,
-            "aws_load_balancer_certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+            "aws_load_balancer_certificate_arn": CERTIFICATE,
+            "aws_load_balancer_domain": "stars.example.org",
         },
         {"aws_load_balancer_allow_plain_http": False, "aws_load_balancer_state": "absent"},
+        {"aws_load_balancer_certificate_arn": CERTIFICATE, "aws_load_balancer_state": "absent"},
     ],
-    ids=["allowed on the command line", "with a certificate", "to be deleted"],
+    ids=["allowed on the command line", "with a certificate", "to be deleted", "to be deleted without a domain"],
 )
 def test_a_load_balancer_needs_https_unless_plain_http_is_allowed_or_it_is_deleted(
     playbook: Path, aws: MockAws, changed: dict[str, Any]

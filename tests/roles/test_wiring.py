@@ -35,6 +35,21 @@ def test_only_a_web_group_that_can_grow_has_an_alarm_at_its_maximum(
     assert len(named) > alarms
 
 
+def test_the_load_balancer_and_the_group_wait_for_the_longest_upload(tmp_path: Path) -> None:
+    tasks = [{"ansible.builtin.debug": {"msg": "{{ aws_load_balancer_draining_seconds }} and {{ hook }} seconds"}}]
+    wired = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars_files": [f"{REPOSITORY}/playbooks/vars/{file}.yml" for file in ("site", "web_fleet")],
+        "vars": {"hook": "{{ aws_machine_group_drain_timeout_seconds }}"},
+        "tasks": tasks,
+    }
+    playbook = tmp_path / "waits.yml"
+    playbook.write_text(yaml.safe_dump([wired]))
+    uploads = json.dumps({"site_uploads": {"longest_upload_seconds": 2000, "clip_check_seconds": 60}})
+    assert "2060 and 2240 seconds" in play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), "-e", uploads)
+
+
 def test_a_deletion_checks_neither_settings_nor_quotas_nor_the_boundary(tmp_path: Path) -> None:
     plays = yaml.safe_load((REPOSITORY / "playbooks/destroy_infrastructure.yml").read_text())
     (judged,) = [each for each in plays if {"role": "aws_preflight"} in each.get("roles", [])]

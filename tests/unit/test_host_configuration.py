@@ -60,12 +60,7 @@ def test_a_web_machine_gets_every_variable_that_its_services_need() -> None:
         "LOG_GROUP_PREFIX": "/rising-stars/production",
         "DRAIN_FILE": "/run/rising-stars/draining",
         "BALANCER_RANGES": "10.20.0.0/24 10.20.1.0/24",
-        "BALANCER_SECONDS": "120",
     }
-
-
-def test_a_web_machine_waits_for_as_long_as_its_balancer_drains() -> None:
-    assert compose(host(balancer_seconds=7.5), SECRETS, WEB)["BALANCER_SECONDS"] == "7.5"
 
 
 @pytest.mark.parametrize("is_set", [True, False])
@@ -115,6 +110,7 @@ def test_the_inventorys_settings_become_variables() -> None:
         ({"trusted_proxy": "*"}, "trusted_proxy must not be set in the inventory"),
         ({"work_dir": "/srv/work"}, "work_dir must not be set in the inventory"),
         ({"drain_seconds": 5}, "drain_seconds must not be set in the inventory"),
+        ({"body_seconds": 60}, "body_seconds must not be set in the inventory"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_a_sentence(settings: dict[str, object], sentence: str) -> None:

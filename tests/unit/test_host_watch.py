@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -82,19 +83,68 @@ def test_the_hook_is_completed_even_if_units_fail_to_stop(metadata: MetadataServ
     assert group.completed_at is not None
 
 
-def test_a_web_machine_serves_until_the_balancer_stops_sending_then_fails_ready_then_stops(
+@dataclass
+class Proxy:
+    """A fake Nginx with a number of requests in progress; None if it does not report the number."""
+
+    requests: int | None
+
+    def count(self) -> int | None:
+        return self.requests
+
+
+def web_machine(drain_file: Path, proxy: Proxy, *, settle_seconds: float = 0, drain_seconds: float = 60) -> Leaving:
+    return Leaving(
+        UNITS,
+        drain_file,
+        requests_in_progress=proxy.count,
+        settle_seconds=settle_seconds,
+        drain_seconds=drain_seconds,
+        interrupted_seconds=60,
+        heartbeat_seconds=0.2,
+    )
+
+
+def test_a_web_machine_serves_until_its_last_request_is_finished_then_fails_ready_then_stops(
     metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
 ) -> None:
     drain_file = tmp_path / "draining"
     systemctl.install(look_at=drain_file)
     metadata.values |= TO_GO
-    leaving = Leaving(UNITS, drain_file, balancer_seconds=0.8, interrupted_seconds=60, heartbeat_seconds=0.2)
-    with watching(metadata, group := Group(), leaving) as thread:
-        time.sleep(0.4)
+    with watching(metadata, group := Group(), web_machine(drain_file, proxy := Proxy(2))) as thread:
+        time.sleep(1.5)
         assert (drain_file.exists(), systemctl.asked) == (False, [])
+        proxy.requests = 0
         wait_for(ended(thread), "the watch's end")
     assert systemctl.asked == [f"draining {STOPPED}"]
     assert group.beats >= 2
+
+
+def test_an_idle_web_machine_leaves_once_the_balancer_has_stopped_sending_not_after_the_whole_drain(
+    metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
+) -> None:
+    metadata.values |= TO_GO
+    began = time.monotonic()
+    leaving = web_machine(tmp_path / "draining", Proxy(0), settle_seconds=1)
+    with watching(metadata, group := Group(), leaving) as thread:
+        wait_for(ended(thread), "the watch's end")
+    assert group.completed_at is not None
+    assert 1 <= group.completed_at - began < 10
+    assert systemctl.asked == [STOPPED]
+
+
+@pytest.mark.parametrize("requests", [1, None], ids=["endless request", "unknown number"])
+def test_a_web_machine_leaves_at_the_end_of_the_drain_in_any_case(
+    requests: int | None, metadata: MetadataService, systemctl: Systemctl, tmp_path: Path
+) -> None:
+    metadata.values |= TO_GO
+    began = time.monotonic()
+    leaving = web_machine(tmp_path / "draining", Proxy(requests), drain_seconds=1)
+    with watching(metadata, group := Group(), leaving) as thread:
+        wait_for(ended(thread), "the watch's end")
+    assert group.completed_at is not None
+    assert group.completed_at - began >= 1
+    assert systemctl.asked == [STOPPED]
 
 
 def test_a_spot_notice_fails_ready_at_once_and_stops_units_after_the_balancer_has_noticed(
@@ -102,7 +152,7 @@ def test_a_spot_notice_fails_ready_at_once_and_stops_units_after_the_balancer_ha
 ) -> None:
     drain_file = tmp_path / "draining"
     metadata.values |= SPOT
-    leaving = Leaving(UNITS, drain_file, balancer_seconds=60, interrupted_seconds=0.6)
+    leaving = Leaving(UNITS, drain_file, settle_seconds=60, drain_seconds=60, interrupted_seconds=0.6)
     with watching(metadata, group := Group(), leaving) as thread:
         wait_for(drain_file.exists, "failing /ready")
         assert systemctl.asked == []
@@ -134,7 +184,7 @@ def test_a_machine_that_shuts_down_by_itself_does_not_wait_for_the_balancer(
 ) -> None:
     metadata.values |= TO_GO
     began = time.monotonic()
-    with watching(metadata, Group(), Leaving(UNITS, balancer_seconds=60)):
+    with watching(metadata, Group(), Leaving(UNITS, requests_in_progress=Proxy(1).count, drain_seconds=60)):
         time.sleep(0.3)
     assert time.monotonic() - began < 5
     assert systemctl.asked == [STOPPED]

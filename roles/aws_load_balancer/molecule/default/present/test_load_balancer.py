@@ -53,14 +53,14 @@ def test_it_drops_invalid_headers_allows_slow_uploads_writes_logs_and_is_protect
     assert {key: attributes.get(key) for key in wanted} == wanted
 
 
-def test_the_health_check_requests_ready_and_machines_drain_for_two_minutes(elb: Any, target_group: Any) -> None:
+def test_the_health_check_requests_ready_and_machines_drain_for_a_whole_upload(elb: Any, target_group: Any) -> None:
     response = elb.describe_target_group_attributes(TargetGroupArn=target_group["TargetGroupArn"])["Attributes"]
     attributes = {attribute["Key"]: attribute["Value"] for attribute in response}
     asked = ("Protocol", "Port", "HealthCheckPath", "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds")
     assert [target_group[key] for key in asked] == ["HTTP", 80, "/ready", 10, 5]
     assert (target_group["HealthyThresholdCount"], target_group["UnhealthyThresholdCount"]) == (2, 3)
     assert target_group["Matcher"] == {"HttpCode": "200"}
-    assert attributes["deregistration_delay.timeout_seconds"] == "120"
+    assert attributes["deregistration_delay.timeout_seconds"] == "1020"
     assert attributes["load_balancing.algorithm.type"] == "least_outstanding_requests"
     assert attributes["slow_start.duration_seconds"] == "0"
 

@@ -45,9 +45,14 @@ def group(autoscaling: Any) -> Any:
     return only
 
 
-def watched_machines() -> set[str]:
+def watched_machines() -> dict[str, str]:
+    """Return the machine that each alarm watches, by the last part of the alarm's name."""
     alarms = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{WORKER}-")["MetricAlarms"]
-    return {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
+    return {alarm["AlarmName"].removeprefix(f"{WORKER}-"): alarm["Dimensions"][0]["Value"] for alarm in alarms}
+
+
+def all_watch(machine: Any) -> dict[str, str]:
+    return dict.fromkeys(("gone", "instance-check", "system-check"), machine["InstanceId"])
 
 
 def test_a_plan_with_other_user_data_reports_a_replacement_and_makes_none(ec2: Any) -> None:
@@ -67,7 +72,7 @@ def test_other_user_data_replaces_the_worker_at_the_same_address(ec2: Any) -> No
     assert after["InstanceId"] != before["InstanceId"]
     assert after["PrivateIpAddress"] == before["PrivateIpAddress"] == "10.20.16.10"
     assert base64.b64decode(answer["UserData"]["Value"]).decode() == "#!/bin/sh\necho second\n"
-    assert watched_machines() == {after["InstanceId"]}
+    assert watched_machines() == all_watch(after)
 
 
 def test_another_image_replaces_the_worker_at_the_same_address(ec2: Any) -> None:
@@ -85,7 +90,7 @@ def test_a_worker_terminated_by_hand_is_recreated_at_the_same_address(ec2: Any) 
     after = worker(ec2)
     assert applied.returncode == 0, applied.stdout
     assert (after["State"]["Name"], after["PrivateIpAddress"]) == ("running", "10.20.16.10")
-    assert watched_machines() == {after["InstanceId"]}
+    assert watched_machines() == all_watch(after)
 
 
 def test_a_stopped_worker_is_started_and_not_replaced(ec2: Any) -> None:
@@ -116,16 +121,23 @@ def test_a_worker_whose_boot_failed_is_replaced_and_a_missing_boot_report_fails_
     ec2.create_tags(
         Resources=[before["InstanceId"]], Tags=[{"Key": "BootStatus", "Value": "failed: Ensure Redis runs"}]
     )
-    replaced = converge()
     silent = converge(boot_timeout_seconds=2)
     after = worker(ec2)
-    ec2.create_tags(Resources=[after["InstanceId"]], Tags=[{"Key": "BootStatus", "Value": "ready"}])
-    ready = converge(boot_timeout_seconds=2)
-    assert "is replaced: its boot failed." in replaced.stdout
+    assert "is replaced: its boot failed." in silent.stdout
     assert after["InstanceId"] != before["InstanceId"]
     assert silent.returncode != 0
     assert "has not reported for 2 s" in silent.stdout
+    assert watched_machines() == {"instance-check": before["InstanceId"], "system-check": before["InstanceId"]}, (
+        "on AWS, an alarm on missing data fires during a replacement, and on a machine without a datapoint"
+    )
+
+
+def test_the_alarms_watch_the_new_machine_once_it_is_up(ec2: Any) -> None:
+    machine = worker(ec2)
+    ec2.create_tags(Resources=[machine["InstanceId"]], Tags=[{"Key": "BootStatus", "Value": "ready"}])
+    ready = converge(boot_timeout_seconds=2)
     assert ready.returncode == 0, ready.stdout
+    assert watched_machines() == all_watch(machine)
 
 
 def test_extra_workers_scale_from_zero_on_the_backlog_per_worker(ec2: Any, autoscaling: Any) -> None:
