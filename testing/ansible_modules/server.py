@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from testing.ansible_modules.startup.scaled_sleep import scale_sleeps
 from testing.preloaded import close_all_but_standard_streams, die_with_parent, reap
 from testing.processes import Subprocess
 
@@ -116,6 +117,7 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> Callable[[], obj
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["arguments"]
+    scale_sleeps()
     return lambda: runpy.run_path(sys.argv[0], run_name="__main__")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,22 @@ PLAYBOOK = """
     - {name: one of this project, account_readiness: {}, ignore_errors: true}
     - {name: one of a collection, amazon.aws.ec2_vpc_net_info: {no_such: argument}, ignore_errors: true}
     - {name: in the background, ansible.builtin.command: echo done, async: 20, poll: 1}
+"""
+PATIENCE_SECONDS = 60
+PATIENT_PLAYBOOK = f"""
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: a program that is not a module
+      ansible.builtin.command: '{{{{ ansible_playbook_python }}}} -c "import time; time.sleep(1)"'
+      register: program
+    - {{name: its time, ansible.builtin.assert: {{that: program.delta >= '0:00:01'}}}}
+    - name: two attempts
+      ansible.builtin.stat: {{path: /no/such/file}}
+      register: found
+      until: found.attempts | default(0) == 2
+      retries: 2
+      delay: {PATIENCE_SECONDS}
 """
 DIFFERENT = {"start", "end", "delta", "ansible_job_id", "results_file"}
 """Keys of a result whose values differ between any two runs."""
@@ -96,6 +113,25 @@ def test_a_module_dies_with_the_process_that_waits_for_it(tmp_path: Path, enviro
         pid = int(run.stdout.readline())
         run.send_signal(signal.SIGKILL)
         wait_until(lambda: not Path(f"/proc/{pid}").exists(), what="the module's end", seconds=10)
+
+
+@pytest.mark.parametrize(("factor", "least", "most"), [("1", 1.0, 30.0), ("0.01", 0.0, 0.9)])
+def test_a_module_sleeps_by_the_factor(
+    factor: str, least: float, most: float, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    text = "import time; start = time.monotonic(); time.sleep(1); print(time.monotonic() - start)"
+    with start(module(tmp_path, text), {**environment, "SLEEP_FACTOR": factor}) as run:
+        output, _ = run.communicate(timeout=60)
+    assert least <= float(output) <= most
+
+
+def test_retries_wait_by_the_factor_and_other_programs_as_before(tmp_path: Path) -> None:
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text(PATIENT_PLAYBOOK)
+    began = time.monotonic()
+    run = run_playbook(playbook, env={"SLEEP_FACTOR": "0.001"})
+    assert run.returncode == 0, run.stdout
+    assert time.monotonic() - began < PATIENCE_SECONDS
 
 
 def test_a_killed_module_is_reported(tmp_path: Path, environment: dict[str, str]) -> None:

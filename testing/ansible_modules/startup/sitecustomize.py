@@ -12,6 +12,8 @@ import sys
 import traceback
 from pathlib import Path
 
+import scaled_sleep
+
 
 def run_on(server: str) -> int:
     """Run the module with this process's arguments, environment and standard streams, and return its exit code."""
@@ -31,6 +33,9 @@ def run_on(server: str) -> int:
         raise ConnectionError("The server of testing.ansible_modules has ended.")
     return int(code)
 
+
+if Path(sys.argv[0]).name == "ansible-playbook":
+    scaled_sleep.scale_sleeps()
 
 # The server can replace only its own interpreter, because another one may have other packages.
 if sys.executable == os.environ.get("PRELOADED_PYTHON") and "/AnsiballZ_" in "".join(sys.orig_argv[1:2]):
