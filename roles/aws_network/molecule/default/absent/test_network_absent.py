@@ -9,6 +9,10 @@ def test_nothing_with_our_tags_is_left() -> None:
     assert leftovers("molecule") == []
 
 
+def test_no_elastic_ip_address_is_left() -> None:
+    assert boto3.client("ec2").describe_addresses()["Addresses"] == []
+
+
 def test_the_private_zone_and_the_flow_logs_are_deleted() -> None:
     assert boto3.client("route53").list_hosted_zones()["HostedZones"] == []
     assert boto3.client("logs").describe_log_groups()["logGroups"] == []
