@@ -94,6 +94,16 @@ ALLOWED = {
     ),
     "a session on its machine": Asked("ssm:StartSession", f"arn:aws:ec2:{HERE}:instance/i-1", TAGS),
     "a new machine of its environment": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new", NEW),
+    "a new address with its environment's tags": Asked(
+        "ec2:AllocateAddress", f"arn:aws:ec2:{HERE}:elastic-ip/new", NEW
+    ),
+    "its address, for a NAT gateway": Asked("ec2:CreateNatGateway", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1", TAGS),
+    "the tags in the call that allocates an address": Asked(
+        "ec2:CreateTags", f"arn:aws:ec2:{HERE}:elastic-ip/new", {**NEW, "ec2:CreateAction": "AllocateAddress"}
+    ),
+    "a database with the engine's default options": Asked(
+        "rds:CreateDBInstance", f"arn:aws:rds:{HERE}:og:default:postgres-15"
+    ),
     "its role, to a machine": Asked(
         "iam:PassRole",
         "arn:aws:iam::123456789012:role/rising-stars/staging/rising-stars-staging-web",
@@ -129,6 +139,17 @@ REFUSED = {
         "ec2:TerminateInstances", f"arn:aws:ec2:{HERE}:instance/i-1", FOREIGN_TAGS
     ),
     "an address without tags": Asked("ec2:ReleaseAddress", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1"),
+    "a new address without tags": Asked("ec2:AllocateAddress", f"arn:aws:ec2:{HERE}:elastic-ip/new"),
+    "an address without tags, for a NAT gateway": Asked(
+        "ec2:CreateNatGateway", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1"
+    ),
+    "an address without tags, taken over by tags": Asked(
+        "ec2:CreateTags", f"arn:aws:ec2:{HERE}:elastic-ip/eipalloc-1", NEW
+    ),
+    "a network interface without tags, taken over by tags": Asked(
+        "ec2:CreateTags", f"arn:aws:ec2:{HERE}:network-interface/eni-1", NEW
+    ),
+    "tags for the default options": Asked("rds:AddTagsToResource", f"arn:aws:rds:{HERE}:og:default:postgres-15"),
     "the deletion of a network without tags": Asked("ec2:DeleteVpc", f"arn:aws:ec2:{HERE}:vpc/vpc-1"),
     "a machine without tags": Asked("ec2:RunInstances", f"arn:aws:ec2:{HERE}:instance/new"),
     "another account's image": Asked("ec2:RunInstances", "arn:aws:ec2:us-east-1::image/ami-1", {"ec2:Owner": "1"}),
@@ -206,6 +227,12 @@ ONLY_TO_PURGE = {
 ONLY_TO_RESTORE = {
     "a database from a snapshot": Asked(
         "rds:RestoreDBInstanceFromDBSnapshot", f"arn:aws:rds:{HERE}:db:rising-stars-staging"
+    ),
+    "a database from a snapshot, with the engine's default options": Asked(
+        "rds:RestoreDBInstanceFromDBSnapshot", f"arn:aws:rds:{HERE}:og:default:postgres-15"
+    ),
+    "an earlier database, with the engine's default options": Asked(
+        "rds:RestoreDBInstanceToPointInTime", f"arn:aws:rds:{HERE}:og:default:postgres-15"
     ),
     "the deletion of a clip's version": Asked(
         "s3:DeleteObjectVersion",

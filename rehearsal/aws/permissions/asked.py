@@ -45,12 +45,12 @@ class Site:
             return []
         needed = SPECIAL[service](call) if service in SPECIAL else by_name.needed(service, call, roles.path(call))
         limit = roles.context(call)
-        return [Asked(action, about, {**self._known(action, about), **limit, **keys}) for action, about, keys in needed]
+        return [Asked(action, about, {**self._known(about), **limit, **keys}) for action, about, keys in needed]
 
-    def _known(self, action: str, resource: str) -> dict[str, str]:
-        kind, _, identity = resource.rpartition(":")[2].partition("/")
+    def _known(self, resource: str) -> dict[str, str]:
+        identity = resource.rpartition(":")[2].partition("/")[2]
         if identity in self.foreign_images:
             return {"ec2:Owner": self.foreign_images[identity]}
-        if not resource.startswith("arn:aws:ec2:") or identity == ec2.NEW or kind in ec2.UNTAGGED.get(action, ()):
+        if not resource.startswith("arn:aws:ec2:") or identity == ec2.NEW:
             return {}
         return {f"aws:ResourceTag/{key}": value for key, value in self.tags.items()}

@@ -60,6 +60,14 @@ TAGGING_IN_IAM = {"CreateRole": "TagRole", "CreateInstanceProfile": "TagInstance
 """Service, or operation of IAM → the action that a request also needs if it creates a resource with tags."""
 
 
+WITH_DEFAULT_OPTIONS = {
+    "rds:CreateDBInstance",
+    "rds:RestoreDBInstanceFromDBSnapshot",
+    "rds:RestoreDBInstanceToPointInTime",
+}
+"""Actions that also need a permission on the database's option group: without OptionGroupName, the engine's default."""
+
+
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:
     """Yield the permissions that a call needs. `path` is the IAM path of the role or instance profile."""
     action, tags = f"{service}:{call.operation}", tags_of(call.parameters)
@@ -69,6 +77,8 @@ def needed(service: str, call: Call, path: str) -> Iterator[Needed]:
         yield action, resource, tags
         if tags and tagging not in {None, call.operation}:
             yield f"{service}:{tagging}", resource, tags
+    if action in WITH_DEFAULT_OPTIONS:
+        yield action, arn(service, f":og:{call.parameters.get('OptionGroupName', 'default:postgres-15')}"), tags
 
 
 def _resources(service: str, parameters: Mapping[str, str], path: str) -> Iterator[str]:

@@ -40,12 +40,6 @@ CREATED = {
     "CreateVpcEndpoint": ["vpc-endpoint"],
     "RunInstances": ["instance", "network-interface", "volume"],
 }
-UNTAGGED = {
-    "ec2:CreateNatGateway": ("elastic-ip",),
-    "ec2:CreateTags": ("elastic-ip", "network-interface"),
-}
-"""Action → the types of resources that have no tags at that call, because the modules tag them only afterwards."""
-
 ABOUT_ONE = {"CreateRoute": "RouteTableId", "ReplaceRoute": "RouteTableId"}
 ONLY_NAMED = re.compile(r"(Description|ClientToken|IpPermissions|Filter|TagSpecification|Tag|LaunchTemplateData)\b")
 """Parameters whose IDs need no permission, for example the security group that a rule refers to."""

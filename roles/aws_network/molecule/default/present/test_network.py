@@ -70,6 +70,19 @@ def test_the_only_nat_gateway_is_in_a_public_subnet(ec2: Any, vpc: Any, subnets:
     assert tag(home, "Tier") == "public"
 
 
+def test_the_nat_gateways_address_has_our_tags(ec2: Any, vpc: Any) -> None:
+    (gateway,) = ec2.describe_nat_gateways(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["NatGateways"]
+    (address,) = ec2.describe_addresses()["Addresses"]
+    assert address["AllocationId"] == gateway["NatGatewayAddresses"][0]["AllocationId"]
+    assert {tag["Key"]: tag["Value"] for tag in address["Tags"]} == {
+        "Project": "rising-stars",
+        "Environment": "molecule",
+        "ManagedBy": "ansible",
+        "Role": "network",
+        "Name": f"{NAME}-nat-us-east-1a",
+    }
+
+
 def test_every_route_table_reaches_s3_through_the_gateway_endpoint(ec2: Any, vpc: Any) -> None:
     endpoints = ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["VpcEndpoints"]
     (s3,) = [endpoint for endpoint in endpoints if endpoint["ServiceName"].endswith(".s3")]

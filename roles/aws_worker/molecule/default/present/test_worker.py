@@ -65,14 +65,11 @@ def test_the_worker_has_the_configured_image_and_type_and_may_be_terminated(ec2:
     assert protected["DisableApiTermination"]["Value"] is False
 
 
-def test_machine_disk_and_network_interface_have_the_environments_tags(ec2: Any, machine: Any) -> None:
-    (card,) = machine["NetworkInterfaces"]
-    (answer,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[card["NetworkInterfaceId"]])["NetworkInterfaces"]
+def test_machine_and_disk_have_the_environments_tags(ec2: Any, machine: Any) -> None:
     (disk,) = ec2.describe_volumes(VolumeIds=[machine["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]])["Volumes"]
     sha256 = hashlib.sha256(b"#!/bin/sh\necho first\n").hexdigest()
     assert as_dict(machine["Tags"]) == {**TAGS, "UserDataSha256": sha256, "VolumeGib": "60"}
     assert TAGS.items() <= as_dict(disk["Tags"]).items()
-    assert as_dict(answer["TagSet"]) == TAGS
 
 
 def test_the_queues_dns_record_has_the_workers_address() -> None:
