@@ -25,11 +25,11 @@ class History:
         self._lock = threading.Lock()
         self._epoch = time.monotonic()
         self.wall_epoch = time.time()
-        """The start in epoch seconds. The database uses the same clock, so this value also converts its timestamps."""
+        """The run's start in epoch seconds. It also converts timestamps of the database, which uses the same clock."""
 
     @property
     def now(self) -> float:
-        """Seconds since the start."""
+        """The seconds since the run's start."""
         return time.monotonic() - self._epoch
 
     def note(self, who: str, what: str, **facts: Any) -> Event:
@@ -78,7 +78,7 @@ def _names(event: Event, subject: str) -> bool:
 
 
 def _ends(events: list[Event]) -> Iterable[Event]:
-    """Return the first and the last events if there are more than `SHOWN_EVENTS`."""
+    """Return all events or, if there are more than `SHOWN_EVENTS`, only the first and the last ones."""
     half = SHOWN_EVENTS // 2
     return events if len(events) <= SHOWN_EVENTS else [*events[:half], *events[-half:]]
 

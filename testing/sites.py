@@ -93,7 +93,7 @@ class Site:
         """Insert a clip into the database as if it had been rendered `age` seconds ago, and return its ID."""
         video_id = uuid.uuid4()
         rendered = status is VideoStatus.PROCESSED
-        # The database runs on this machine, so it has the same clock.
+        # The database runs on this machine, so its clock and this process's clock agree.
         now = time.time() - age
         with self.tables():
             Video.insert(

@@ -32,7 +32,7 @@ def run_on(server: str) -> int:
     return int(code)
 
 
-# The server can replace only its own interpreter, because another one may have other packages.
+# The server can run a module only for its own Python installation, because another one may have other packages.
 if sys.executable == os.environ.get("PRELOADED_PYTHON") and "/AnsiballZ_" in "".join(sys.orig_argv[1:2]):
     exit_code = 1
     try:
