@@ -73,7 +73,7 @@ def _belongs(event: Event, subject: str, named: list[float]) -> bool:
 
 
 def _names(event: Event, subject: str) -> bool:
-    """Whether an event is about `subject`. The API that receives a request is not its subject."""
+    """Whether an event is about `subject`. The API process that received a request does not count as its subject."""
     return event.get("api") != subject and subject in json.dumps(event, default=str)
 
 

@@ -232,7 +232,7 @@ def _report(reports: int, number: int) -> None:
 
 
 def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], Any]:
-    """Give this process the request's environment, folder and output, and return the program's `main`."""
+    """Apply the request's environment, working directory and output streams; return the program's `main`."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(output, STDOUT)

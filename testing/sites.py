@@ -205,7 +205,7 @@ def _database(url: str) -> peewee.Database:
 
 
 class SiteMaker:
-    """Starts more API processes on a home, with changed settings, and stops them when the test ends."""
+    """Starts more API processes that share one site's `Home`, with changed settings; stops them when the test ends."""
 
     def __init__(self, stack: ExitStack, home: Home) -> None:
         self._stack = stack
