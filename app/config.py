@@ -178,8 +178,8 @@ class ApiSettings(Settings):
     jwt_secret: SecretStr = Field(min_length=32)
     """Signs access tokens and seals refresh tokens."""
     jwt_secret_accepted: SecretStr | None = Field(default=None, min_length=32)
-    """A second secret. The API accepts tokens signed with it, but signs none with it. During a rotation, it is first
-    the next `jwt_secret`, later the previous one."""
+    """A second secret. The API accepts tokens signed with it, but signs none with it. During a rotation, its value is
+    first the next `jwt_secret` and later the previous one."""
     verification_secret: SecretStr | None = Field(default=None, min_length=32)
     """Proves that a sign-up comes from `playbooks/verify_site.yml`. Required to create verification accounts."""
 

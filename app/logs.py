@@ -16,7 +16,7 @@ SECRETS_IN_TEXT = (
     re.compile(r"(://[^:/@\s]*:)[^@/\s]+(?=@)"),
 )
 MARKS = re.compile(r"://|X-Amz-|Bearer", re.IGNORECASE)
-"""What each secret in a text follows, so that most texts are searched only once."""
+"""Texts that precede the secrets above. Most values contain none of these texts, so one search is enough for them."""
 
 NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
 
@@ -29,7 +29,8 @@ def configure_logging(settings: Settings) -> None:
 def send_logs(log_format: LogFormat, level: str) -> None:
     """Send the platform's and the libraries' logs to stderr in one format.
 
-    The platform's own events do not pass through the standard library's logging, which takes longer than some requests.
+    The platform's own events bypass the standard library's logging, because logging one event there takes longer than
+    handling some requests.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [

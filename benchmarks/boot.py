@@ -1,6 +1,6 @@
 """Measure the time from a machine's start until its /ready returns 200, for a baked image and Debian's stock image.
 
-Also measure a second run of the play on a running machine; that run must change nothing.
+Also measure the time of a second run of the playbook on a running machine. That run must change nothing.
 
 The machines are test hosts: containers with Debian 12 and systemd, which cloud-init configures from their user data.
 They use PostgreSQL over TLS and mock AWS, which the benchmark starts. The benchmark needs root and Podman.

@@ -89,7 +89,7 @@ def _attempted(video: uuid.UUID) -> Job:
     while time.monotonic() < deadline:
         job = jobs.find_job(video)
         if job.started_at is not None and job.state is not JobState.RUNNING:
-            # After a job, a worker looks for another one before it waits for the doorbell. Let it become idle.
+            # After a job, the worker checks for another due job. Give it time to start waiting for the doorbell again.
             time.sleep(0.2)
             return job
         time.sleep(0.02)

@@ -41,7 +41,7 @@ class Bench:
         command = [program("rising-stars-api"), "--listen", f"127.0.0.1:{port}"]
         self.supervisor.start("rising-stars-api", command, environment=environment)
         wait_until_ready(url)
-        # Two processes are new: the watchdog of this command (demo/leash.py) and its child, the API.
+        # The supervisor started two processes: a watchdog (demo/leash.py) and the watchdog's child, the API.
         new = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
         return url, next(child for child in new if not child.children())
 

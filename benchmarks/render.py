@@ -1,4 +1,4 @@
-"""Compare a whole render job with a bare encode of the same clip, and with the usual method, which encodes twice.
+"""Compare a whole render job with a bare encode of the same clip, and with the usual method, which encodes it twice.
 
 Run `python -m benchmarks.render`. Environment variables: CLIP (at least 30 s long; default: generated) and REPEATS
 (default: 3). The three variants alternate within one run, so that a phase in which the machine is slow affects all of
@@ -78,7 +78,7 @@ def _cost(render: Callable[[Path], None], out: Path) -> Cost:
 
 
 def _bare_encode(ffmpeg: Path, clip: Path, out: Path) -> None:
-    """Encode with only the filters that the target needs: size and frame rate."""
+    """Encode once, with only the filters that set the size and the frame rate of the result."""
     picture = f"fps={PROFILE.frames_per_second},scale={PROFILE.width}:{PROFILE.height}"
     encode = [*x264_arguments(PROFILE), *AAC, "-movflags", "+faststart"]
     _run(ffmpeg, ["-t", SECONDS, "-i", str(clip), "-vf", picture, *encode, str(out / "video.mp4")])

@@ -1,4 +1,4 @@
-"""Measure an operator's runs on mock AWS: build the whole site from nothing, run again, and destroy it.
+"""Measure an operator's playbook runs on mock AWS: build a whole site, run site.yml again, and destroy the site.
 
 The figures are seconds, AWS module calls (from the run's summary) and AWS API calls. moto creates resources
 immediately; on AWS, the creation of a database, a load balancer and a machine image takes additional time.
@@ -20,7 +20,7 @@ from testing.figures import keep
 MODULE_CALLS_BOUND = 70
 """The maximum number of AWS module calls in a second run."""
 FASTEST = {"RENDER_PRESET": "ultrafast", "RENDER_PROFILE": "lite"}
-"""The fastest render settings for the clip with which a run verifies the site. `render` measures rendering."""
+"""Settings for a fast render. Each run verifies the site with a clip, but this benchmark does not measure rendering."""
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def _figures(name: str, run: Run) -> dict[str, object]:
 
 @contextmanager
 def _operator(folder: Path) -> Iterator[Operator]:
-    """Yield an operator with an empty account and a release. Runs verify a local platform instead of the site."""
+    """Yield an operator with an empty AWS account and a release. The playbooks verify a local API, not the site's."""
     with running_account(folder) as aws, machines(aws), _platform(aws) as url:
         yield Operator(aws, {**release_in(folder), "verify_site_url": url})
 

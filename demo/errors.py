@@ -1,4 +1,4 @@
-"""The error with which the demo stops."""
+"""The error that ends the demo."""
 
 
 class DemoError(Exception):

@@ -91,7 +91,8 @@ def _children() -> list[int]:
 def _processes() -> list[tuple[int, str]]:
     """Return the ID of each process with the ID of its parent.
 
-    In /proc/PID/stat, the parent's ID follows the program's name. It is in parentheses, and may contain parentheses.
+    In /proc/PID/stat, the parent's ID follows the program's name. The name is in parentheses, and may itself contain
+    parentheses.
     """
     found = []
     for entry in Path("/proc").iterdir():

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 GRPC_OFFSET = 10_000
 """The difference between a SeaweedFS port and the gRPC port that SeaweedFS opens in addition to it."""
-# All candidates and their gRPC ports are below 32768, where Linux's range of ephemeral ports begins: otherwise, an
-# outgoing connection could take a port before its server starts.
+# Linux gives outgoing connections ephemeral ports from 32768 on. All candidates and their gRPC ports are lower, so that
+# no connection takes a port between the search and the start of the server.
 CANDIDATES = range(12_000, 22_000)
 
 
@@ -26,7 +26,7 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different ports, as `free_port` does. Another process may take a port before its use."""
+    """Return `count` different ports, as `free_port` does. Another process may take one before the caller does."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:

@@ -36,7 +36,7 @@ SOCKETS = Path("/tmp")  # noqa: S108
 class SeaweedFS:
     """One server with one bucket, and its data in `data_dir`. Each start uses different ports.
 
-    Start it from the main thread, because the server ends when the thread that started it ends.
+    Start it from the main thread, because the server exits when the thread that started it ends.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SeaweedFS:
         self.secret_key = secret_key or secrets.token_hex(20)
         self.log = log or self.data_dir / "seaweedfs.log"
         self.ports: dict[str, int] = {}
-        """After the start, the ports of SeaweedFS' servers, by server name, without the gRPC ports."""
+        """Server name → the port of that SeaweedFS server, without the gRPC ports; empty before the start."""
         self._leashed: Leashed | None = None
 
     def __enter__(self) -> Self:
@@ -84,7 +84,7 @@ class SeaweedFS:
 
     @property
     def pid(self) -> int:
-        """The process ID of the server's leash. If the leash gets SIGTERM or SIGKILL, the server ends too."""
+        """The process ID of the server's leash. If the leash receives SIGTERM or SIGKILL, the server exits too."""
         if self._leashed is None:
             raise RuntimeError("SeaweedFS is not running")
         return self._leashed.process.pid
@@ -108,8 +108,8 @@ class SeaweedFS:
             DemoError: the server exited, or did not start within `START_SECONDS`.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        # Delete the master's state from earlier starts, because it contains the port that the master had then. The
-        # master learns everything else from the volumes.
+        # Delete the master's stored state, because it contains the master's port of an earlier start. The volume server
+        # reports everything else that the master needs.
         for old in self.data_dir.glob("m[0-9]*"):
             shutil.rmtree(old)
         with uninterrupted():

@@ -26,7 +26,7 @@ BUCKET = "rising-stars"
 MIGRATE_SECONDS = 60
 READY_SECONDS = 60
 WORKER_NICENESS = 10
-"""The same as in the worker's systemd unit, so that requests are handled quickly during a render."""
+"""The worker's nice value, as in its systemd unit, so that the API has a higher CPU priority than renders."""
 SECRETS = ("JWT_SECRET", "DOORBELL_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 LOOPBACK = "127.0.0.1,localhost"
 

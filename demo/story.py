@@ -28,9 +28,9 @@ CAST = (
 TITLES = ("Tiro de tres", "Contraataque")
 """The titles of the clips that the first members of the cast upload."""
 VOTERS = ((1, 2, 3), (0,))
-"""For each clip, the indexes in `CAST` of its voters. The story then repeats the last vote, which the API rejects."""
+"""For each clip, its voters, as indexes in `CAST`. The story then repeats the last vote, and the API rejects it."""
 PLAIN_CITY = "bogota"
-"""A city of the cast without its accent, to show that the ranking also accepts this spelling."""
+"""Bogotá, spelled as a user without accents on the keyboard would: the ranking accepts this spelling too."""
 CLIP_SECONDS = 22
 FILM = (
     "import sys; from pathlib import Path; from demo.clip import make_basketball_clip; "
@@ -40,7 +40,7 @@ FILM = (
 FILM_SECONDS = 120
 POLL_SECONDS = 0.3
 RENDER_SECONDS = 900
-"""Longer than the platform's own timeout for a render."""
+"""How long the story waits for a render; longer than the platform's own timeout for a render."""
 CLIP_FILE = "clip.mp4"
 POSTER_FILE = "poster.jpg"
 OPEN_STATES = {"uploaded", "processing"}

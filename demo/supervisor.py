@@ -1,7 +1,7 @@
 """Supervise a few processes that are stopped together, each on a leash (`demo.leash`) and with its own log.
 
-The package Honcho has the same purpose, but also two problems: if the supervisor gets SIGKILL, Honcho's helper
-processes and the commands keep running; if a signal arrives during startup, Honcho's shutdown fails.
+This module replaces the package Honcho, which has two problems: if Honcho receives SIGKILL, its helper processes and
+the commands keep running; if a signal arrives during startup, its shutdown fails.
 """
 
 import os
@@ -69,7 +69,7 @@ class Leashed:
         return self.process.poll()
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM to the command, through the leash, which sends SIGKILL after its grace period."""
+        """Send SIGTERM to the leash, which forwards it to the command and sends SIGKILL after a grace period."""
         self.process.terminate()
 
     def wait(self, seconds: float) -> int:
@@ -86,7 +86,7 @@ class Leashed:
             return "".join(deque(text, lines)).rstrip()
 
     def failure(self, what: str) -> DemoError:
-        """Return an error with the name, `what` happened, the log's path and the end of the log."""
+        """Return an error that contains the command's name, what happened, and the path and the end of its log."""
         return DemoError(f"{self.name} {what}. The end of its log, {shown(self.log)}:\n{self.tail()}")
 
 

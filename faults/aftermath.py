@@ -36,7 +36,7 @@ BROKEN_IN_EVERY_RUN = (
     "workers are running",  # killed workers remain listed for a day
     "no burst of new accounts has voted",  # all clients sign up from one address, and vote soon afterwards
 )
-"""The doctor's checks that fail in every run, for the reasons beside them. The harness ignores these failures."""
+"""The doctor's checks that fail in every run; a comment gives each reason. The harness ignores these failures."""
 
 CONNECTIONS = """
 SELECT count(*) AS connections, count(*) FILTER (WHERE state LIKE 'idle in transaction%%') AS hanging
@@ -153,7 +153,7 @@ def _probe(path: Path) -> str:
 
 
 def leftovers(site: Site, evidence: Evidence, baseline: Baseline) -> Iterator[Violation]:
-    """Yield everything that should not exist after the sweep, and each process that has grown too much."""
+    """Yield everything that should not exist after the sweep, and each process that uses far more than its baseline."""
     yield from _objects(site, evidence)
     yield from _files(site)
     yield from _orphans(site)

@@ -1,6 +1,6 @@
 """Run a fault's action when a job reaches an exact stage.
 
-The number of strikes on one job is limited, because the platform correctly fails a job after too many failures, even if
+Only a few actions may strike the same job: after too many failed attempts, the platform rightly fails a job, even if
 its clip is valid.
 """
 
@@ -74,7 +74,7 @@ class Breakpoints:
         ledger.listeners.append(self.on_transition)
 
     def strike(self, stage: str, act: Callable[[Target], None], *, cost: Cost, seconds: float) -> Target | None:
-        """Wait for a job to reach `stage`, run `act` on the job and return it; None if `seconds` pass without one."""
+        """Wait for a job to reach `stage`, run `act` on it, and return it; None if no job does so in `seconds`."""
         point = Breakpoint(stage, cost, act)
         with self._lock:
             self._breakpoints.append(point)
@@ -118,7 +118,7 @@ class Breakpoints:
         return any(point.stage == stage for point in self._breakpoints)
 
     def _trigger(self, stage: str, video: str | None, pid: int | None) -> None:
-        """Run the action of a breakpoint for this stage, if there is one and the job may still be struck."""
+        """Run the action of a breakpoint for this stage, if there is one and its action may still strike the job."""
         point = self._take(stage, video) if video and pid else None
         if point is None or video is None or pid is None:
             return
@@ -138,7 +138,7 @@ class Breakpoints:
             return point
 
     def _charge_bystander(self, point: Breakpoint, video: str, pid: int) -> None:
-        """If the worker has since committed the struck job and claimed another, count the strike for both jobs."""
+        """If the worker had already claimed another job when the action ran, count the strike for that job too."""
         held = self._ledger.held_by(pid)
         if held is not None and held != video:
             with self._lock:

@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 25.0
 
 TRIES = 60
 MOST_UNFINISHED = 6
-"""While this many jobs are unfinished, players do not upload, because the harness measures recovery, not queueing."""
+"""While this many jobs are unfinished, players do not upload: the harness measures recovery, not waits in the queue."""
 
 NUMBERS = itertools.count(1)
 """Request numbers. A number links the event of a request's start to the event of its end."""

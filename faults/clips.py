@@ -10,7 +10,7 @@ COLOURS = ("orange", "navy", "teal", "maroon")
 Kills = Literal["worker", "ffmpeg"]
 
 MARKS: dict[Kills, str] = {"worker": "POISON-FOR-THE-WORKER", "ffmpeg": "POISON-FOR-FFMPEG"}
-"""The title tag of each poison clip. Before FFmpeg reads such a clip, `shim.py` kills the worker or FFmpeg."""
+"""What a poison clip kills → its title tag. `shim.py` kills the worker or FFmpeg before FFmpeg reads the clip."""
 
 
 @dataclass(frozen=True)

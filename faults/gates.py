@@ -183,7 +183,7 @@ class Relay(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, *_: object) -> None:
-        """Log nothing: the history records the requests that a fault strikes."""
+        """Log nothing, because the history records the requests that a fault affects."""
 
 
 def _key(path: str) -> str:

@@ -25,11 +25,11 @@ class History:
         self._lock = threading.Lock()
         self._epoch = time.monotonic()
         self.wall_epoch = time.time()
-        """The start in epoch seconds. The database uses the same clock, so this value also converts its timestamps."""
+        """The run's start in epoch seconds. It also converts timestamps of the database, which uses the same clock."""
 
     @property
     def now(self) -> float:
-        """Seconds since the start."""
+        """The seconds since the run's start."""
         return time.monotonic() - self._epoch
 
     def note(self, who: str, what: str, **facts: Any) -> Event:
@@ -73,12 +73,12 @@ def _belongs(event: Event, subject: str, named: list[float]) -> bool:
 
 
 def _names(event: Event, subject: str) -> bool:
-    """Whether an event is about `subject`. The API that receives a request is not its subject."""
+    """Whether an event is about `subject`. The API process that received a request does not count as its subject."""
     return event.get("api") != subject and subject in json.dumps(event, default=str)
 
 
 def _ends(events: list[Event]) -> Iterable[Event]:
-    """Return the first and the last events if there are more than `SHOWN_EVENTS`."""
+    """Return all events or, if there are more than `SHOWN_EVENTS`, only the first and the last ones."""
     half = SHOWN_EVENTS // 2
     return events if len(events) <= SHOWN_EVENTS else [*events[:half], *events[-half:]]
 

@@ -30,7 +30,7 @@ class Unit:
 
 
 class Keeper:
-    """Runs units, and restarts each unit that exits until `drop` is called for it."""
+    """Runs units. Restarts each unit that exits, unless `drop` has been called for it."""
 
     def __init__(self, log_dir: Path, starter: Starter, history: History) -> None:
         self._log_dir = log_dir

@@ -102,13 +102,13 @@ class Ledger:
         return unknown
 
     def holder(self, video: str) -> int | None:
-        """Return the ID of the process that holds a video's job; None if there is none or no database is available."""
+        """Return the ID of the process that holds a video's job; None if no process does or the database is down."""
         with contextlib.suppress(*DatabaseUnavailable):
             return next((pid_of(row["lease_owner"]) for row in self.rows(HOLDER, video)), None)
         return None
 
     def held_by(self, pid: int) -> str | None:
-        """Return the video whose job a process holds; None if there is none or the database is unavailable."""
+        """Return the video whose job a process holds; None if it holds none or the database is down."""
         with contextlib.suppress(*DatabaseUnavailable):
             return next((row["video"] for row in self.rows(HELD, str(pid))), None)
         return None

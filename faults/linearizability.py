@@ -38,8 +38,8 @@ class Search:
     _states: dict[State, Spare] = field(default_factory=lambda: {(False, frozenset()): (0, 0)})
     """State → the spare requests that remain on the best path to that state.
 
-    Two paths to a state can have different numbers of spare requests. The difference is then the same for False and for
-    True, so one path has more of both, and that path is better.
+    If two paths lead to the same state, the better one has more spare requests of both values. No path can have more of
+    one value and fewer of the other, because the numbers differ by the same amount for both values.
     """
 
     @property
@@ -49,7 +49,7 @@ class Search:
         return frozenset(values | {not value for (value, _), spare in self._states.items() if spare[not value]})
 
     def begin(self, number: int, operation: Operation) -> None:
-        """Start a request: it may take effect from now on."""
+        """Process the beginning of a request: it may take effect from now on."""
         if operation.ended is None:
             self._states = {state: _add(spare, operation.leaves) for state, spare in self._states.items()}
         else:
@@ -57,7 +57,7 @@ class Search:
             self._keep([(self._at(value, done), spare) for (value, done), spare in self._states.items()])
 
     def end(self, number: int) -> None:
-        """End a request: retain only the states in which the request has taken effect."""
+        """Process the response to a request: retain only the states in which the request has taken effect."""
         operation = self._open[number]
         explained = [way for entry in self._states.items() for way in self._ways(*entry, number)]
         if not explained:
@@ -72,7 +72,7 @@ class Search:
             self._states[state] = max(spare, self._states.get(state, spare))
 
     def _ways(self, state: State, spare: Spare, number: int) -> Iterator[tuple[State, Spare]]:
-        """Yield the states after a request. If the register has the wrong value, apply another request first."""
+        """Yield the states after a request. If it needs another value of the register, apply another request first."""
         value, done = state
         if number in done:
             yield state, spare
@@ -99,7 +99,7 @@ class Search:
         return self._at(self._open[number].leaves, state[1] | {number})
 
     def _at(self, value: bool, done: frozenset[int]) -> State:
-        """Return the state after all open requests that only read `value`. Applying them early excludes no order."""
+        """Return the state after all open requests that only read `value`. To apply them early excludes no order."""
         finds = {number for number, operation in self._open.items() if operation.needs == operation.leaves == value}
         return value, done | finds
 

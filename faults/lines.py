@@ -30,10 +30,10 @@ class Link:
 
 
 Way = Literal["outgoing", "incoming"]
-"""From the process to the server, or back."""
+"""The direction of bytes: from the process to the server, or back."""
 
 Watcher = Callable[[Link, bytes], None]
-"""Called with bytes before they are forwarded; it may sleep, act, or raise `Cut`."""
+"""A function that a line calls with bytes before it forwards them. It may sleep, run an action, or raise `Cut`."""
 
 
 class Line:

@@ -25,7 +25,7 @@ WORK_SECONDS = 20.0
 
 SWAPPING = threading.Lock()
 LIBFAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-"""From Debian's package faketime; None if it is not installed."""
+"""The library of Debian's package faketime; None if the package is not installed."""
 
 
 def api_killed_before_ring(site: Site, step: Step) -> str:

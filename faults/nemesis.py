@@ -78,7 +78,7 @@ class Nemesis:
             thread.join()
 
     def run_one_at_a_time(self) -> None:
-        """Inject one fault at a time: ignore the schedule's times, and wait for the site's recovery after each."""
+        """Inject one fault at a time. Ignore the schedule's times; after each fault, wait for the site to recover."""
         for step in self._steps:
             if not self._site.over.is_set():
                 self._inject(step)

@@ -14,7 +14,7 @@ from faults.ledger import Row
 VIDEO = re.compile(r"video ([0-9a-f-]{36})")
 KNOWN = {"mono", "wall", "who", "what", "fault", "happened", "began"}
 ECHO_SECONDS = 3.0
-"""Events up to this long after a fault's end count as its effects, because many faults last only an instant."""
+"""Count events as effects of a fault until this long after its end, because many faults last only an instant."""
 
 OPEN = {"queued", "running"}
 
@@ -75,7 +75,7 @@ class Outcomes:
     def _ended_after(self, video: str, began: float) -> float | None:
         """Return the seconds from the strike until the job ended; None if it did not end.
 
-        If the fault struck no job (it uploaded a poison clip), the time starts at `began`.
+        A fault that uploads a poison clip strikes no job. For such a fault, the time starts at `began`.
         """
         strikes = (event for event in self.evidence.history.events("strike") if event["video"] == video)
         struck = next((event["mono"] for event in strikes if event["mono"] >= began), began)
@@ -108,7 +108,7 @@ class Outcomes:
         return next((round(seconds, 2) for seconds in later), None)
 
     def recovery_after(self, healed: float) -> float | None:
-        """Return the seconds from the healing until every job that was unfinished then has had a transition.
+        """Return the seconds from `healed` until every job that was unfinished then has had a transition.
 
         None if one of these jobs has had no transition.
         """
@@ -135,7 +135,7 @@ def _word(row: Row, before: Row) -> str:
 
 
 def _backwards(row: Row, before: Row) -> Iterator[str]:
-    """Yield the reasons why a running job returned to the queue. The first one is the decisive one."""
+    """Yield the reasons why a running job returned to the queue. Only the first one counts."""
     if row["rescues"] > before["rescues"]:
         yield "rescued"
     if row["setbacks"] > before["setbacks"]:

@@ -20,7 +20,7 @@ class Pace:
     backoff_base: float = 0.2
     backoff_max: float = 2.0
     render_timeout: float = 30.0
-    """A render takes 2 s on an idle machine, and 15 s on one that is busy with other tests."""
+    """Enough time for a render, which takes 2 s on an idle machine, and 15 s on one that is busy with other tests."""
     drain: float = 2.0
 
     @property
@@ -35,7 +35,7 @@ class Pace:
             "BACKOFF_BASE_SECONDS": f"{self.backoff_base}",
             "BACKOFF_MAX_SECONDS": f"{self.backoff_max}",
             "RENDER_TIMEOUT_SECONDS": f"{self.render_timeout}",
-            "MAX_TIMEOUTS": "5",  # hang_ffmpeg may strike a valid clip twice, and the clip must not fail
+            "MAX_TIMEOUTS": "5",  # the fault hang_ffmpeg may strike a valid clip twice; its job must not fail
             "DRAIN_SECONDS": f"{self.drain}",
             "RENDER_PRESET": "ultrafast",
             "RENDER_PROFILE": "lite",
@@ -46,9 +46,9 @@ class Pace:
     def bound(self, unfinished: int) -> float:
         """Return the maximum time, in seconds, that `unfinished` jobs may take after the clients stopped.
 
-        The bound is the sum of a lease, two passes of upkeep (the first may just miss the lease's expiry), the
-        redispatch after a lost ring, the longest backoff with its jitter, and one render timeout for each clip that a
-        worker must render.
+        The bound is the sum of a lease, two passes of upkeep (the first may run just before the lease expires), the
+        time after which upkeep repeats a lost ring, the longest backoff with its jitter, and one render timeout for
+        each clip that a worker must render.
         """
         rounds = max(1, math.ceil(unfinished / WORKERS))
         waiting = self.lease + 2 * self.upkeep + self.redispatch + 1.25 * self.backoff_max

@@ -23,14 +23,14 @@ from faults.site import Site
 
 WARM_SECONDS = 60.0
 WARMERS = 16
-"""Enough clients for every thread of both APIs to hash a password, so that the baseline includes that memory."""
+"""Enough clients to make every thread of both APIs hash a password: the baseline must include the memory for that."""
 
 WARM_UPLOADS = 4
 AFTERWARDS_SECONDS = 3.0
-"""The clients continue for this long after the healing, because the site must still accept work."""
+"""The clients continue for this long after the last fault has healed, to show that the site still accepts work."""
 
 VISITORS_SECONDS = 2 * PATIENCE_SECONDS
-"""Enough time for one request that times out because of a fault, and for its repetition after the healing."""
+"""Enough time for a request that times out because of a fault, and for the retry after the fault has healed."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Verdict:
     """Errors in the harness."""
     bound_seconds: float
     recovered_seconds: float | None
-    """From the end of the clients' requests until every job had finished; None if that took longer than the bound."""
+    """The time from the clients' last request until every job had finished; None if it exceeded the recovery bound."""
     evidence: Evidence
 
     @property
@@ -94,7 +94,7 @@ class Run:
         return player
 
     def warm_up(self) -> None:
-        """Let clients use the site until its processes have grown to their usual size, and take the baseline."""
+        """Let clients use the site until its processes use their usual amount of memory, and take the baseline."""
         players = [Player(f"warmer-{number}", self.site, self.seed, self.site.over) for number in range(WARMERS)]
         with ThreadPoolExecutor(WARMERS) as threads:
             list(threads.map(_warm, players))
@@ -114,7 +114,7 @@ class Run:
         self.broken += nemesis.broken + crowd.broken
 
     def _wait_for_visitors(self) -> None:
-        """Wait for the visitors' uploads, because an upload would change the evidence; report unfinished uploads."""
+        """Wait until the nemesis' uploads have ended, so that none changes the evidence; report unfinished ones."""
         deadline = self.history.now + VISITORS_SECONDS
         for visitor in self.site.visitors:
             visitor.join(max(0.0, deadline - self.history.now))

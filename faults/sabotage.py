@@ -1,4 +1,4 @@
-"""Start one of the platform's programs without one of its safeguards, to test that the harness detects the loss.
+"""Start one of the platform's programs without one of its safeguards, to test that the harness detects its absence.
 
     python -m faults.sabotage NAME api|worker|upkeep ARGUMENTS…
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from faults.chance import chance_of
 
 FIRST_SECONDS = 3.0
-"""When the first fault starts. By then, the clients have given the site some work."""
+"""The start of the first fault. By then, the site is already processing requests and clips of the clients."""
 
 GAP_SECONDS = (1.0, 3.0)
 """The range of the time between the end of one fault and the start of the next."""

@@ -153,8 +153,8 @@ def running_servers(folder: Path) -> Iterator[Servers]:
         stack.callback(redis_server.close)
         redis_server.start()
         seaweedfs = SeaweedFS(folder / "objects", log=folder / "seaweedfs.log")
-        # Let each new bucket take only one of SeaweedFS's hundred volumes, because each site creates a bucket. By
-        # default, a bucket takes seven.
+        # Each site creates a bucket. By default, SeaweedFS reserves seven of its hundred volumes for each new bucket;
+        # reserve only one.
         with mock.patch.dict(os.environ, {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
             stack.enter_context(seaweedfs)
         yield Servers(starter, postgres, redis_server, seaweedfs)

@@ -74,7 +74,7 @@ class Site:
         self.clips = clips
         self.pace = pace
         self.over = threading.Event()
-        """Set when the run ends. It ends every `sleep` and `until`."""
+        """Set when the run ends, so that every `sleep` and `until` returns at once."""
         self.visitors: list[threading.Thread] = []
         """Threads that each upload one clip during a fault. An upload may last longer than the fault."""
         self.traffic = Traffic()
@@ -121,7 +121,7 @@ class Site:
             machine.close()
 
     def unit(self, name: str, *, program: str | None = None, **environment: str) -> Unit:
-        """Return the unit of a process. The digit in `name` is the name of its machine."""
+        """Return the unit of a process. The digit in `name`, for example in `worker-1`, names the machine."""
         kind = name.partition("-")[0]
         listen = ["--listen", self.api_urls[name].removeprefix("http://")] if kind == "api" else []
         return Unit(name, [*self._command(program or kind), *listen], {**self.environment(name), **environment})
@@ -134,7 +134,7 @@ class Site:
         return [str(PROGRAMS / f"rising-stars-{kind}")]
 
     def environment(self, name: str) -> dict[str, str]:
-        """Return the environment of a process, with its own lines and gate to the servers."""
+        """Return the environment of a process, with the addresses of its own proxies to the servers."""
         machine = self.machines[name.partition("-")[2][:1]]
         postgres, redis = self.line(name, "postgres"), self.line(name, "redis")
         return {

@@ -10,7 +10,7 @@ from faults.site import Site
 from faults.visitors import send_clip_meanwhile
 
 ARMED_SECONDS = 10.0
-"""The extra time that a fault waits for the first request that it affects."""
+"""The extra time that a fault waits if it has not affected a request yet."""
 
 CODES = {500: "InternalError", 503: "SlowDown"}
 OBJECTS = ("unprocessed-videos/", "processed-videos/", "posters/")

@@ -40,7 +40,7 @@ def _by_fault(summaries: list[Any]) -> dict[str, list[Any]]:
 
 
 def _row(fault: str, outcomes: list[Any]) -> Iterator[str]:
-    """Yield the cells after the fault's name. Recovery times are from calm runs, where no other fault interferes."""
+    """Yield the cells after the fault's name. Recovery times are from calm runs, which inject one fault at a time."""
     met = [outcome for outcome in outcomes if not outcome["happened"].startswith(IN_VAIN)]
     yield (FAULTS[fault].__doc__ or "").partition("\n")[0].rstrip(".")
     yield f"{len(met)}" + (f" (and {len(outcomes) - len(met)} met nothing)" if len(met) < len(outcomes) else "")

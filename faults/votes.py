@@ -1,7 +1,7 @@
 """The possible states of each vote, derived from the responses that its account received.
 
 An account's vote for a video is a Boolean register, which is True while the vote's row exists. Overlapping requests
-may take effect in any order. A request without a response, or with a 5xx, may take effect at any time after its
+may take effect in any order. A request that received a 5xx or no response may take effect at any time after its
 beginning, or never. It may even take effect after the client has received the 5xx, because the COMMIT may still be in
 flight.
 """

@@ -121,7 +121,7 @@ def _zero_size(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _long_size(chance: random.Random, clip: bytes) -> bytes:
-    """Write a 64-bit size, correct or wrong: insert it, or overwrite the first 8 bytes of the body."""
+    """Give a box a correct or wrong 64-bit size, inserted before its body or written over the body's first 8 bytes."""
     at = chance.choice(box_places(clip))
     true_size = int.from_bytes(clip[at : at + 4], "big")
     size = chance.choice((true_size, true_size + 8, *HOSTILE_LONG)).to_bytes(8, "big")
@@ -158,7 +158,7 @@ def _removed_box(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _nested_box(chance: random.Random, clip: bytes) -> bytes:
-    """Nest a box in boxes of its own kind, or append a copy of it to its children."""
+    """Nest a box in boxes of its own kind, or append a copy of the box to its own children."""
     boxes = parse_boxes(clip)
     row = chance.choice(_rows(boxes))
     at = chance.randrange(len(row))
@@ -277,7 +277,7 @@ def _lying_matrix(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _lying_version(chance: random.Random, clip: bytes) -> bytes:
-    """Declare another version of a table, in which its fields have other widths, or declare other flags."""
+    """Change the version of a table, on which the widths of its fields depend, or change its flags."""
     boxes = parse_boxes(clip)
     box = chance.choice([box for top in boxes for box in top.walk() if box.kind in TABLES])
     _write(box, 0, chance.choice((1 << 24, 2 << 24, 255 << 24, 0xFFFFFF, chance.getrandbits(32))))

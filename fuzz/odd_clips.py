@@ -75,7 +75,7 @@ def _several_tracks(chance: random.Random, clip: bytes) -> bytes:
 
 
 def _app_trailer(chance: random.Random, clip: bytes) -> bytes:
-    """Append what some apps append: text that parses as a box, a row of boxes, or a box that exceeds the file."""
+    """Append data as some apps do: text that parses as a box, several boxes, or a box that is longer than the file."""
     return clip + chance.choice(
         (
             b"Edited with SomeApp 7.1\n" * chance.randrange(1, 50),

@@ -54,8 +54,8 @@ def _rendered(source: Path, directory: Path) -> tuple[str, str | None]:
     except RenderTimedOut:
         return "stopped: time", None
     except RenderKilled as error:
-        # RenderKilled is acceptable only if the encode ran out of memory. If FFmpeg ran out of memory while it read the
-        # index, a retry would not help, so the renderer must raise UnreadableClip, and RenderKilled is a finding.
+        # RenderKilled leads to a retry, so it is acceptable only if FFmpeg ran out of memory during the encode. If that
+        # happened while FFmpeg read the index, a retry cannot help, and the renderer must raise UnreadableClip.
         bombed = "Cannot allocate memory" in str(error) and "error reading header" not in str(error)
         return "stopped: memory", None if bombed else f"RenderKilled: {error}"
     except Exception as error:  # noqa: BLE001 - any other exception is a finding
@@ -89,7 +89,7 @@ def _count_pictures(video: Path) -> int:
 
 
 def _left_over(folder: Path, directory: Path) -> str | None:
-    """Return the files left outside the work directory, or a process still running in it; None if there are neither."""
+    """Return the files left outside the work directory, or a process still running in it; None if there is neither."""
     unexpected = {path.name for path in folder.iterdir()} - {"source.mp4", "work"}
     if unexpected:
         return f"left {sorted(unexpected)} outside its directory"

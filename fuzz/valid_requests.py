@@ -1,4 +1,4 @@
-"""Valid requests, one for every route. The fuzzing disturbs most of them; the others must succeed."""
+"""Valid requests, one for every route. The tests disturb most of them; the others must succeed."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class World:
 
 
 def every_route() -> set[tuple[str, str]]:
-    """Return the method and path of every API route. The dependencies are empty, because no handler is called."""
+    """Return the method and path of every API route. No handler runs, so the dependencies are placeholders."""
     dependencies = cast("ApiDependencies", SimpleNamespace(readiness=None))
     resources: tuple[Resource, ...] = (
         AuthResource(dependencies),

@@ -29,7 +29,7 @@ def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
 
 
 class HueyDoorbell:
-    """Rings the doorbell through Huey. If the queue is down, an upload still succeeds, at most a second later."""
+    """Rings the doorbell through Huey. If the queue is down, uploads still succeed, but take up to a second longer."""
 
     def __init__(self, settings: Settings) -> None:
         self._huey = create_broker(settings, socket_seconds=RING_SECONDS)

@@ -18,8 +18,7 @@ from app.showcase.rendering import Outcome, Renderer
 log = structlog.get_logger(__name__)
 
 DATABASE_CONNECTIONS = 3
-"""One for each thread that uses the database: the render's, its heartbeat's, and the one that reports the worker's
-presence."""
+"""One for each thread that uses the database: one renders, one sends heartbeats, and one reports the presence."""
 
 
 DEFERRED = (
@@ -102,7 +101,7 @@ class RenderShift:
                 return
 
     def _report(self, report: Callable[[], None]) -> None:
-        """Call `report`. If the database fails, only log it, because the next report may succeed."""
+        """Call `report`. If the database is unavailable, only log the error: the next report may succeed."""
         try:
             report()
         except DATABASE_UNAVAILABLE as error:

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 DATABASE_CONNECTIONS = 2
-"""One for each thread that uses the database: the loop's and the sweeps'."""
+"""One for each thread that uses the database: one runs the loop, and one runs the sweeps."""
 
 
 class Upkeep:
@@ -80,8 +80,8 @@ class Upkeep:
     def _reap(self) -> None:
         """Rescue the jobs of dead workers.
 
-        If the last successful read from the database was long ago, rescue nothing in this pass. The machine or the
-        database may have been suspended, and live workers could not send heartbeats either.
+        If upkeep last read from the database long ago, this machine or the database may have been suspended. Live
+        workers may then have been unable to extend their leases, so rescue nothing in this pass.
         """
         began, before = time.monotonic(), self._reaped_at
         read_now()
@@ -95,7 +95,7 @@ class Upkeep:
 
     @property
     def _patience_seconds(self) -> float:
-        """The longest gap since the last read from the database after which `_reap` rescues jobs: 30 s by default."""
+        """The maximum age of the last database read for `_reap` to rescue jobs: by default 30 s."""
         return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:
@@ -119,7 +119,7 @@ class Upkeep:
         if self._cloudwatch is None:
             return
         figures = measure(self._measured_at)
-        # Return the connection to the pool first, because the call to AWS may block until a long timeout.
+        # Return the connection to the pool first, because the call to AWS may block for a long time.
         database.close()
         self._measured_at = figures.measured_at
         try:

@@ -1,7 +1,8 @@
 """`rising-stars-worker`: the Huey consumer, with one process for each concurrent render.
 
-On SIGTERM the worker drains: it claims no new job, and a running render has DRAIN_SECONDS to finish. After that, the
-worker returns the job to the ledger without using up an attempt. On SIGINT, the worker returns the job at once.
+On SIGTERM the worker drains: it claims no new job, and a running render has DRAIN_SECONDS to finish. If it does not
+finish in time, the worker returns the job to the ledger without using up an attempt. On SIGINT, the worker returns the
+job at once.
 """
 
 import ctypes

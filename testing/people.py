@@ -54,7 +54,7 @@ class Player:
         part: str = "video_file",
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Upload `clip` as a browser's form does."""
+        """Upload `clip` in a multipart form, as a browser does."""
         with clip.open("rb") as video:
             return self.request(
                 "POST",

@@ -77,7 +77,7 @@ def running_postgres() -> Iterator[Postgres]:
 
 
 def server_user() -> str | None:
-    """Return the user to run PostgreSQL as, because PostgreSQL refuses to run as root. None for the current user."""
+    """Return the user to run PostgreSQL as; None for the current user. PostgreSQL refuses to run as root."""
     return next(filter(user_exists, UNPRIVILEGED_USERS)) if os.geteuid() == 0 else None
 
 

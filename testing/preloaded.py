@@ -186,7 +186,7 @@ def _serve(requests: socket.socket) -> Callable[[], Any]:
     """Fork a child for each request and, in the child, return the program's `main`.
 
     The caller runs `main` after this function has returned, so that the program's tracebacks do not contain this
-    function. After the test process has closed the socket, the server's own caller receives a no-op.
+    function. In the server itself, return a no-op once the test process has closed the socket.
     """
     selector = selectors.DefaultSelector()
     selector.register(requests, selectors.EVENT_READ)
@@ -202,8 +202,8 @@ def _serve(requests: socket.socket) -> Callable[[], Any]:
             pid = os.fork()
             if pid == 0:
                 selector.close()
-                # _become closes all descriptors. Without this, the socket object would later close its descriptor's
-                # number again, which may by then belong to another file.
+                # Detach the socket object from its descriptor, which _become closes. Otherwise, the object would later
+                # close the same number, which may by then belong to another file.
                 requests.detach()
                 return _become(json.loads(message), *descriptors[:2])
             output, errors, reports = descriptors
@@ -232,7 +232,7 @@ def _report(reports: int, number: int) -> None:
 
 
 def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], Any]:
-    """Give this process the request's environment, folder and output, and return the program's `main`."""
+    """Apply the request's environment, working directory and output streams; return the program's `main`."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(output, STDOUT)
@@ -250,7 +250,7 @@ def _become(request: dict[str, Any], output: int, errors: int) -> Callable[[], A
 
 
 def close_all_but_standard_streams() -> None:
-    """Close the open descriptors that /proc lists. A container may allow a billion, too many for `os.closerange`."""
+    """Close the open descriptors that /proc lists. Do not try all possible ones: a container may allow a billion."""
     for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         if descriptor > STDERR:
             with contextlib.suppress(OSError):  # the listing's own descriptor is closed already
@@ -268,7 +268,8 @@ if __name__ == "__main__":
     for module in ENTRY_POINTS.values():
         importlib.import_module(module)
     read_service_models(["s3"])
-    # Otherwise the first garbage collection in each child would copy the memory of all these objects.
+    # Exclude the loaded objects from garbage collection. Otherwise, the first collection in each child would write to
+    # all of them, and the kernel would copy their memory.
     gc.collect()
     gc.freeze()
     sys.exit(_serve(socket.socket(fileno=int(sys.argv[1])))())

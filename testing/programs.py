@@ -1,4 +1,4 @@
-"""Find the programs that tests start: the system's, which hosts also run, or else those from PyPI.
+"""Find the programs that tests start: the system's programs, which hosts also run, or otherwise programs from PyPI.
 
 Each function raises `NotInstalled` if this machine cannot run the program. The message says what to do.
 """

@@ -1,4 +1,4 @@
-"""Reads botocore's models of AWS services once, for all processes that are then forked."""
+"""Reads botocore's models of AWS services once, for all processes that are forked afterwards."""
 
 import functools
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from botocore.loaders import JSONFileLoader
 
 
 def read_service_models(services: Iterable[str]) -> None:
-    """Read the models into a cache that all sessions share, because each session has only a cache of its own."""
+    """Read the models into a cache that all sessions share. By default, each session has a separate, empty cache."""
     load = functools.cache(JSONFileLoader().load_file)
 
     def load_file(_loader: JSONFileLoader, path: str) -> Any:

@@ -93,7 +93,7 @@ class Site:
         """Insert a clip into the database as if it had been rendered `age` seconds ago, and return its ID."""
         video_id = uuid.uuid4()
         rendered = status is VideoStatus.PROCESSED
-        # The database runs on this machine, so it has the same clock.
+        # The database runs on this machine, so its clock and this process's clock agree.
         now = time.time() - age
         with self.tables():
             Video.insert(
@@ -205,7 +205,7 @@ def _database(url: str) -> peewee.Database:
 
 
 class SiteMaker:
-    """Starts more API processes on a home, with changed settings, and stops them when the test ends."""
+    """Starts more API processes that share one site's `Home`, with changed settings; stops them when the test ends."""
 
     def __init__(self, stack: ExitStack, home: Home) -> None:
         self._stack = stack

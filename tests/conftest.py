@@ -30,10 +30,10 @@ from tests.machines import MetadataService, Systemctl
 
 LOG_TAIL = 6_000
 SCENARIOS = ("test_molecule", "test_unpatched")
-"""Files whose tests share no fixtures, so each test may run in a separate process."""
+"""Files whose tests share no fixtures, so that pytest-xdist may run each test in a separate process."""
 
 LONGEST = ("test_smoke", "test_site", "test_roll_back", "test_molecule")
-"""These files run first: a long test that started last would keep one process busy while the others were idle."""
+"""Files that run first. If a long test started last, one process would still be busy while the others were idle."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -185,8 +185,8 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """A real S3-compatible object store."""
     server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
     with pytest.MonkeyPatch.context() as environment:
-        # By default SeaweedFS reserves seven of its hundred volumes for each new bucket, so the fifteenth bucket would
-        # get none.
+        # By default, SeaweedFS reserves seven of its hundred volumes for each new bucket, so that none would remain for
+        # the fifteenth bucket.
         environment.setenv("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
         server.start()
     try:

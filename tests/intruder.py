@@ -72,7 +72,7 @@ def limit_parent() -> None:
 
 
 def outlive_parent() -> None:
-    """Cancel the signal that the kernel would send to this process when the worker exits."""
+    """Stop the kernel from killing this process when the worker exits."""
     if LIBC.prctl(1, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 

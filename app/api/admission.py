@@ -1,6 +1,6 @@
-"""Admission of uploads: before Nginx reads the body of an upload, a subrequest to the API admits or rejects it.
+"""Admission of uploads: the API admits or rejects each upload before Nginx reads its body (`auth_request`).
 
-Clients that are not signed in, or that are over a rate limit, therefore cannot occupy Nginx with large bodies.
+So a client that is not signed in, or that exceeds a rate limit, cannot occupy Nginx with a large body.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +38,7 @@ class AdmissionResource:
             yield Route("GET", CHECK, self.may_upload)
 
     def may_upload(self) -> HTTPResponse:
-        """Return 204 with the account in X-Upload-Account, or the error that the upload itself would get.
+        """Return 204 with the account's id in X-Upload-Account, or the error that the upload itself would get.
 
         The check does not count against the rate limits; the upload that follows does.
         """
@@ -51,7 +51,7 @@ class AdmissionResource:
 
 
 class RefusalHeaderMiddleware:
-    """Middleware that copies the JSON of a rejected admission to the header X-Refusal: Nginx discards the body."""
+    """Middleware that copies the error JSON of the check to the header X-Refusal, because Nginx discards the body."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

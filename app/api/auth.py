@@ -64,7 +64,7 @@ class AuthResource:
         return answer(_pair(signed_in))
 
     def refresh(self) -> HTTPResponse:
-        """Continue a session with new tokens."""
+        """Refresh a session: return a new access token and a new refresh token."""
         return answer(_pair(self._dependencies.sessions.refresh(read_json(RefreshBody).refresh_token)))
 
     def log_out(self) -> HTTPResponse:

@@ -68,7 +68,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
-    """A parser that records when its request began, and rejects request lines for which waitress raises ValueError."""
+    """A parser that records when its request began, and reports a ValueError in waitress as a malformed request."""
 
     def __init__(self, adjustments: object) -> None:
         super().__init__(adjustments)
@@ -94,7 +94,7 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
     parser_class = StrictParser
     error_task_class = JsonErrorTask
     request: StrictParser | None = None
-    """The request that is arriving now."""
+    """The request that is being received; None between requests."""
 
     def received(self, data: bytes) -> bool:
         """Process received bytes. Respond with 503 if the disk is full."""
@@ -111,7 +111,8 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
         """Close the connection if the request's headers take too long; respond with 408 if its body does."""
         parser = self.request
         if parser is None:
-            # Close only a connection that never had a request: waitress closes other idle ones after channel_timeout.
+            # Close only connections that never had a request. waitress itself closes other idle connections after
+            # channel_timeout.
             is_unused = self.last_activity == self.creation_time and not self.requests
             self.will_close |= is_unused and time.time() - self.creation_time > HEADER_SECONDS
         elif not parser.headers_finished:
@@ -128,7 +129,11 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def may_be_closed(self) -> bool:
-        """Whether the server may close this connection: it waits for the client and is older than `GRACE_SECONDS`."""
+        """Whether the server may close this connection in favour of another one.
+
+        True if the connection is older than `GRACE_SECONDS`, and the server is neither processing a request from it nor
+        sending a response to it.
+        """
         waits = not (self.requests or self.total_outbufs_len or self.will_close)
         return waits and time.time() - self.creation_time > GRACE_SECONDS
 

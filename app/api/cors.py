@@ -1,6 +1,6 @@
 """CORS: which responses a browser exposes to pages of other sites (Fetch Standard, CORS protocol).
 
-No response allows credentials: clients send tokens in the Authorization header, and the API sets no cookie.
+No response allows credentials, because clients send tokens in the Authorization header and the API sets no cookie.
 """
 
 import re
@@ -33,7 +33,7 @@ class Cors:
         return bool(self._origins)
 
     def headers(self, method: str, path: str, origin: str | None) -> Headers:
-        """Return the CORS headers of a response, which may be an error.
+        """Return the CORS headers of a response. Error responses need them, too.
 
         Public reads allow every origin, whatever the request's Origin is, so that a cache can serve one response to all
         clients.

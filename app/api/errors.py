@@ -82,7 +82,7 @@ class ShapeInvalid(ApiError):
 
     @classmethod
     def of(cls, error: ValidationError, place: str) -> Self:
-        """Return the error with pydantic's findings as a list of {loc, msg, type}, without the rejected input."""
+        """Return the error for a `ValidationError`, as a list of {loc, msg, type} without the rejected input."""
         items = error.errors(include_url=False, include_context=False, include_input=False)
         return cls([{"loc": [place, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items])
 
@@ -136,7 +136,7 @@ def answer_failures(handler: Callable[..., object]) -> Callable[..., object]:
             return handler(*args, **kwargs)
         except HTTPResponse:
             raise
-        except Exception as error:  # noqa: BLE001 (the last handler: no exception may pass it)
+        except Exception as error:  # noqa: BLE001 (no other exception may reach Bottle)
             return answer_for(error)
 
     return handle

@@ -87,7 +87,7 @@ class _Receiver:
 
 
 def _has_filename(segment: MultipartSegment) -> bool:
-    """Whether a part is a file. The parser ignores `filename*` (RFC 5987), which some clients send instead."""
+    """Whether a part is a file. Some clients send only `filename*` (RFC 5987), which the parser ignores."""
     if segment.filename is not None:
         return True
     header = Message()

@@ -1,4 +1,4 @@
-"""The metrics that /metrics serves: this process's requests and limits, and the ledger at the time of the scrape."""
+"""The metrics that /metrics serves: this process's requests and rate limits, and the state of the job ledger."""
 
 from collections.abc import Iterator
 

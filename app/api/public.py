@@ -23,7 +23,7 @@ VIDEOS = "/api/public/videos"
 
 
 class PublicResource:
-    """The public routes, which need no account, and the votes, which need one."""
+    """The routes for the public, which need no account, and those for votes, which need one."""
 
     def __init__(self, dependencies: ApiDependencies) -> None:
         self._dependencies = dependencies

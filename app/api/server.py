@@ -125,7 +125,7 @@ def _stop_on_signals(server: object, draining: Event, *, finish_seconds: float) 
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    # The drain thread ends the main thread's loop with this signal.
+    # With this signal, the drain thread ends the server's loop, which runs in the main thread.
     signal.signal(signal.SIGUSR1, _leave)
 
 

@@ -1,7 +1,7 @@
 """Rate limits per account and address, counted in Redis (in memory when embedded).
 
-While Redis is unavailable, each process counts in its own memory. The effective limit is then the configured limit
-times the number of processes.
+While Redis is unavailable, each process counts requests in its own memory. The effective limit is then the configured
+limit times the number of processes.
 """
 
 import math
@@ -28,13 +28,14 @@ AWAY_SECONDS = 5.0
 while Redis hangs."""
 
 IN_MEMORY_SECONDS = 60.0
-"""How long `rising_stars_limits_in_memory` stays 1 after a count in memory: machines read it only once a minute."""
+"""How long the metric `rising_stars_limits_in_memory` stays 1 after a request was counted in memory: the watch reads it
+only once a minute."""
 
 UNAVAILABLE = (StorageError, RedisError, OSError)
 
 
 class LockedMemoryStorage(MemoryStorage):
-    """Counts in memory, with a lock that admits one thread at a time.
+    """Stores the counts of requests in memory, with a lock that admits one thread at a time.
 
     MemoryStorage itself starts a timer without a lock: two concurrent requests could both try to start the same timer,
     and the second would fail with RuntimeError.
@@ -61,7 +62,7 @@ class LockedMemoryStorage(MemoryStorage):
 
 
 class Throttle:
-    """Counts requests in sliding windows, so that no client gets twice its limit across a window's boundary."""
+    """Counts requests in sliding windows, so that no client can send twice its limit around a window's boundary."""
 
     def __init__(self, queue_url: str, counted_in_memory: Counter) -> None:
         self._shared = SlidingWindowCounterRateLimiter(_storage(queue_url))
@@ -100,7 +101,7 @@ class Throttle:
             log.warning("limit_not_cleared", purpose=purpose, error=str(error))
 
     def is_in_memory(self) -> bool:
-        """Whether this process counted in its own memory within the last minute because Redis was unavailable."""
+        """Whether Redis was unavailable in the last minute, so that this process counted requests in its own memory."""
         return time.monotonic() < self._in_memory_until
 
     def _judge(self, is_within: Callable[[RateLimiter], bool], item: RateLimitItem, purpose: str, who: str) -> None:

@@ -3,7 +3,7 @@
 from app.media.probe import Clip
 
 MAX_SIDE = 8192
-"""In pixels: no phone or ordinary camera records a longer side."""
+"""The longest side of a frame, in pixels. No phone or ordinary camera records larger frames."""
 
 MAX_FRAME_RATE = 250
 """Average frames per second. Phones record slow motion at 240."""

@@ -41,7 +41,7 @@ def require_whole_mp4(path: Path) -> None:
     """Check that a file is a complete MP4.
 
     Raises:
-        UnreadableClip: the file is empty, not an MP4, a MOV, truncated, or has no index (`moov`).
+        UnreadableClip: the file is empty, truncated, a MOV or not an MP4 at all, or it has no index (`moov`).
     """
     with path.open("rb") as file:
         _require_mp4_brand(file)

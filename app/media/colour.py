@@ -72,7 +72,7 @@ BT709 = Colour()
 def colour_of(facts: dict[str, str]) -> Colour:
     """Return the colour space of a video track, with defaults for missing and unknown values.
 
-    The default is BT.2020 for HDR (ITU-R BT.2100) and BT.709 otherwise, as players assume for HD.
+    The default is BT.2020 for HDR (ITU-R BT.2100) and BT.709 otherwise, as video players assume for HD.
 
     Args:
         facts: MediaInfo's fields of the track.

@@ -61,9 +61,9 @@ def render_arguments(
 
 
 _PICTURE_ALONE = ("-an", "-sn", "-dn", "-noautorotate", "-reinit_filter", "0")
-"""Options for the player's file. A mid-stream change of size or pixel format must not rebuild the graph, because the
-intro and the outro have been read by then. Instead, the first scaler in the clip's chain handles the change. No filter
-that accesses pixels may precede this scaler: a rotation filter would read beyond a frame of another size."""
+"""Options for the player's file. If the size or pixel format changes in mid-stream, FFmpeg must not rebuild the graph,
+because it has already read the intro and the outro. Instead, the first scaler in the clip's chain handles the change.
+No filter that accesses pixels may precede this scaler: a rotation filter would read beyond a frame of another size."""
 
 
 def poster_arguments(*, clip: Clip, profile: Profile) -> list[str]:
@@ -141,7 +141,9 @@ def x264_arguments(profile: Profile) -> list[str]:
 
 
 def _still_zones(clip: Clip, profile: Profile) -> str:
-    """Return x264 zones with minimal motion search for the intro and the outro. They take 2 s of CPU time instead of 4.
+    """Return x264 zones with minimal motion search for the intro and the outro, which are still images.
+
+    Encoding the intro and the outro then takes 2 s of CPU time instead of 4 s.
 
     Source: x264's `--zones`, which sets options for ranges of frames.
     """

@@ -1,16 +1,16 @@
 """The launcher of FFmpeg and MediaInfo: it confines its own process, then executes the program.
 
 `app.media.sandbox` builds the launcher's command line: options, `--`, the program and its arguments. The launcher runs
-as a script and is never imported. When a step fails, it prints one sentence and exits with LAUNCH_FAILED, so that the
-program never runs less confined than this kernel allows. The launcher imports few modules, because its start-up time
-delays every program.
+as a script and is never imported. When a step fails, the launcher prints one sentence and exits with LAUNCH_FAILED, so
+that the program never runs less confined than this kernel allows. The launcher imports few modules, because its
+start-up time delays every program.
 """
 
 import os
 import resource
 import sys
 
-# An isolated script (-I) lacks its project's directory in sys.path. Append it after the standard library's directories.
+# With Python's option -I, sys.path lacks the project's directory. Append it, after the standard library's directories.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
 
 from app.media.kernel import CAP_DAC_READ_SEARCH, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, keep_capabilities, prctl

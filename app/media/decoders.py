@@ -37,7 +37,7 @@ AUDIO_DECODERS: dict[str, tuple[str, ...]] = {
     "PCM": PCM_DECODERS,
     "Vorbis": ("vorbis", "libvorbis"),
 }
-"""The spatial formats of some phones (APAC, MPEG-H) are not listed, because FFmpeg cannot decode them."""
+"""The spatial audio formats of some phones (APAC, MPEG-H) are not listed, because FFmpeg cannot decode them."""
 
 DECODABLE_VIDEO, DECODABLE_AUDIO = frozenset(VIDEO_DECODERS), frozenset(AUDIO_DECODERS)
 

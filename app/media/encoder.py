@@ -75,7 +75,7 @@ class Encoder:
             source: the player's file, which is not trusted.
             directory: an existing, empty directory for all output of this render.
             profile: the render profile.
-            on_progress: receives 0.0 … 1.0, never decreasing, in this thread.
+            on_progress: called in this thread with the progress, from 0.0 to 1.0, which never decreases.
             stop: when set, FFmpeg is killed within 0.2 s.
 
         Raises:

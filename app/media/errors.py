@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a file is rejected. `app.showcase.failures` has the player's sentence for each reason."""
+    """Why a file is rejected. `app.showcase.failures` has the sentence that the player sees for each reason."""
 
     NOT_MP4 = "not_mp4"
     QUICKTIME = "quicktime"
@@ -28,7 +28,7 @@ class MediaError(Exception):
 class UnreadableClip(MediaError):
     """The file is not an MP4 with a decodable video track. A retry does not help.
 
-    `reason` selects the player's sentence.
+    `reason` selects the sentence that the player sees.
     """
 
     def __init__(self, message: str, reason: Reason = Reason.DAMAGED) -> None:
@@ -57,11 +57,11 @@ class WorkDirectoryFull(MediaError):
 
 
 class FfmpegMissing(MediaError):
-    """FFmpeg is missing, cannot be started confined, or lacks a component that renders need. The text says which."""
+    """FFmpeg is missing, cannot start in the sandbox, or lacks a component that renders need. The text says which."""
 
 
 class MediaInfoMissing(MediaError):
-    """MediaInfo cannot be started confined on this machine. The text names the cause."""
+    """MediaInfo cannot start in the sandbox on this machine. The text names the cause."""
 
 
 class ArtworkMissing(MediaError):

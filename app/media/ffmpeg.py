@@ -1,4 +1,4 @@
-"""Runs FFmpeg: finds its binary, runs it confined and supervised, and turns its exit codes into errors."""
+"""Runs FFmpeg: finds its binary, runs it in the sandbox with a deadline, and turns its exit codes into errors."""
 
 import os
 import re
@@ -95,7 +95,7 @@ class FfmpegJob:
     memory_bytes: int
     """The limit on FFmpeg's address space."""
     deadline: float
-    """On `time.monotonic()`'s clock."""
+    """The time, by `time.monotonic()`, after which FFmpeg is killed."""
     stop: threading.Event
 
     def run(self, arguments: list[str], *, on_line: Callable[[str], None] | None = None) -> None:
@@ -108,7 +108,7 @@ class FfmpegJob:
             RenderTimedOut: the deadline passed.
             RenderKilled: FFmpeg was killed from outside, or ran out of memory.
             WorkDirectoryFull: the disk is full.
-            FfmpegMissing: this FFmpeg lacks an encoder, a filter or an option, or could not be started confined.
+            FfmpegMissing: this FFmpeg lacks an encoder, a filter or an option, or could not start in the sandbox.
             UnreadableClip: FFmpeg failed for any other reason; the text contains its last lines on stderr.
         """
         last_lines: deque[str] = deque(maxlen=_KEPT_STDERR_LINES)
@@ -179,7 +179,7 @@ def _inputs(arguments: list[str]) -> list[Path]:
 
 
 def raise_for_exit(code: int, last_words: str) -> None:
-    """Raise the error that FFmpeg's exit code and last lines indicate. 0 is success; a negative code is a signal."""
+    """Raise the error that FFmpeg's exit code and last lines indicate. A negative code means that a signal ended it."""
     if code == 0:
         return
     if code < 0 or code == _EXIT_AFTER_SIGNAL:

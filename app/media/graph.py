@@ -36,7 +36,7 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
     """Return the filters that fit the clip to the profile: frame rate, length, size with bars, rotation, 8-bit BT.709.
 
     The rate filter precedes the scaler, so that frames of a 240 fps clip are dropped before they are scaled. The trim
-    follows the rate filter, so that a frame held across the end of the shown part is cut there. Size and bars are
+    follows the rate filter, so that a frame that lasts beyond the end of the shown part is cut there. Size and bars are
     computed for each frame, except that tone mapping needs a constant size.
     """
     shown = profile.shown_seconds(clip.duration_seconds)
@@ -66,7 +66,8 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
 def _deinterlaced(clip: Clip) -> list[str]:
     """Return the filters that combine each pair of fields into one frame, where the stream declares interlacing.
 
-    The scaler before bwdif only keeps the size constant, because a deinterlacer mixes neighbouring frames.
+    The scaler before bwdif only keeps the size constant: the deinterlacer mixes neighbouring frames, so all must have
+    one size.
     """
     return [f"scale={clip.width}:{clip.height}", "bwdif=mode=send_frame:deint=interlaced"]
 
@@ -88,8 +89,8 @@ _TONE_MAPPING = [
     f"scale={_TO_BT709}",
 ]
 """Converts HDR to SDR in linear light. Diffuse white is 203 cd/m2 (ITU-R BT.2408); the peak is 1000 cd/m2, 4.93 times
-that. The step through integer RGB clips values outside BT.709. Without it, FFmpeg 5.1 would carry negative light into
-the luma and turn a bright orange almost black."""
+that. The step through integer RGB clips values outside BT.709. Without this step, FFmpeg 5.1 would carry negative
+light into the luma and turn a bright orange almost black."""
 
 
 def _still(source: str, profile: Profile, seconds: float, label: str) -> str:

@@ -1,8 +1,8 @@
 """Reads properties of tracks that MediaInfo does not report, from an MP4's index (`moov`, and the `moof` of fragments).
 
 MediaInfo reports no channel count for some codecs, counts a delay that all tracks share as part of the duration, and
-does not report mirroring. FFmpeg reads the same boxes. A missing or invalid field counts as zero, or as upright, and
-raises no error: MediaInfo, the limits and the decoders determine whether a clip is accepted.
+does not report mirroring. FFmpeg reads the same boxes. A missing or invalid number counts as zero, and such a matrix
+as upright. Neither raises an error: MediaInfo, the limits and the decoders determine whether a clip is accepted.
 
 Source: ISO/IEC 14496-12 (`mvhd` 8.2.2, `tkhd` 8.3.2, `elst` 8.6.6, `stsd` 8.5.2, `stsz` 8.7.3, `tfdt` 8.8.12,
 `trun` 8.8.8).
@@ -23,7 +23,7 @@ MAX_EMPTY_EDITS = 64
 """Recorders write at most one empty edit."""
 
 _ENTRY_BYTES = {b"stts": 8, b"ctts": 8, b"stsc": 12, b"stco": 4, b"co64": 8, b"stss": 4}
-"""Entry sizes of the tables whose body states the number of entries at byte 4 and then lists the entries."""
+"""The size of an entry in each table whose body has the number of entries at byte 4, and then the entries."""
 
 _HEADER_BYTES = 8
 _NO_MEDIA = -1
@@ -167,7 +167,7 @@ def _listed_samples(table: memoryview, walk: _Walk) -> int:
 
 
 def _leading_empty_edit(elst: memoryview, movie_scale: int) -> float:
-    """Return the seconds of empty edits before the track's media. On later edits, MediaInfo and FFmpeg agree."""
+    """Return the seconds of empty edits before the track's media. MediaInfo and FFmpeg treat later edits alike."""
     width = 8 if _version(elst) else 4
     entry_bytes, entries = 2 * width + 4, min(_number(elst, 4, 4), MAX_EMPTY_EDITS)
     ticks = 0

@@ -18,8 +18,8 @@ REMOVE_FILE, MAKE_REG, TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 RUN = READ_FILE | READ_DIR | EXECUTE
 DEVICE = READ_FILE | WRITE_FILE
 FOLDER = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | REMOVE_FILE | MAKE_REG
-"""Only regular files may be created. The worker would publish the target of a symbolic link, and would block on a named
-pipe."""
+"""Only regular files may be created. If FFmpeg created a symbolic link, the worker would publish the link's target. If
+FFmpeg created a named pipe, the worker would block on it."""
 
 Grant = tuple[str, int]
 """A file or directory, and the allowed operations on it and below it."""
@@ -28,7 +28,7 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 _UNAVAILABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 """The errors if the kernel lacks Landlock, if Landlock was not enabled at boot, or if the system call filter of a
-container or unit denies it."""
+container or systemd unit denies it."""
 
 _RIGHTS_OF_ABI = (0, 13, 14, 15, 15, 16)
 """The number of file rights that each ABI has. Later ABIs are treated like the last one listed."""
@@ -38,7 +38,8 @@ _TCP = 0b11
 """The rights to bind and connect TCP sockets, which ABI 4 added."""
 
 _SCOPES = 0b11
-"""Abstract Unix sockets, and signals to processes outside the sandbox, which ABI 6 added."""
+"""The scopes that ABI 6 added. They deny signals to processes outside the sandbox, and access to their abstract Unix
+sockets."""
 
 
 class _PathBeneath(ctypes.Structure):

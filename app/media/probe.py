@@ -83,7 +83,7 @@ def probe(path: Path) -> Clip:
     Raises:
         UnreadableClip: the file is not a complete MP4 with a decodable video track. The text is for the operator.
         ProbeKilled: MediaInfo's process was killed from outside.
-        MediaInfoMissing: MediaInfo could not be started confined, independently of the clip.
+        MediaInfoMissing: MediaInfo could not start in the sandbox. The cause is not the clip.
         OSError: the file cannot be opened.
     """
     require_whole_mp4(path)
@@ -93,7 +93,7 @@ def probe(path: Path) -> Clip:
 
 
 def _run_mediainfo(path: Path) -> dict[str, list[Facts]]:
-    """Run MediaInfo on a clip, which is passed as an open file, because the sandbox denies opening it."""
+    """Run MediaInfo on a clip. It gets the clip as an open file, because the sandbox does not let it open the clip."""
     command = confined([sys.executable, "-I", str(_MEDIAINFO)], _LIMITS, readable=[_MEDIAINFO])
     with path.open("rb") as file:
         try:
@@ -117,7 +117,7 @@ def _run_mediainfo(path: Path) -> dict[str, list[Facts]]:
 
 
 def _raise_for_exit(code: int, said: str) -> None:
-    """Raise the error that MediaInfo's exit code indicates. 0 is success; a negative code is a signal."""
+    """Raise the error that MediaInfo's exit code indicates. A negative code means that a signal ended the process."""
     if code in _OUTSIDE_SIGNALS:
         raise ProbeKilled(f"MediaInfo was killed by signal {-code}.")
     if code < 0 or code == _CLIP_IS_DAMAGED:

@@ -14,7 +14,8 @@ class Profile:
     height: int
     keeps_audio: bool
     max_bit_rate: int
-    """The maximum bit rate over two seconds (VBV): even a clip of pure noise can be streamed and fits on the disk."""
+    """The maximum bit rate over two seconds (VBV). It ensures that even a clip of pure noise can be streamed
+    and fits on the disk."""
     preset: str = "medium"
     crf: int = 23
     frames_per_second: int = 30

@@ -27,8 +27,8 @@ _PYTHON = tuple(
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix))
     for part in ("bin", "lib", "lib64", "pyvenv.cfg")
 )
-"""The files of the Python installation that runs MediaInfo. Its whole prefix could be a user's home directory, which
-the programs must not read."""
+"""The files of the Python installation that runs MediaInfo. They do not include the whole prefix, because it could be a
+user's home directory, which the programs must not read."""
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -46,7 +46,7 @@ class Limits:
 def confined(
     command: Sequence[str], limits: Limits, *, readable: Sequence[Path] = (), writable: Path | None = None
 ) -> list[str]:
-    """Return the command line that starts `command` confined, to be run with `ENVIRONMENT`.
+    """Return the command line that starts `command` in the sandbox, to be run with `ENVIRONMENT`.
 
     This process must run the command line itself, because the launcher kills itself if its parent is another process.
 

@@ -27,7 +27,7 @@ _MISSING = 0x00050000 | errno.ENOSYS
 _ALL_BITS = 0xFFFFFFFF
 _NEW_NAMESPACES, _THREAD = 0x7E020000, 0x00010000
 _SIGNAL_OTHERS = (8, 10, 15)
-"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX, which make a pipe signal any process of the same user."""
+"""fcntl's F_SETOWN, F_SETSIG and F_SETOWN_EX, with which a pipe can signal any process of the same user."""
 
 _TYPE_FOR_OTHERS = (0x5412, 0x541C)
 """ioctl's TIOCSTI and TIOCLINUX, which insert input into a terminal."""

@@ -4,7 +4,7 @@ Source: Linux' arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-gener
 """
 
 NEWEST = 462
-"""mseal, from Linux 6.10. Newer calls, and x86_64's second numbering (x32, from 2^30 on), have higher numbers."""
+"""The number of mseal, from Linux 6.10. Newer calls have higher numbers, as have x86_64's x32 calls (from 2^30 on)."""
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """The number by which a filter identifies a processor (AUDIT_ARCH_…), keyed by the machine's name in uname."""
@@ -55,11 +55,11 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "sethostname": (170, 161), "setdomainname": (171, 162), "settimeofday": (164, 170), "clock_settime": (227, 112),
     "adjtimex": (159, 171), "clock_adjtime": (305, 266), "iopl": (172, None), "ioperm": (173, None),
     "vhangup": (153, 58),
-    # Decided by an argument (app.media.seccomp).
+    # Calls that an argument allows or denies (app.media.seccomp).
     "clone": (56, 220), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261), "open": (2, None), "openat": (257, 56),
     "prctl": (157, 167), "fcntl": (72, 25), "ioctl": (16, 29),
-    # Fail with ENOSYS: their arguments are in memory, which a filter cannot read.
+    # Calls that fail with ENOSYS, because their arguments are in memory, which a filter cannot read.
     "clone3": (435, 435), "openat2": (437, 437),
 }
 # fmt: on

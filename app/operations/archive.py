@@ -1,7 +1,7 @@
 """Archives: folders of clips from the shared file system that the league used before S3.
 
 An archive has `unprocessed-videos/` (originals) and `processed-videos/` (results). A result belongs to the original
-with the same file name, to which the result's name may add "processed" at the beginning or the end.
+with the same file name. The result's name may also have "processed" added at its beginning or end.
 """
 
 import re

@@ -136,7 +136,10 @@ def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
 
 
 def _is_ordinary_domain(burst: Burst) -> bool:
-    """Whether the e-mail domain seems to be a large provider's: it had at least as many accounts before the burst."""
+    """Whether a burst's e-mail domain seems to be a large provider's.
+
+    It does if at least as many accounts of this domain existed before the burst as belong to the burst.
+    """
     kind, _, domain = burst.name.partition(":")
     if kind != "domain":
         return False

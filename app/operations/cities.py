@@ -1,4 +1,4 @@
-"""Keeps stored city keys consistent with the folding that filters use."""
+"""Recomputes stored city keys, so that they match the keys that this release's city filters compute."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -20,7 +20,7 @@ def refold_city_keys() -> int:
 
 
 def _refold(city: str, stored_key: str | None) -> int:
-    """Update the key of one spelling, in a statement of its own, so that it locks few rows."""
+    """Update the key of one spelling. One statement per spelling locks few rows at a time."""
     if stored_key == city_key(city):
         return 0
     spelled_so = (User.city == city) & (User.city_key == stored_key)

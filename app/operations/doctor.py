@@ -20,7 +20,7 @@ from app.storage.keys import ORIGINALS, POSTERS, RESULTS
 from app.storage.s3 import S3Store
 
 GRACE_SECONDS = 60.0
-"""Delays up to this, plus two upkeep intervals, are not reported."""
+"""Delays of up to this many seconds, plus two upkeep intervals, are not reported."""
 
 NAMED = 5
 """The maximum number of examples in a finding; further ones are only counted."""
@@ -35,7 +35,7 @@ class Finding:
 
 
 class Doctor:
-    """The checks. Each yields findings and changes nothing."""
+    """The checks. Each changes nothing, and yields a finding for each violation of the claim in its docstring."""
 
     def __init__(self, store: S3Store, settings: Settings) -> None:
         self._store = store
@@ -92,7 +92,7 @@ class Doctor:
             )
 
     def check_stuck_videos(self) -> Iterator[Finding]:
-        """Every video that is not finished has a job that is not finished."""
+        """Every unfinished video has an unfinished job."""
         undone = Video.status.in_([VideoStatus.UPLOADED, VideoStatus.PROCESSING]) & is_kept()
         open_jobs = Job.select(Job.video).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
         for video in Video.select().where(undone, Video.id.not_in(open_jobs)):

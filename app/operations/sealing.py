@@ -1,4 +1,4 @@
-"""Seals the refresh tokens that an earlier release stored without a seal (`RefreshToken.seal`)."""
+"""Seals the refresh tokens that an earlier release stored without a seal (an HMAC, see `app.showcase.tokens`)."""
 
 from typing import cast
 

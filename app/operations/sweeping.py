@@ -70,7 +70,7 @@ def sweep_work_dir(settings: Settings) -> int:
     """
     if not settings.work_dir.is_dir():
         return 0
-    # File times come from this machine's clock, so they are compared with it.
+    # File times come from this machine's clock, so compare them with that clock, not with the database's.
     before = time.time() - settings.sweep_age_seconds
     abandoned = [entry for entry in settings.work_dir.iterdir() if entry.lstat().st_mtime <= before]
     for entry in abandoned:

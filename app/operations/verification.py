@@ -42,7 +42,10 @@ class _StillAtWork(Exception):
 
 
 def _delete_rows(user_id: UUID) -> None:
-    """Delete one account's rows. Like all transactions, this one locks job, vote, video and user in this order."""
+    """Delete one account's rows: first jobs, then votes, videos and the user.
+
+    All transactions lock rows in this order, to avoid deadlocks.
+    """
     own_videos = Video.select(Video.id).where(Video.user == user_id)
     Job.delete().where(Job.video.in_(own_videos), Job.state != JobState.RUNNING).execute()
     if Job.select().where(Job.video.in_(own_videos)).exists():

@@ -17,7 +17,7 @@ from app.showcase.visibility import is_counted, is_public
 from app.showcase.voting import count_again
 
 JUDGING_LOCK = 0x4A55_4447
-"""The number of the lock: "JUDG" in ASCII. No other lock in this database has this number."""
+"""The number of the advisory lock that serializes void and restore: "JUDG" in ASCII. No other lock has this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _judge(which: Expression, action: str, actor: str, reason: str) -> dict[UUID
 
 
 def _take_judging_lock() -> None:
-    """Serialize void and restore: two transactions could lock the same votes in different orders, and deadlock."""
+    """Serialize void and restore. Otherwise, two of them could lock the same votes in different orders and deadlock."""
     if on_postgresql():
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
 
@@ -109,5 +109,5 @@ def count_votes(ballots: Ballots) -> int:
 
 
 def public_clips_of(accounts: frozenset[UUID]) -> list[UUID]:
-    """Return the public clips of these accounts."""
+    """Return the ids of the public clips of these accounts."""
     return [video.id for video in Video.select(Video.id).where(Video.user.in_(list(accounts)), is_public())]

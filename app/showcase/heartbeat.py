@@ -52,7 +52,7 @@ class Pulse:
                     if not heartbeat(self.lease, self.progress, self.settings):
                         self.lost.set()
                         return
-                except Exception as error:  # noqa: BLE001 (without heartbeats the job would lose its lease)
+                except Exception as error:  # noqa: BLE001 (an error must not end the heartbeats)
                     log.warning("heartbeat_failed", job_id=str(self.lease.job_id), error=str(error))
                     database.close()
         finally:

@@ -24,10 +24,10 @@ def _forms(password: str) -> list[str]:
 
 
 class Passwords:
-    """Hashes and checks passwords, at most `AT_ONCE` at a time, so that a rush of sign-ins takes bounded memory.
+    """Hashes and checks passwords, at most `AT_ONCE` at a time, so that many concurrent sign-ins use bounded memory.
 
-    The allocator retains freed memory per thread, so each thread that hashes passwords retains 19 MiB. So hashing runs
-    in threads of its own, not in the many threads that handle requests.
+    Each thread that hashes passwords retains 19 MiB, because the allocator retains freed memory per thread. So hashing
+    runs in threads of its own, not in the many threads that handle requests.
     """
 
     def __init__(self) -> None:

@@ -54,9 +54,8 @@ class Sessions:
     def refresh(self, token: str) -> SignedIn:
         """Rotate a refresh token: return its successor and a new access token.
 
-        Within the grace period, the old token returns the same successor again, in case the client did not get the
-        response.
-        After that, a use of the old token counts as reuse and ends the session.
+        If the client did not get the response, it may send the old token again within the grace period, and gets the
+        same successor. After that, a use of the old token counts as reuse and ends the session.
 
         Raises:
             NotSignedIn: the token is unknown, expired or reused, or its session has ended.

@@ -1,4 +1,4 @@
-"""Cleaning of typed text: invisible characters are removed, and spellings of one city are folded into one key."""
+"""Cleans text that users type: removes invisible characters, and folds the spellings of a city into one key."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ import unicodedata
 from anyascii import anyascii
 
 KEY_CHARS = 100
-"""The length of the column. Folding can make a text longer ("ß" becomes "ss")."""
+"""The length of the column for city keys. Folding can make a text longer ("ß" becomes "ss")."""
 
 CONTROL, SURROGATE, FORMAT = "Cc", "Cs", "Cf"
 
@@ -35,8 +35,8 @@ SHAPELESS_MARKS = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
 """The combining grapheme joiner and the variation selectors."""
 
 OPTIONAL_POINTS = range(10, 37)
-"""Combining classes of the vowel points that Hebrew and Arabic mostly omit. Accents have classes from 200. Marks of all
-other classes make a different letter (voiced kana, nukta, Thai tones)."""
+"""Combining classes of the vowel points that Hebrew and Arabic mostly omit. Accents have classes from 200 on. Marks of
+all other classes make a different letter (voiced kana, nukta, Thai tones)."""
 
 ACCENTS = 200
 

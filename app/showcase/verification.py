@@ -17,7 +17,9 @@ CITY_PREFIX = "Verification "
 
 
 def check_city(city: str | None) -> None:
-    """Check that the city of a verification account is not a real one. An account without a city appears in no list.
+    """Check that a verification account's city begins with `CITY_PREFIX`, so that it is not a real city.
+
+    None is allowed, because no list of a city contains an account without a city.
 
     Raises:
         VerificationCityTooOrdinary

@@ -56,8 +56,8 @@ def has_voted(voter_id: UUID, video_id: UUID) -> bool:
 def count_again(video_id: UUID) -> tuple[int, int]:
     """Set a video's counter to the number of votes that count, in the caller's transaction.
 
-    The video's row is locked before its votes are counted. Otherwise the counter would miss a vote that commits in
-    between.
+    The video's row is locked before its votes are counted. Otherwise the counter would miss a vote that is committed
+    between the count and the update.
 
     Returns:
         The counter before and after.

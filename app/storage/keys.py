@@ -8,7 +8,7 @@ POSTERS = "posters/"
 
 
 def original_key(video: UUID) -> str:
-    """Return the key of the original as it was uploaded, which is never overwritten and never public."""
+    """Return the key of the uploaded original. The object is never overwritten and never public."""
     return f"{ORIGINALS}{video}.mp4"
 
 

@@ -13,7 +13,7 @@ MAX_VALUES = 150
 """PutMetricData accepts at most this many values of a metric. Further values are not sent."""
 
 BOUNDS = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
-"""Short time-outs in seconds, without retries: the next push follows soon."""
+"""Short time-outs (in seconds) and no retries, because the next push follows soon."""
 
 
 class MetricsNotSent(Exception):

@@ -9,7 +9,7 @@ MEMINFO = Path("/proc/meminfo")
 
 
 def disk_used_percent(folders: Iterable[Path]) -> float:
-    """Return the usage of the fullest file system that has one of the folders, in percent as `df` calculates it."""
+    """Return the usage, in percent as in `df`, of the fullest file system that contains one of the folders."""
     return max(_used_percent(os.statvfs(folder)) for folder in folders)
 
 
@@ -20,6 +20,6 @@ def _used_percent(system: os.statvfs_result) -> float:
 
 
 def memory_used_percent(meminfo: Path = MEMINFO) -> float:
-    """Return the memory, in percent, that is not available to new programs without swapping."""
+    """Return the percentage of memory that new programs cannot use without swapping."""
     found = dict(re.findall(r"^(\w+):\s+(\d+) kB$", meminfo.read_text(), re.MULTILINE))
     return 100 * (1 - int(found["MemAvailable"]) / int(found["MemTotal"]))

@@ -39,7 +39,7 @@ PLAIN = ("--no-legend", "--plain", "--no-pager")
 
 
 def describe(path: Path) -> str:
-    """Return a file's type, mode, owner, and the digest of its content or a link's target; no digest for .pyc files."""
+    """Return a file's type, mode and owner, then a link's target or the content's digest (none for .pyc files)."""
     status = path.lstat()
     owner = f"{pwd.getpwuid(status.st_uid).pw_name}:{grp.getgrgid(status.st_gid).gr_name}"
     content = ""

@@ -20,8 +20,8 @@ class ArchiveFinder:
     """Finds the Python modules that only the archive of the running Ansible module contains, such as the project's own.
 
     An Ansible module runs from an archive, which is the first entry of sys.path and contains all the packages that the
-    module needs. Here the packages are already imported from this interpreter's own installation, so that Python would
-    not search the archive.
+    module needs. In the preloaded process, the packages are already imported from the interpreter's own installation,
+    where Python would search for their modules. This finder makes Python search the archive too.
     """
 
     @classmethod
@@ -44,7 +44,7 @@ def import_all() -> None:
             importlib.import_module(found.name)
     read_service_models(SERVICES)
     sys.meta_path.append(ArchiveFinder)
-    # Otherwise the first garbage collection in each child would copy the memory of all these objects.
+    # Exclude the loaded objects from garbage collection. Otherwise, the first collection in each child would write to
+    # all of them, and the kernel would copy their memory.
     gc.collect()
     gc.freeze()
-

@@ -1,7 +1,8 @@
 """Fork a preloaded process for each Ansible module. The server is `python -m testing.ansible_modules.server SOCKET`.
 
 Ansible starts a Python process for each module. In that process, startup/sitecustomize.py connects to SOCKET and sends
-a request with the process's standard streams. The server replies with the module's exit code, negative for a signal.
+a request with the process's standard streams. The server replies with the module's exit code. If a signal ended the
+module, the code is the signal's number, negated.
 """
 
 import contextlib
@@ -61,7 +62,8 @@ class _Server:
     def serve(self) -> Callable[[], object]:
         """Fork a child for each request and, in the child, return the module to run.
 
-        The caller runs the module after this function has returned, so that tracebacks do not contain it.
+        The caller runs the module after this function has returned, so that the module's tracebacks do not contain
+        this function.
         """
         while True:
             for key, _ in self._selector.select():
@@ -85,7 +87,7 @@ class _Server:
 
         def report(_: int) -> None:
             self._selector.unregister(pidfd)
-            with contextlib.suppress(KeyError):  # if the process that waited was killed
+            with contextlib.suppress(KeyError):  # if the waiting process was killed
                 self._selector.unregister(connection)
             with contextlib.suppress(BrokenPipeError), connection:
                 connection.send(str(reap(pidfd)).encode())
@@ -99,7 +101,10 @@ class _Server:
         return None
 
     def _abandon(self, connection: socket.socket) -> None:
-        """Detach the sockets from their descriptors, so that they cannot close files that the module opens later."""
+        """Detach the sockets from their descriptors, which `_become` closes.
+
+        Otherwise, the socket objects would later close the same numbers, which may by then belong to other files.
+        """
         for opened in (connection, *(entry.fileobj for entry in self._selector.get_map().values())):
             if isinstance(opened, socket.socket):
                 opened.detach()

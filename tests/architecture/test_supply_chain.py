@@ -36,7 +36,7 @@ def test_the_build_uses_the_locked_setuptools() -> None:
 
 def test_make_and_the_release_install_only_with_checksums() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    # The word before the first `-r requirements…` of each install command.
+    # Find the word before the first `-r requirements…` of each install command.
     before = set(re.findall(r"([\w$()-]+) -r requirements", re.sub(r" -r requirements\S+(?= -r )", "", makefile)))
     assert before == {"$(INSTALL_PINNED)", "--require-hashes"}
     assert re.search(r"^INSTALL_PINNED := .* --require-hashes$", makefile, re.MULTILINE)

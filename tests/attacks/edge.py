@@ -60,12 +60,12 @@ class Edge:
         """Return the total size of the files in which Nginx and the API buffer request bodies."""
         mother = psutil.Process(self.nginx.pid)
         receivers = [mother, *mother.children(), psutil.Process(self.direct.processes["api"].pid)]
-        # Processes may have the same file open; the dictionary counts it once.
+        # Several processes may have the same file open; the dictionary counts that file once.
         return sum(dict(file for process in receivers for file in _open_files(process)).values())
 
 
 def _open_files(process: psutil.Process) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield ((device, inode), size) of each open file but logs, including Nginx's buffer files, which are deleted."""
+    """Yield ((device, inode), size) of each open file except logs. Nginx's buffer files are open, but deleted."""
     for link in Path(f"/proc/{process.pid}/fd").iterdir():
         try:
             found, target = link.stat(), str(link.readlink())

@@ -29,8 +29,8 @@ def wired_site(deployed_home: Home, cable: Cable) -> Iterator[Site]:
     url = str(httpx.URL(deployed_home.environment["QUEUE_URL"]).copy_with(port=cable.port))
     limits = {
         "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS": f"{PER_ACCOUNT} per 5 minutes",
-        # Sites on one Redis server share the counters of equal limits. To be counted alone, this limit has a window
-        # that no other test uses.
+        # Sites on one Redis server share the counters of equal limits. This limit has its own counter, because no other
+        # test uses its window.
         "LOGIN_LIMIT_PER_ADDRESS": f"{PER_ADDRESS} per 17 minutes",
         "UPLOAD_LIMIT_PER_ACCOUNT": "2 per 1 day",
     }

@@ -77,7 +77,7 @@ def test_a_token_that_an_earlier_release_stored_without_a_seal_also_ends_with_th
 def test_a_prepared_rotation_keeps_every_session(
     make_site: SiteMaker, tokens: tuple[Player, Json], old: str, new: str
 ) -> None:
-    """The steps of the runbook: accept the new secret everywhere, sign with it, and stop accepting the old one."""
+    """The runbook's steps: accept the new secret on all machines, sign with the new one, stop accepting the old one."""
     before, prepared = tokens[0].site, make_site(JWT_SECRET=old, JWT_SECRET_ACCEPTED=new)
     promoted, after = make_site(JWT_SECRET=new, JWT_SECRET_ACCEPTED=old), make_site(JWT_SECRET=new)
     pair = tokens[1]
@@ -102,7 +102,7 @@ def test_a_refresh_whose_answer_was_lost_between_two_steps_is_answered_again(
 
 
 def test_a_stored_token_with_a_forged_seal_is_refused(tokens: tuple[Player, Json]) -> None:
-    """A valid seal requires the secret. A token without a seal is accepted, because earlier releases stored none."""
+    """A valid seal requires the secret. Earlier releases stored no seals, so a token without a seal is accepted."""
     player = tokens[0]
     set_seals(player, "0" * 64)
     assert refresh(player.site, tokens[1]["refresh_token"]).status_code == 401

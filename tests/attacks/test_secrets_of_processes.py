@@ -54,7 +54,7 @@ def test_a_worker_is_configured_without_the_secrets_of_the_api(kind: Kind) -> No
 
 
 def documented() -> dict[str, tuple[str, set[str]]]:
-    """Return each secret's variables and the kinds of machine that have it, as docs/security.md lists them."""
+    """Return, for each secret in docs/security.md, its environment variables and the kinds of machine that have it."""
     section = (ROOT / "docs/security.md").read_text().partition("\n## Secrets\n")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
     assert all(len(row) == 6 and all(row) for row in rows), "each secret has its readers, its rotation and its leak"

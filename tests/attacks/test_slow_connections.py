@@ -36,7 +36,7 @@ def lone_site(embedded_home: Home) -> Iterator[Site]:
 
 @contextmanager
 def connections(site: Site, count: int, saying: bytes) -> Iterator[list[socket.socket]]:
-    """Open `count` connections, each of which sends `saying` and then waits."""
+    """Open `count` connections, send `saying` on each, and leave them open."""
     made = []
     try:
         for _ in range(count):
@@ -50,7 +50,7 @@ def connections(site: Site, count: int, saying: bytes) -> Iterator[list[socket.s
 
 
 def read_seconds(site: Site) -> float:
-    """Return the seconds that a new visitor waits for the ranking."""
+    """Request the ranking on a new connection, and return the seconds until the response."""
     began = time.monotonic()
     with httpx.Client(base_url=site.url, timeout=30, trust_env=False) as visitor:
         assert visitor.get("/api/public/rankings").status_code == 200

@@ -1,4 +1,4 @@
-"""An account that endlessly votes and withdraws would overload the database with writes to a clip's counter."""
+"""The limit on withdrawn votes. Without it, one account could overload the database with writes to a clip's counter."""
 
 from collections.abc import Iterator
 

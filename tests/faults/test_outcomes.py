@@ -21,7 +21,7 @@ FRESH: Row = {
 
 
 def outcomes_of(folder: Path, *changes: Row) -> Outcomes:
-    """Return the outcomes of a run in which a job changes state once a second and a fault strikes it after 1.5 s."""
+    """Return the outcomes of a run in which a job changes state every second and a fault strikes it after 1.5 s."""
     history = History(folder / "history.jsonl")
     history.note("nemesis", "heal", fault="kill_worker", happened=f"struck video {VIDEO} in process 1", began=1.5)
     history.close()

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(0 if plan.LONG else 300)
 
 
 def of_seed(clips: Sequence[bytes], seed: int) -> bytes:
-    """Return the clip for a seed. The clip changes after each round of kinds, so every clip gets every kind."""
+    """Return the clip for a seed. A clip gets one mutation of each kind before the next clip has its turn."""
     return clips[seed // len(KINDS) % len(clips)]
 
 
@@ -44,7 +44,7 @@ def report(way: str, verdicts: Sequence[Verdict]) -> None:
 
 @pytest.fixture(scope="module")
 def large_clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Two valid clips of a few kilobytes: one with its index (`moov`) at the end, the other with it in front."""
+    """Two valid clips of a few kilobytes: one has its index (`moov`) at the end, the other at the start."""
     folder = tmp_path_factory.mktemp("large")
     behind = make_clip(folder / "behind.mp4", fps=1, picture="color=c=orange", audio=None, seconds=30)
     front = make_clip(folder / "front.mp4", fps=1, picture="color=c=orange", audio=SILENCE, faststart=True)
@@ -86,7 +86,7 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
 def test_a_mutated_clip_is_rendered_correctly_or_refused_within_its_limits(
     tiny_clips: list[bytes], tmp_path: Path
 ) -> None:
-    # Compare direct child processes only. A render starts no others, but PostgreSQL's child processes come and go.
+    # Compare only direct children: each program that a render starts is one. PostgreSQL's own children come and go.
     children = {child.pid for child in psutil.Process().children()}
 
     def render(seed: int) -> Verdict:

@@ -20,7 +20,7 @@ from fuzz.valid_requests import VALID, World, every_route, valid_request
 from testing.sites import Site
 
 ASKS, EXAMPLES, BODIES = 160, 20, 100
-"""Numbers of examples in `make test`: requests from fuzz/disturbances.py, and Hypothesis's with and without a site."""
+"""Numbers of examples in `make test`: disturbed requests, and Hypothesis examples sent to a site or only validated."""
 
 GOOD_SHARE = 0.2
 LEAST_SUCCEEDED = 0.15

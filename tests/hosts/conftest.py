@@ -47,6 +47,6 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="session")
 def baked(aws_site: Site, bundle: Bundle) -> Iterator[tuple[Machine, str]]:
-    """A builder that has finished, and the image that was created from it."""
+    """A builder machine that has been configured, and the machine image that was created from it."""
     with baked_image(aws_site, bundle) as made:
         yield made

@@ -38,7 +38,7 @@ class ThreeWays:
 def ways(
     aws_site: Site, bundle: Bundle, baked: tuple[Machine, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ThreeWays]:
-    """For each kind, three machines: one configured in each of the three ways."""
+    """Three machines of each kind: one baked, one booted and one pushed."""
     aws_site.publish(bundle)
     with ExitStack() as running:
         machines = {}
@@ -148,13 +148,13 @@ OF_ONE_MACHINE = (
     *("/etc/hostname", "/etc/hosts", "/etc/machine-id", "/etc/redis/machine.conf"),
     # Backups of the previous state, written by the tools that manage users and groups.
     *("/etc/group-", "/etc/gshadow-", "/etc/passwd-", "/etc/shadow-", "/etc/subgid-", "/etc/subuid-"),
-    # This file contains the day on which each user was created. The snapshot's entries `user …` and `group …` compare
-    # the users instead.
+    # This file contains the day on which each user was created. The test compares the snapshots' entries `user …` and
+    # `group …` instead.
     "/etc/shadow",
     # cloud-init writes the time at which it created its user into these files.
     *("/etc/sudoers", "/etc/sudoers.d/90-cloud-init-users"),
     # Bytecode that Python writes when it runs code of the bundle. The bytecode of an installed release is compared,
-    # because it is compiled at installation.
+    # because the installation compiles it.
     *("/opt/rising-stars/bundles/*/__pycache__", "/opt/rising-stars/bundles/*.pyc"),
     # This file exists only on machines whose image was baked from the bundle.
     "/opt/rising-stars/bundles/*/baked",
@@ -162,7 +162,7 @@ OF_ONE_MACHINE = (
 """Patterns of the entries that may differ from machine to machine."""
 
 OF_ALL_KINDS = ("/etc/group", "/etc/gshadow", "/etc/ld.so.cache", "/etc/passwd")
-"""Files with more entries in an image than on a booted machine.
+"""Files with more entries in an image than on a booted machine, for example accounts.
 
-The snapshot's entries `user …` and `group …` compare the accounts that exist on both.
+The test compares the accounts that exist on both through the snapshots' entries `user …` and `group …`.
 """

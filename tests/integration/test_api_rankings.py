@@ -1,4 +1,4 @@
-"""GET /api/public/rankings: one row per player, most votes first, positions within the filter."""
+"""GET /api/public/rankings: one row per player, most votes first; with a city filter, positions within the city."""
 
 from urllib.parse import quote
 

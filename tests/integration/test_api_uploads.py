@@ -164,7 +164,7 @@ def test_a_client_that_expects_100_continue_receives_it(site: Site, small_clip: 
             assert answer.readline().split()[1] == b"201"
 
 
-# A slow phone
+# Slow uploads
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def site_behind_a_proxy(home: Home) -> Iterator[Site]:
 
 
 def begun(seconds_ago: float) -> dict[str, str]:
-    """Return the header in which the proxy states when the request began."""
+    """Return the header with which the proxy reports when the request began."""
     return {"X-Request-Start": f"t={time.time() - seconds_ago:.3f}"}
 
 
@@ -200,7 +200,7 @@ def test_only_a_trusted_proxy_can_state_when_a_request_began(site: Site, small_c
     assert refusal(late.upload(small_clip, headers=begun(60)), 401)
 
 
-# Sent twice
+# Repeated uploads
 
 
 def keyed() -> dict[str, str]:

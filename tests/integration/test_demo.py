@@ -66,7 +66,7 @@ class Demo:
         return self.process.wait(seconds)
 
     def processes(self) -> list[psutil.Process]:
-        """Return the live processes with the demo's mark in their environment, and descendants of such processes."""
+        """Return the live processes whose environment contains the demo's marker, and all their descendants."""
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if process.environ().get(MARKER) == self._mark:

@@ -30,7 +30,7 @@ class Schema(NamedTuple):
     """The parts of a schema that code relies on."""
 
     tables: dict[str, dict[str, Column]]
-    """Columns by table and name."""
+    """Table → name → column."""
     unique: set[tuple[str, ...]]
     """For each unique index, its table and columns."""
 
@@ -49,7 +49,7 @@ class Schema(NamedTuple):
 
 
 def contractions(folder: Path) -> dict[str, list[str]]:
-    """Return, by migration, a sentence for each change that breaks earlier code."""
+    """Return, for each migration that breaks earlier code, a sentence for each breaking change."""
     db = peewee.SqliteDatabase(":memory:")
     runner = Runner(db, directory=str(folder))
     found: dict[str, list[str]] = {}

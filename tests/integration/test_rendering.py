@@ -79,9 +79,9 @@ class Case:
     seconds: float = 2.0
     sound: bool = True
     full_size: bool = False
-    """Whether the packaged FFmpeg renders this kind in the profile's size. It renders the other kinds at 640x360.
+    """Whether imageio-ffmpeg's FFmpeg renders this kind at the profile's size instead of 640x360, which is faster.
 
-    Any other FFmpeg renders every kind in the profile's size.
+    The system's FFmpeg renders every kind at the profile's size.
     """
 
 
@@ -470,7 +470,7 @@ def test_ffmpeg_reads_no_other_file_even_if_a_playlist_passes_the_probe(job: Ffm
 
 
 def test_without_the_format_whitelist_ffmpeg_would_read_the_other_file(job: FfmpegJob, playlist: Path) -> None:
-    """Prove that the test above can fail: the same command without its whitelist reads the other clip."""
+    """Show that the previous test can fail: without the format whitelist, the same command reads the other clip."""
     lie = probe(playlist.with_name("victim.mp4"))
     arguments = decode_arguments(playlist, clip=lie, profile=PROFILES[BROADCAST], track=lie.sound_tracks[0])
     arguments[arguments.index("-map") + 1] = "0:a"

@@ -77,7 +77,7 @@ def words_of(program: Path, targets: Targets) -> str:
 def test_without_confinement_the_intruder_succeeds(
     intruder: Path, targets: Targets, request: pytest.FixtureRequest
 ) -> None:
-    """Prove that each attempt can succeed; otherwise its denial would prove nothing."""
+    """Show that each attempt succeeds without confinement. Otherwise, its denial would prove nothing."""
     directory = Path(targets.clip).parent / "render"
     request.addfinalizer(lambda: Path("/tmp/intruder").unlink(missing_ok=True))  # noqa: S108 (the intruder's target)
     ended = endings(subprocess.run([intruder], cwd=directory, check=False, capture_output=True, text=True).stderr)
@@ -291,7 +291,7 @@ def test_doctor_reports_what_this_kernel_cannot_confine(own_home: Home) -> None:
 
 
 def targets_of(home: Home, small_clip: Path) -> Targets:
-    """Return the intruder's targets in a running site. `outside` is the folder with the site's database."""
+    """Return the intruder's targets in a running site. The folder `outside` contains the site's database."""
     other = home.folder / "work" / "job-other"
     other.mkdir()
     shutil.copy(small_clip, other / "original.mp4")

@@ -84,7 +84,7 @@ def assert_a_clip_goes_the_whole_way(clip: Path, by: Site, seen_by: Site) -> Non
 
 
 def elsewhere(player: Player, site: Site) -> Player:
-    """Return the player as a client of another site, with the same account and token."""
+    """Return the player with the same account and token, as a client of another site."""
     return replace(player, site=site)
 
 

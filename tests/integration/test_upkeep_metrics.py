@@ -84,7 +84,7 @@ def test_each_render_is_reported_once(settings: Settings) -> None:
 
 @pytest.fixture
 def cloudwatch(aws: MockAws, monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
-    """Mock CloudWatch with a unique namespace. Mock AWS lacks the site's bucket, but the tests never access it."""
+    """Mock CloudWatch with a unique namespace. Mock AWS has no bucket for the site; the tests need none."""
     for name, value in aws.env.items():
         monkeypatch.setenv(name, value)
     return CloudWatch(unique("RisingStars/t"))

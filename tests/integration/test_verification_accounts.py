@@ -1,4 +1,4 @@
-"""Verification accounts, with which a check of the site acts as a player. They are hidden, and deleted later."""
+"""Verification accounts, with which a check of the site acts as a player. They are not public; upkeep deletes them."""
 
 import contextlib
 import uuid
@@ -306,7 +306,7 @@ def test_where_clips_are_reviewed_only_verification_clips_skip_the_review(settin
     assert renderer._needs_no_review(claim(settings)) is verifies
 
 
-# Beside earlier code
+# Together with the code of earlier releases
 
 
 def test_earlier_code_can_still_create_accounts(settings: Settings) -> None:

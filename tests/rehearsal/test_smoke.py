@@ -1,6 +1,6 @@
 """A short rehearsal: site.yml builds a site from nothing and verifies it with a clip; then the site is destroyed.
 
-A data plane that a killed rehearsal has left running must not disturb the new one.
+A killed rehearsal may leave its data plane running. That must not disturb the new rehearsal.
 """
 
 import pytest

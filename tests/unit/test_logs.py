@@ -1,4 +1,4 @@
-"""Secrets are removed from log events, and each event is one line on stderr, whoever logs it."""
+"""Secrets are removed from log events, and each event is one line on stderr, whichever logger emits it."""
 
 import json
 import subprocess

@@ -42,7 +42,7 @@ def test_spellings_of_one_city_have_one_key(key: str, spellings: list[str]) -> N
         ("Cali", "Cartagena"),
         ("San Juan", "Sanjuan"),
         ("Nariño", "Narino 2"),
-        # In most of these rows, the cities would share a key if keys were transliterated or lost their diacritics.
+        # In most of these rows, the cities would share a key if keys were transliterated or had no diacritics.
         ("苏州", "宿州"),
         ("福州", "抚州"),
         ("東京", "北京", "京都"),

@@ -13,7 +13,7 @@ from rehearsal.hosts.user_data import render_user_data
 from release import first_boot
 
 USER_DATA_LIMIT = 16_384
-"""The maximum size of user data in EC2, in bytes before base64 encoding. The tests apply it to the encoded text."""
+"""EC2's limit in bytes, which applies before base64 encoding. The tests are stricter: they apply it after encoding."""
 AGENTS = ("amazon-cloudwatch-agent", "amazon-ssm-agent")
 RELEASE = {
     "version": "0.1.0-g1a2b3c4d",

@@ -80,7 +80,7 @@ def note_served(video_id: UUID, now: Any, *, held_back_seconds: float = 0) -> No
     Args:
         video_id: the clip that a worker has claimed, or whose render has timed out.
         now: the database's time, as a number or an SQL expression.
-        held_back_seconds: how many seconds after `now` the player counts as served.
+        held_back_seconds: added to the recorded time, so that the player's clips come later in the fair order.
     """
     player = Video.select(Video.user).where(Video.id == video_id)
     served_at = _later_of(User.last_claimed_at, now) + held_back_seconds

@@ -32,9 +32,10 @@ def mark_dispatched(video_id: UUID) -> None:
 
 
 def mark_redispatched(settings: Settings) -> int:
-    """Record a ring of the doorbell for every due job without a recent one. The caller must then ring the doorbell.
+    """Record a ring for every due job for which the doorbell has not rung recently. The caller must then ring it.
 
-    This recovers from a flushed queue, a lost ring, or an API killed between commit and ring.
+    So a job is rendered even if the queue was flushed, a ring was lost, or the API process was killed between the
+    commit and the ring.
 
     Returns:
         The number of jobs for which a ring was recorded.

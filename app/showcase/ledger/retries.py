@@ -26,8 +26,8 @@ def retry_later(lease: Lease, code: str, detail: str, settings: Settings) -> boo
 def retry_timed_out(lease: Lease, code: str, detail: str, settings: Settings) -> bool:
     """Retry a render that timed out, or fail the job after `max_timeouts` time-outs.
 
-    In the fair order, the player counts as served `render_timeout_seconds` from now. So a clip that always times out
-    delays mainly its own player's clips.
+    In the fair order, the player's clips are moved back by `render_timeout_seconds`. So a clip that always times out
+    mainly delays other clips of the same player.
 
     Returns:
         False if the lease was lost or the render was cancelled; then nothing changes.

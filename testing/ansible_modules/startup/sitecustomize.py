@@ -37,7 +37,7 @@ def run_on(server: str) -> int:
 if Path(sys.argv[0]).name == "ansible-playbook":
     scaled_sleep.scale_sleeps()
 
-# The server can replace only its own interpreter, because another one may have other packages.
+# The server can run a module only for its own Python installation, because another one may have other packages.
 if sys.executable == os.environ.get("PRELOADED_PYTHON") and "/AnsiballZ_" in "".join(sys.orig_argv[1:2]):
     exit_code = 1
     try:
