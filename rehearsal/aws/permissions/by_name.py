@@ -20,7 +20,7 @@ NAMED: dict[str, dict[str, str]] = {
     "iam": {"RoleName": "::role{path}{}", "InstanceProfileName": "::instance-profile{path}{}"},
     "logs": {"logGroupName": ":log-group:{}"},
     "rds": {
-        "DBInstanceIdentifier": ":db:{}",
+        "(Source|Target)?DBInstanceIdentifier": ":db:{}",
         "DBParameterGroupName": ":pg:{}",
         "DBSubnetGroupName": ":subgrp:{}",
         "(Final)?DBSnapshotIdentifier": ":snapshot:{}",
