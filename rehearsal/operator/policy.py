@@ -11,8 +11,9 @@ from rehearsal.operator.playbooks import REPOSITORY
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
 BOUNDARY = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
 """The permissions boundary of an environment's roles. An administrator creates it; it is not an operator's policy."""
-OCCASIONS = {"purge", "restore"}
-"""The policies that are attached to an operator only for a destruction with purge or for a restore."""
+OCCASIONS = {"prune", "purge", "restore"}
+"""The policies that are attached to an operator only for a destruction with purge, for a restore, or in environments
+that delete old final snapshots."""
 EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
 PLACES = {"ACCOUNT": "123456789012", "REGION": "us-east-1", "DOMAIN": "example.com"}
 DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136693071363"}

@@ -64,7 +64,7 @@ def test_each_statement_is_needed_by_a_role_or_explained() -> None:
 RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text()
 COMMANDS = sorted(set(re.findall(r"\baws ([a-z]\w*) ([a-z]+(?:-[a-z]+)*)", RUNBOOK)))
 SERVICES_OF_THE_CLI = {"elbv2": "elasticloadbalancing"}
-COMPOSED = {("logs", "tail"): "logs:FilterLogEvents"}
+COMPOSED = {("logs", "tail"): "logs:FilterLogEvents", ("rds", "wait"): "rds:DescribeDBInstances"}
 """Commands of the AWS CLI that are not named after an operation, with the action that they need."""
 
 

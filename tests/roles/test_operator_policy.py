@@ -257,6 +257,18 @@ def test_irreversible_deletions_are_allowed_by_the_purge_policy_only(asked: Aske
     assert policies_of("staging").granting(asked)
 
 
+@pytest.mark.parametrize(
+    ("name", "tags", "granted"),
+    [("final-20261124070000", TAGS, True), ("before-1", TAGS, False), ("final-20261124070000", FOREIGN_TAGS, False)],
+)
+def test_the_prune_policy_allows_the_deletion_of_the_sites_final_snapshots_only(
+    name: str, tags: dict[str, str], granted: bool
+) -> None:
+    asked = Asked("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:rising-stars-staging-{name}", tags)
+    assert policies_of("staging", EVERY_DAY).granting(asked) == []
+    assert bool(policies_of("staging", attached("prune")).granting(asked)) is granted
+
+
 @pytest.mark.parametrize("asked", ONLY_TO_RESTORE.values(), ids=list(ONLY_TO_RESTORE))
 def test_a_restore_is_allowed_by_the_restore_policy_only(asked: Asked) -> None:
     assert policies_of("staging", EVERY_DAY).granting(asked) == []

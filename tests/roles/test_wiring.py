@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ PLAY = f"""
   vars_files: ["{REPOSITORY}/playbooks/vars/site.yml"]
   roles: [aws_monitoring]
 """
-OTHERS = {
+OTHERS: dict[str, Any] = {
     "aws_load_balancer_result": {"arn_suffix": "app/site/1", "target_group_suffix": "targetgroup/site/1"},
     "aws_database_result": {"identifier": "site", "memory_gib": 1, "max_connections": 74, "is_burstable": True},
     "aws_database_storage_gib": 20,
@@ -48,6 +49,27 @@ def test_the_load_balancer_and_the_group_wait_for_the_longest_upload(tmp_path: P
     playbook.write_text(yaml.safe_dump([wired]))
     uploads = json.dumps({"site_uploads": {"longest_upload_seconds": 2000, "clip_check_seconds": 60}})
     assert "2060 and 2240 seconds" in play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), "-e", uploads)
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "missing"),
+    [
+        (OTHERS["aws_load_balancer_result"], "the topic."),
+        (
+            {"arn_suffix": "pending", "target_group_suffix": "pending"},
+            "the topic, the load balancer, the target group.",
+        ),
+    ],
+)
+def test_a_plan_names_only_the_resources_that_alarms_wait_for(
+    suffixes: dict[str, str], missing: str, fresh_aws: MockAws, tmp_path: Path
+) -> None:
+    playbook = tmp_path / "alarms.yml"
+    playbook.write_text(PLAY)
+    given = json.dumps({**OTHERS, "aws_web_fleet_min": 1, "aws_web_fleet_max": 3, "aws_load_balancer_result": suffixes})
+    inventory = str(REPOSITORY / "inventory/rehearsal")
+    plan = play(playbook, "--check", "-i", inventory, "-e", given, env=fresh_aws.env)
+    assert f"refer to resources that do not exist yet: {missing}" in " ".join(plan.split())
 
 
 def test_a_deletion_checks_neither_settings_nor_quotas_nor_the_boundary(tmp_path: Path) -> None:

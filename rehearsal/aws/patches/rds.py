@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from moto.ec2.models import ec2_backends
 from moto.rds import models
 from moto.rds.exceptions import DBParameterGroupNotFoundError
 
@@ -85,3 +86,25 @@ def resolve_engine_versions() -> None:
         return create(self, arguments)
 
     models.RDSBackend.create_db_instance = resolve
+
+
+@restores("RestoreDBInstanceToPointInTime uses the default subnet, security and parameter groups if it names none")
+def give_copies_default_groups() -> None:
+    restore = models.RDSBackend.restore_db_instance_to_point_in_time
+
+    def restore_with_defaults(self: Any, source: str, target: str, overrides: Any) -> Any:
+        copy = restore(self, source, target, overrides)
+        given = {name for name, value in overrides.items() if value}
+        if "db_subnet_group_name" not in given:
+            copy.db_subnet_group_name = copy.db_subnet_group = None
+        if "vpc_security_group_ids" not in given:
+            ec2: Any = ec2_backends[self.account_id][self.region_name]
+            copy.vpc_security_group_ids = [ec2.get_default_security_group(ec2.default_vpc.id).id]
+        if "db_parameter_group_name" not in given:
+            copy.db_parameter_group_name = None
+        copy.multi_az = bool(overrides.get("MultiAZ"))
+        copy.deletion_protection = bool(overrides.get("DeletionProtection"))
+        copy.copy_tags_to_snapshot = bool(overrides.get("CopyTagsToSnapshot"))
+        return copy
+
+    models.RDSBackend.restore_db_instance_to_point_in_time = restore_with_defaults

@@ -24,7 +24,7 @@ NAMED: dict[str, dict[str, str]] = {
     },
     "logs": {"logGroupName": ":log-group:{}"},
     "rds": {
-        "DBInstanceIdentifier": ":db:{}",
+        "(Source|Target)?DBInstanceIdentifier": ":db:{}",
         "DBParameterGroupName": ":pg:{}",
         "DBSubnetGroupName": ":subgrp:{}",
         "(Final)?DBSnapshotIdentifier": ":snapshot:{}",

@@ -1,0 +1,43 @@
+"""Jinja filter: the final snapshots of a database that need not be kept."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+Snapshot = Mapping[str, Any]
+
+
+def old_final_snapshots(snapshots: Iterable[Snapshot], name: str, tags: Mapping[str, str], kept: int) -> list[str]:
+    """Return the ids of the final snapshots beyond the newest `kept`, newest first.
+
+    A snapshot counts only if the role aws_database took it: it is a manual snapshot of the database `name`, its id is
+    `<name>-final-<14 digits>`, and it has all `tags`. A snapshot that is not available neither counts nor is returned.
+
+    Args:
+        snapshots: in the format that amazon.aws.rds_snapshot_info returns.
+        name: the identifier of the database.
+        tags: the site's tags. Without tags, nothing is returned.
+        kept: how many to keep.
+    """
+    wanted = dict(tags)  # the items of Ansible's own mappings cannot be compared
+    final = re.compile(re.escape(name) + r"-final-[0-9]{14}")
+    own = [
+        snapshot
+        for snapshot in snapshots
+        if final.fullmatch(snapshot["db_snapshot_identifier"])
+        and snapshot["db_instance_identifier"] == name
+        and snapshot["snapshot_type"] == "manual"
+        and snapshot["status"] == "available"
+        and wanted
+        and wanted.items() <= {tag["key"]: tag["value"] for tag in snapshot.get("tag_list", [])}.items()
+    ]
+    newest_first = sorted(own, key=lambda snapshot: str(snapshot["snapshot_create_time"]), reverse=True)
+    return [snapshot["db_snapshot_identifier"] for snapshot in newest_first[max(kept, 0) :]]
+
+
+class FilterModule:
+    """The class that Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., list[str]]]:
+        """Return the filters by name."""
+        return {"old_final_snapshots": old_final_snapshots}
