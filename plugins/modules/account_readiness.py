@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import boto3
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
@@ -13,8 +15,10 @@ DOCUMENTATION = r"""
 module: account_readiness
 short_description: Check that an account is ready for a site
 description:
-  - Reads the caller's identity, and checks that the region is enabled and that the account's quotas suffice for
-    O(needs).
+  - Reads the caller's identity, and checks that the region is enabled, that the zones offer the instance types of
+    O(machines), and that the account's quotas suffice for O(machines) and O(needs).
+  - If the account has AWS' free plan, checks that the plan allows O(machines) and O(database).
+  - Says how long the caller's credentials last, if boto3 knows it, and warns if they end before O(run_minutes).
   - Fails with one message for each problem that would stop a run. Warns about each fact that it cannot read.
   - Changes nothing.
 author: Rising Stars
@@ -24,12 +28,34 @@ options:
     description: The site's region. Must equal the region to which the module sends its calls.
     type: str
     required: true
+  machines:
+    description: The machines that the site runs at its maximum size.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      instance_type: {description: "The instance type.", type: str, required: true}
+      count: {description: "The number of machines of this type.", type: int, required: true}
+  zones:
+    description: The availability zones in which machines run.
+    type: list
+    elements: str
+    default: []
+  database:
+    description: The database's settings that a free plan limits. If omitted, they are not checked.
+    type: dict
+    suboptions:
+      instance_class: {description: "The instance class.", type: str, required: true}
+      backup_days: {description: "Retention of automated backups in days.", type: int, required: true}
+  run_minutes:
+    description: The expected duration of the run. With 0, the end of the credentials is not compared with it.
+    type: int
+    default: 0
   needs:
     description: Amount of each quota that the site needs at its maximum size. With 0, the quota is not checked.
     type: dict
     default: {}
     suboptions:
-      vcpus: {description: "vCPUs of On-Demand Standard instances.", type: int, default: 0}
       addresses: {description: "Elastic IP addresses.", type: int, default: 0}
       vpcs: {description: "VPCs.", type: int, default: 0}
   own_tags:
@@ -42,7 +68,10 @@ EXAMPLES = r"""
 - name: Fail if the account is not ready
   account_readiness:
     site_region: us-east-1
-    needs: {vcpus: 12, addresses: 1, vpcs: 1}
+    machines: [{instance_type: t3.small, count: 6}, {instance_type: c6i.large, count: 1}]
+    zones: [us-east-1a, us-east-1b]
+    database: {instance_class: db.t4g.small, backup_days: 7}
+    needs: {addresses: 1, vpcs: 1}
     own_tags: {Project: rising-stars, Environment: production}
 """
 
@@ -51,6 +80,8 @@ account_id: {description: The account's id., returned: always, type: str}
 partition: {description: "The account's partition, for example V(aws).", returned: always, type: str}
 region: {description: The region., returned: always, type: str}
 caller_arn: {description: ARN of the caller., returned: always, type: str}
+credentials: {description: How long the caller's credentials last., returned: always, type: str}
+plan: {description: "The account's plan, V(FREE) or V(PAID).", returned: when it could be read, type: str}
 quotas:
   description: >-
     For each quota that could be read, its limit (C(quota)), the amount that resources without O(own_tags) use
@@ -74,6 +105,26 @@ CREDENTIALS = {
     "SignatureDoesNotMatch": "AWS credentials are wrong: the secret key does not belong to the key id.",
     "AccessDenied": "AWS credentials are valid, but sts:GetCallerIdentity is denied.",
 }
+
+
+FREE_BACKUP_DAYS = 1
+"""The longest retention of RDS backups on a free plan.
+
+AWS publishes no figure. For more, it returns FreeTierRestrictionError: "The specified backup retention period exceeds
+the maximum available to free tier customers"; users report that 2 days are refused and 1 day is accepted.
+"""
+FREE_DATABASES = re.compile(r"db\.\w+\.micro")
+"""Instance classes of RDS on a free plan.
+
+For others, AWS returns FreeTierRestrictionError: "This instance size isn't available with free plan accounts"
+(yc-software/qm issue 352).
+"""
+FREE_TIER_REGION = "us-east-1"
+"""The only region with an endpoint of the Free Tier API.
+
+https://docs.aws.amazon.com/cli/latest/reference/freetier/
+"""
+UPGRADE = "or upgrade the account's plan (Billing and Cost Management)."
 
 
 class Quota(NamedTuple):
@@ -109,6 +160,11 @@ QUOTAS = {
 }
 
 
+def boto3_filters(filters: dict[str, list[str]]) -> list[Thing]:
+    """Return filters in the form in which EC2 takes them."""
+    return [{"Name": name, "Values": values} for name, values in filters.items()]
+
+
 class Readiness:
     """Checks an account, and collects the problems."""
 
@@ -116,6 +172,7 @@ class Readiness:
         self._module = module
         self.problems: list[str] = []
         self.quotas: dict[str, dict[str, int]] = {}
+        self.plan: str | None = None
 
     def identify(self) -> Thing:
         """Return the caller's identity; fail if AWS does not return it."""
@@ -130,6 +187,36 @@ class Readiness:
             self._module.fail_json(msg=f"AWS cannot be reached: {error}.")
         raise AssertionError
 
+    def describe_credentials(self) -> str:
+        """Say how long the credentials last, as far as boto3 knows it; warn if they end before the run does.
+
+        boto3 knows the end of the credentials that it obtains itself, and of those in AWS_CREDENTIAL_EXPIRATION.
+        """
+        credentials = self._credentials()
+        if credentials is None:
+            return "The AWS credentials are options of the module, and nothing says when they expire."
+        # Resolving the credentials is what makes boto3 assume a role, and so learn when its credentials end.
+        if not credentials.get_frozen_credentials().token:
+            return "The AWS credentials are an access key, which does not expire."
+        end: datetime | None = getattr(credentials, "_expiry_time", None)
+        if end is None:
+            return "The AWS credentials are temporary, and nothing says when they expire."
+        left = end - datetime.now(UTC)
+        said = f"The AWS credentials expire at {end:%H:%M} UTC, in {left // timedelta(minutes=1)} minutes"
+        if credentials.method != "env":
+            return f"{said}. boto3 renews them ({credentials.method}) until the login behind them ends."
+        minutes = self._module.params["run_minutes"]
+        if left < timedelta(minutes=minutes):
+            self._module.warn(f"{said}, and a run may take {minutes} minutes: get new credentials before you start.")
+        return f"{said}. Nothing renews them during a run."
+
+    def _credentials(self) -> Any:
+        """Return the credentials that boto3 finds in the environment or in the profile.
+
+        The collection reads keys from the environment itself, and passes them to boto3 without the time they end at.
+        """
+        return boto3.session.Session(profile_name=self._module.params["profile"]).get_credentials()
+
     def check_region(self) -> None:
         """Check that calls are sent to the site's region, and that the region is enabled for the account."""
         desired, asked = self._module.params["site_region"], self._client("ec2").meta.region_name
@@ -143,6 +230,85 @@ class Readiness:
         )
         if regions and regions[0].get("OptInStatus") == "not-opted-in":
             self.problems.append(f"The region {desired} is not enabled for this account: enable it in its settings.")
+
+    def check_machines(self) -> None:
+        """Check that the instance types exist, that each zone offers them, and that the quota of vCPUs suffices."""
+        machines = self._module.params["machines"]
+        names = sorted({machine["instance_type"] for machine in machines})
+        known = self._read("the instance types", lambda: self._instance_types({"instance-type": names}))
+        if known is None:
+            return
+        self.problems += [
+            f"EC2 has no instance type {name} in this region: choose another." for name in names if name not in known
+        ]
+        if known:
+            self._check_zones(sorted(known))
+        standard = {name: known[name]["VCpuInfo"]["DefaultVCpus"] for name in known if STANDARD.match(name)}
+        needed = sum(machine["count"] * standard.get(machine["instance_type"], 0) for machine in machines)
+        if needed:
+            self.check_quota("vcpus", needed)
+
+    def _check_zones(self, names: list[str]) -> None:
+        offered = self._read("which zones offer the instance types", lambda: self._offerings(names))
+        for name, zones in (offered or {}).items():
+            missing = [zone for zone in self._module.params["zones"] if zone not in zones]
+            if missing:
+                self.problems.append(
+                    f"{', '.join(missing)}: these zones offer no {name}, which {', '.join(sorted(zones))} offer. "
+                    "Choose other zones or another instance type."
+                )
+
+    def _offerings(self, names: list[str]) -> dict[str, set[str]]:
+        """Return the zones that offer each instance type."""
+        filters = boto3_filters({"instance-type": names})
+        offered: dict[str, set[str]] = {name: set() for name in names}
+        for page in self._pages("describe_instance_type_offerings", LocationType="availability-zone", Filters=filters):
+            for offering in page["InstanceTypeOfferings"]:
+                offered[offering["InstanceType"]].add(offering["Location"])
+        return offered
+
+    def _instance_types(self, filters: dict[str, list[str]]) -> dict[str, Thing]:
+        """Return the instance types that match the filters, by name."""
+        pages = self._pages("describe_instance_types", Filters=boto3_filters(filters))
+        return {found["InstanceType"]: found for page in pages for found in page["InstanceTypes"]}
+
+    def check_plan(self) -> None:
+        """Read the account's plan; if it is the free plan, check that the plan allows the machines and the database."""
+        self.plan = self._read("the account's plan", self._plan)
+        if self.plan == "FREE":
+            self._check_free_machines()
+            self._check_free_database(self._module.params["database"] or {})
+
+    def _plan(self) -> str:
+        try:
+            client = self._client("freetier", region=FREE_TIER_REGION)
+            return str(client.get_account_plan_state(aws_retry=True)["accountPlanType"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return "PAID"  # The plans exist since July 2025; an older account has none, and none of their limits.
+
+    def _check_free_machines(self) -> None:
+        eligible = {"free-tier-eligible": ["true"], "processor-info.supported-architecture": ["x86_64"]}
+        free = self._read("which instance types a free plan allows", lambda: self._instance_types(eligible))
+        names = {machine["instance_type"] for machine in self._module.params["machines"]}
+        if free and names - set(free):
+            self.problems.append(
+                f"The account has AWS' free plan, on which EC2 does not launch {', '.join(sorted(names - set(free)))}: "
+                f"choose among {', '.join(sorted(free))}, {UPGRADE}"
+            )
+
+    def _check_free_database(self, database: Thing) -> None:
+        if database.get("backup_days", 0) > FREE_BACKUP_DAYS:
+            self.problems.append(
+                f"The account has AWS' free plan, on which RDS retains backups for at most {FREE_BACKUP_DAYS} day, and "
+                f"the database's setting is {database['backup_days']} days: set {FREE_BACKUP_DAYS}, {UPGRADE}"
+            )
+        if database and not FREE_DATABASES.fullmatch(database["instance_class"]):
+            self.problems.append(
+                f"The account has AWS' free plan, on which RDS runs no {database['instance_class']}: choose "
+                f"db.t4g.micro, {UPGRADE}"
+            )
 
     def check_quota(self, need: str, needed: int) -> None:
         """Check that the quota allows the amount `needed` in addition to what other resources use."""
@@ -163,10 +329,15 @@ class Readiness:
         return int(self._client("service-quotas").get_service_quota(aws_retry=True, **asked)["Quota"]["Value"])
 
     def _used(self, quota: Quota) -> int:
+        return sum(
+            use for page in self._pages(quota.operation) for thing, use in quota.things(page) if not self._is_own(thing)
+        )
+
+    def _pages(self, operation: str, **arguments: Any) -> Any:
         client = self._client("ec2")
-        paged = client.can_paginate(quota.operation)
-        pages = client.get_paginator(quota.operation).paginate() if paged else [getattr(client, quota.operation)()]
-        return sum(use for page in pages for thing, use in quota.things(page) if not self._is_own(thing))
+        if client.can_paginate(operation):
+            return client.get_paginator(operation).paginate(**arguments)
+        return [getattr(client, operation)(**arguments)]
 
     def _is_own(self, thing: Thing) -> bool:
         own = self._module.params["own_tags"]
@@ -179,16 +350,26 @@ class Readiness:
             self._module.warn(f"Cannot be read: {what}. {error}")
             return None
 
-    def _client(self, service: str) -> Any:
-        return self._module.client(service, retry_decorator=AWSRetry.jittered_backoff(retries=5))
+    def _client(self, service: str, **options: str) -> Any:
+        return self._module.client(service, retry_decorator=AWSRetry.jittered_backoff(retries=5), **options)
 
 
 def main() -> None:
     """Run the module."""
-    needs = {need: {"type": "int", "default": 0} for need in QUOTAS}
+    needs = {need: {"type": "int", "default": 0} for need in ("addresses", "vpcs")}
+    text, number = {"type": "str", "required": True}, {"type": "int", "required": True}
     module = AnsibleAWSModule(
         argument_spec={
             "site_region": {"type": "str", "required": True},
+            "machines": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"instance_type": text, "count": number},
+            },
+            "zones": {"type": "list", "elements": "str", "default": []},
+            "database": {"type": "dict", "options": {"instance_class": text, "backup_days": number}},
+            "run_minutes": {"type": "int", "default": 0},
             "needs": {"type": "dict", "default": {}, "options": needs, "apply_defaults": True},
             "own_tags": {"type": "dict", "default": {}},
         },
@@ -196,7 +377,12 @@ def main() -> None:
     )
     readiness = Readiness(module)
     caller = readiness.identify()
+    credentials = readiness.describe_credentials()
     readiness.check_region()
+    if module.params["machines"]:
+        readiness.check_machines()
+    if caller["Arn"].startswith("arn:aws:") and (module.params["machines"] or module.params["database"]):
+        readiness.check_plan()
     for need, needed in module.params["needs"].items():
         if needed:
             readiness.check_quota(need, needed)
@@ -208,6 +394,8 @@ def main() -> None:
         partition=caller["Arn"].split(":")[1],
         region=module.params["site_region"],
         caller_arn=caller["Arn"],
+        credentials=credentials,
+        plan=readiness.plan,
         quotas=readiness.quotas,
     )
 

@@ -11,6 +11,7 @@ os.environ.setdefault("MOTO_AMIS_PATH", str(Path(__file__).parent / "machine_ima
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 from rehearsal.aws import patches
+from rehearsal.aws.plans import Plans
 from rehearsal.aws.recording import Recorder
 from rehearsal.aws.throttling import Throttle
 
@@ -26,5 +27,5 @@ def build(record: Path | None, *, patched: bool = True) -> Any:
     """
     if patched:
         patches.apply()
-    application: Any = Throttle(DomainDispatcherApplication(create_backend_app))
+    application: Any = Throttle(Plans(DomainDispatcherApplication(create_backend_app)))
     return Recorder(application, record) if record else application

@@ -14,6 +14,7 @@ import httpx
 from botocore.config import Config
 
 from demo.ports import free_port
+from rehearsal.aws import plans
 from rehearsal.aws.recording import Call
 from rehearsal.aws.throttling import ORDERS, Order
 from testing.processes import Subprocess
@@ -73,6 +74,10 @@ class MockAws:
     def serve_all(self) -> None:
         """Stop throttling."""
         httpx.delete(f"{self.endpoint}{ORDERS}", trust_env=False).raise_for_status()
+
+    def set_plan(self, plan: str) -> None:
+        """Give the account the free plan (FREE) or a paid plan (PAID)."""
+        httpx.post(f"{self.endpoint}{plans.ORDERS}", json={"plan": plan}, trust_env=False).raise_for_status()
 
     def judge_calls(self, *, after: int = 0) -> None:
         """Enforce signatures and IAM policies after `after` more calls."""

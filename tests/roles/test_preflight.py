@@ -1,12 +1,15 @@
 """Invalid variables are refused before the first call to AWS, and an unprepared account before anything is created."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play, run_playbook
@@ -22,7 +25,10 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 SOUND: dict[str, Any] = {
     "aws_preflight_region": "us-east-1",
     "aws_preflight_roles": ["aws_network", "aws_firewall", "aws_load_balancer"],
-    "aws_preflight_needs": {"vcpus": 12, "addresses": 1, "vpcs": 1},
+    "aws_preflight_machines": [{"instance_type": "t3.small", "count": 6}, {"instance_type": "c6i.large", "count": 1}],
+    "aws_preflight_zones": ["us-east-1a", "us-east-1b"],
+    "aws_preflight_database": {"instance_class": "db.t4g.small", "backup_days": 7},
+    "aws_preflight_needs": {"addresses": 1, "vpcs": 1},
     "aws_preflight_tags": {"Project": "rising-stars", "Environment": "molecule"},
     "aws_network_name": "rising-stars-molecule",
     "aws_network_region": "us-east-1",
@@ -44,6 +50,11 @@ def variables(changed: Mapping[str, Any]) -> tuple[str, str]:
     return "-e", json.dumps({**SOUND, **changed})
 
 
+def machines(*types: tuple[str, int]) -> dict[str, Any]:
+    """Return the setting for a site of the given numbers of machines of each type."""
+    return {"aws_preflight_machines": [{"instance_type": name, "count": count} for name, count in types]}
+
+
 def refusal(playbook: Path, aws: MockAws, changed: Mapping[str, Any], env: Mapping[str, str] | None = None) -> str:
     """Run a preflight that must fail and return its message on one line."""
     done = run_playbook(playbook, *variables(changed), env={**aws.env, **(env or {})})
@@ -56,7 +67,7 @@ def test_valid_settings_pass_with_one_module_call_and_no_write(playbook: Path, a
     printed = play(playbook, *variables({}), env=aws.env)
     asked = aws.calls()[before:]
     assert "[WARNING]: Cannot be read" not in printed
-    assert {call.service for call in asked} == {"sts", "ec2", "servicequotas"}
+    assert {call.service for call in asked} == {"sts", "ec2", "servicequotas", "freetier"}
     assert not [call for call in asked if call.writes]
 
 
@@ -209,10 +220,11 @@ def test_every_quota_that_would_stop_the_run_is_named_with_its_numbers(playbook:
             }
         ],
     )
+    needs = {"aws_preflight_needs": {"addresses": 3, "vpcs": 1}}
     try:
-        said = refusal(playbook, aws, {"aws_preflight_needs": {"vcpus": 65, "addresses": 3, "vpcs": 1}})
+        said = refusal(playbook, aws, {**machines(("c6i.2xlarge", 8), ("t3.small", 1)), **needs})
         assert (
-            "vCPUs of On-Demand Standard instances: the site needs 65, others use 0, the account may have 64." in said
+            "vCPUs of On-Demand Standard instances: the site needs 66, others use 0, the account may have 64." in said
         )
         assert "Elastic IP addresses: the site needs 3, others use 3, the account may have 5." in said
         assert "VPCs: " not in said
@@ -229,12 +241,20 @@ def test_other_sites_machines_count_against_the_quota_and_the_sites_own_do_not(p
     ec2.run_instances(**machine)
     ec2.run_instances(**machine, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}])
     ec2.run_instances(**{**machine, "InstanceType": "g4dn.xlarge"})
-    said = refusal(playbook, aws, {"aws_preflight_needs": {"vcpus": 63}})
-    assert "the site needs 63, others use 2, the account may have 64." in said
+    said = refusal(playbook, aws, machines(("m5.large", 32), ("g4dn.xlarge", 9)))
+    assert "the site needs 64, others use 2, the account may have 64." in said
 
 
-def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: MockAws) -> None:
+@pytest.fixture
+def judging_aws(aws: MockAws) -> Iterator[MockAws]:
+    """Mock AWS, which judges calls once the test has told it to, until the test ends."""
+    yield aws
+    aws.judge_calls(after=1_000_000)
+
+
+def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, judging_aws: MockAws) -> None:
     """The user who runs the preflight has full access to EC2, but may not read quotas."""
+    aws = judging_aws
     iam, policy = aws.client("iam"), "arn:aws:iam::aws:policy/AmazonEC2FullAccess"
     iam.create_user(UserName="operator")
     iam.attach_user_policy(UserName="operator", PolicyArn=policy)
@@ -246,6 +266,95 @@ def test_a_quota_that_may_not_be_read_is_a_warning(playbook: Path, aws: MockAws)
     assert "Cannot be read: the quota L-1216C47A (vCPUs of On-Demand Standard instances)" in done.stdout + done.stderr
     said = refusal(playbook, aws, {})
     assert "AWS does not know these credentials" in said
+
+
+def test_an_instance_type_that_does_not_exist_is_named(playbook: Path, aws: MockAws) -> None:
+    said = refusal(playbook, aws, machines(("t3.small", 1), ("c6i.lagre", 1)))
+    assert "EC2 has no instance type c6i.lagre in this region: choose another." in said
+    assert "t3.small" not in said
+
+
+def test_a_zone_that_does_not_offer_a_type_is_named_with_those_that_do(playbook: Path, aws: MockAws) -> None:
+    said = refusal(playbook, aws, {"aws_preflight_zones": ["us-east-1a", "us-east-1e"]})
+    assert "us-east-1e: these zones offer no c6i.large, which us-east-1a, us-east-1b," in said
+
+
+@pytest.fixture
+def on_a_free_plan(aws: MockAws) -> Iterator[MockAws]:
+    aws.set_plan("FREE")
+    yield aws
+    aws.set_plan("PAID")
+
+
+def test_what_a_free_plan_rejects_is_refused_before_anything_is_created(
+    playbook: Path, on_a_free_plan: MockAws
+) -> None:
+    said = refusal(playbook, on_a_free_plan, {})
+    assert "on which EC2 does not launch c6i.large: choose among c7i-flex.large, m7i-flex.large, t3.micro," in said
+    assert "RDS retains backups for at most 1 day, and the database's setting is 7 days: set 1, or upgrade" in said
+    assert "on which RDS runs no db.t4g.small: choose db.t4g.micro, or upgrade" in said
+
+
+def test_a_site_that_fits_a_free_plan_passes(playbook: Path, on_a_free_plan: MockAws) -> None:
+    small = {"aws_preflight_database": {"instance_class": "db.t4g.micro", "backup_days": "1"}}
+    play(playbook, *variables({**machines(("t3.small", 3)), **small}), env=on_a_free_plan.env)
+
+
+def test_mock_aws_rejects_on_a_free_plan_what_the_preflight_refuses(on_a_free_plan: MockAws) -> None:
+    ec2, rds = on_a_free_plan.client("ec2"), on_a_free_plan.client("rds")
+    on_a_free_plan.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
+    launch = {"ImageId": "ami-0debian1200000002", "MinCount": 1, "MaxCount": 1, "DryRun": True}
+    with pytest.raises(ClientError, match="not eligible for Free Tier"):
+        ec2.run_instances(**launch, InstanceType="c6i.large")
+    with pytest.raises(ClientError, match="DryRunOperation"):
+        ec2.run_instances(**launch, InstanceType="t3.small")
+    database = {"DBInstanceIdentifier": "free", "Engine": "postgres", "AllocatedStorage": 20, "MasterUsername": "stars"}
+    for instance_class, days, refused in (("db.t4g.micro", 2, "backup retention"), ("db.t4g.small", 1, "size")):
+        with pytest.raises(ClientError, match=refused):
+            rds.create_db_instance(**database, DBInstanceClass=instance_class, BackupRetentionPeriod=days)
+
+
+def test_credentials_that_end_before_the_run_does_are_a_warning(playbook: Path, aws: MockAws) -> None:
+    end = datetime.now(UTC) + timedelta(minutes=50)
+    temporary = {"AWS_SESSION_TOKEN": "token", "AWS_CREDENTIAL_EXPIRATION": end.isoformat()}
+    said = report(playbook, {**aws.env, **temporary})
+    expected = (
+        rf"WARNING\]: The AWS credentials expire at {end:%H:%M} UTC, in 4\d minutes, and a run may take 60 minutes"
+    )
+    assert re.search(expected, said)
+    later = (datetime.now(UTC) + timedelta(minutes=480)).isoformat()
+    said = report(playbook, {**aws.env, **temporary, "AWS_CREDENTIAL_EXPIRATION": later})
+    assert re.search(r"in 47\d minutes. Nothing renews them during a run.", said)
+    assert "[WARNING]: The AWS credentials" not in said
+
+
+def test_the_end_of_credentials_is_said_only_where_it_is_known(playbook: Path, aws: MockAws) -> None:
+    said = report(playbook, aws.env)
+    assert "A first run takes up to 60 minutes: an estimate that was never measured on AWS" in said
+    assert "The AWS credentials are an access key, which does not expire." in said
+    said = report(playbook, {**aws.env, "AWS_SESSION_TOKEN": "token"})
+    assert "The AWS credentials are temporary, and nothing says when they expire." in said
+
+
+def test_an_assumed_role_is_reported_with_the_end_that_sts_returns(
+    playbook: Path, aws: MockAws, tmp_path: Path
+) -> None:
+    role = aws.client("iam").create_role(RoleName="operator", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    config = tmp_path / "config"
+    config.write_text(
+        f"[profile site]\nrole_arn = {role}\nsource_profile = source\nduration_seconds = 3600\n"
+        f"[profile source]\naws_access_key_id = {aws.key}\naws_secret_access_key = {aws.key}\n"
+    )
+    env = {**aws.env, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": str(config)}
+    said = report(playbook, {**env, "AWS_PROFILE": "site"})
+    assert re.search(r"in 5\d minutes. boto3 renews them \(assume-role\) until the login behind them ends", said)
+
+
+def report(playbook: Path, env: Mapping[str, str]) -> str:
+    """Run a preflight that must succeed and return its output on one line."""
+    done = run_playbook(playbook, *variables({}), env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return " ".join((done.stdout + done.stderr).split())
 
 
 BOUNDARY_FILE = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"

@@ -1,6 +1,7 @@
 """The settings that playbooks/vars/site.yml passes from one role to another have the intended effect."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,27 @@ def test_a_deletion_checks_neither_settings_nor_quotas_nor_the_boundary(tmp_path
     (judged,) = [each for each in plays if {"role": "aws_preflight"} in each.get("roles", [])]
     judged["vars_files"] = [str(REPOSITORY / "playbooks" / file) for file in judged["vars_files"]]
     del judged["roles"], judged["environment"]
-    nothing = "[aws_preflight_roles, aws_preflight_needs, aws_preflight_boundary] == [[], {}, {}]"
-    judged["tasks"] = [{"ansible.builtin.assert": {"that": nothing}}]
+    unset = ("roles", "machines", "database", "needs", "boundary")
+    judged["tasks"] = [{"ansible.builtin.assert": {"that": [f"not aws_preflight_{name}" for name in unset]}}]
     playbook = tmp_path / "deletion.yml"
     playbook.write_text(yaml.safe_dump([judged]))
     play(playbook)
+
+
+def test_a_default_in_the_wiring_is_that_of_the_role() -> None:
+    """A play that does not contain a role does not see the role's defaults, so the wiring has to repeat some."""
+    text = (REPOSITORY / "playbooks/vars/site.yml").read_text()
+    repeated = re.findall(r"\b(aws_\w+) \| default\(((?:'[^']*'|[^)'])*)\)", text)
+    defaults: dict[str, object] = {}
+    for file in REPOSITORY.glob("roles/aws_*/defaults/main.yml"):
+        defaults |= yaml.safe_load(file.read_text())
+    known = {name: yaml.safe_load(value) for name, value in repeated if name in defaults}
+    assert {"aws_image_builder_instance_type", "aws_load_balancer_draining_seconds"} <= known.keys()
+    assert known == {name: defaults[name] for name in known}
+
+
+def test_the_estimate_of_a_first_run_is_that_of_the_docs() -> None:
+    rows = re.findall(r"^\| (\d+)–(\d+) \|", (REPOSITORY / "docs/deploy.md").read_text(), re.MULTILINE)
+    assert [begin for begin, _ in rows] == ["0", *(end for _, end in rows[:-1])]
+    estimate = yaml.safe_load((REPOSITORY / "roles/aws_preflight/vars/main.yml").read_text())
+    assert int(rows[-1][1]) == estimate["__aws_preflight_first_run_minutes"]

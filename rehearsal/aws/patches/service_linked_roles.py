@@ -28,7 +28,7 @@ NAMES = {"elasticloadbalancing": "ElasticLoadBalancing", "events": "CloudWatchEv
 Operation = Callable[[Any], Any]
 
 
-@restores("CreateServiceLinkedRole names the role as AWS documents it, and rejects a second one: InvalidInput")
+@restores("CreateServiceLinkedRole names the role as AWS does, and rejects a second one: InvalidInput")
 def name_roles() -> None:
     models.SERVICE_NAME_CONVERSION.update(NAMES)
     create = IAMBackend.create_service_linked_role
@@ -43,7 +43,7 @@ def name_roles() -> None:
     IAMBackend.create_service_linked_role = create_once
 
 
-@restores("The first Auto Scaling group, load balancer or target group creates its service's role, if the caller may")
+@restores("The first group, load balancer or target group creates its service's role, if permitted")
 def create_roles_at_first_use() -> None:
     for responses, operation in (
         (AutoScalingResponse, "create_auto_scaling_group"),
