@@ -87,7 +87,8 @@ def test_the_agent_runs_with_this_configuration(host: Host) -> None:
 def test_the_watch_stops_what_a_web_machine_runs(host: Host) -> None:
     arguments = host.check_output("sed --quiet 's/^WATCH_ARGUMENTS=//p' /etc/rising-stars/watch.env").strip('"').split()
     assert arguments == [
-        *("--group-prefix", "rising-stars-molecule", "--hook", "rising-stars-molecule-web-drain"),
+        *("--group-prefix", "rising-stars-molecule", "--drain-seconds", "1020"),
+        *("--hook", "rising-stars-molecule-web-drain"),
         *("--unit=nginx.service", "--unit=rising-stars-api.target", "--unit=rising-stars-api@*.service"),
     ]
 
