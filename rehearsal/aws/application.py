@@ -11,6 +11,8 @@ os.environ.setdefault("MOTO_AMIS_PATH", str(Path(__file__).parent / "machine_ima
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 from rehearsal.aws import patches
+from rehearsal.aws import strict as strict_mode
+from rehearsal.aws.authorization import Authorization
 from rehearsal.aws.plans import Plans
 from rehearsal.aws.recording import Recorder
 from rehearsal.aws.throttling import Throttle
@@ -18,14 +20,17 @@ from rehearsal.aws.throttling import Throttle
 RequestHandler = MotoRequestHandler
 
 
-def build(record: Path | None, *, patched: bool = True) -> Any:
+def build(record: Path | None, *, patched: bool = True, strict: int | None = None) -> Any:
     """Return the WSGI application.
 
     Args:
         record: the file that each call is appended to; None to record nothing.
         patched: whether to apply the patches.
+        strict: the seed of the delays of strict mode; None for a mock AWS that answers at once.
     """
     if patched:
         patches.apply()
-    application: Any = Throttle(Plans(DomainDispatcherApplication(create_backend_app)))
+    if strict is not None:
+        strict_mode.apply(strict)
+    application: Any = Throttle(Authorization(Plans(DomainDispatcherApplication(create_backend_app))))
     return Recorder(application, record) if record else application

@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from demo.ports import free_port
 from rehearsal.aws import plans
+from rehearsal.aws.authorization import POLICIES, Attachment
 from rehearsal.aws.recording import Call
 from rehearsal.aws.throttling import ORDERS, Order
 from testing.processes import Subprocess
@@ -79,6 +80,21 @@ class MockAws:
         """Give the account the free plan (FREE) or a paid plan (PAID)."""
         httpx.post(f"{self.endpoint}{plans.ORDERS}", json={"plan": plan}, trust_env=False).raise_for_status()
 
+    @contextmanager
+    def policies_attached(self, attachment: Attachment) -> Iterator[list[str]]:
+        """Refuse calls that policies do not allow (rehearsal/aws/authorization.py) until the `with` block ends.
+
+        Yields:
+            A list that contains the refused permissions after the block.
+        """
+        url = f"{self.endpoint}{POLICIES}"
+        refused: list[str] = []
+        httpx.put(url, json=asdict(attachment), trust_env=False).raise_for_status()
+        try:
+            yield refused
+        finally:
+            refused += httpx.delete(url, trust_env=False).raise_for_status().json()
+
     def judge_calls(self, *, after: int = 0) -> None:
         """Enforce signatures and IAM policies after `after` more calls."""
         url = f"{self.endpoint}/moto-api/reset-auth"
@@ -86,11 +102,16 @@ class MockAws:
 
 
 @contextmanager
-def running_mock_aws(folder: Path, *, host: str = "127.0.0.1") -> Iterator[MockAws]:
-    """Run a mock AWS until the `with` block ends. It writes its record and its log to `folder`."""
+def running_mock_aws(folder: Path, *, host: str = "127.0.0.1", strict: int | None = None) -> Iterator[MockAws]:
+    """Run a mock AWS until the `with` block ends. It writes its record and its log to `folder`.
+
+    With `strict`, it delays and refuses calls as AWS does (rehearsal/aws/strict); the number is the delays' seed.
+    """
     port = free_port()
     aws = MockAws(f"http://{host}:{port}", folder / "calls.jsonl")
     command = [sys.executable, "-m", "rehearsal.aws", "--host", host, "--port", str(port), "--record", str(aws.record)]
+    if strict is not None:
+        command += ["--strict", str(strict)]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     server = Subprocess(command, log=folder / "moto.log", environment=environment)
     try:

@@ -11,11 +11,13 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
+from rehearsal.aws.errors import Answer, Codes, error, send
 from rehearsal.aws.recording import Application, Call, Environ, read_call
 
 ORDERS = "/tests-aws/throttling"
+CODES = Codes(ec2="RequestLimitExceeded", s3="SlowDown", json="ThrottlingException", query="Throttling")
 MESSAGE = "Rate exceeded"
 
 
@@ -43,14 +45,6 @@ class Order:
         return True
 
 
-class Refusal(NamedTuple):
-    """An HTTP response: status, body and headers."""
-
-    status: HTTPStatus
-    body: str
-    headers: dict[str, str]
-
-
 class Throttle:
     """WSGI middleware that rejects calls according to its orders."""
 
@@ -61,10 +55,11 @@ class Throttle:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == ORDERS:
-            return answer(self._handle_order(environ), environ, start_response)
+            return send(self._handle_order(environ), environ, start_response)
         call = read_call(environ)
         if call is not None and self._refuses(call):
-            return answer(refusal(call.service, environ), environ, start_response)
+            throttled = error(call.service, environ, CODES, MESSAGE, status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return send(throttled, environ, start_response)
         return self._application(environ, start_response)
 
     def _refuses(self, call: Call) -> bool:
@@ -72,7 +67,7 @@ class Throttle:
             refusals = [order.refuses(call) for order in self._orders]  # a list, so that each order counts the call
         return any(refusals)
 
-    def _handle_order(self, environ: Environ) -> Refusal:
+    def _handle_order(self, environ: Environ) -> Answer:
         with self._lock:
             match environ["REQUEST_METHOD"]:
                 case "POST":
@@ -81,32 +76,4 @@ class Throttle:
                 case "DELETE":
                     self._orders.clear()
             body = json.dumps([asdict(order) for order in self._orders])
-        return Refusal(HTTPStatus.OK, body, {"Content-Type": "application/json"})
-
-
-def refusal(service: str, environ: Environ) -> Refusal:
-    """Return the throttling error in the format of EC2, S3, the JSON protocols or the Query protocol."""
-    if service == "ec2":
-        error = f"<Errors><Error><Code>RequestLimitExceeded</Code><Message>{MESSAGE}</Message></Error></Errors>"
-        return _xml(HTTPStatus.SERVICE_UNAVAILABLE, f"<Response>{error}<RequestID>0</RequestID></Response>")
-    if service == "s3":
-        return _xml(HTTPStatus.SERVICE_UNAVAILABLE, f"<Error><Code>SlowDown</Code><Message>{MESSAGE}</Message></Error>")
-    if "HTTP_X_AMZ_TARGET" in environ:
-        body = json.dumps({"__type": "ThrottlingException", "message": MESSAGE})
-        # CloudWatch formerly used the Query protocol, and still sends that protocol's error codes in this header.
-        old = {"x-amzn-query-error": "Throttling;Sender"} if service == "monitoring" else {}
-        return Refusal(HTTPStatus.BAD_REQUEST, body, {"Content-Type": "application/x-amz-json-1.1", **old})
-    error = f"<Error><Type>Sender</Type><Code>Throttling</Code><Message>{MESSAGE}</Message></Error>"
-    return _xml(HTTPStatus.BAD_REQUEST, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>")
-
-
-def _xml(status: HTTPStatus, body: str) -> Refusal:
-    return Refusal(status, body, {"Content-Type": "text/xml"})
-
-
-def answer(given: Refusal, environ: Environ, start_response: Any) -> Iterable[bytes]:
-    """Send the response, without a body for a HEAD request."""
-    body = given.body.encode()
-    headers = {**given.headers, "Content-Length": str(len(body))}
-    start_response(f"{given.status.value} {given.status.phrase}", list(headers.items()))
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        return Answer(HTTPStatus.OK, body, {"Content-Type": "application/json"})

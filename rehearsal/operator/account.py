@@ -13,9 +13,12 @@ ADMINISTRATOR = {"aws_access_key_id": "administrator", "aws_secret_access_key": 
 
 
 @contextmanager
-def running_account(folder: Path) -> Iterator[MockAws]:
-    """Run a new mock AWS in which an administrator has created the permissions boundary and nothing else."""
-    with running_mock_aws(folder) as aws:
+def running_account(folder: Path, *, strict: int | None = None) -> Iterator[MockAws]:
+    """Run a new mock AWS in which an administrator has created the permissions boundary and nothing else.
+
+    `strict` is the seed of strict mode (rehearsal/aws/strict); without it, mock AWS answers at once.
+    """
+    with running_mock_aws(folder, strict=strict) as aws:
         create_boundary(aws.client("iam", **ADMINISTRATOR), "rehearsal")
         yield aws
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rehearsal.aws.authorization import Attachment
 from rehearsal.aws.permissions import Asked, Policies, Roles, Site
 from rehearsal.aws.recording import Call
 from rehearsal.operator.playbooks import REPOSITORY
@@ -18,6 +19,13 @@ EVERY_DAY: list[Path] = [file for file in FILES if file.stem not in OCCASIONS]
 PLACES = {"ACCOUNT": "123456789012", "REGION": "us-east-1", "DOMAIN": "example.com"}
 DEBIAN = {"ami-0debian1200000001": "136693071363", "ami-0debian1200000002": "136693071363"}
 """Public images in mock AWS → the account that publishes them."""
+
+
+def attachment_of(caller: str, environment: str, *occasions: str) -> Attachment:
+    """Return an operator's attachment in mock AWS: the permanent policies, and those for `occasions`."""
+    policies = policies_of(environment, attached(*occasions))
+    path, tags = f"/rising-stars/{environment}/", {"Project": "rising-stars", "Environment": environment}
+    return Attachment(caller, [dict(statement) for statement in policies.statements], path, tags, DEBIAN)
 
 
 def policies_of(environment: str, files: Iterable[Path] = FILES) -> Policies:
@@ -78,15 +86,11 @@ UNSEEN = {
         "autoscaling:DeleteLifecycleHook",
         "autoscaling:DeleteTags",
         "autoscaling:DetachLoadBalancerTargetGroups",
-        "autoscaling:StartInstanceRefresh",
         "ec2:AssociateIamInstanceProfile",
-        "ec2:CreateLaunchTemplateVersion",
-        "ec2:DeleteLaunchTemplateVersions",
         "ec2:DeleteRoute",
         "ec2:DeleteTags",
         "ec2:DescribeIamInstanceProfileAssociations",
         "ec2:ModifyInstanceMetadataOptions",
-        "ec2:ModifyLaunchTemplate",
         "ec2:ModifySubnetAttribute",
         "ec2:ReplaceIamInstanceProfileAssociation",
         "ec2:ReplaceRoute",

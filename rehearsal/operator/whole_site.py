@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -33,6 +33,8 @@ class Run:
     seconds: float
     calls: list[Call] = field(repr=False)
     """The operator's calls to AWS during the run."""
+    refused: list[str]
+    """The permissions that the operator's policies did not grant."""
 
     @property
     def changed(self) -> int:
@@ -69,42 +71,50 @@ class Operator:
     def run(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook to completion, and return the run, whether it succeeded or not."""
         before, began = len(self._asked()), time.monotonic()
-        done = subprocess.run(
-            self._command(playbook, options, settings),
-            cwd=REPOSITORY,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        self.runs.append(Run(done.returncode, done.stdout, time.monotonic() - began, self._asked()[before:]))
+        with self._permissions(playbook, settings) as refused:
+            done = subprocess.run(
+                self._command(playbook, options, settings),
+                cwd=REPOSITORY,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+        seconds = time.monotonic() - began
+        self.runs.append(Run(done.returncode, done.stdout, seconds, self._asked()[before:], refused))
         return self.runs[-1]
 
     def succeed(self, playbook: str, *options: str, **settings: str) -> Run:
         """Run a playbook that must succeed and must need only the permissions that docs/operator-policy grants."""
-        before = self._asked()
         run = self.run(playbook, *options, **settings)
         assert run.code == 0, run.output[-8000:]
-        occasions = {"purge": settings.get("purge") == "true", "restore": playbook == "restore_site"}
-        policies = policy.attached(*(occasion for occasion, is_it in occasions.items() if is_it))
-        assert policy.refused(run.calls, ENVIRONMENT, policies, before=before) == []
+        assert run.refused == []
         return run
 
     def kill_after(self, calls: int, playbook: str) -> None:
         """Start a playbook, and kill its process and all descendants once they have made `calls` calls to AWS."""
         before = len(self._asked())
-        with subprocess.Popen(
-            self._command(playbook, (), {}),
-            cwd=REPOSITORY,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
+        with (
+            self._permissions(playbook, {}),
+            subprocess.Popen(
+                self._command(playbook, (), {}),
+                cwd=REPOSITORY,
+                env=self._environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            ) as process,
+        ):
             while process.poll() is None and len(self._asked()) - before < calls:
                 time.sleep(0.05)
             assert process.poll() is None, f"The run ended before its call {calls}"
             kill_family(process.pid)
+
+    def _permissions(self, playbook: str, settings: dict[str, str]) -> AbstractContextManager[list[str]]:
+        """Attach the policies that docs/deploy.md names for the playbook, as an administrator does."""
+        occasions = {"purge": settings.get("purge") == "true", "restore": playbook == "restore_site"}
+        due = [occasion for occasion, is_it in occasions.items() if is_it]
+        return self.aws.policies_attached(policy.attachment_of(self.aws.key, ENVIRONMENT, *due))
 
     def _asked(self) -> list[Call]:
         """Return the operator's calls to AWS."""

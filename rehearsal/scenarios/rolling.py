@@ -6,6 +6,7 @@ Readers and an uploader send requests during every rollout. Voters also vote dur
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def deploy(site: Rehearsal, release: Bundle) -> Run:
         seconds += run.seconds
         if run.code != 0:
             break
-    return Run(run.code, run.output, seconds, run.calls)
+    return replace(run, seconds=seconds)
 
 
 @contextmanager

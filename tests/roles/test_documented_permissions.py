@@ -1,6 +1,6 @@
 """The roles' READMEs, the runbook and the modules' source agree with docs/operator-policy about permissions.
 
-`Operator.succeed` in rehearsal/operator/whole_site.py checks that the statements allow every call of a run.
+`Operator` in rehearsal/operator/whole_site.py has mock AWS refuse every call that the statements do not allow.
 """
 
 import json

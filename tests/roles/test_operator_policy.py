@@ -1,7 +1,7 @@
 """The operator's policies: what they allow and deny, and that AWS accepts them.
 
-`Operator.succeed` in rehearsal/operator/whole_site.py checks that the policies allow every call of a run; test_site.py
-checks that they allow no action that the runs do not need.
+`Operator` in rehearsal/operator/whole_site.py has mock AWS refuse every call that the policies do not allow.
+test_site.py checks that they allow no action that the runs do not need.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""The whole site is planned, built, rerun, repaired and destroyed: the tests share one mock AWS and run in order."""
+"""The whole site is planned, built, rerun, repaired, rolled, scaled and destroyed.
+
+The tests share one mock AWS in strict mode, and run in order.
+"""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,12 +16,21 @@ from rehearsal.operator.policy import UNSEEN, unseen
 from rehearsal.operator.whole_site import ENVIRONMENT, Operator, Run, machines
 from testing import sites
 from testing.homes import BRISK, GENEROUS, Home
+from tests.roles.strictness import strict_account
 
 pytestmark = pytest.mark.timeout(900)
 NAME = f"rising-stars-{ENVIRONMENT}"
+SEED = 1
+"""Determines the delays of mock AWS. `make test-interrupted` tries others."""
 SECRETS = ("database", "jwt", "doorbell", "redis", "verification")
 CALLS_AT_MOST = 70
 """The maximum number of AWS module calls in a run without changes; each takes about a second."""
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
+    with strict_account(tmp_path_factory.mktemp("aws"), SEED) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +153,30 @@ def test_drift_is_found_and_repaired_but_the_number_of_machines_is_left_to_scali
 @pytest.mark.usefixtures("first_run")
 def test_a_playbook_can_run_alone_with_numbers_from_the_command_line(operator: Operator) -> None:
     assert operator.succeed("roll_release", aws_web_fleet_max="3", aws_worker_extra_max="0").changed == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("first_run")
+def test_another_release_is_rolled_out(operator: Operator, aws: MockAws) -> None:
+    for step in ("publish_release", "bake_image", "roll_release"):
+        operator.succeed(step, aws_release_version="1.0.1")
+    scaling = aws.client("autoscaling")
+    (refresh,) = scaling.describe_instance_refreshes(AutoScalingGroupName=f"{NAME}-web")["InstanceRefreshes"]
+    assert refresh["Status"] == "Successful"
+    images = aws.client("ec2").describe_images(Owners=["self"])["Images"]
+    releases = {tag["Value"] for image in images for tag in image["Tags"] if tag["Key"] == "Release"}
+    assert releases == {"1.0.0", "1.0.1"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("first_run")
+def test_the_groups_can_be_scaled(operator: Operator, aws: MockAws) -> None:
+    sizes = {"aws_web_fleet_min": "2", "aws_web_fleet_max": "4", "aws_worker_extra_max": "2"}
+    for _ in range(2):
+        scaled = operator.succeed("roll_release", aws_release_version="1.0.1", **sizes)
+    assert scaled.changed == 0
+    groups = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert sorted((group["MinSize"], group["MaxSize"]) for group in groups) == [(0, 2), (2, 4)]
 
 
 @pytest.mark.usefixtures("first_run")

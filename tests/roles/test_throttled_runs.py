@@ -1,4 +1,7 @@
-"""Runs that AWS throttles. THROTTLE_SEEDS of `make test-interrupted` selects when throttling begins."""
+"""Runs that AWS throttles, on a mock AWS in strict mode.
+
+THROTTLE_SEEDS of `make test-interrupted` selects when throttling begins, and mock AWS' delays.
+"""
 
 import os
 import random
@@ -10,6 +13,7 @@ from botocore.exceptions import ClientError
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play
 from rehearsal.operator.whole_site import STEPS, Operator, machines
+from tests.roles.strictness import strict_account
 
 pytestmark = pytest.mark.timeout(1800)
 SEEDS = [int(seed) for seed in os.environ.get("THROTTLE_SEEDS", "1").split()]
@@ -63,18 +67,19 @@ def test_short_throttling_is_survived_where_a_module_does_not_retry(aws: MockAws
 @pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_survives_short_throttling_fails_on_long_throttling_and_converges_when_run_again(
-    seed: int, fresh_aws: MockAws, released: dict[str, str]
+    seed: int, tmp_path: Path, released: dict[str, str]
 ) -> None:
-    operator, dice = Operator(fresh_aws, released), random.Random(seed)  # noqa: S311 (not for security)
-    fresh_aws.throttle(after=dice.randrange(10, 100), refusals=BRIEFLY)
-    fresh_aws.throttle(after=dice.randrange(100, 300), refusals=None)
-    with machines(fresh_aws):
+    dice = random.Random(seed)  # noqa: S311 (not for security)
+    with strict_account(tmp_path, seed) as aws, machines(aws):
+        operator = Operator(aws, released)
+        aws.throttle(after=dice.randrange(10, 100), refusals=BRIEFLY)
+        aws.throttle(after=dice.randrange(100, 450), refusals=None)
         throttled = operator.run("site")
-        short, long = fresh_aws.throttled()
+        short, long = aws.throttled()
         assert short.refused == BRIEFLY
         assert throttled.code != 0
         assert WORDS.get(long.service, "Throttling") in throttled.output, throttled.output[-8000:]
-        fresh_aws.serve_all()
+        aws.serve_all()
         for step in STEPS:
             operator.succeed(step)
         assert [operator.succeed(step).changed for step in STEPS] == [0] * len(STEPS)
