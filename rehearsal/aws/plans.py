@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
+from rehearsal.aws.errors import Answer, send
 from rehearsal.aws.recording import Application, Environ, read_call
-from rehearsal.aws.throttling import Refusal, answer
 
 ORDERS = "/tests-aws/plan"
 FREE = "FREE"
@@ -27,13 +27,13 @@ class Plans:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == ORDERS:
             account.update(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
-            return answer(_json(account), environ, start_response)
+            return send(_json(account), environ, start_response)
         call = read_call(environ)
         if call is not None and call.operation == "GetAccountPlanState":
             state = {"accountId": "123456789012", "accountPlanType": account["plan"], "accountPlanStatus": "ACTIVE"}
-            return answer(_json(state), environ, start_response)
+            return send(_json(state), environ, start_response)
         return self._application(environ, start_response)
 
 
-def _json(content: dict[str, str]) -> Refusal:
-    return Refusal(HTTPStatus.OK, json.dumps(content), {"Content-Type": "application/x-amz-json-1.0"})
+def _json(content: dict[str, str]) -> Answer:
+    return Answer(HTTPStatus.OK, json.dumps(content), {"Content-Type": "application/x-amz-json-1.0"})
