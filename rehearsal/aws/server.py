@@ -76,6 +76,12 @@ class MockAws:
         """Stop throttling."""
         httpx.delete(f"{self.endpoint}{ORDERS}", trust_env=False).raise_for_status()
 
+    def ensure_default_vpc(self) -> None:
+        """Create the region's default VPC, which mock AWS lacks at first, if it does not exist yet."""
+        ec2 = self.client("ec2")
+        if not ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]:
+            ec2.create_default_vpc()
+
     def set_plan(self, plan: str) -> None:
         """Give the account the free plan (FREE) or a paid plan (PAID)."""
         httpx.post(f"{self.endpoint}{plans.ORDERS}", json={"plan": plan}, trust_env=False).raise_for_status()

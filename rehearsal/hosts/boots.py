@@ -116,6 +116,7 @@ class Site:
             address: `queue_address` for the machine that runs the queue; by default, the next free address.
             options: further options for `podman run`.
         """
+        self.cloud.ensure_default_vpc()
         ec2 = self.cloud.client("ec2")
         (image_of_aws, *_) = ec2.describe_images()["Images"]
         answer = ec2.run_instances(ImageId=image_of_aws["ImageId"], MinCount=1, MaxCount=1, InstanceType="t3.small")

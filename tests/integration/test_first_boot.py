@@ -22,6 +22,7 @@ KEYS = {"AccessKeyId": "testing", "SecretAccessKey": "testing", "Token": "token"
 @pytest.fixture
 def instance(aws: MockAws, metadata: MetadataService, monkeypatch: pytest.MonkeyPatch) -> str:
     """The ID of the EC2 instance whose metadata the program under test reads."""
+    aws.ensure_default_vpc()
     ec2 = aws.client("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     (instance,) = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]

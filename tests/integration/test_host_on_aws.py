@@ -256,6 +256,7 @@ def test_a_missing_database_certificate_is_named_in_the_error(stored: StoredSite
 @pytest.fixture
 def instance(aws: MockAws, metadata: MetadataService) -> str:
     """An instance whose metadata service returns its ID."""
+    aws.ensure_default_vpc()
     (made,) = aws.client("ec2").run_instances(ImageId=an_image(aws), MinCount=1, MaxCount=1)["Instances"]
     metadata.values["meta-data/instance-id"] = made["InstanceId"]
     return str(made["InstanceId"])

@@ -17,6 +17,7 @@ KINDS = ("web", "worker", "extra_worker", "builder")
 @pytest.fixture(scope="module")
 def machines(aws: MockAws) -> dict[tuple[str, str], str]:
     """The instance IDs of one machine of each kind in each environment."""
+    aws.ensure_default_vpc()
     ec2 = aws.client("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     made = {}
