@@ -44,7 +44,7 @@ AGENTS = (
         package_url="https://s3.amazonaws.com/ec2-downloads-windows/SSMAgent/latest/debian_amd64/amazon-ssm-agent.deb",
         # Amazon's page has the key only as text; Amazon's repository for ECS has it as a file.
         key_url="https://raw.githubusercontent.com/aws/amazon-ecs-agent/master/scripts/amazon-ssm-agent.gpg",
-        fingerprint="1C5B395CBE5E74E2F1CA21592784DBF388D19D46",  # expires on 2027-11-25
+        fingerprint="1C5B395CBE5E74E2F1CA21592784DBF388D19D46",  # the key expires on 2027-11-25
         page="https://docs.aws.amazon.com/systems-manager/latest/userguide/verify-agent-signature.html",
     ),
     Agent(
@@ -59,7 +59,7 @@ AGENTS = (
 
 
 class Refused(Exception):
-    """An agent cannot be mirrored; the message states the reason and what to do."""
+    """An agent cannot be downloaded or verified; the message states the reason and what to do."""
 
 
 def mirror(inventory: Annotated[Path, typer.Argument(help="For example inventory/production.")]) -> None:

@@ -80,7 +80,7 @@ def main() -> str | None:
     status = boot(settings, output)
     if status != READY:
         keep_out_of_service()
-    # The tag comes last: aws_image then terminates a failed builder.
+    # The tag is set last, because aws_image terminates a failed builder once it reads the tag.
     log(settings, f"{''.join(output)}boot {status} release={settings.release}")
     tag_instance(settings, status)
     return None if status == READY else status

@@ -9,9 +9,10 @@ DOCUMENTATION = r"""
 module: site_request
 short_description: Send one HTTP request with curl, if necessary to another host than the URL's
 description:
-  - Like M(ansible.builtin.uri), but can connect to another host than the URL's, and then still asks for and verifies
-    the certificate of the URL's host (curl's C(--connect-to)). The verification needs this to reach a site through its
-    load balancer before the site's own name exists in DNS. M(ansible.builtin.uri) cannot set the name for SNI.
+  - Like M(ansible.builtin.uri), but can connect to another host than the URL's (curl's C(--connect-to)). The TLS
+    handshake still requests and verifies the certificate of the URL's host.
+  - verify_site.yml uses this to reach a site through its load balancer before the site's own name exists in DNS.
+    M(ansible.builtin.uri) cannot do so, because it has no option for the SNI name.
   - curl receives URL, headers and body on its standard input, so that they are not visible in the list of processes.
 author: Rising Stars
 options:
@@ -23,11 +24,11 @@ options:
   connect_to:
     description:
       - Where to connect, as C(HOST1:PORT1:HOST2:PORT2). Requests to other hosts than HOST1 are not affected. An empty
-        port matches any port, or keeps the URL's port.
+        PORT1 matches every port; with an empty PORT2, the URL's port is used.
     type: str
     default: ""
   timeout_seconds: {description: Maximum duration of the request., type: int, default: 30}
-  status_code: {description: Statuses of success., type: list, elements: int, default: [200]}
+  status_code: {description: Status codes of a successful response., type: list, elements: int, default: [200]}
 """
 
 EXAMPLES = r"""
@@ -38,7 +39,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-status: {description: "The response's status; 0 if there is no response.", returned: always, type: int}
+status: {description: "The response's status code; 0 if there is no response.", returned: always, type: int}
 json: {description: "The response's body, if it is JSON.", returned: sometimes, type: raw}
 resolved: {description: "Whether the host's name exists in DNS.", returned: always, type: bool}
 """

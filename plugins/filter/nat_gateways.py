@@ -9,11 +9,11 @@ Resource = dict[str, Any]
 def nat_gateways(
     subnets: dict[str, str], gateways: list[Resource], addresses: list[Resource]
 ) -> list[dict[str, str | Resource]]:
-    """Return for each name of a NAT gateway its subnet, the existing gateway and its address; {} for what is missing.
+    """Return the subnet, the NAT gateway and the address for each gateway name. A missing gateway or address is {}.
 
     `subnets` maps each gateway's name to its subnet. The other arguments are lists in the format that the info modules
-    of amazon.aws return. A gateway that does not exist yet gets the unused address with its name, which a killed run
-    may have left.
+    of amazon.aws return. If a gateway does not exist yet, its address is the unused one with the gateway's name: a
+    killed run may have allocated it.
     """
     return [
         {"name": name, "subnet_id": subnet, **_existing(name, subnet, gateways, addresses)}
@@ -27,7 +27,7 @@ def _existing(name: str, subnet: str, gateways: list[Resource], addresses: list[
         unused = (each for each in addresses if each["tags"]["Name"] == name and not each.get("association_id"))
         return {"gateway": {}, "address": next(unused, {})}
     used: Resource = gateway["nat_gateway_addresses"][0]
-    # An address that lost its tags is not in the list. The gateway still knows it.
+    # An address that has lost its tags is not in `addresses`, but the gateway's description contains it.
     known = (each for each in addresses if each["allocation_id"] == used["allocation_id"])
     return {"gateway": gateway, "address": next(known, used)}
 

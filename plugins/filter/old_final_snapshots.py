@@ -1,4 +1,4 @@
-"""Jinja filter: the final snapshots of a database that need not be kept."""
+"""Jinja filter: the final snapshots of a database that exceed the number to keep."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,14 +10,14 @@ Snapshot = Mapping[str, Any]
 def old_final_snapshots(snapshots: Iterable[Snapshot], name: str, tags: Mapping[str, str], kept: int) -> list[str]:
     """Return the ids of the final snapshots beyond the newest `kept`, newest first.
 
-    A snapshot counts only if the role aws_database took it: it is a manual snapshot of the database `name`, its id is
-    `<name>-final-<14 digits>`, and it has all `tags`. A snapshot that is not available neither counts nor is returned.
+    The filter considers only snapshots that the role aws_database created: manual snapshots of the database `name`
+    that have an id of the form `<name>-final-<14 digits>` and all `tags`. It ignores snapshots that are not available.
 
     Args:
         snapshots: in the format that amazon.aws.rds_snapshot_info returns.
         name: the identifier of the database.
         tags: the site's tags. Without tags, nothing is returned.
-        kept: how many to keep.
+        kept: the number of snapshots to keep.
     """
     wanted = dict(tags)  # the items of Ansible's own mappings cannot be compared
     final = re.compile(re.escape(name) + r"-final-[0-9]{14}")

@@ -18,7 +18,8 @@ description:
   - Reads the caller's identity, and checks that the region is enabled, that the zones offer the instance types of
     O(machines), and that the account's quotas suffice for O(machines) and O(needs).
   - If the account has AWS' free plan, checks that the plan allows O(machines) and O(database).
-  - Says how long the caller's credentials last, if boto3 knows it, and warns if they end before O(run_minutes).
+  - Returns when the caller's credentials expire, if boto3 knows it, and warns if this is in less than O(run_minutes)
+    and boto3 cannot renew them.
   - Fails with one message for each problem that would stop a run. Warns about each fact that it cannot read.
   - Changes nothing.
 author: Rising Stars
@@ -48,7 +49,7 @@ options:
       instance_class: {description: "The instance class.", type: str, required: true}
       backup_days: {description: "Retention of automated backups in days.", type: int, required: true}
   run_minutes:
-    description: The expected duration of the run. With 0, the end of the credentials is not compared with it.
+    description: The expected duration of the run. With 0, the module does not check that the credentials last as long.
     type: int
     default: 0
   needs:
@@ -110,13 +111,13 @@ CREDENTIALS = {
 FREE_BACKUP_DAYS = 1
 """The longest retention of RDS backups on a free plan.
 
-AWS publishes no figure. For more, it returns FreeTierRestrictionError: "The specified backup retention period exceeds
-the maximum available to free tier customers"; users report that 2 days are refused and 1 day is accepted.
+AWS publishes no figure. For a longer retention, it returns FreeTierRestrictionError: "The specified backup retention
+period exceeds the maximum available to free tier customers". Users report that AWS rejects 2 days and accepts 1 day.
 """
 FREE_DATABASES = re.compile(r"db\.\w+\.micro")
 """Instance classes of RDS on a free plan.
 
-For others, AWS returns FreeTierRestrictionError: "This instance size isn't available with free plan accounts"
+For other classes, AWS returns FreeTierRestrictionError: "This instance size isn't available with free plan accounts"
 (yc-software/qm issue 352).
 """
 FREE_TIER_REGION = "us-east-1"
@@ -161,7 +162,7 @@ QUOTAS = {
 
 
 def boto3_filters(filters: dict[str, list[str]]) -> list[Thing]:
-    """Return filters in the form in which EC2 takes them."""
+    """Return filters in EC2's format."""
     return [{"Name": name, "Values": values} for name, values in filters.items()]
 
 
@@ -188,14 +189,14 @@ class Readiness:
         raise AssertionError
 
     def describe_credentials(self) -> str:
-        """Say how long the credentials last, as far as boto3 knows it; warn if they end before the run does.
+        """Return a sentence that says when the credentials expire; warn if they may expire before the run ends.
 
-        boto3 knows the end of the credentials that it obtains itself, and of those in AWS_CREDENTIAL_EXPIRATION.
+        boto3 knows the expiry time of credentials that it obtains itself, or that is in AWS_CREDENTIAL_EXPIRATION.
         """
         credentials = self._credentials()
         if credentials is None:
             return "The AWS credentials are options of the module, and nothing says when they expire."
-        # Resolving the credentials is what makes boto3 assume a role, and so learn when its credentials end.
+        # This call makes boto3 assume the role, if there is one. Only then does boto3 know when the credentials expire.
         if not credentials.get_frozen_credentials().token:
             return "The AWS credentials are an access key, which does not expire."
         end: datetime | None = getattr(credentials, "_expiry_time", None)
@@ -213,7 +214,8 @@ class Readiness:
     def _credentials(self) -> Any:
         """Return the credentials that boto3 finds in the environment or in the profile.
 
-        The collection reads keys from the environment itself, and passes them to boto3 without the time they end at.
+        The client of AnsibleAWSModule does not know when keys from the environment expire: the collection reads these
+        keys itself, and passes them to boto3 without their expiry time.
         """
         return boto3.session.Session(profile_name=self._module.params["profile"]).get_credentials()
 
@@ -286,7 +288,7 @@ class Readiness:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
-            return "PAID"  # The plans exist since July 2025; an older account has none, and none of their limits.
+            return "PAID"  # An account from before July 2025 has no plan, and no limits of a free plan.
 
     def _check_free_machines(self) -> None:
         eligible = {"free-tier-eligible": ["true"], "processor-info.supported-architecture": ["x86_64"]}

@@ -13,8 +13,8 @@ DOCUMENTATION = """
 module: console_output
 short_description: Read the end of an instance's console output
 description:
-  - The console has what the kernel and cloud-init print, including the output of user data. It needs no agent on the
-    instance.
+  - The console output contains what the kernel and cloud-init print, including the output of user data. Reading it
+    requires no agent on the instance.
   - Changes nothing. Needs C(ec2:GetConsoleOutput) on the instance.
 options:
   instance_id:
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def read(client: Any, instance_id: str) -> str:
-    """Return the console output up to now or, for an instance type that is not built on Nitro, after its boot."""
+    """Return the latest console output or, for instance types that do not support this, the output after the boot."""
     try:
         answer = client.get_console_output(InstanceId=instance_id, Latest=True, aws_retry=True)
     except is_boto3_error_code("UnsupportedOperation"):

@@ -12,8 +12,8 @@ DOCUMENTATION = r"""
 module: launch_dry_run
 short_description: Check by dry runs that EC2 would launch the site's instance types in a subnet
 description:
-  - Calls RunInstances with C(DryRun) for each of O(instance_types), with the newest image that matches, and fails with
-    EC2's messages if it rejects one of them.
+  - Calls RunInstances with C(DryRun) for each of O(instance_types). If EC2 rejects any of these calls, the module fails
+    with EC2's messages.
   - EC2 documents that a dry run checks the caller's permissions. It does not document which other rejections a dry run
     reports, so a launch may still fail after this check.
   - Launches nothing. In check mode, makes no call.

@@ -12,7 +12,8 @@ short_description: Create the service-linked roles through which AWS services ac
 description:
   - Creates the roles of O(services) that do not exist yet. An account has one such role for each service, and all sites
     of the account share it, so the module never deletes a role.
-  - If a role cannot be created, warns and names the service, because most services create their role themselves.
+  - If a role cannot be created, the module does not fail, because most services create their role themselves. It warns,
+    and names the role.
 author: Rising Stars
 extends_documentation_fragment: [amazon.aws.common.modules, amazon.aws.region.modules, amazon.aws.boto3]
 options:
@@ -55,11 +56,11 @@ def exists(client: Any, service: str) -> bool:
 
 
 def create(client: Any, service: str) -> bool:
-    """Create a service's role, and return False if it was created by someone else in the meantime."""
+    """Create a service's role, and return False if another client created it in the meantime."""
     try:
         client.create_service_linked_role(AWSServiceName=service, aws_retry=True)
     except ClientError as error:
-        # IAM has no error code of its own for an existing role: the code InvalidInput has other causes too.
+        # For an existing role, IAM returns InvalidInput. This code has other causes too, so the message is checked.
         if error.response["Error"]["Code"] == "InvalidInput" and "has been taken" in error.response["Error"]["Message"]:
             return False
         raise

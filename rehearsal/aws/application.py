@@ -26,7 +26,7 @@ def build(record: Path | None, *, patched: bool = True, strict: int | None = Non
     Args:
         record: the file that each call is appended to; None to record nothing.
         patched: whether to apply the patches.
-        strict: the seed of the delays of strict mode; None for a mock AWS that answers at once.
+        strict: the seed of the delays of strict mode; None to disable strict mode.
     """
     if patched:
         patches.apply()

@@ -1,8 +1,8 @@
-"""Refuse the calls of a caller that the caller's policies do not allow, with the errors of AWS.
+"""Reject calls that the caller's policies do not allow, with AWS' errors.
 
 To attach policies to an access key, PUT an `Attachment` as JSON to `/tests-aws/policies`; it replaces the earlier one.
-DELETE detaches the policies, and returns the permissions that were refused meanwhile, oldest first. Callers without an
-attachment may do everything.
+DELETE detaches the policies, and returns the permissions that were denied meanwhile, oldest first. A caller without an
+attachment may make every call.
 """
 
 import json
@@ -22,12 +22,12 @@ CODES = Codes(ec2="UnauthorizedOperation", s3="AccessDenied", json="AccessDenied
 
 @dataclass(frozen=True)
 class Attachment:
-    """The policies of a caller, and what AWS knows of the caller's site (rehearsal/aws/permissions)."""
+    """A caller's policies, and the facts about the caller's site that AWS evaluates (rehearsal/aws/permissions)."""
 
     caller: str
     statements: list[dict[str, Any]]
     path: str
-    """The path of each IAM role that no call created."""
+    """The IAM path of every role that no recorded call created."""
     tags: dict[str, str]
     foreign_images: dict[str, str]
 
@@ -39,7 +39,7 @@ class Attachment:
 
 
 class Authorization:
-    """WSGI middleware that refuses the calls that a caller's policies do not allow."""
+    """WSGI middleware that rejects calls that the caller's policies do not allow."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

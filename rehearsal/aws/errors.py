@@ -27,7 +27,7 @@ class Codes(NamedTuple):
 
 
 def error(service: str, environ: Environ, codes: Codes, message: str, *, status: HTTPStatus) -> Answer:
-    """Return an error to a request. `status` is the status at EC2 and S3; the other services return 400."""
+    """Return the error response to a request. EC2 and S3 send `status`; the other services send 400."""
     text = html.escape(message, quote=False)
     if service == "ec2":
         body = f"<Errors><Error><Code>{codes.ec2}</Code><Message>{text}</Message></Error></Errors>"

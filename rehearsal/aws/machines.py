@@ -29,7 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 POLL_SECONDS = 0.3
 BOOT_SECONDS = 0.5
 BUILD_SECONDS = 8.0
-"""How long a builder runs: long enough for the `ec2_instance` module, which waits for it, to see it running."""
+"""How long a builder runs. Before it stops, the `ec2_instance` module must have found it in the state `running`."""
 
 START_SECONDS = 30
 CLOSED_SECONDS = 2

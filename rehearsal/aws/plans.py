@@ -1,6 +1,6 @@
-"""The account's plan: the Free Tier API, which moto lacks, and the way to put the account on the free plan.
+"""Serve the Free Tier API, which moto lacks, and change the account's plan.
 
-POST {"plan": "FREE"} or {"plan": "PAID"} as JSON to `/tests-aws/plan` sets the plan. A new account has a paid one.
+POST {"plan": "FREE"} or {"plan": "PAID"} as JSON to `/tests-aws/plan` sets the plan; it is paid at first.
 `patches/plans.py` rejects what AWS rejects on a free plan.
 """
 

@@ -88,7 +88,7 @@ class MockAws:
 
     @contextmanager
     def policies_attached(self, attachment: Attachment) -> Iterator[list[str]]:
-        """Refuse calls that policies do not allow (rehearsal/aws/authorization.py) until the `with` block ends.
+        """Reject calls that policies do not allow (rehearsal/aws/authorization.py) until the `with` block ends.
 
         Yields:
             A list that contains the refused permissions after the block.

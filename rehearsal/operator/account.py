@@ -16,7 +16,7 @@ ADMINISTRATOR = {"aws_access_key_id": "administrator", "aws_secret_access_key": 
 def running_account(folder: Path, *, strict: int | None = None) -> Iterator[MockAws]:
     """Run a new mock AWS in which an administrator has created the permissions boundary and nothing else.
 
-    `strict` is the seed of strict mode (rehearsal/aws/strict); without it, mock AWS answers at once.
+    `strict` is the seed of strict mode (rehearsal/aws/strict); without it, mock AWS delays nothing.
     """
     with running_mock_aws(folder, strict=strict) as aws:
         create_boundary(aws.client("iam", **ADMINISTRATOR), "rehearsal")

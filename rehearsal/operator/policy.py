@@ -11,7 +11,7 @@ from rehearsal.operator.playbooks import REPOSITORY
 
 FILES: list[Path] = sorted((REPOSITORY / "docs" / "operator-policy").glob("*.json"))
 BOUNDARY = REPOSITORY / "docs" / "operator-policy" / "boundary" / "machines.json"
-"""The permissions boundary of an environment's roles. An administrator creates it; it is not an operator's policy."""
+"""The permissions boundary of an environment's roles. An administrator creates it; it grants the operator nothing."""
 OCCASIONS = {"prune", "purge", "restore"}
 """The policies that are attached to an operator only for a destruction with purge, for a restore, or in environments
 that delete old final snapshots."""
@@ -170,4 +170,4 @@ UNSEEN = {
         "s3:PutObjectTagging",
     ],
 }
-"""Reason → the allowed actions that it explains: no call in a run of the whole site on mock AWS needs them."""
+"""Reason → the actions that are allowed for this reason, although a run of the whole site on mock AWS needs none."""

@@ -12,7 +12,7 @@ from rehearsal.operator.playbooks import REPOSITORY
 
 RUNBOOK = REPOSITORY / "docs" / "runbook.md"
 AWS_CLI = Path("/usr/bin/aws")
-"""The program of Debian's package awscli. Its version 2.9 does not read AWS_ENDPOINT_URL."""
+"""The program of Debian's package awscli. Version 2.9 ignores AWS_ENDPOINT_URL, so `show` passes --endpoint-url."""
 BLOCK = re.compile(r"^ *```console\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 NOT_RUN = {
     "aws ssm start-session": "a session needs the Systems Manager agent, which mock AWS does not have",
@@ -48,9 +48,9 @@ def reason_not_to_run(command: str) -> str | None:
 
 
 def show(command: str, environment: str, instance_id: str, env: Mapping[str, str]) -> str:
-    """Run a command of the runbook for an environment and one of its machines. Return its output; fail if it fails.
+    """Run a command of the runbook, which must succeed, on an environment and one of its machines; return the output.
 
-    `env` has the credentials and the address of mock AWS.
+    `env` contains the credentials and the address of mock AWS.
     """
     variables = {"E": environment, "N": f"rising-stars-{environment}", "AWS_PAGER": ""}
     program = f'aws() {{ {AWS_CLI} --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }}\n'
@@ -66,7 +66,7 @@ def show(command: str, environment: str, instance_id: str, env: Mapping[str, str
 
 
 def silent_commands(aws: MockAws, environment: str) -> list[str]:
-    """Run all commands that mock AWS can answer, with one alarm in state ALARM. Return those that show nothing."""
+    """Run all commands that are not in `NOT_RUN` while an alarm is in state ALARM. Return those without output."""
     alarm = f"rising-stars-{environment}-site-worker-silent"
     as_cloudwatch = replace(aws, key="cloudwatch")  # the operator need not be permitted to make these calls
     as_cloudwatch.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="No metrics")

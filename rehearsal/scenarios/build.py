@@ -1,6 +1,6 @@
 """Scenario 1: a first run builds and verifies the site, a second changes nothing, and a plan shows no change.
 
-On the complete site, the runbook's `aws` commands show something.
+Each of the runbook's `aws` commands that can run on mock AWS shows something on the complete site.
 """
 
 from rehearsal.operator import runbook

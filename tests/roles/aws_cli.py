@@ -1,6 +1,6 @@
-"""Run one command of the AWS CLI's `rds` against mock AWS. The runbook's commands run with this program as `aws`.
+"""A replacement for the AWS CLI's `aws rds`, with which test_point_in_time.py runs the runbook's commands.
 
-It supports what the runbook uses: options with values, flags, `wait`, and `--query` with `--output text`.
+It supports only what these commands use: options with values, flags, `wait`, and `--query` with `--output text`.
 """
 
 import sys

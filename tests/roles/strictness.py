@@ -1,4 +1,4 @@
-"""A strict mock AWS (rehearsal/aws/strict), and operator's processes that wait for it only briefly."""
+"""Mock AWS in strict mode (rehearsal/aws/strict), for an operator whose processes sleep only briefly."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from rehearsal.aws.server import MockAws
 from rehearsal.operator.account import running_account
 
 SLEEP_FACTOR = "0.02"
-"""The factor of the sleeps of modules and of ansible-playbook (testing/ansible_modules/startup/scaled_sleep.py)."""
+"""The factor for the sleeps of modules and ansible-playbook (testing/ansible_modules/startup/scaled_sleep.py)."""
 
 
 @contextmanager

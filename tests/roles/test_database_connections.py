@@ -33,10 +33,10 @@ PLAY = f"""
 """
 OPERATOR_AND_MIGRATIONS = 5
 RESERVED_BY_AWS = 7
-"""superuser_reserved_connections (3), rds.rds_superuser_reserved_connections (2), and RDS' own sessions (2)."""
+"""The sum of superuser_reserved_connections (3), rds.rds_superuser_reserved_connections (2) and RDS' sessions (2)."""
 
 REPORTED = {"db.t3.small": 198, "db.t3.medium": 413, "db.t4g.large": 856, "db.t4g.micro": 80}
-"""max_connections of databases with 2, 4 and 8 GiB (gist guizmaii/1cdeb54c6912667598374776bac3dc9d), and 1 GiB."""
+"""The max_connections that databases report; the first three from gist guizmaii/1cdeb54c6912667598374776bac3dc9d."""
 
 NO_FLEET = {"aws_web_fleet_max": 0, "aws_worker_extra_max": 0}
 

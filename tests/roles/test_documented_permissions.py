@@ -1,6 +1,6 @@
 """The roles' READMEs, the runbook and the modules' source agree with docs/operator-policy about permissions.
 
-`Operator` in rehearsal/operator/whole_site.py has mock AWS refuse every call that the statements do not allow.
+`Operator` in rehearsal/operator/whole_site.py makes mock AWS reject every call that the statements do not allow.
 """
 
 import json
@@ -65,7 +65,7 @@ RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text()
 COMMANDS = sorted(set(re.findall(r"\baws ([a-z]\w*) ([a-z]+(?:-[a-z]+)*)", RUNBOOK)))
 SERVICES_OF_THE_CLI = {"elbv2": "elasticloadbalancing"}
 COMPOSED = {("logs", "tail"): "logs:FilterLogEvents", ("rds", "wait"): "rds:DescribeDBInstances"}
-"""Commands of the AWS CLI that are not named after an operation, with the action that they need."""
+"""AWS CLI command that has no operation of the same name → the action that it needs."""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

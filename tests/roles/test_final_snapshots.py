@@ -1,4 +1,4 @@
-"""The removal of a database deletes its old final snapshots, or reports that the operator may not."""
+"""A run that deletes a database also deletes old final snapshots, or reports that the operator may not delete them."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ def account(fresh_aws: MockAws) -> MockAws:
 
 
 def operator_with(aws: MockAws, actions: list[str]) -> dict[str, str]:
-    """Create an operator, and return the credentials as environment variables. From now on mock AWS checks policies."""
+    """Create an operator; return the credentials as environment variables. Mock AWS then enforces IAM policies."""
     iam = aws.client("iam")
     allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})

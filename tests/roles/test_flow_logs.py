@@ -1,6 +1,6 @@
-"""A plan of flow logs does not call the CloudFormation module, which creates a change set even in check mode.
+"""In a plan, aws_network compares the stack of the flow logs with the settings itself.
 
-Instead, aws_network itself compares the stack with the settings.
+It does not call the CloudFormation module, because that module creates a change set even in check mode.
 """
 
 import json

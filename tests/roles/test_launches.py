@@ -1,4 +1,4 @@
-"""A first run learns by dry runs whether EC2 would launch the site's machines, before it pays for a NAT gateway."""
+"""Before a first run creates a NAT gateway, which costs money, it checks by dry runs that EC2 would launch machines."""
 
 import json
 from pathlib import Path

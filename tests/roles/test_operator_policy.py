@@ -1,6 +1,6 @@
 """The operator's policies: what they allow and deny, and that AWS accepts them.
 
-`Operator` in rehearsal/operator/whole_site.py has mock AWS refuse every call that the policies do not allow.
+`Operator` in rehearsal/operator/whole_site.py makes mock AWS reject every call that the policies do not allow.
 test_site.py checks that they allow no action that the runs do not need.
 """
 
@@ -36,7 +36,7 @@ OPERATIONS_OF = {
     "servicequotas": "service-quotas",
 }
 NO_OPERATION = {"iam:PassRole", "cloudformation:TagResource", "ssmmessages:OpenDataChannel"}
-"""Permissions that are not named after an operation of the service's API. Many of S3's are not; the test skips S3."""
+"""Permissions not named after an API operation. S3 has many such permissions, so the test skips S3 entirely."""
 
 
 def documents() -> list[tuple[Path, dict[str, Any]]]:

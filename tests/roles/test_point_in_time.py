@@ -1,4 +1,4 @@
-"""The runbook's commands for a copy of the database as of an earlier moment, run by Bash against mock AWS."""
+"""The runbook's commands that copy the database as of an earlier point in time, run by Bash against mock AWS."""
 
 import os
 import re
@@ -24,7 +24,7 @@ VARIABLES = {"N": NAME, "E": ENVIRONMENT, "MOMENT": "2026-11-24T07:00:00Z"}
 
 
 def commands() -> list[str]:
-    """Return the section's commands in their order, without the assignment of the moment and without playbooks."""
+    """Return the section's commands in order, without the assignment of MOMENT and the playbooks' commands."""
     section = SECTION.search((REPOSITORY / "docs/runbook.md").read_text())
     assert section
     found = [command for block in section[1].split("```")[1::2] for command in COMMAND.findall(block)]

@@ -1,4 +1,4 @@
-"""Invalid variables are refused before the first call to AWS, and an unprepared account before anything is created."""
+"""The preflight rejects invalid variables before the first call to AWS, and an unprepared account before any write."""
 
 import json
 import re
@@ -248,7 +248,7 @@ def test_other_sites_machines_count_against_the_quota_and_the_sites_own_do_not(p
 
 @pytest.fixture
 def judging_aws(aws: MockAws) -> Iterator[MockAws]:
-    """Mock AWS, which judges calls once the test has told it to, until the test ends."""
+    """Mock AWS, on which a test may enable the enforcement of IAM policies; the fixture disables it afterwards."""
     yield aws
     aws.judge_calls(after=1_000_000)
 

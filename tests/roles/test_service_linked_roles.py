@@ -29,7 +29,7 @@ DATABASE = {
 
 @pytest.fixture(autouse=True)
 def without_roles(aws: MockAws) -> Iterator[None]:
-    """Delete the service-linked roles after each test, and let mock AWS judge no calls."""
+    """After each test, stop the enforcement of IAM policies, and delete the service-linked roles."""
     yield
     aws.judge_calls(after=1_000_000)
     for name in service_linked(aws):
@@ -72,7 +72,7 @@ def test_a_role_that_may_not_be_created_is_a_warning_that_names_the_command(play
 
 
 def restricted(aws: MockAws, *actions: str) -> dict[str, str]:
-    """Return the credentials of a new user who may only call the given actions. From now on, mock AWS judges calls."""
+    """Return the credentials of a new user who may perform only `actions`. Mock AWS then enforces IAM policies."""
     iam = aws.client("iam")
     name = "-".join(actions).translate(str.maketrans(":*", "--"))
     iam.create_user(UserName=name)

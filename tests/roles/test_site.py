@@ -21,7 +21,7 @@ from tests.roles.strictness import strict_account
 pytestmark = pytest.mark.timeout(900)
 NAME = f"rising-stars-{ENVIRONMENT}"
 SEED = 1
-"""Determines the delays of mock AWS. `make test-interrupted` tries others."""
+"""The seed of mock AWS' delays. `make test-interrupted` uses other seeds."""
 SECRETS = ("database", "jwt", "doorbell", "redis", "verification")
 CALLS_AT_MOST = 70
 """The maximum number of AWS module calls in a run without changes; each takes about a second."""

@@ -1,4 +1,4 @@
-"""Strict mode of mock AWS: new resources appear late, changes take time, and bad parameters are refused as AWS does."""
+"""Strict mode of mock AWS: new resources appear late, changes take time, and invalid parameters are rejected."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ Client = Callable[[str], Any]
 README = (REPOSITORY / "rehearsal/aws/README.md").read_text()
 SEED = 1
 NOTHING = "nothing"
-"""What a lookup sees that does not find the resource."""
+"""The state in `seen` for a lookup that does not find the resource."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
 
 @pytest.fixture(scope="module")
 def client(aws: MockAws) -> Client:
-    """Returns the operator's client of a service; a new client would take about a second."""
+    """Returns the operator's client of a service. Clients are cached, because creating one takes about a second."""
     return cache(aws.client)
 
 
@@ -133,7 +133,7 @@ def make_target_group(client: Client, subnets: list[str], name: str) -> str:
 
 
 def seen(look: Call) -> list[str]:
-    """Return the different states that consecutive calls see, until more calls see no other."""
+    """Call `look` until the state is final, and return the states in order, without repetitions in a row."""
     states: list[str] = []
     for _ in range(5 * (MOST_CALLS + 1)):
         try:
@@ -403,7 +403,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "A parameter's size": ("ssm", "put_parameter", {"Name": "/large", "Value": "x" * 4097, "Type": "String"}),
     "A parameter's name": ("ssm", "put_parameter", {"Name": "/aws/mine", "Value": "v", "Type": "String"}),
 }
-"""Rule → a call that breaks this rule. Tests of their own break the other rules."""
+"""Rule → a call that breaks it. The rules in `TESTED_APART` have separate tests."""
 TESTED_APART = {"A subnet group's zones", "A load balancer's zones", "Six hours between two changes of the storage"}
 
 

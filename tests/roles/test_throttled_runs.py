@@ -57,7 +57,8 @@ def test_each_service_refuses_with_its_own_error_code(
 def test_short_throttling_is_survived_where_a_module_does_not_retry(aws: MockAws, tmp_path: Path) -> None:
     playbook = tmp_path / "secrets.yml"
     playbook.write_text(PLAY)
-    # The inventory calls EC2 once, and aws_secrets calls only Secrets Manager, so the throttling hits the role.
+    # Only the first call, the inventory's, goes to EC2. The role aws_secrets calls only Secrets Manager, so the third
+    # call, with which the throttling begins, is the role's.
     aws.throttle(after=2, refusals=BRIEFLY)
     play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), env=aws.env)
     order = aws.throttled()[-1]

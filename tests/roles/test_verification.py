@@ -1,4 +1,4 @@
-"""verify_site.yml uses a site through the load balancer's own name, whether or not the site's name exists in DNS."""
+"""verify_site.yml sends requests to the load balancer's own name, whether or not the site's name exists in DNS."""
 
 import json
 import shutil

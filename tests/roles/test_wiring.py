@@ -86,7 +86,7 @@ def test_a_deletion_checks_neither_settings_nor_quotas_nor_the_boundary(tmp_path
 
 
 def test_a_default_in_the_wiring_is_that_of_the_role() -> None:
-    """A play that does not contain a role does not see the role's defaults, so the wiring has to repeat some."""
+    """A role's defaults exist only in plays that contain the role, so playbooks/vars/site.yml repeats some of them."""
     text = (REPOSITORY / "playbooks/vars/site.yml").read_text()
     repeated = re.findall(r"\b(aws_\w+) \| default\(((?:'[^']*'|[^)'])*)\)", text)
     defaults: dict[str, object] = {}

@@ -27,7 +27,7 @@ LEFT = "steps_left"
 
 
 def manage(interface: Any, description: str, groups: Iterable[Any]) -> None:
-    """Describe an interface that a service created."""
+    """Set the attributes of an interface that a service created."""
     interface.description = description
     interface.requester_managed = True
     interface.status = "in-use"

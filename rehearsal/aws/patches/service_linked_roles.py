@@ -1,4 +1,4 @@
-"""Patches for service-linked roles. An account has none of them until its first call to the services that use them.
+"""Patches for service-linked roles. A new account has none; calls to the services that use them create them.
 
 rehearsal/aws/README.md, Service-linked roles, gives the source of each behaviour.
 """
@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from rehearsal.aws.patches import restores
 
 NAMES = {"elasticloadbalancing": "ElasticLoadBalancing", "events": "CloudWatchEvents", "rds": "RDS"}
-"""Service → the part of its role's name that follows AWSServiceRoleFor. moto knows Auto Scaling's."""
+"""Service → the part of its role's name that follows AWSServiceRoleFor. moto already contains that of Auto Scaling."""
 
 Operation = Callable[[Any], Any]
 
@@ -78,7 +78,7 @@ def fail_without_the_role_of_rds() -> None:
 
 
 def _fail_first(operation: Operation) -> Operation:
-    """Return an operation that fails without the role. It creates the role, so that a repeated call succeeds."""
+    """Return an operation that, without RDS' role, creates the role and fails, so that a repeated call succeeds."""
 
     def ask(self: Any) -> Any:
         if not _exists(self, "rds.amazonaws.com"):
@@ -113,7 +113,7 @@ def _create(responses: BaseResponse, service: str) -> None:
 
 
 def _authorize(responses: BaseResponse, role_arn: str) -> None:
-    """Raise an error unless the caller may create the role. moto judges no caller until it has been told to."""
+    """Raise an error if moto enforces IAM policies and the caller may not create the role."""
     if ActionAuthenticatorMixin.request_count < settings.INITIAL_NO_AUTH_ACTION_COUNT:
         return
     request = IAMRequest(

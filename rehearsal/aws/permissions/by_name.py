@@ -65,7 +65,7 @@ WITH_DEFAULT_OPTIONS = {
     "rds:RestoreDBInstanceFromDBSnapshot",
     "rds:RestoreDBInstanceToPointInTime",
 }
-"""Actions that also need a permission on the database's option group: without OptionGroupName, the engine's default."""
+"""Actions that also need a permission on the database's option group, by default the engine's default group."""
 
 
 def needed(service: str, call: Call, path: str) -> Iterator[Needed]:

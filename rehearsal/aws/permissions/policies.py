@@ -35,7 +35,7 @@ class Policies:
     def exceeded_by(self, statements: Iterable[Statement]) -> list[str]:
         """Return the permissions that the given statements grant and that these policies do not grant.
 
-        A statement of these policies grants a permission only if the given statement has the same conditions or more.
+        A statement of these policies grants a permission only if the given statement has all its conditions.
         """
         return [
             f"{action} on {resource}"
@@ -68,7 +68,7 @@ def _grants(statement: Statement, asked: Asked) -> bool:
 
 
 def _holds(operator: str, values: list[str], found: str | None) -> bool:
-    """Evaluate a condition. `found` is None if the request lacks the key; …IfExists and ForAllValues then hold."""
+    """Evaluate a condition. `found` is None if the request lacks the key; …IfExists and ForAllValues… are then true."""
     match operator:
         case "StringEquals":
             return found in values

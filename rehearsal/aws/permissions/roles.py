@@ -26,7 +26,8 @@ class Roles:
     def context(self, call: Call) -> dict[str, str]:
         """Return the condition keys for a call about a role.
 
-        They are the service of a service-linked role, or the boundary in the call, or else the role's current boundary.
+        For a service-linked role, the key contains its service. For another role, it contains the permissions boundary
+        in the call or, if the call names none, the role's current boundary.
         """
         if call.service != "iam":
             return {}

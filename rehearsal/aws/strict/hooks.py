@@ -32,7 +32,8 @@ After = Callable[[Any, Any], None]
 class Refusal(ServiceException):
     """An error of AWS: code and message. moto sends it in the format of the request's protocol.
 
-    moto would search for a code of its own class in the model of a service named "core".
+    The class derives directly from ServiceException, because moto would look up the code of its own error classes in
+    the model of a service named "core".
     """
 
 

@@ -1,7 +1,7 @@
 """AWS is eventually consistent: the first calls about a new resource may not find it.
 
 A resource that the operator creates is hidden from the operator's next one to three lookups of it, but not for longer
-than `MOST_SECONDS`, since a lookup minutes later does find it on AWS.
+than `MOST_SECONDS`, because on AWS, a lookup some minutes later finds the resource.
 """
 
 import copy
@@ -28,7 +28,7 @@ class Newcomers:
         self._left[name] = (draw(), time.monotonic() + self.most_seconds)
 
     def misses(self, name: str) -> bool:
-        """Count a lookup, and return whether it does not find the resource."""
+        """Count a lookup, and return whether the resource is hidden from it."""
         lookups, until = self._left.pop(name, (0, 0.0))
         if not lookups or time.monotonic() > until:
             return False
@@ -135,7 +135,7 @@ for _operation in ("GetInstanceProfile", "AddRoleToInstanceProfile"):
     )
 
 PROFILES_IN_EC2 = Newcomers("instance profiles in EC2", most_seconds=FOREVER)
-"""EC2 learns of a new profile later than IAM. In tests, a builder starts a minute after the profile's creation."""
+"""Profiles that EC2 does not find yet. No time limit applies, because a builder may start more than 10 s later."""
 PROFILES_IN_EC2.created_by("iam", "CreateInstanceProfile", created_name("InstanceProfileName"))
 
 
@@ -184,7 +184,7 @@ TARGET_GROUPS.omitted_by("elasticloadbalancing", "DescribeTargetGroups", "Target
 
 
 def new_parameters(request: Any, result: Any) -> list[str]:
-    """Return the parameter's name if the call created it; a changed parameter is found."""
+    """Return the parameter's name if the call created the parameter. A changed parameter is not hidden."""
     return [request._get_param("Name")] if result["Version"] == 1 else []
 
 

@@ -44,7 +44,7 @@ def refuse_targets_in_use(request: Any) -> None:
 
 @before("autoscaling", "DeleteAutoScalingGroup")
 def note_group(request: Any) -> None:
-    """Remember the group for `list_leaving_group`, because moto forgets it."""
+    """Remember the group for `list_leaving_group`, because moto deletes it at once."""
     name = request._get_param("AutoScalingGroupName")
     request.leaving = request.autoscaling_backend.autoscaling_groups.get(name)
 

@@ -1,4 +1,4 @@
-"""A database is created, backed up, changed and deleted over some time, and meanwhile rejects changes."""
+"""Creating, backing up, changing or deleting a database takes time. Meanwhile, RDS rejects changes to it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rehearsal.aws.strict.hooks import Refusal, after, before
 from rehearsal.aws.strict.transitions import advanced_by, pass_through
 
 GONE = "gone"
-"""The end of a deletion: RDS no longer lists the database."""
+"""The last state of a deletion: RDS no longer lists the database."""
 
 advanced_by("database", "rds", "DescribeDBInstances")
 advanced_by("database snapshot", "rds", "DescribeDBSnapshots")

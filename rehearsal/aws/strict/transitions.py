@@ -18,7 +18,7 @@ class Transition:
     states: list[str]
     """The states that are still to come."""
     calls: int = field(default_factory=draw)
-    """How many more calls find the current state."""
+    """The number of further calls that find the current state."""
 
     def advance(self) -> bool:
         """Count a call, and return whether the resource has reached its last state."""
@@ -33,7 +33,7 @@ _UNDERWAY: dict[str, list[Transition]] = defaultdict(list)
 
 
 def pass_through(kind: str, set_state: SetState, states: Sequence[str]) -> None:
-    """Set the first state now. The calls that `advanced_by` names for the kind lead to the others."""
+    """Set the first state now. Calls of the operations in `advanced_by` for this kind set the other states."""
     first, *others = states
     set_state(first)
     _UNDERWAY[kind].append(Transition(set_state, others))

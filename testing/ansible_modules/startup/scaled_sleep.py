@@ -1,8 +1,8 @@
 """Shorten the sleeps of the operator's processes: of Ansible's modules, and of ansible-playbook between two attempts.
 
-The environment variable SLEEP_FACTOR is the factor, for example 0.02. Modules wait up to 30 s between two calls until
-AWS has created a resource, and mock AWS counts calls instead of seconds. Mock AWS and the machines' process do not
-import this file, so their time does not change.
+The environment variable SLEEP_FACTOR is the factor, for example 0.02. A module that waits for a resource sleeps for up
+to 30 s between two calls. Mock AWS needs no such pauses, because its delays are numbers of calls. Mock AWS and the
+process that reports for the machines do not import this file, so their sleeps do not change.
 """
 
 import os
@@ -10,7 +10,7 @@ import time
 
 FACTOR = "SLEEP_FACTOR"
 SHORTEST_SECONDS = 0.5
-"""Shorter sleeps stay as they are: Ansible polls its own processes with them."""
+"""Sleeps below this duration are not shortened, because Ansible uses them to poll its own processes."""
 
 
 def scale_sleeps() -> None:

@@ -1,6 +1,6 @@
 """Parameters that AWS rejects and moto accepts.
 
-Each rule is a function that returns whether AWS rejects a request, and quotes the sentence of AWS that says so.
+Each rule is a function that returns whether AWS rejects a request. It quotes the sentence that documents the rule.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ class Rule(NamedTuple):
     about: str
     service: str
     operation: str
-    """The operation whose page in the API reference contains the words, unless `page` is another page."""
+    """The operation whose page in the API reference contains the words, unless `page` names another page."""
     words: str
     page: str
 
@@ -41,7 +41,7 @@ RULES: list[Rule] = []
 def refuses(
     about: str, service: str, *operations: str, code: str, words: str, page: str = ""
 ) -> Callable[[Judge], Judge]:
-    """Register a function that returns whether AWS refuses a request to one of the operations, with AWS' words."""
+    """Register a rule: a function that returns whether AWS rejects a request to one of the operations."""
 
     def note(is_refused: Judge) -> Judge:
         RULES.append(Rule(about, service, operations[0], words, page or REFERENCES[service].format(operations[0])))

@@ -152,13 +152,13 @@ def forget_growth(request: Any, _result: Any) -> None:
 
 
 def grows(request: Any) -> bool:
-    """Return whether the request changes the storage's size, and note it for `note_growth`."""
+    """Return whether the request changes the storage's size. Store the result for `note_growth`."""
     request.grows = number(request, "AllocatedStorage") not in {None, size_before(request)}
     return bool(request.grows)
 
 
 def size_before(request: Any) -> int:
-    """Return the present storage of the database that the request changes."""
+    """Return the current storage of the database that the request changes."""
     database = request.backend.databases.get(request._get_param("DBInstanceIdentifier"))
     return int(getattr(database, "allocated_storage", 0))
 
