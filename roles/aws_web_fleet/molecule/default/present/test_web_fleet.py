@@ -125,11 +125,11 @@ def test_the_machine_matches_the_template(ec2: Any, machine: Any) -> None:
     assert as_dict(disk["Tags"]) == TAGS
 
 
-def test_a_draining_machine_without_a_heartbeat_for_five_minutes_is_terminated(autoscaling: Any) -> None:
+def test_a_draining_machine_without_a_heartbeat_for_twenty_minutes_is_terminated(autoscaling: Any) -> None:
     (hook,) = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=NAME)["LifecycleHooks"]
     assert hook["LifecycleHookName"] == "rising-stars-molecule-web-drain"
     assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
-    assert (hook["HeartbeatTimeout"], hook["DefaultResult"]) == (300, "CONTINUE")
+    assert (hook["HeartbeatTimeout"], hook["DefaultResult"]) == (1200, "CONTINUE")
 
 
 def test_the_group_scales_on_cpu_utilization_and_on_requests_per_machine(autoscaling: Any) -> None:
