@@ -92,7 +92,7 @@ def test_an_upload_is_refused_for_now_when_the_work_directory_is_full(
 
 
 def test_an_overloaded_api_sheds_requests_within_bounded_memory(make_site: SiteMaker) -> None:
-    site = make_site(API_THREADS="2")
+    site = make_site(API_THREADS="2", REAL_PASSWORD_HASHES="1")
     player = site.sign_up()
     process = psutil.Process(site.processes["api"].pid)
     resting = process.memory_info().rss
