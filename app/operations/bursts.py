@@ -123,7 +123,10 @@ def _newcomers() -> Iterator[Newcomer]:
 
 
 def _together(newcomers: list[Newcomer]) -> list[Newcomer]:
-    """Return the accounts, given oldest first, that are among at least `CROWD` sign-ups within an hour."""
+    """Return the accounts that belong to a group of at least `CROWD` sign-ups within an hour.
+
+    `newcomers` must be sorted by time.
+    """
     times = [newcomer.created_at for newcomer in newcomers]
     crowd: list[Newcomer] = []
     reached = 0

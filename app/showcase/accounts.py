@@ -84,7 +84,7 @@ class Accounts:
 
     def _create(self, account: NewAccount, idempotency_key: str | None) -> UUID:
         user_id = uuid4()
-        # Return the connection to the pool: in a rush, a password waits its turn to be hashed.
+        # Return the connection to the pool: under load, the password waits to be hashed.
         database.close()
         password_hash = self._passwords.hash(account.password1)
         try:
