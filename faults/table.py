@@ -54,9 +54,13 @@ def _happened(outcomes: list[Any]) -> str:
     """Return the transitions of the struck jobs or, if there are none, of all requests and jobs during the fault."""
     paths = Counter(outcome["struck_job"] or "still open" for outcome in outcomes if outcome["struck_job"] is not None)
     if paths:
-        return "the job was: " + "; ".join(f"{count} x {path}" for path, count in paths.most_common())
+        return "; ".join(f"{_jobs(count)}: {path.replace(', ', ' → ')}" for path, count in paths.most_common())
     words = [f"{what}: {_total(outcomes, what)}" for what in ("requests", "jobs")]
     return "; ".join(words)
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _total(outcomes: list[Any], what: str) -> str:

@@ -18,7 +18,7 @@ ENOUGH_RINGS = 64
 def install_bell(huey: Huey, answer: Callable[[], None]) -> TaskWrapper:
     """Register the Huey task that calls `answer` when the doorbell rings.
 
-    The task's name in messages, `tasks.doorbell.render_due`, must not change: during a roll, an API and a worker of
+    The task's name in messages, `tasks.doorbell.render_due`, must not change: during a rollout, an API and a worker of
     different releases exchange these messages.
     """
 

@@ -36,7 +36,7 @@ class Notice(StrEnum):
     """Why this machine is about to terminate."""
 
     TERMINATED = "terminated"
-    """The Auto Scaling group removes or replaces this machine, for example in a roll. The lifecycle hook waits."""
+    """The Auto Scaling group removes or replaces this machine, for example in a rollout. The lifecycle hook waits."""
     INTERRUPTED = "interrupted"
     """AWS will interrupt this spot instance in two minutes."""
 

@@ -10,7 +10,7 @@ from app.showcase.texts import city_key
 def refold_city_keys() -> int:
     """Recompute the stored key of each spelling of a city.
 
-    During a roll or after a rollback, machines of another release may have written keys with a different folding.
+    During a rollout or after a rollback, machines of another release may have written keys with a different folding.
 
     Returns:
         The number of accounts whose key changed.

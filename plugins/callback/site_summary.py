@@ -1,7 +1,7 @@
 """Print a summary at the end of a run, after Ansible's recap.
 
-The summary lists the facts that plays set with `ansible.builtin.set_stats` (addresses, versions, warnings), the tasks
-that changed something, the number of AWS module calls, and the duration.
+The summary lists what plays set with `ansible.builtin.set_stats` (addresses, versions, warnings), the tasks that
+changed something, the number of AWS module calls, and the duration.
 """
 
 import time
@@ -15,7 +15,7 @@ name: site_summary
 type: aggregate
 short_description: Print a summary of addresses, versions, warnings and changes at the end of a run
 description:
-  - Prints the facts that plays set with C(ansible.builtin.set_stats), the tasks that changed something, the number of
+  - Prints what plays set with C(ansible.builtin.set_stats), the tasks that changed something, the number of
     AWS module calls, and the duration.
 """
 
@@ -54,7 +54,7 @@ class CallbackModule(CallbackBase):
             self._changed.append(result.task.get_name() + (f" ({label})" if label is not None else ""))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Print the summary if plays set any facts for it."""
+        """Print the summary if plays set any stats for it (`set_stats`)."""
         noted = stats.custom.get("_run", {})
         if not noted:
             return
