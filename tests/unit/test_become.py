@@ -1,4 +1,4 @@
-"""`release/become` writes the reason of every failure to a file, from which the first boot reports it."""
+"""`release/become` writes the reason for every failure to a file, from which the first boot reports it."""
 
 import importlib.machinery
 import importlib.util
