@@ -71,7 +71,7 @@ class RenderShift:
             database.close()
 
     def _run_next(self, renderer: Renderer) -> bool:
-        """Run one job if a job is due and this worker's clock is right. Return False if no job is due."""
+        """Run one job if one is due, unless this worker's clock is wrong. Return False only if no job is due."""
         clock = presence.clock_problem()
         lease = None if clock else claiming.claim(self._name, self._settings)
         if lease is not None:
