@@ -1,7 +1,7 @@
 """Determine whether some order of overlapping requests to one Boolean register explains every response.
 
-A request with a response took effect at one moment between its beginning and the response. A request whose outcome is
-unknown took effect at one moment after its beginning, or never. The search visits beginnings and responses in
+A request with a response took effect at one moment between its invocation and the response. A request whose outcome is
+unknown took effect at one moment after its invocation, or never. The search visits invocations and responses in
 chronological order. It applies a request only when a response requires it, as in "just-in-time linearization" (G. Lowe,
 Testing for linearizability, 2017; the search itself is by J. Wing and C. Gong, 1993).
 """
@@ -49,7 +49,7 @@ class Search:
         return frozenset(values | {not value for (value, _), spare in self._states.items() if spare[not value]})
 
     def begin(self, number: int, operation: Operation) -> None:
-        """Process the beginning of a request: it may take effect from now on."""
+        """Process the invocation of a request: it may take effect from now on."""
         if operation.ended is None:
             self._states = {state: _add(spare, operation.leaves) for state, spare in self._states.items()}
         else:
@@ -105,7 +105,7 @@ class Search:
 
 
 def search(operations: Iterable[Operation]) -> Search:
-    """Process all beginnings and responses in chronological order. At equal times, beginnings precede responses."""
+    """Process all invocations and responses in chronological order. At equal times, invocations precede responses."""
     numbered = dict(enumerate(operations))
     moments = [(operation.began, 0, number) for number, operation in numbered.items()]
     moments += [(operation.ended, 1, number) for number, operation in numbered.items() if operation.ended is not None]

@@ -2,7 +2,7 @@
 
 An account's vote for a video is a Boolean register, which is True while the vote's row exists. Overlapping requests
 may take effect in any order. A request that received a 5xx or no response may take effect at any time after its
-beginning, or never. It may even take effect after the client has received the 5xx, because the COMMIT may still be in
+invocation, or never. It may even take effect after the client has received the 5xx, because the COMMIT may still be in
 flight.
 """
 

@@ -17,7 +17,7 @@ def images_in_use(machines: list[Resource], groups: list[Resource], templates: l
 
 
 def _images_of(group: Resource, templates: list[Resource]) -> Iterator[str]:
-    # During an instance refresh, a machine's launch template version may differ from the group's. Both images are in use.
+    # During an instance refresh, a machine's template version may differ from the group's. Both images are in use.
     for used in [group, *group.get("instances", [])]:
         reference = used.get("launch_template") or _mixed(used).get("launch_template_specification") or {}
         for template in templates:

@@ -19,7 +19,7 @@ def old_final_snapshots(snapshots: Iterable[Snapshot], name: str, tags: Mapping[
         tags: the site's tags. Without tags, nothing is returned.
         kept: the number of snapshots to keep.
     """
-    wanted = dict(tags)  # the items of Ansible's own mappings cannot be compared
+    wanted = dict(tags)  # the items of Ansible's own mapping type do not support `<=`, which is used below
     final = re.compile(re.escape(name) + r"-final-[0-9]{14}")
     own = [
         snapshot

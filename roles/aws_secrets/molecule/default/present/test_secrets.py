@@ -1,4 +1,4 @@
-"""Tests of the secrets through the AWS API, and of later runs."""
+"""Tests of the secrets through the AWS API, and of further runs of the role."""
 
 import json
 import re
