@@ -55,7 +55,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "sethostname": (170, 161), "setdomainname": (171, 162), "settimeofday": (164, 170), "clock_settime": (227, 112),
     "adjtimex": (159, 171), "clock_adjtime": (305, 266), "iopl": (172, None), "ioperm": (173, None),
     "vhangup": (153, 58),
-    # Calls that an argument allows or denies (app.media.seccomp).
+    # Calls that are allowed or denied depending on an argument's value (app.media.seccomp).
     "clone": (56, 220), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261), "open": (2, None), "openat": (257, 56),
     "prctl": (157, 167), "fcntl": (72, 25), "ioctl": (16, 29),
