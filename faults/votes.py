@@ -22,7 +22,7 @@ SETS = {"vote": True, "withdraw": False}
 
 
 def final_states(events: Sequence[Event]) -> dict[Pair, Possible]:
-    """Return the possible values of the register, by account and video."""
+    """Return the values that each vote's register may have after all events, by account and video."""
     return {pair: search(operations).possible for pair, operations in _operations(events).items()}
 
 

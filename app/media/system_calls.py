@@ -59,7 +59,7 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261), "open": (2, None), "openat": (257, 56),
     "prctl": (157, 167), "fcntl": (72, 25), "ioctl": (16, 29),
-    # Calls that fail with ENOSYS, because their arguments are in memory, which a filter cannot read.
+    # Calls that the filter rejects with ENOSYS in any case, because a filter cannot read arguments in memory.
     "clone3": (435, 435), "openat2": (437, 437),
 }
 # fmt: on

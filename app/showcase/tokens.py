@@ -105,7 +105,10 @@ class Tokens:
         return secrets.token_urlsafe(32)
 
     def next_refresh(self, token: str) -> str:
-        """Return the successor of a refresh token. It is derived from the token, so a repeated request gets the same one."""
+        """Return the successor of a refresh token.
+
+        It is derived from the token, so a repeated request gets the same successor.
+        """
         return self._keys.next_refresh(token)
 
     def possible_successors(self, token: str) -> Iterator[str]:
