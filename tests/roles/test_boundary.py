@@ -16,6 +16,8 @@ from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play
 from rehearsal.operator.policy import BOUNDARY, FILES, boundary_arn, create_boundary, policies_of, refused
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = "molecule"
 NAME = f"rising-stars-{ENVIRONMENT}"
 PATH = f"/rising-stars/{ENVIRONMENT}/"

@@ -10,6 +10,8 @@ import pytest
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import PROGRAM, REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENTS = ("production", "staging", "rehearsal")
 KINDS = ("web", "worker", "extra_worker", "builder")
 

@@ -4,8 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import play, run_playbook
+
+pytestmark = pytest.mark.slow
 
 PLAY = """
 - hosts: localhost

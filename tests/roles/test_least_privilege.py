@@ -19,6 +19,8 @@ from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play
 from rehearsal.operator.policy import create_boundary
 
+pytestmark = pytest.mark.slow
+
 NAME = "rising-stars-molecule"
 PREFIX = "rising-stars/molecule"
 MEDIA = "rising-stars-molecule-media-123456789012-us-east-1"

@@ -13,7 +13,7 @@ import pytest
 from rehearsal.operator.playbooks import run_playbook
 from testing.processes import wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false

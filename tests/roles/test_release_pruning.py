@@ -7,6 +7,8 @@ import pytest
 
 from rehearsal.operator.playbooks import play
 
+pytestmark = pytest.mark.slow
+
 PRUNE = """
 - hosts: localhost
   gather_facts: false

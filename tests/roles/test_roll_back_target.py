@@ -8,6 +8,8 @@ import pytest
 
 from rehearsal.operator.playbooks import REPOSITORY, play
 
+pytestmark = pytest.mark.slow
+
 PLAY = f"""
 - hosts: localhost
   gather_facts: false

@@ -1,7 +1,11 @@
 """A run that finds its secrets in AWS does not read their values."""
 
+import pytest
+
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import REPOSITORY, play
+
+pytestmark = pytest.mark.slow
 
 CONVERGE = REPOSITORY / "roles/aws_secrets/molecule/default/converge.yml"
 

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import play, run_playbook
 
+pytestmark = pytest.mark.slow
+
 ROLES = {
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
     "elasticloadbalancing.amazonaws.com": "AWSServiceRoleForElasticLoadBalancing",
@@ -30,6 +32,7 @@ DATABASE = {
 @pytest.fixture(autouse=True)
 def without_roles(aws: MockAws) -> Iterator[None]:
     """After each test, stop the enforcement of IAM policies, and delete the service-linked roles."""
+    aws.ensure_default_vpc()
     yield
     aws.judge_calls(after=1_000_000)
     for name in service_linked(aws):

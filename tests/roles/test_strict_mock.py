@@ -19,6 +19,8 @@ from rehearsal.aws.strict.hooks import MOST_CALLS
 from rehearsal.aws.strict.refusals import RULES
 from rehearsal.operator.playbooks import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 load()
 Call = Callable[[], Any]
 Client = Callable[[str], Any]
@@ -32,6 +34,7 @@ NOTHING = "nothing"
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
     with running_mock_aws(tmp_path_factory.mktemp("aws"), strict=SEED) as running:
         running.ensure_default_vpc()
+        running.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
         yield running
 
 

@@ -93,7 +93,7 @@ def test_a_default_in_the_wiring_is_that_of_the_role() -> None:
     for file in REPOSITORY.glob("roles/aws_*/defaults/main.yml"):
         defaults |= yaml.safe_load(file.read_text())
     known = {name: yaml.safe_load(value) for name, value in repeated if name in defaults}
-    assert {"aws_image_builder_instance_type", "aws_load_balancer_draining_seconds"} <= known.keys()
+    assert {"aws_image_builder_instance_type", "aws_network_nat"} <= known.keys()
     assert known == {name: defaults[name] for name in known}
 
 
