@@ -149,6 +149,6 @@ TABLES = (User, Session, RefreshToken, Video, Vote, Job, Audit, IdempotencyKey)
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Create every table, with the models bound only to the migrated database."""
+    """Create every table, with the models bound only to the database that is migrated."""
     with db.bind_ctx(TABLES):
         db.create_tables(TABLES)

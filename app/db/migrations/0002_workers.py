@@ -16,6 +16,6 @@ class Worker(Model):
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Create the table, with the model bound only to the migrated database."""
+    """Create the table, with the model bound only to the database that is migrated."""
     with db.bind_ctx([Worker]):
         db.create_tables([Worker])

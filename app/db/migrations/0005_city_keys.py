@@ -29,7 +29,7 @@ class User(Model):
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Recompute the key of each spelling, with the model bound to the migrated database only."""
+    """Recompute the key of each spelling, with the model bound only to the database that is migrated."""
     with db.bind_ctx([User]):
         # Write first: on SQLite, a transaction that reads first cannot write if another transaction wrote in between.
         User.update(city_key=None).where(User.city.is_null(), User.city_key.is_null(False)).execute()

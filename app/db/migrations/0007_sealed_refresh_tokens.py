@@ -1,4 +1,4 @@
-"""Add the seal of a refresh token, which makes the token valid only under the secret that sealed it."""
+"""Add the column `seal` to refresh tokens. A token is valid only while the secret that made its seal is accepted."""
 
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
