@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# With PYTHONDONTWRITEBYTECODE, each of the hundreds of processes that the tests start would compile the code again.
+# The tests start hundreds of processes. With PYTHONDONTWRITEBYTECODE, each of them would have to compile the code.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
@@ -29,7 +29,7 @@ INSTALL_PINNED := $(INSTALL) --require-hashes
 INSTALL_PROJECT := $(INSTALL) --no-deps --no-build-isolation --check-build-dependencies --editable .
 COMPILE = .venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --generate-hashes --no-header \
 	--annotation-style line --no-emit-index-url --no-emit-find-links
-# Stamp files record which parts of .venv are installed, so that make reinstalls them when their sources change.
+# Stamp files record which parts of .venv are installed, so that make reinstalls a part only when its sources change.
 CREATED := .venv/.created
 FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests

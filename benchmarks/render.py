@@ -1,8 +1,8 @@
 """Compare a whole render job with a bare encode of the same clip, and with the usual method, which encodes it twice.
 
 Run `python -m benchmarks.render`. Environment variables: CLIP (at least 30 s long; default: generated) and REPEATS
-(default: 3). The three variants alternate within one run, so that a phase in which the machine is slow affects all of
-them. On a busy machine (`machine_was_busy`) compare only the processor times.
+(default: 3). The three variants alternate within one run, so that a period in which the machine is slow affects all of
+them. On a busy machine (`machine_was_busy`), compare only the CPU times.
 """
 
 import json
@@ -35,7 +35,7 @@ BARE, JOB, TWO = "bare encode", "our render job", "two encodes"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The wall-clock time and the processor time of one render."""
+    """The wall-clock time and the CPU time of one render."""
 
     wall_seconds: float
     cpu_seconds: float

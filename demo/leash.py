@@ -2,7 +2,7 @@
 
     python -I -S leash.py PARENT_PID GRACE_SECONDS COMMAND…
 
-This program is a subreaper: orphans of the command become its children, and it kills them before it exits. It stops the
+This program is a subreaper: it becomes the parent of the command's orphans and kills them before it exits. It stops the
 command when it receives SIGTERM, and when its own parent exits for any reason, including SIGKILL. If this program is
 itself killed, the kernel kills the command.
 """

@@ -66,7 +66,7 @@ class SeaweedFS:
 
     @property
     def endpoint(self) -> str:
-        """The URL of the S3 API, after the start."""
+        """The URL of the S3 API, known once the server has started."""
         return f"http://127.0.0.1:{self.ports['s3']}"
 
     @property
@@ -84,7 +84,7 @@ class SeaweedFS:
 
     @property
     def pid(self) -> int:
-        """The process ID of the server's leash. If the leash receives SIGTERM or SIGKILL, the server exits too."""
+        """The process ID of the server's leash (`demo.leash`). A SIGTERM or SIGKILL to the leash ends the server."""
         if self._leashed is None:
             raise RuntimeError("SeaweedFS is not running")
         return self._leashed.process.pid
@@ -108,8 +108,8 @@ class SeaweedFS:
             DemoError: the server exited, or did not start within `START_SECONDS`.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        # Delete the master's stored state, because it contains the master's port of an earlier start. The volume server
-        # reports everything else that the master needs.
+        # Delete the master's stored state, because it contains the master's port from an earlier start. The volume
+        # server reports everything else that the master needs.
         for old in self.data_dir.glob("m[0-9]*"):
             shutil.rmtree(old)
         with uninterrupted():

@@ -183,7 +183,7 @@ def _readiness(url: str) -> str:
 
 
 def _program(name: str) -> str:
-    """Return the path of one of this project's console scripts, which are in the same folder as this Python."""
+    """Return the path of one of this project's console scripts, which are beside the Python interpreter."""
     path = Path(sysconfig.get_path("scripts"), name)
     if not path.exists():
         raise DemoError(f"{name} is not installed beside {path.parent}/python. Run `make setup` first.")

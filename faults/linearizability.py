@@ -1,9 +1,9 @@
 """Determine whether some order of overlapping requests to one Boolean register explains every response.
 
-A request with a response took effect at one moment between its invocation and the response. A request whose outcome is
-unknown took effect at one moment after its invocation, or never. The search visits invocations and responses in
-chronological order. It applies a request only when a response requires it, as in "just-in-time linearization" (G. Lowe,
-Testing for linearizability, 2017; the search itself is by J. Wing and C. Gong, 1993).
+A request with a response took effect at one point in time between its invocation and its response. A request whose
+outcome is unknown took effect at one point in time after its invocation, or never. The search visits invocations and
+responses in chronological order. It applies a request only when a response requires it, as in "just-in-time
+linearization" (G. Lowe, Testing for linearizability, 2017; the search itself is by J. Wing and C. Gong, 1993).
 """
 
 from collections.abc import Iterable, Iterator
@@ -99,7 +99,7 @@ class Search:
         return self._at(self._open[number].leaves, state[1] | {number})
 
     def _at(self, value: bool, done: frozenset[int]) -> State:
-        """Return the state after all open requests that only read `value`. To apply them early excludes no order."""
+        """Return the state after all open requests that only read `value`. Applying these early excludes no order."""
         finds = {number for number, operation in self._open.items() if operation.needs == operation.leaves == value}
         return value, done | finds
 

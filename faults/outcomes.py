@@ -99,7 +99,7 @@ class Outcomes:
         )
 
     def _next_success(self, healed: float) -> float | None:
-        """Return the seconds from the healing until a job next succeeds; None if none does."""
+        """Return the seconds from `healed` until the next job succeeds; None if none does."""
         later = (
             transition.at - healed
             for transition in self._transitions
@@ -135,7 +135,7 @@ def _word(row: Row, before: Row) -> str:
 
 
 def _backwards(row: Row, before: Row) -> Iterator[str]:
-    """Yield the reasons why a running job returned to the queue. Only the first one counts."""
+    """Yield the reasons why a running job returned to the queue. The caller uses only the first one."""
     if row["rescues"] > before["rescues"]:
         yield "rescued"
     if row["setbacks"] > before["setbacks"]:

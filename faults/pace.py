@@ -35,7 +35,7 @@ class Pace:
             "BACKOFF_BASE_SECONDS": f"{self.backoff_base}",
             "BACKOFF_MAX_SECONDS": f"{self.backoff_max}",
             "RENDER_TIMEOUT_SECONDS": f"{self.render_timeout}",
-            "MAX_TIMEOUTS": "5",  # the fault hang_ffmpeg may strike a valid clip twice; its job must not fail
+            "MAX_TIMEOUTS": "5",  # the fault hang_ffmpeg may hit a valid clip twice; the clip's job must not fail
             "DRAIN_SECONDS": f"{self.drain}",
             "RENDER_PRESET": "ultrafast",
             "RENDER_PROFILE": "lite",

@@ -44,7 +44,7 @@ class Starter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="starter")
 
     def do(self, act: Callable[[], T]) -> T:
-        """Run `act` in that thread, and return its result."""
+        """Run `act` in the starter's thread, and return its result."""
         return self._thread.submit(act).result()
 
     def close(self) -> None:

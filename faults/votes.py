@@ -22,7 +22,7 @@ SETS = {"vote": True, "withdraw": False}
 
 
 def final_states(events: Sequence[Event]) -> dict[Pair, Possible]:
-    """Return the values that each vote's register may have after all events, by account and video."""
+    """Return the values that each vote's register may have after all events, keyed by account and video."""
     return {pair: search(operations).possible for pair, operations in _operations(events).items()}
 
 
@@ -34,7 +34,7 @@ def contradictions(events: Sequence[Event]) -> Iterator[tuple[Pair, str]]:
 
 
 def _operations(events: Sequence[Event]) -> dict[Pair, list[Operation]]:
-    """Return the operations by account and video. Responses that do not depend on the register are left out."""
+    """Return the operations, keyed by account and video, without responses that do not depend on the register."""
     found = defaultdict[Pair, list[Operation]](list)
     for event in (*events, *never_ended(events)):
         if event["what"] == "saw_vote" or event.get("op") in SETS:

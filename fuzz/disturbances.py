@@ -202,7 +202,7 @@ PART_HEADS = (
 
 
 def _boundary(chance: random.Random, request: RawRequest) -> None:
-    """Use odd boundaries, the same or different ones in the header and in the body."""
+    """Use an odd boundary in the header, and the same or a different one in the body."""
     if request.parts is None:
         return
     odd = (

@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "fuzz.json"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one mutated clip. `fault` says what is wrong with it; None if nothing is."""
+    """The outcome of one mutated clip. `fault` says what the platform did wrong; None if nothing."""
 
     seed: int
     kind: str

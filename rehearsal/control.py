@@ -54,7 +54,7 @@ class Group:
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """A load balancer's target group: port, health checks and draining."""
+    """A load balancer's target group: port, health checks and deregistration delay."""
 
     arn: str
     name: str

@@ -25,7 +25,7 @@ _restored: dict[str, str] = {}
 
 
 def apply(is_healthy: Callable[[str], bool]) -> None:
-    """Make moto call `is_healthy` with instance IDs, and record the machines' lifecycle calls."""
+    """Make moto ask `is_healthy` for an instance's health, and record lifecycle calls and database restores."""
     responses: Any = AutoScalingResponse
     responses.record_lifecycle_action_heartbeat = _record_heartbeat
     responses.complete_lifecycle_action = _record_completion

@@ -81,7 +81,7 @@ class Machines:
                     self._terminate(machine, groups.get(instance.group), machine.host.name in running)
 
     def dead(self, instance_id: str) -> bool:
-        """Whether the machine has crashed, and the data plane found this more than five seconds ago."""
+        """Whether the data plane found more than five seconds ago that the machine had crashed."""
         machine = self._machines.get(instance_id)
         return machine is not None and machine.dead_since is not None and time.monotonic() - machine.dead_since > 5
 

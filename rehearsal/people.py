@@ -46,7 +46,7 @@ class Person:
         return expect(self.client.get(f"/api/videos/{video_id}", headers=self.headers), 200)
 
     def is_done(self, video_id: str) -> bool:
-        """Whether the clip is processed. A failed clip raises AssertionError."""
+        """Return whether the clip is processed; raise AssertionError if its processing failed."""
         video = self.video(video_id)
         assert video["status"] in {"uploaded", "processing", "processed"}, video
         return bool(video["status"] == "processed")

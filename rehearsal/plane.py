@@ -92,7 +92,7 @@ class Plane:
             attempt(step)
 
     def _is_healthy(self, instance_id: str) -> bool:
-        """Return a target's health in the load balancer. Any other machine is healthy if its BootStatus is ready."""
+        """Return a target's health in the load balancer or, for any other machine, whether its BootStatus is ready."""
         return self._answers.get(instance_id, instance_id in self._booted)
 
     def _update_names(self) -> None:
@@ -116,7 +116,7 @@ class Plane:
 
 
 def attempt(step: Callable[[], None]) -> None:
-    """Run a step. Log its exception instead of raising it, because the next tick tries again."""
+    """Run a step. Log its exception instead of raising it, because the next tick repeats the step."""
     try:
         step()
     except Exception:

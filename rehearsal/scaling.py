@@ -2,7 +2,7 @@
 
 Evaluation periods are shortened: a CloudWatch minute lasts `MINUTE` seconds here. Rates are not scaled: a target of
 1200 requests per minute still means 20 requests per second. The metrics that machines send are used unchanged. Policies
-on CPU utilization are ignored, because a container sees the whole computer's processors.
+on CPU utilization are ignored, because a container measures the utilization of the whole computer.
 """
 
 import math
@@ -72,7 +72,7 @@ class Scaling:
         self._alarms()
 
     def _scale(self, group: Group, requests_per_target: float) -> None:
-        """Set the highest capacity that any policy computes. If this changes the capacity, discard all data points."""
+        """Scale to the highest capacity that any policy computes. If the capacity changes, discard all data points."""
         capacities = [
             self._tracking.setdefault(name, Tracking()).desired_capacity(figure, target, group.desired)
             for name, target, figure in self._figures(group, requests_per_target)
@@ -86,7 +86,7 @@ class Scaling:
             )
 
     def _figures(self, group: Group, requests_per_target: float) -> Iterator[tuple[str, float, float]]:
-        """Yield the name, the target and the current figure of each policy that can be evaluated here."""
+        """Yield each policy's name, target value and current metric value, if the policy can be evaluated here."""
         for policy in self.control.client("autoscaling").describe_policies(AutoScalingGroupName=group.name)[
             "ScalingPolicies"
         ]:

@@ -1,11 +1,11 @@
-"""Build the bundle with which a host configures itself, from HEAD (`make release`).
+"""Build a release bundle from HEAD (`make release`). A host uses the bundle to configure itself.
 
     python -m release [--working-tree] [--unpack FOLDER]
 
 The same commit gives the same bytes on any machine: all files have the commit's time, their order and modes are fixed,
 and the Python packages and the setuptools that builds the platform's wheel are pinned by checksum. The bundle is
-`dist/rising-stars-<version>.tar.gz`. The file beside it with the suffix `.sha256` contains its checksum. The bundle
-contains a bill of materials (`release/bill.py`).
+`dist/rising-stars-<version>.tar.gz`. A file beside the bundle, with the suffix `.sha256`, contains the bundle's
+checksum. The bundle contains a bill of materials (`release/bill.py`).
 
 `--working-tree` builds the bundle from the working tree instead, for tests. The version of such a bundle ends in
 "-dirty-" and a digest of the content, so that the same content is built only once. Only the newest few of these bundles

@@ -79,7 +79,7 @@ def mirror(inventory: Annotated[Path, typer.Argument(help="For example inventory
 
 
 def download(agent: Agent, folder: Path) -> Path:
-    """Download the package, its signature and the key file. Return the package's path; the others are beside it."""
+    """Download the package, its signature and the key file. Return the package's path; the other two are beside it."""
     package = folder / f"{agent.name}.deb"
     for url, ending in (agent.package_url, ""), (f"{agent.package_url}.sig", ".sig"), (agent.key_url, ".gpg"):
         try:

@@ -35,7 +35,7 @@ def bill_of_materials(wheels: Path) -> str:
 
 def _component(wheel: Path) -> Component:
     (info,) = [found for found in PathInZip(wheel).iterdir() if found.name.endswith(".dist-info")]
-    package = PathDistribution(info)  # only reads files, so a path inside a zip file works
+    package = PathDistribution(info)  # this class only reads files, so a path inside a zip file works
     name = package.name.lower().replace("_", "-").replace(".", "-")
     return Component(
         name=name,

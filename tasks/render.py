@@ -42,7 +42,7 @@ class RenderShift:
         self._deferred: str | None = None
 
     def begin(self) -> None:
-        """Build this process's dependencies, and start the thread that reports its presence."""
+        """Build this process's dependencies, and start the thread that reports the worker's presence."""
         services = build_services(self._settings, database_connections=DATABASE_CONNECTIONS)
         self._renderer = Renderer(services.store, build_encoder(self._settings), self._settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"

@@ -95,7 +95,7 @@ class Upkeep:
 
     @property
     def _patience_seconds(self) -> float:
-        """The maximum age of the last database read for `_reap` to rescue jobs: by default 30 s."""
+        """`_reap` rescues jobs only if the last database read is at most this old; by default, 30 s."""
         return max(2 * self._settings.upkeep_interval_seconds, self._settings.lease_seconds / 2)
 
     def _redispatch(self) -> None:

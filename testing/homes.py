@@ -96,7 +96,7 @@ class Home:
     environment: dict[str, str]
 
     def with_settings(self, **settings: str) -> "Home":
-        """Return the same home with some settings changed."""
+        """Return a home with the same stored data and some settings changed."""
         return Home(self.backend, self.folder, self.bucket, {**self.environment, **settings})
 
 

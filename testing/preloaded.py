@@ -211,7 +211,7 @@ def _serve(requests: socket.socket) -> Callable[[], Any]:
             if pid == 0:
                 selector.close()
                 # Detach the socket object from its descriptor, which _become closes. Otherwise, the object would later
-                # close the same number, which may by then belong to another file.
+                # close this descriptor number again, which may by then belong to another file.
                 requests.detach()
                 return _become(json.loads(message), *descriptors[:2])
             output, errors, reports = descriptors

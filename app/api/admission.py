@@ -51,7 +51,7 @@ class AdmissionResource:
 
 
 class RefusalHeaderMiddleware:
-    """Middleware that copies the error JSON of the check to the header X-Refusal, because Nginx discards the body."""
+    """Middleware that copies the check's error JSON to the header X-Refusal: Nginx discards the check's body."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -67,8 +67,8 @@ class RefusalHeaderMiddleware:
 
         body = b"".join(self._application(environ, start))
         status, headers, exc_info = begun
-        # The JSON has no line breaks, so it is a valid header value. WSGI represents each byte of a header as one
-        # character.
+        # The JSON has no line breaks, so it is a valid header value. WSGI encodes headers as Latin-1, which restores
+        # the bytes of the body.
         refusal = [("X-Refusal", body.decode("latin-1"))] if body else []
         start_response(status, [*headers, *refusal], exc_info)
         return [body]

@@ -163,7 +163,7 @@ class _Bounded:
     body_seconds = 900.0
 
     def readable(self) -> bool:
-        """Whether to accept connections. If few connections are free, close those of the slowest clients."""
+        """Whether to accept connections. When few more are possible, close the connections of the slowest clients."""
         server = cast("Any", self)
         crowd = len(server.active_channels) + SPARE_CONNECTIONS - server.adj.connection_limit
         if server.accepting and crowd > 0:

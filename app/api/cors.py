@@ -29,7 +29,7 @@ class Cors:
 
     @property
     def is_on(self) -> bool:
-        """Whether pages of any other site may use this API."""
+        """Whether the site allows origins other than its own."""
         return bool(self._origins)
 
     def headers(self, method: str, path: str, origin: str | None) -> Headers:

@@ -44,7 +44,7 @@ class Readiness:
             time.sleep(ASK_EVERY_SECONDS)
 
     def states(self) -> dict[str, str]:
-        """Return `ok` or `down` by dependency, as last checked."""
+        """Return the state of each dependency, `ok` or `down`, according to its last check."""
         now = time.monotonic()
         return {part: _state(now - self._answered_at.get(part, -SILENT_SECONDS)) for part in self._checks}
 
@@ -74,7 +74,7 @@ class Readiness:
 
 
 def _exists(file: Path | None) -> bool:
-    """Whether the file exists. False when access is denied: a mistake in permissions must not take the site down."""
+    """Whether the drain file exists; False if access is denied, so that wrong permissions cannot take the site down."""
     try:
         return file is not None and file.exists()
     except OSError:

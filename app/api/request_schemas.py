@@ -47,7 +47,7 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    """Check the length of the normalized password. Return it as typed, because earlier releases hashed that form."""
+    """Check the length of the normalized password. Return the password as typed, as earlier releases hashed it."""
     length = len(normalized(text))
     if length < MIN_PASSWORD:
         raise PydanticCustomError("value_error", "Password must be at least 8 characters")

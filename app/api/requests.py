@@ -88,7 +88,7 @@ def read_verification(settings: ApiSettings) -> bool:
     sent, secret = read_header("X-Verification-Secret"), settings.verification_secret
     if sent is None:
         return False
-    # WSGI represents each byte of a header as one character.
+    # WSGI decodes headers as Latin-1, so encoding the value as Latin-1 restores the bytes that the client sent.
     if secret is None or not hmac.compare_digest(sent.encode("latin-1"), secret.get_secret_value().encode()):
         raise VerificationRefused
     return True
@@ -133,7 +133,7 @@ def read_idempotency_key() -> str | None:
     """Return the client's Idempotency-Key, or None.
 
     Raises:
-        QueryInvalid: it is not 1 to 255 printable ASCII characters without spaces.
+        QueryInvalid: the key is not 1 to 255 printable ASCII characters without spaces.
     """
     key = read_header("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):

@@ -125,7 +125,7 @@ def _stop_on_signals(server: object, draining: Event, *, finish_seconds: float) 
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    # With this signal, the drain thread ends the server's loop, which runs in the main thread.
+    # The drain thread sends SIGUSR1 to the main thread to end the server's loop.
     signal.signal(signal.SIGUSR1, _leave)
 
 

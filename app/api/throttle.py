@@ -51,7 +51,7 @@ class LockedMemoryStorage(MemoryStorage):
             return super().acquire_sliding_window_entry(key, limit, expiry, amount)
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return count and remaining seconds of the previous window, then those of the current one."""
+        """Return four numbers: count and remaining seconds of the previous window, then of the current window."""
         with self._lock:
             return super().get_sliding_window(key, expiry)
 
@@ -84,13 +84,13 @@ class Throttle:
         """Check that one more request of `who` would be within the limit, without counting it.
 
         Raises:
-            TooManyRequests: it would exceed the limit.
+            TooManyRequests: the request would exceed the limit.
         """
         item = parse(limit)
         self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who)
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
-        """Reset a count after a request that succeeded, because such a request was not an attack."""
+        """Reset the count of `who` after a success, which shows that the attempts before it were no attack."""
         item = parse(limit)
         self._own.clear(item, purpose, who)
         if self._is_away():

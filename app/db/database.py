@@ -84,8 +84,8 @@ def on_postgresql() -> bool:
 def transaction() -> AbstractContextManager[object]:
     """Return a transaction that may write.
 
-    On SQLite, it takes the write lock at the start. Otherwise a transaction that reads first would fail at its first
-    write if another transaction had written in between.
+    On SQLite, it takes the write lock at the start. If it took the lock only at its first write, that write would fail
+    whenever another transaction had written since this one began to read.
     """
     bound: Database = database.obj
     if isinstance(bound, SqliteDatabase):

@@ -70,7 +70,7 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
         return bool(len(self._in_use) + self._connecting < self._max_connections)
 
     def _idle_or_new(self) -> tuple[float, Any]:
-        """Return a connection and the time since when it exists."""
+        """Return an idle or a new connection, with the time at which it was opened."""
         while True:
             with self._pool_lock:
                 idle = heapq.heappop(self._connections) if self._connections else None

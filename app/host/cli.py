@@ -199,7 +199,7 @@ def _stop_on_signal(watching: Watch) -> None:
 
 
 def _hook(instance_id: str, kind: Kind, prefix: str, name: str | None) -> Hook:
-    """Return the hook of a machine's group, named as in playbooks/vars/web_fleet.yml and extra_workers.yml.
+    """Return the lifecycle hook of a machine's group, named as in playbooks/vars/web_fleet.yml and extra_workers.yml.
 
     The worker that also runs the queue is in no group, so no group terminates it and its hook is never used.
     """

@@ -116,7 +116,7 @@ def _read_secret(aws: Aws, name: str) -> str:
 
 
 def _read_second_jwt(aws: Aws, name: str) -> dict[str, str]:
-    """Return the second accepted JWT secret as `jwt_accepted`; empty when no rotation is under way."""
+    """Return the second accepted JWT secret as `jwt_accepted`, or an empty dictionary if no rotation is under way."""
     for stage in STAGES_OF_JWT:
         found = _read_stage(aws, name, stage)
         if found is not None:

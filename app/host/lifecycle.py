@@ -1,4 +1,4 @@
-"""The Auto Scaling group's lifecycle hook: heartbeats extend its wait; completing the lifecycle action ends it."""
+"""The Auto Scaling group's lifecycle hook: heartbeats extend its wait; completing the action ends the wait."""
 
 import time
 from collections.abc import Callable

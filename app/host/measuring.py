@@ -28,7 +28,7 @@ def measure(kind: Kind, folders: Sequence[Path], *, processes_url: str = URL) ->
 
 
 def _limits_in_memory(kind: Kind, processes_url: str) -> list[float]:
-    """Return `[1.0]` if an API process of this web machine counts limits in memory because Redis is unavailable.
+    """Return `[1.0]` if an API process of this web machine counts requests in memory because Redis is unavailable.
 
     Otherwise return `[0.0]`. Return an empty list for machines of other kinds, and when no process responds.
     """

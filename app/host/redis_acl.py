@@ -13,7 +13,7 @@ KEYS = ("huey.*.risingstars", "huey.r.risingstars.*", "LIMITS:*")
 COMMANDS = (
     # Ringing the doorbell, and waiting for it.
     *("zadd", "zcard", "bzpopmin"),
-    # Huey's schedule, and its checks before it runs a task.
+    # Huey's schedule, and Huey's checks before it runs a task.
     *("zrangebyscore", "zremrangebyscore", "mget"),
     # Counting and resetting rate limits. The ACL also applies to the commands inside the counters' Lua scripts.
     *("evalsha", "script|load", "exists", "get", "set", "incrby", "pttl", "rename", "del"),

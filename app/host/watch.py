@@ -1,9 +1,9 @@
 """Watches for this machine's termination and then stops its services, so that no request and no job is lost.
 
-When the Auto Scaling group terminates a web machine, it first deregisters the machine from the load balancer, which
-sends no new requests once all its nodes know of that, and waits for open requests, such as slow uploads. The watch
-waits until no request is in progress. Then it makes /ready fail, stops the services and completes the lifecycle action,
-so that the group terminates the machine.
+When the Auto Scaling group terminates a web machine, it first deregisters the machine from the load balancer. Once all
+of the load balancer's nodes know of this, they send no new requests, but wait for open ones, such as slow uploads. The
+watch waits until no request is in progress. Then it makes /ready fail, stops the services and completes the lifecycle
+action, so that the group terminates the machine.
 
 After a spot notice, the load balancer learns of the termination only from /ready. So the watch makes /ready fail first,
 waits while requests still arrive, and then stops the services.
@@ -113,7 +113,7 @@ class Watch:
             self._stop.wait(self._interval_seconds)
 
     def _look(self, *, left: bool) -> Notice | None:
-        """Return the current notice. The group's takes precedence: its lifecycle hook waits for this machine."""
+        """Return the current notice. The group's notice takes precedence, because its hook waits for this machine."""
         try:
             if self._notices.is_to_terminate():
                 return Notice.TERMINATED

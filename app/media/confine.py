@@ -57,7 +57,7 @@ def _give_up_rights(grants: list[Grant]) -> None:
     abi = landlock_abi()
     if abi:
         # Some program directories, for example /lib64, do not exist on every system, so missing ones are skipped. The
-        # files of a run must all exist.
+        # paths of all other grants must exist.
         optional = [grant for grant in grants if grant[1] in {RUN, DEVICE}]
         restrict_files(abi, [*existing(optional), *(grant for grant in grants if grant not in optional)])
     if seccomp_is_available():

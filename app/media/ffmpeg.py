@@ -216,7 +216,7 @@ def _ignore(_: str) -> None:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill FFmpeg's process group, then reap FFmpeg. Until it is reaped, its pid cannot be reused."""
+    """Kill FFmpeg's process group, and only then reap FFmpeg, because the pid of a reaped process may be reused."""
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -45,8 +45,8 @@ def _fitted_picture(clip: Clip, profile: Profile, *, tone_map: bool) -> list[str
     shape = f"{width}/{height}"
     across = f"if(gte(dar,{shape}),{width},2*max(1,round({height}*dar/2)))"
     down = f"if(gte(dar,{shape}),2*max(1,round({width}/dar/2)),{height})"
-    # Tone mapping is expensive, so it comes before the bars. It needs a constant size, so the scaler computes the size
-    # once, not for each frame.
+    # Tone mapping is expensive, so it precedes the padding, whose pixels do not need it. Tone mapping needs a constant
+    # size, so the scaler then computes the size once, not for each frame.
     scaled = "eval=init:out_range=tv" if tone_map else f"eval=frame:{_TO_BT709}"
     return [
         *(_deinterlaced(clip) if clip.interlaced else []),

@@ -1,8 +1,9 @@
 """Reads properties of tracks that MediaInfo does not report, from an MP4's index (`moov`, and the `moof` of fragments).
 
 MediaInfo reports no channel count for some codecs, counts a delay that all tracks share as part of the duration, and
-does not report mirroring. FFmpeg reads the same boxes. A missing or invalid number counts as zero, and such a matrix
-as upright. Neither raises an error: MediaInfo, the limits and the decoders determine whether a clip is accepted.
+does not report mirroring. FFmpeg reads the same boxes. A missing or invalid number counts as zero, and a missing or
+invalid matrix as upright. Neither raises an error: MediaInfo, the limits and the decoders determine whether a clip is
+accepted.
 
 Source: ISO/IEC 14496-12 (`mvhd` 8.2.2, `tkhd` 8.3.2, `elst` 8.6.6, `stsd` 8.5.2, `stsz` 8.7.3, `tfdt` 8.8.12,
 `trun` 8.8.8).

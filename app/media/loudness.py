@@ -26,7 +26,7 @@ def find_gain(measure: Callable[[float], float | None], *, target_lufs: float) -
     """Return the gain in dB, at most `MAX_GAIN_DB`, that brings the loudness closest to the target.
 
     Args:
-        measure: returns the integrated loudness in LUFS for a gain in dB; None when there is no sample of sound.
+        measure: returns the integrated loudness in LUFS for a gain in dB; None if there are no audio samples.
         target_lufs: the target loudness.
 
     Returns:

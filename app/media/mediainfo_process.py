@@ -1,8 +1,8 @@
 """Runs MediaInfo in a separate process: reads an MP4 on standard input, and writes its properties as JSON to stdout.
 
 `confine.py` executes this script, and no module imports it. A few wrong bytes in an index can make MediaInfo loop
-forever and exhaust memory (found by flipping random bytes). The limits then kill this process, and the API is not
-affected. MediaInfo gets an open file instead of a name, so that no content can make it open another file.
+forever and exhaust memory (found by flipping random bytes). The resource limits then kill this process, and the API is
+not affected. MediaInfo gets an open file instead of a name, so that no content can make it open another file.
 """
 
 import json

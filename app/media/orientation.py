@@ -47,7 +47,7 @@ _FILTERS = {
 
 
 def orientation_of(track: Matrix, movie: Matrix) -> Orientation:
-    """Return the orientation, of the eight, that is nearest to the product of the track's and the movie's matrix.
+    """Return the one of the eight orientations that is nearest to the product of the track's and the movie's matrix.
 
     A singular matrix (all zero, or missing) means the stored orientation.
     """

@@ -3,8 +3,8 @@
 The calls that FFmpeg needs differ between versions 5.1 and 9 and between glibc and static builds. If the filter denied
 a call that a decoder needs, the clip would look damaged. So the filter lists denied calls instead of allowed ones.
 
-Calls newer than the list return ENOSYS, so that C libraries fall back to older ones. Denied calls, and calls in another
-processor's numbering, fail with EPERM, and the program continues.
+The filter rejects calls newer than the list with ENOSYS, so that C libraries fall back to older calls. It rejects
+denied calls, and calls made with another architecture's numbers, with EPERM; the program then continues.
 Source: https://docs.kernel.org/userspace-api/seccomp_filter.html.
 """
 
@@ -38,11 +38,11 @@ _Condition = tuple[str, int, int, tuple[int, ...], bool]
 
 
 def _conditions(own_pid: int) -> list[_Condition]:
-    """Return the conditions. For example, a program may start threads but no processes, and signal only itself."""
+    """Return the conditions on calls' arguments: a program may start threads but no processes, for example."""
     signals = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
     truncating = os.O_TRUNC | os.O_ACCMODE
     # Before ABI 3, Landlock does not check O_TRUNC. It checks an open with O_RDONLY | O_TRUNC only for read access, and
-    # one with O_ACCMODE | O_TRUNC for no access at all, so either could truncate a file.
+    # one with O_ACCMODE | O_TRUNC for no access at all. Both could truncate a file, so the filter denies both.
     unwritten = (os.O_TRUNC | os.O_RDONLY, os.O_TRUNC | os.O_ACCMODE)
     return [
         ("clone", 0, _NEW_NAMESPACES | _THREAD, (_THREAD,), True),
@@ -57,7 +57,7 @@ def _conditions(own_pid: int) -> list[_Condition]:
 
 
 def seccomp_is_available() -> bool:
-    """Whether this kernel supports seccomp and the call numbers of this processor are known."""
+    """Whether this kernel supports seccomp, and the call numbers of this architecture are known."""
     if sys.platform != "linux" or sys.maxsize < 1 << 32 or os.uname().machine not in ARCHITECTURES:
         return False
     try:
@@ -96,7 +96,8 @@ def _decide(condition: _Condition, machine: str) -> list[bytes]:
         return []
     listed, others = (_ALLOW, _DENY) if listed_are_allowed else (_DENY, _ALLOW)
     body = [
-        # The lower half of the argument: both architectures are little-endian, and the kernel uses only that half here.
+        # Load only the lower half of the argument, which comes first, because both architectures are little-endian. The
+        # kernel ignores the upper half of these arguments.
         *_instruction(_LOAD, _ARGUMENTS_AT + 8 * argument),
         *_instruction(_AND, mask),
         *(step for value in values for step in _if_equal(value, listed)),

@@ -7,7 +7,7 @@ NEWEST = 462
 """The number of mseal, from Linux 6.10. Newer calls have higher numbers, as have x86_64's x32 calls (from 2^30 on)."""
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""The number by which a filter identifies a processor (AUDIT_ARCH_…), keyed by the machine's name in uname."""
+"""The number by which a filter identifies an architecture (AUDIT_ARCH_…), keyed by the machine's name in uname."""
 
 # The formatter would put each call on a line of its own.
 # fmt: off
@@ -55,11 +55,11 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "sethostname": (170, 161), "setdomainname": (171, 162), "settimeofday": (164, 170), "clock_settime": (227, 112),
     "adjtimex": (159, 171), "clock_adjtime": (305, 266), "iopl": (172, None), "ioperm": (173, None),
     "vhangup": (153, 58),
-    # Calls that are allowed or denied depending on an argument's value (app.media.seccomp).
+    # Calls that the filter allows or denies depending on the value of an argument (app.media.seccomp).
     "clone": (56, 220), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261), "open": (2, None), "openat": (257, 56),
     "prctl": (157, 167), "fcntl": (72, 25), "ioctl": (16, 29),
-    # Calls that the filter rejects with ENOSYS in any case, because a filter cannot read arguments in memory.
+    # Calls that the filter always rejects with ENOSYS: it cannot read their flags, which are passed in memory.
     "clone3": (435, 435), "openat2": (437, 437),
 }
 # fmt: on
@@ -77,5 +77,5 @@ DENIED = tuple(call for call in _CALLS if call not in {*UNKNOWN, *_BY_ARGUMENT})
 
 
 def number_of(call: str, machine: str) -> int | None:
-    """Return the call's number; None when the processor has no such call."""
+    """Return the call's number; None if the architecture has no such call."""
     return _CALLS[call][list(ARCHITECTURES).index(machine)]

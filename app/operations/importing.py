@@ -39,7 +39,7 @@ class ImportStopped(ShowcaseError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The outcome for one clip: `imported`, `present` (from an earlier run) or `refused`.
+    """The outcome for one clip: `imported`, `present` (imported earlier) or `refused`.
 
     `detail` is the video's id, or the reason for the refusal.
     """

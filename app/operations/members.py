@@ -38,8 +38,8 @@ def suspend(accounts: Iterable[UUID], *, actor: str, reason: str) -> list[UUID]:
 
 
 def _suspend(account: UUID, actor: str, reason: str) -> bool:
-    # Deactivate the account before its sessions are ended, so that none remains open. A concurrent sign-in either locks
-    # the account's row first, and its new session is ended here, or it finds the account inactive.
+    # Deactivate the account before ending its sessions, so that no session remains open. A concurrent sign-in either
+    # locks the account's row first, and its new session is ended here, or finds the account inactive.
     if not User.update(is_active=False).where(User.id == account, User.is_active).execute():
         return False
     _end(Session.user == account)

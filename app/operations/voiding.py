@@ -44,7 +44,7 @@ class Ballots:
 
 
 def void(ballots: Ballots, *, actor: str, reason: str) -> dict[UUID, int]:
-    """Void votes, so that they no longer count. Their accounts cannot vote for these clips again.
+    """Void votes, so that they no longer count. The accounts that cast them cannot vote for these clips again.
 
     Returns:
         The number of votes that each clip lost.

@@ -44,8 +44,8 @@ class NewAccount:
     def fingerprint(self) -> str:
         """A digest that distinguishes a repeated request from a different one with the same Idempotency-Key.
 
-        It omits the password, so that no second, weaker hash of it is stored. Instead, a repeated request's password is
-        checked against the account's password hash.
+        The digest omits the password, so that no second, weaker hash of the password is stored. Instead, a repeated
+        request's password is checked against the account's password hash.
         """
         identity: list[object] = [self.first_name, self.last_name, self.email.lower(), self.city, self.country]
         if self.is_verification:
@@ -84,7 +84,7 @@ class Accounts:
 
     def _create(self, account: NewAccount, idempotency_key: str | None) -> UUID:
         user_id = uuid4()
-        # Return the connection to the pool: under load, the password waits to be hashed.
+        # Return the connection to the pool: under load, this request waits for one of the few hashing threads.
         database.close()
         password_hash = self._passwords.hash(account.password1)
         try:

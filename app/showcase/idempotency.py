@@ -27,8 +27,8 @@ def remember(scope: str, key: str | None, fingerprint: str, resource_id: UUID) -
     """Record the resource that this request creates, in the caller's transaction.
 
     Raises:
-        AnsweredMeanwhile: a concurrent request with the same key and body was first. The caller's transaction rolls
-            back.
+        AnsweredMeanwhile: a concurrent request with the same key and body committed first. The caller's transaction
+            rolls back.
         IdempotencyKeyReused: the first request had a different body.
     """
     if key is None:

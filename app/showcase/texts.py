@@ -88,7 +88,7 @@ def city_key(city: str) -> str:
     transliteration would give different Chinese or Arabic cities the same key.
     """
     # Apostrophes are translated twice: before decomposition, because a spacing accent would decompose into a space and
-    # an accent; and after folding, which produces new ones.
+    # an accent; and after folding, which produces new apostrophes.
     decomposed = unicodedata.normalize("NFKD", city.translate(APOSTROPHES)).casefold()
     seen = (char for char in decomposed if not _is_optional(char))
     folded = "".join(_latin_spelling(char) or char for char in seen).casefold().translate(APOSTROPHES)

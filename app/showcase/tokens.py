@@ -107,7 +107,7 @@ class Tokens:
     def next_refresh(self, token: str) -> str:
         """Return the successor of a refresh token.
 
-        It is derived from the token, so a repeated request gets the same successor.
+        The successor is derived from the token, so a repeated request gets the same one.
         """
         return self._keys.next_refresh(token)
 

@@ -71,10 +71,11 @@ class Uploads:
         except AnsweredMeanwhile as twin:
             self._store.delete(key)
             return twin.resource_id
-        # A queue that does not respond delays the ring; return the connection meanwhile.
+        # Return the connection to the pool: if the queue does not respond, ringing the doorbell takes seconds.
         database.close()
         if self._doorbell.ring():
-            # Without the mark, upkeep rings once more. The clip is committed, so an error must not fail the upload.
+            # Without the mark, upkeep rings again for this clip, which does no harm. The clip is committed, so an error
+            # must not fail the upload.
             with suppress(*DATABASE_UNAVAILABLE):
                 outbox.mark_dispatched(video_id)
         return video_id

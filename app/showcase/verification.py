@@ -1,8 +1,8 @@
 """Verification accounts: `playbooks/verify_site.yml` creates them to act as a player. They must leave no trace.
 
 Their city begins with `CITY_PREFIX`. Lists include verification accounts and their clips only when a request names
-their city, so players do not see them. An hour after its creation, upkeep deletes the account and everything that
-refers to it (`app.operations.verification`).
+their city, so players do not see them. Upkeep deletes each of these accounts, with everything
+that refers to it, an hour after the account was created (`app.operations.verification`).
 """
 
 from uuid import UUID
@@ -19,7 +19,7 @@ CITY_PREFIX = "Verification "
 def check_city(city: str | None) -> None:
     """Check that a verification account's city begins with `CITY_PREFIX`, so that it is not a real city.
 
-    None is allowed, because no list of a city contains an account without a city.
+    `city` may be None, because no list of a city contains an account without a city.
 
     Raises:
         VerificationCityTooOrdinary

@@ -1,4 +1,4 @@
-"""The keys of objects in the bucket. A result's key contains its lease's token, so no two workers share a key."""
+"""The keys of objects in the bucket. A result's key contains the lease's token, so no two workers share a key."""
 
 from uuid import UUID
 

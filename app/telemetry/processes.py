@@ -20,7 +20,7 @@ MAX_PROCESSES = 64
 
 
 def highest_figure(name: str, *, url: str = URL) -> float | None:
-    """Return the highest value that a process reports for a metric without labels; None if no process responds."""
+    """Return the highest value that any process reports for a metric without labels; None if no process responds."""
     line = re.compile(rf"^{re.escape(name)} (\S+)$", re.MULTILINE)
     return max((float(value) for page in _pages(name, url) for value in line.findall(page)), default=None)
 

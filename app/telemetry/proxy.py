@@ -17,9 +17,9 @@ ANSWER_SECONDS = 2.0
 def requests_in_progress(url: str = URL) -> int | None:
     """Return the number of requests in progress, not counting this one; None if Nginx does not report it.
 
-    Nginx counts a request as `Reading` while its headers arrive, and then as `Writing` until its response is sent, also
-    while its body arrives. An idle connection counts as neither. An upload counts twice, because it passes through two
-    servers.
+    Nginx counts a request as `Reading` while its headers arrive. Then, while its body arrives and until its response is
+    sent, Nginx counts it as `Writing`. An idle connection counts as neither. An upload counts twice, because it passes
+    through two of Nginx's servers.
     """
     # Nginx runs on this machine, so environment variables for proxies must not apply.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,4 +1,4 @@
-"""Send one HTTP request with curl, if necessary to another host than the URL's."""
+"""Send one HTTP request with curl, optionally to a host other than the one in the URL."""
 
 import json
 from typing import Any
@@ -7,9 +7,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: site_request
-short_description: Send one HTTP request with curl, if necessary to another host than the URL's
+short_description: Send one HTTP request with curl, optionally to a host other than the one in the URL
 description:
-  - Like M(ansible.builtin.uri), but can connect to another host than the URL's (curl's C(--connect-to)). The TLS
+  - Like M(ansible.builtin.uri), but can connect to a host other than the URL's (curl's C(--connect-to)). The TLS
     handshake still requests and verifies the certificate of the URL's host.
   - verify_site.yml uses this to reach a site through its load balancer before the site's own name exists in DNS.
     M(ansible.builtin.uri) cannot do so, because it has no option for the SNI name.

@@ -12,8 +12,8 @@ def nat_gateways(
     """Return the subnet, the NAT gateway and the address for each gateway name. A missing gateway or address is {}.
 
     `subnets` maps each gateway's name to its subnet. The other arguments are lists in the format that the info modules
-    of amazon.aws return. If a gateway does not exist yet, its address is the unused one with the gateway's name: a
-    killed run may have allocated it.
+    of amazon.aws return. If a gateway does not exist yet, its address is an unused address with the gateway's name,
+    which an interrupted run may have allocated.
     """
     return [
         {"name": name, "subnet_id": subnet, **_existing(name, subnet, gateways, addresses)}

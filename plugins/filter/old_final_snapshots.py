@@ -8,7 +8,7 @@ Snapshot = Mapping[str, Any]
 
 
 def old_final_snapshots(snapshots: Iterable[Snapshot], name: str, tags: Mapping[str, str], kept: int) -> list[str]:
-    """Return the ids of the final snapshots beyond the newest `kept`, newest first.
+    """Return the ids of all final snapshots except the newest `kept`, sorted from newest to oldest.
 
     The filter considers only snapshots that the role aws_database created: manual snapshots of the database `name`
     that have an id of the form `<name>-final-<14 digits>` and all `tags`. It ignores snapshots that are not available.
@@ -16,10 +16,10 @@ def old_final_snapshots(snapshots: Iterable[Snapshot], name: str, tags: Mapping[
     Args:
         snapshots: in the format that amazon.aws.rds_snapshot_info returns.
         name: the identifier of the database.
-        tags: the site's tags. Without tags, nothing is returned.
+        tags: the site's tags. If there are none, the filter returns an empty list.
         kept: the number of snapshots to keep.
     """
-    wanted = dict(tags)  # the items of Ansible's own mapping type do not support `<=`, which is used below
+    wanted = dict(tags)  # items() of Ansible's own mapping type does not support the `<=` below
     final = re.compile(re.escape(name) + r"-final-[0-9]{14}")
     own = [
         snapshot

@@ -191,7 +191,7 @@ class Readiness:
     def describe_credentials(self) -> str:
         """Return a sentence that says when the credentials expire; warn if they may expire before the run ends.
 
-        boto3 knows the expiry time of credentials that it obtains itself, or that is in AWS_CREDENTIAL_EXPIRATION.
+        boto3 knows the expiry time only if it obtained the credentials itself or AWS_CREDENTIAL_EXPIRATION is set.
         """
         credentials = self._credentials()
         if credentials is None:
@@ -275,7 +275,7 @@ class Readiness:
         return {found["InstanceType"]: found for page in pages for found in page["InstanceTypes"]}
 
     def check_plan(self) -> None:
-        """Read the account's plan; if it is the free plan, check that the plan allows the machines and the database."""
+        """Read whether the account has AWS' free plan; if so, check that it allows the machines and the database."""
         self.plan = self._read("the account's plan", self._plan)
         if self.plan == "FREE":
             self._check_free_machines()

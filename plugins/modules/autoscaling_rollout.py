@@ -162,7 +162,7 @@ class Rollout:
         return {"LaunchTemplateId": self._params["launch_template_id"], "Version": str(self._params["version"])}
 
     def _active_refresh(self, *, to_desired: bool) -> Facts | None:
-        """Return an active refresh: with `to_desired`, one to the desired version, else one to another version."""
+        """Return an active refresh to the desired version or, if `to_desired` is false, to another version."""
         answer = self._client.describe_instance_refreshes(
             AutoScalingGroupName=self._name, MaxRecords=10, aws_retry=True
         )

@@ -110,7 +110,8 @@ class Secrets:
     """Changes secrets and records each action. In check mode, it only records the actions."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
-        # For a while after a deletion, AWS rejects the secret's name with InvalidRequestException, so calls retry.
+        # For a while after a deletion, AWS rejects the secret's name with InvalidRequestException, so the
+        # client retries.
         patience = AWSRetry.jittered_backoff(retries=8, catch_extra_error_codes=["InvalidRequestException"])
         self._client = module.client("secretsmanager", retry_decorator=patience)
         self._params: dict[str, Any] = module.params
@@ -176,7 +177,8 @@ class Secrets:
 
     def _update(self, name: str, found: Found) -> None:
         key = self._params["kms_key_id"]
-        # AWS returns a customer-managed key as an ARN or an id, and omits its own key. Only ids are compared.
+        # AWS returns a customer-managed key as an ARN or an id, and omits the AWS managed key. This line compares only
+        # the ids.
         if (found.get("KmsKeyId") or "").rpartition("/")[2] != key.rpartition("/")[2]:
             self._do("encrypted again", name, "update_secret", KmsKeyId=key)
         present = boto3_tag_list_to_ansible_dict(found.get("Tags", []))

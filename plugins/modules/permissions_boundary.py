@@ -1,4 +1,4 @@
-"""Check that the permissions boundary of the site's IAM roles exists, and warn if it is not this release's."""
+"""Check that the permissions boundary of the site's IAM roles exists, and warn if it differs from this release's."""
 
 from typing import Any
 

@@ -133,7 +133,7 @@ def comparable(found: Policy) -> Policy:
 
 
 def without_empty(value: Any) -> Any:
-    """Return the value without unset values, which AWS either omits or returns empty."""
+    """Return the value without unset fields, at any depth; AWS either omits them or returns them empty."""
     if not isinstance(value, dict):
         return value
     kept = {key: without_empty(item) for key, item in value.items()}

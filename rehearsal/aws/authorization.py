@@ -1,8 +1,8 @@
 """Reject calls that the caller's policies do not allow, with AWS' errors.
 
-To attach policies to an access key, PUT an `Attachment` as JSON to `/tests-aws/policies`; it replaces the earlier one.
-DELETE detaches the policies, and returns the permissions that were denied meanwhile, oldest first. A caller without an
-attachment may make every call.
+To attach policies to an access key, PUT an `Attachment` as JSON to `/tests-aws/policies`; it replaces an earlier one.
+DELETE detaches the policies, and returns the permissions that were denied while they were attached, oldest first. A
+caller without an attachment may make every call.
 """
 
 import json

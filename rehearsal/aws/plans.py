@@ -1,6 +1,6 @@
 """Serve the Free Tier API, which moto lacks, and change the account's plan.
 
-POST {"plan": "FREE"} or {"plan": "PAID"} as JSON to `/tests-aws/plan` sets the plan; it is paid at first.
+POST {"plan": "FREE"} or {"plan": "PAID"} as JSON to `/tests-aws/plan` sets the plan. Initially, the plan is PAID.
 `patches/plans.py` rejects what AWS rejects on a free plan.
 """
 

@@ -91,7 +91,7 @@ class MockAws:
         """Reject calls that policies do not allow (rehearsal/aws/authorization.py) until the `with` block ends.
 
         Yields:
-            A list that contains the refused permissions after the block.
+            A list that is empty until the block ends, and then contains the denied permissions.
         """
         url = f"{self.endpoint}{POLICIES}"
         refused: list[str] = []

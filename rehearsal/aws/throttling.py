@@ -64,7 +64,8 @@ class Throttle:
 
     def _refuses(self, call: Call) -> bool:
         with self._lock:
-            refusals = [order.refuses(call) for order in self._orders]  # a list, so that each order counts the call
+            # A list, not a generator: any() would stop at the first refusal, but every order must count the call.
+            refusals = [order.refuses(call) for order in self._orders]
         return any(refusals)
 
     def _handle_order(self, environ: Environ) -> Answer:

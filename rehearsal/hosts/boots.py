@@ -36,7 +36,7 @@ FIRST_HOST = 11
 def site_user_data(
     *, kind: str, bundle: Bundle, endpoint_url: str, ca_bundle: str = "", sha256: str | None = None
 ) -> str:
-    """Return the user data of a machine of this kind. It fetches `bundle` from mock AWS at `endpoint_url`."""
+    """Return the user data of a machine of this kind, which fetches `bundle` from mock AWS at `endpoint_url`."""
     release = {
         "version": bundle.version,
         "bundle_key": bundle.key,

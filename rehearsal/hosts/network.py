@@ -17,7 +17,7 @@ class Network:
     """A Podman network; `bridge` is this machine's address in it.
 
     Args:
-        subnet: the network's address range. In such a network Podman runs no DNS resolver, so the caller must run one.
+        subnet: the network's address range. If it is given, Podman runs no DNS resolver, so the caller must run one.
             By default, the network gets a free range of 10.90.0.0/16, and Podman resolves the hosts' names.
     """
 

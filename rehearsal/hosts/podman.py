@@ -109,7 +109,7 @@ def owner() -> str:
 
 
 def remove_leftovers() -> None:
-    """Remove the containers and networks whose owner, a process, no longer exists."""
+    """Remove the containers and networks whose owner process no longer exists."""
     for name, of in _labelled("ps", "--all"):
         if not _alive(of):
             podman("rm", "--force", "--time", "0", "--volumes", "--ignore", name)

@@ -29,7 +29,7 @@ NOT_RUN = {
 
 
 def commands(text: str) -> list[str]:
-    """Return every complete `aws` command of a page, in blocks and in sentences, without repetitions."""
+    """Return every complete `aws` command in a page's code blocks and sentences, each once."""
     return list(dict.fromkeys(command for command in _written(text) if not command.endswith("…")))
 
 
@@ -48,7 +48,7 @@ def reason_not_to_run(command: str) -> str | None:
 
 
 def show(command: str, environment: str, instance_id: str, env: Mapping[str, str]) -> str:
-    """Run a command of the runbook, which must succeed, on an environment and one of its machines; return the output.
+    """Run a runbook command for an environment and one of its machines. It must succeed; return its output.
 
     `env` contains the credentials and the address of mock AWS.
     """
@@ -66,7 +66,7 @@ def show(command: str, environment: str, instance_id: str, env: Mapping[str, str
 
 
 def silent_commands(aws: MockAws, environment: str) -> list[str]:
-    """Run all commands that are not in `NOT_RUN` while an alarm is in state ALARM. Return those without output."""
+    """Set an alarm to ALARM, run all commands that are not in `NOT_RUN`, and return those that print nothing."""
     alarm = f"rising-stars-{environment}-site-worker-silent"
     as_cloudwatch = replace(aws, key="cloudwatch")  # the operator need not be permitted to make these calls
     as_cloudwatch.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="No metrics")

@@ -21,7 +21,7 @@ ENVIRONMENT = "rehearsal"
 STEPS = ("provision_infrastructure", "publish_release", "bake_image", "roll_release")
 """The playbooks of site.yml, in order. The verification is omitted, because it needs running machines."""
 MACHINES = "machines"
-"""The access key of the process that reports for the machines. It distinguishes its calls from the operator's."""
+"""The access key of the process that reports the machines' boots. It distinguishes these calls from the operator's."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def kill_family(pid: int) -> None:
 
 @contextmanager
 def machines(aws: MockAws, *options: str) -> Iterator[None]:
-    """Run the process that reports for the machines (rehearsal/aws/machines.py) until the `with` block ends."""
+    """Run the process that reports the machines' boots (rehearsal/aws/machines.py) until the `with` block ends."""
     command = [sys.executable, "-m", "rehearsal.aws.machines", "--endpoint", aws.endpoint, *options]
     environment = {**os.environ, **aws.env, "AWS_ACCESS_KEY_ID": MACHINES}
     with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:

@@ -1,6 +1,6 @@
 """Scenario 6: a release is rolled out, a broken one is rolled back, and the site's first release is restored.
 
-Readers and an uploader send requests during every rollout. Voters also vote during the first. No request may fail.
+Readers and an uploader send requests during every rollout. Voters also vote during the first one. No request may fail.
 """
 
 import tempfile

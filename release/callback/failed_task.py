@@ -16,7 +16,7 @@ DOCUMENTATION = """
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Writes one line: the task's name, and the last line of its stderr or, without stderr, of its message."""
+    """Writes one line: the task's name, and the last line of its stderr or, if stderr is empty, of its message."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

@@ -24,7 +24,7 @@ UPLOAD = "/api/videos/upload"
 
 @contextmanager
 def greatest_bytes(edge: Edge) -> Iterator[list[int]]:
-    """Yield a list with one item: the largest total size of the buffered bodies so far, in bytes."""
+    """Yield a list with one item: the largest total size of the buffered request bodies so far, in bytes."""
     over, greatest = threading.Event(), [0]
 
     def watch() -> None:

@@ -102,7 +102,7 @@ def test_a_refresh_whose_answer_was_lost_between_two_steps_is_answered_again(
 
 
 def test_a_stored_token_with_a_forged_seal_is_refused(tokens: tuple[Player, Json]) -> None:
-    """A valid seal requires the secret. Earlier releases stored no seals, so a token without a seal is accepted."""
+    """A seal (an HMAC) requires the secret. Earlier releases stored none, so a token without a seal is accepted."""
     player = tokens[0]
     set_seals(player, "0" * 64)
     assert refresh(player.site, tokens[1]["refresh_token"]).status_code == 401

@@ -44,7 +44,7 @@ def at_once(*acts: Act) -> list[Event]:
 
 
 def of_the_issue(*, then: Act) -> list[Event]:
-    """Return the history from a bug report: two concurrent votes, then `then`. The vote that received 503 counts."""
+    """Return a bug report's history: two concurrent votes, of which the one with a 503 is counted, then `then`."""
     return [at(AGAIN, 41.2107, 41.2512), at(FAILED_VOTE, 41.2105, 41.2519), at(then, 50.0, 50.1)]
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(0 if plan.LONG else 300)
 
 
 def of_seed(clips: Sequence[bytes], seed: int) -> bytes:
-    """Return the clip for a seed. A clip gets one mutation of each kind before the next clip has its turn."""
+    """Return the clip to mutate. Consecutive seeds use one clip with each kind of mutation, then the next clip."""
     return clips[seed // len(KINDS) % len(clips)]
 
 

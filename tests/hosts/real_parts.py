@@ -49,7 +49,7 @@ def database(network: Network) -> Iterator[Database]:
 
 @contextmanager
 def settings_of_real_parts(host: Host, settings: str, database: Database, store: Store) -> Iterator[str]:
-    """Point the host's settings file at the store and at a new database on the server; yield the database's name.
+    """Add the store and a new database to the host's environment file `settings`; yield the database's name.
 
     The file is restored afterwards. The caller restarts the services.
     """

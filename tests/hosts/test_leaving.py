@@ -145,7 +145,7 @@ def test_a_web_machine_leaves_in_order_and_loses_no_request(
         assert status_of(web, "/ready") == 200, "the machine serves for as long as the upload takes"
         assert state_of(aws_site, web) == "running", "the hook waits for what is under way"
         assert upload.hurry() == "HTTP/1.1 201 Created"
-        # No request is in progress any more, so the machine leaves long before the draining time ends.
+        # No request is in progress any more, so the watch completes the drain long before its time limit.
         wait_until(lambda: reader.answers[-1] == 0, what="the end of Nginx", seconds=60)
         wait_until(lambda: state_of(aws_site, web) == "terminated", what="the hook's completion", seconds=200)
     answered = reader.answers[: reader.answers.index(0)]

@@ -1,4 +1,4 @@
-"""Overload: at each bound the API responds with 503 and Retry-After, and keeps running within its limits."""
+"""Overload: if a limit is reached, the API responds with 503 and Retry-After, and keeps running."""
 
 import os
 import shutil

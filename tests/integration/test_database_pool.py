@@ -1,4 +1,4 @@
-"""A process opens no more connections to PostgreSQL than its setting allows, and its other threads wait for one."""
+"""A process opens at most as many PostgreSQL connections as its setting allows; threads without one wait."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def pool_of(url: str, max_connections: int) -> Iterator[None]:
 
 @contextmanager
 def most_connections(postgres: Postgres, name: str) -> Iterator[list[int]]:
-    """Yield a list that grows by the number of the platform's connections to the database, every few milliseconds."""
+    """Yield a list. Every few milliseconds, append the number of the platform's connections to the database."""
     seen: list[int] = []
     done = threading.Event()
 

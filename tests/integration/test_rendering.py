@@ -418,7 +418,7 @@ def test_one_job_decodes_the_picture_once_and_encodes_it_once(tmp_path: Path, so
     runs = log.read_text().splitlines()
     assert sum("libx264" in run for run in runs) == 1
     assert sum(str(clip) in run and "-vn" not in run.split() for run in runs) == 1
-    # One run decodes the sound, one aligns it, two measure it, one renders the video and one takes the poster.
+    # One FFmpeg run decodes the sound, one aligns it, two measure it, one renders the video, one extracts the poster.
     assert len(runs) == 6
 
 

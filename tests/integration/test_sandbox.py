@@ -39,7 +39,7 @@ USERS = ["nobody", "root"] if os.geteuid() == 0 else ["myself"]
 
 @pytest.fixture
 def targets(tmp_path: Path, small_clip: Path) -> Targets:
-    """The folders of two jobs, a settings file, and a folder that belongs to no job."""
+    """The folders of two jobs, a file with the site's secrets, and a folder that belongs to no job."""
     mine, other, outside = (tmp_path / name for name in ("job-1", "job-2", "outside"))
     for folder in (mine / "render", other, outside):
         folder.mkdir(parents=True)

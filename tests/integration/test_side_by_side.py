@@ -1,7 +1,7 @@
 """During a rollout or a rollback, two versions of the code use one database, one queue and one bucket.
 
-The other version is the last commit without the newest migration, so each new migration is tested together with the
-code that precedes it.
+One version is the working tree, the other the last commit without the newest migration. Each new migration is thus
+tested together with the code that precedes it.
 """
 
 import re

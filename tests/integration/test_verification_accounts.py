@@ -306,7 +306,7 @@ def test_where_clips_are_reviewed_only_verification_clips_skip_the_review(settin
     assert renderer._needs_no_review(claim(settings)) is verifies
 
 
-# Together with the code of earlier releases
+# Compatibility with the code of earlier releases
 
 
 def test_earlier_code_can_still_create_accounts(settings: Settings) -> None:

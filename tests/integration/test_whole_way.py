@@ -32,7 +32,7 @@ def footage() -> Path:
 
 
 def follow(player: Player, video_id: str) -> list[Json]:
-    """Poll the clip as its owner until the render has ended, and return every view of it."""
+    """Poll the clip as its owner until the render has ended, and return the video in each response."""
     views: list[Json] = []
 
     def ended() -> bool:
@@ -61,7 +61,7 @@ class Journey:
 
     @property
     def video(self) -> Json:
-        """The owner's last view of the clip."""
+        """The video in the owner's last response."""
         return self.views[-1]
 
 

@@ -1,6 +1,6 @@
 """A short rehearsal: site.yml builds a site from nothing and verifies it with a clip; then the site is destroyed.
 
-A killed rehearsal may leave its data plane running. That must not disturb the new rehearsal.
+A new rehearsal must succeed even if a killed rehearsal has left its data plane running.
 """
 
 import pytest

@@ -54,7 +54,7 @@ def arguments(playbook: Path, environment: str, **changes: Any) -> list[str]:
 
 
 def capacity(playbook: Path, environment: str, **changes: Any) -> dict[str, Any]:
-    """Return what the database allows and what the site needs, as the playbooks compute it."""
+    """Return the numbers of connections that the playbooks compute: what the database allows and the site needs."""
     # The rehearsal's inventory needs an endpoint, but the play calls no AWS API.
     play(playbook, *arguments(playbook, environment, **changes), env={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
     found: dict[str, Any] = json.loads(playbook.with_suffix(".json").read_text())

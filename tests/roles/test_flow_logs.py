@@ -1,4 +1,4 @@
-"""In a plan, aws_network compares the stack of the flow logs with the settings itself.
+"""In a plan, aws_network itself compares the flow logs' stack with the settings.
 
 It does not call the CloudFormation module, because that module creates a change set even in check mode.
 """

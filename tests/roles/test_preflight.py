@@ -51,7 +51,7 @@ def variables(changed: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def machines(*types: tuple[str, int]) -> dict[str, Any]:
-    """Return the setting for a site of the given numbers of machines of each type."""
+    """Return the setting for a site with the given number of machines of each type."""
     return {"aws_preflight_machines": [{"instance_type": name, "count": count} for name, count in types]}
 
 

@@ -57,8 +57,8 @@ def test_each_service_refuses_with_its_own_error_code(
 def test_short_throttling_is_survived_where_a_module_does_not_retry(aws: MockAws, tmp_path: Path) -> None:
     playbook = tmp_path / "secrets.yml"
     playbook.write_text(PLAY)
-    # Only the first call, the inventory's, goes to EC2. The role aws_secrets calls only Secrets Manager, so the third
-    # call, with which the throttling begins, is the role's.
+    # The first call is the inventory's and goes to EC2. All later calls are the role's and go to Secrets Manager. Mock
+    # AWS throttles from the third call on, so it throttles only the role.
     aws.throttle(after=2, refusals=BRIEFLY)
     play(playbook, "-i", str(REPOSITORY / "inventory/rehearsal"), env=aws.env)
     order = aws.throttled()[-1]

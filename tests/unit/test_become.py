@@ -13,7 +13,7 @@ from rehearsal.hosts.bundles import ROOT
 
 @pytest.fixture
 def become(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program as a module. Its bundle contains only a manifest; Ansible is marked as installed."""
+    """`release/become`, loaded as a module. Its bundle contains only a manifest; Ansible is marked as installed."""
     loader = importlib.machinery.SourceFileLoader("become", str(ROOT / "release" / "become"))
     spec = importlib.util.spec_from_loader("become", loader)
     assert spec

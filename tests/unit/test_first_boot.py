@@ -135,7 +135,7 @@ def test_a_signature_is_the_one_that_aws_publishes(
 
 
 def test_a_signature_of_a_post_is_the_one_that_aws_publishes() -> None:
-    """The case post-x-www-form-urlencoded of AWS's test suite."""
+    """The case post-x-www-form-urlencoded of AWS' test suite for Signature Version 4."""
     headers = {"content-type": "application/x-www-form-urlencoded", **SUITE_HEADERS}
     authorization = first_boot.authorize(SUITE, SUITE_SCOPE, "/", "", headers, body=b"Param1=value1")
     assert authorization.endswith("Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a")

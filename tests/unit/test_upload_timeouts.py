@@ -1,4 +1,4 @@
-"""Every time-out that could cut off the longest upload follows from playbooks/vars/uploads.yml."""
+"""Every timeout that could cut off the longest upload follows from playbooks/vars/uploads.yml."""
 
 from pathlib import Path
 from typing import Any

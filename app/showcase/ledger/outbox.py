@@ -32,7 +32,7 @@ def mark_dispatched(video_id: UUID) -> None:
 
 
 def mark_redispatched(settings: Settings) -> int:
-    """Record a ring for every due job for which the doorbell has not rung recently. The caller must then ring it.
+    """Record a ring for every due job without a recent one. The caller must then ring the doorbell.
 
     So a job is rendered even if the queue was flushed, a ring was lost, or the API process was killed between the
     commit and the ring.

@@ -1,7 +1,7 @@
 """Patches for the network interfaces that AWS services create in a VPC.
 
 A deleted resource's interfaces remain for `STEPS` steps. A step is a call of DescribeNetworkInterfaces, or a rejected
-deletion. On AWS they remain for seconds to minutes.
+deletion. On AWS, such interfaces remain for seconds to minutes.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ def release(ec2: Any, interfaces: Iterable[Any]) -> None:
 
 
 def step(ec2: Any) -> None:
-    """Count a step, and delete the interfaces that have none left."""
+    """Count a step, and delete the interfaces that have no steps left."""
     for interface in [each for each in ec2.enis.values() if hasattr(each, LEFT)]:
         setattr(interface, LEFT, getattr(interface, LEFT) - 1)
         if getattr(interface, LEFT) <= 0:

@@ -1,4 +1,4 @@
-"""Patches for service-linked roles. A new account has none; calls to the services that use them create them.
+"""Patches for service-linked roles. A new account has none: a service creates its role when it is first used.
 
 rehearsal/aws/README.md, Service-linked roles, gives the source of each behaviour.
 """
@@ -78,7 +78,7 @@ def fail_without_the_role_of_rds() -> None:
 
 
 def _fail_first(operation: Operation) -> Operation:
-    """Return an operation that, without RDS' role, creates the role and fails, so that a repeated call succeeds."""
+    """Return an operation that, if RDS' role is missing, creates the role and fails; a second call succeeds."""
 
     def ask(self: Any) -> Any:
         if not _exists(self, "rds.amazonaws.com"):

@@ -35,7 +35,7 @@ class Policies:
     def exceeded_by(self, statements: Iterable[Statement]) -> list[str]:
         """Return the permissions that the given statements grant and that these policies do not grant.
 
-        A statement of these policies grants a permission only if the given statement has all its conditions.
+        A statement of these policies counts only if the given statement also has each of its conditions.
         """
         return [
             f"{action} on {resource}"
@@ -78,7 +78,7 @@ def _holds(operator: str, values: list[str], found: str | None) -> bool:
 
 
 def _covers(statement: Statement, action: str, resource: str, conditions: Mapping[str, Any]) -> bool:
-    """Whether a statement, under the given conditions, allows an action on all resources that a pattern matches."""
+    """Whether the statement allows the action on all resources that match the pattern, if the conditions hold."""
     return (
         action in listed(statement["Action"])
         and any(_fits_pattern(own, resource) for own in listed(statement["Resource"]))

@@ -24,9 +24,9 @@ class Roles:
         return call.parameters.get("Path") or self._paths.get(_name(call), self._path)
 
     def context(self, call: Call) -> dict[str, str]:
-        """Return the condition keys for a call about a role.
+        """Return the condition key for a call about a role, with its value.
 
-        For a service-linked role, the key contains its service. For another role, it contains the permissions boundary
+        For a service-linked role, the value is the role's service. For any other role, it is the permissions boundary
         in the call or, if the call names none, the role's current boundary.
         """
         if call.service != "iam":

@@ -58,7 +58,7 @@ class Newcomers:
                         raise Refusal(code, message.format(name))
 
     def omitted_by(self, service: str, operation: str, key: str, name: Callable[[Any], str]) -> None:
-        """Omit hidden resources from the operation's list `key`, if the request does not name them."""
+        """Omit hidden resources from the list `key` in the operation's result."""
 
         @after(service, operation)
         def omit(request: Any, result: Any) -> None:

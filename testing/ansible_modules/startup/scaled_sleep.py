@@ -2,7 +2,7 @@
 
 The environment variable SLEEP_FACTOR is the factor, for example 0.02. A module that waits for a resource sleeps for up
 to 30 s between two calls. Mock AWS needs no such pauses, because its delays are numbers of calls. Mock AWS and the
-process that reports for the machines do not import this file, so their sleeps do not change.
+process that reports the machines' boots do not import this file, so their sleeps do not change.
 """
 
 import os

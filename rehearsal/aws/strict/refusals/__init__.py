@@ -63,7 +63,7 @@ def number(request: Any, parameter: str) -> int | None:
 
 
 def outside(value: float | None, least: float, most: float) -> bool:
-    """Return whether there is a number outside the range."""
+    """Return whether the value exists and is outside the range."""
     return value is not None and not least <= value <= most
 
 

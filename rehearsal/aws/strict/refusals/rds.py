@@ -147,7 +147,7 @@ def note_growth(request: Any, _result: Any) -> None:
 
 @after("rds", "CreateDBInstance", "RestoreDBInstanceFromDBSnapshot")
 def forget_growth(request: Any, _result: Any) -> None:
-    """A new database may have the name of a deleted one."""
+    """Forget the growth of a deleted database, because a new database may have the same name."""
     _STORAGE_CHANGED.pop(request._get_param("DBInstanceIdentifier"), None)
 
 

@@ -25,7 +25,7 @@ print(answer.status, answer.read().decode())
 
 @pytest.fixture(scope="module")
 def numbers(host: Host) -> list[int]:
-    """Return the numbers of the API's processes; the host runs one process per core."""
+    """Return the instance numbers of `rising-stars-api@`; the host runs one process per CPU core."""
     return list(range(1, int(host.check_output(CORES)) + 1))
 
 
