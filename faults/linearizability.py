@@ -18,7 +18,7 @@ Spare = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A request whose response implies that the register had the value `needs` and then has the value `leaves`."""
+    """A request. Its response implies that the value was `needs` before it took effect, and `leaves` afterwards."""
 
     began: float
     ended: float | None

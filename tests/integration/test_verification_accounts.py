@@ -1,4 +1,4 @@
-"""Verification accounts, with which a check of the site acts as a player. They are not public; upkeep deletes them."""
+"""Verification accounts, with which `verify_site.yml` uses the site as a player. Others do not see them."""
 
 import contextlib
 import uuid

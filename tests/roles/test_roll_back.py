@@ -62,7 +62,7 @@ def site(aws: MockAws) -> dict[str, set[Machine]]:
 
 def release_of(machine: Machine) -> str:
     """Return the release that the machine's user data names."""
-    (release,) = re.findall(r'^ *"release": "([^"]+)"', machine.user_data, re.MULTILINE)
+    (release,) = re.findall(r'"release": "([^"]+)"', machine.user_data)
     return str(release)
 
 
