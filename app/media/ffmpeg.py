@@ -39,7 +39,7 @@ _EXIT_AFTER_SIGNAL = 255
 _CAUSES: tuple[tuple[str, type[MediaError]], ...] = (
     ("No space left on device", WorkDirectoryFull),
     ("Disk quota exceeded", WorkDirectoryFull),
-    ("error reading header", UnreadableClip),  # an index that would need more memory than is available
+    ("error reading header", UnreadableClip),  # e.g. its index (moov) needs more memory than there is
     ("Cannot allocate memory", RenderKilled),
     ("Resource temporarily unavailable", RenderKilled),
     ("Unknown encoder", FfmpegMissing),

@@ -63,7 +63,7 @@ def _with_role(service: str, operation: Operation) -> Operation:
     return ask
 
 
-@restores("RDS fails the first call for a database while its role does not exist: InvalidParameterValue")
+@restores("Without RDS' role, the first call that creates or restores a database fails: InvalidParameterValue")
 def fail_without_the_role_of_rds() -> None:
     for operation in ("create_db_instance", "restore_db_instance_from_db_snapshot"):
         setattr(RDSResponse, operation, _fail_first(getattr(RDSResponse, operation)))
