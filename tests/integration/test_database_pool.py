@@ -1,4 +1,4 @@
-"""A process opens at most as many PostgreSQL connections as its setting allows; threads without one wait."""
+"""A process opens only as many PostgreSQL connections as its setting allows. If none is free, a thread waits."""
 
 import threading
 from collections.abc import Callable, Iterator
