@@ -67,7 +67,7 @@ class Burst:
 def find_bursts() -> list[Burst]:
     """Return the bursts of the last week, sorted by name.
 
-    A burst omits accounts that signed up before an operator last accepted a burst of the same name.
+    Once an operator has accepted a burst, later bursts of the same name contain only accounts that signed up afterwards.
     """
     accepted = _accepted()
     groups: dict[str, list[Newcomer]] = {}

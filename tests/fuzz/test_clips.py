@@ -86,7 +86,8 @@ def test_a_mutated_clip_is_refused_without_a_trace_or_kept_whole(
 def test_a_mutated_clip_is_rendered_correctly_or_refused_within_its_limits(
     tiny_clips: list[bytes], tmp_path: Path
 ) -> None:
-    # Compare only direct children: each program that a render starts is one. PostgreSQL's own children come and go.
+    # Compare only direct children: every program that a render starts is a direct child, whereas PostgreSQL's own
+    # processes, which are not, come and go.
     children = {child.pid for child in psutil.Process().children()}
 
     def render(seed: int) -> Verdict:

@@ -122,8 +122,8 @@ def test_uploads_of_an_account_are_limited_and_an_excess_upload_leaves_nothing(
 def test_an_address_that_tries_many_accounts_is_throttled(
     make_site: SiteMaker, setting: str, act: Callable[[Site], httpx.Response]
 ) -> None:
-    # Sites on one Redis server share the counters of equal limits. This limit has its own counter, because no other
-    # test uses its window.
+    # Sites on one Redis server share the counters of equal limits. The unusual window of 23 hours gives this test a
+    # counter of its own.
     site = make_site({setting: f"{PER_ADDRESS} per 23 hour"})
     assert first_throttled(lambda: act(site)) == PER_ADDRESS
     assert site.api.get("/api/public/videos").status_code == 200
