@@ -67,7 +67,7 @@ class Burst:
 def find_bursts() -> list[Burst]:
     """Return the bursts of the last week, sorted by name.
 
-    Once an operator has accepted a burst, later bursts of the same name contain only accounts that signed up afterwards.
+    Once an operator has accepted a burst, a burst of the same name contains only accounts that signed up later.
     """
     accepted = _accepted()
     groups: dict[str, list[Newcomer]] = {}

@@ -23,5 +23,5 @@ def back_in_queue(**values: Any) -> dict[str, Any]:
 
 
 def fail_video(video_id: UUID, code: str) -> None:
-    """Mark a video as failed with the reason that its player sees, in the caller's transaction."""
+    """In the caller's transaction, mark a video as failed. `code` selects the reason that is shown to its owner."""
     Video.update(status=VideoStatus.FAILED, failure_code=code).where(Video.id == video_id).execute()
