@@ -1,4 +1,4 @@
-"""Disturbances of valid requests. Each changes one aspect; several can be applied to the same request."""
+"""Mutations of valid requests, here called disturbances. Each changes one aspect; a request may get several."""
 
 import random
 import re
