@@ -31,8 +31,9 @@ SECURITY_HEADERS = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("Cache-Control", "no-store"),
 ]
+NO_STORE = ("Cache-Control", "no-store")
+"""No cache may keep a response, unless its handler says otherwise (`app.api.responses.public_answer`)."""
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
@@ -91,7 +92,8 @@ class RequestMiddleware:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             answered[:] = [status]
-            return start_response(status, [*headers, *added], exc_info)
+            cacheable = any(name == "Cache-Control" for name, _ in headers)
+            return start_response(status, [*headers, *added, *([] if cacheable else [NO_STORE])], exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:

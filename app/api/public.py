@@ -10,7 +10,7 @@ from app.api.errors import InvalidVideoId
 from app.api.request_schemas import PublicVideosQuery, RankingQuery
 from app.api.requests import client_address, parse_uuid, read_member, read_query, read_video_id
 from app.api.response_schemas import PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
-from app.api.responses import answer, json_answer
+from app.api.responses import answer, public_answer
 from app.api.routing import ApiDependencies, Route
 from app.db.models import Video
 from app.showcase import voting
@@ -44,11 +44,12 @@ class PublicResource:
             city=query.city, order=query.order, limit=query.limit, offset=query.offset, cursor=query.cursor
         )
         body = PUBLIC_VIDEOS.dump_json([self._serialize_video(video) for video in page.videos])
-        return json_answer(body, headers=_link_to_next(query, page.next_cursor))
+        return public_answer(body, headers=_link_to_next(query, page.next_cursor))
 
     def show(self, video_id: str) -> HTTPResponse:
         """Return one published clip."""
-        return answer(self._serialize_video(get_public(_public_id(video_id))))
+        video = self._serialize_video(get_public(_public_id(video_id)))
+        return public_answer(video.model_dump_json().encode())
 
     def vote(self, video_id: str) -> HTTPResponse:
         """Cast a vote."""
@@ -82,7 +83,7 @@ class PublicResource:
         """Return the ranking of one city, or of all cities."""
         query = read_query(RankingQuery)
         limit, offset = query.rows
-        return json_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
+        return public_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
 
     def _member(self) -> Member:
         return read_member(self._dependencies.sessions)
