@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from peewee import fn
+from peewee import Node
 
-from app.db.models import User, Video
+from app.db.database import descending
+from app.db.models import PlayerStanding, User
 from app.showcase.verification import in_lists_of
-from app.showcase.visibility import is_public
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,27 @@ def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
         limit: the maximum number of rows.
         offset: the number of rows to skip. The first position is `offset` + 1.
     """
-    total, first_upload = fn.SUM(Video.votes), fn.MIN(Video.uploaded_at)
-    query = (
-        User.select(User.first_name, User.last_name, User.city, total)
-        .join(Video)
-        .where(in_lists_of(city), is_public())
-        .group_by(User.id, User.first_name, User.last_name, User.city)
-        .order_by(total.desc(), first_upload, User.id)
+    # The subquery keeps PostgreSQL from joining and sorting all players of a city at a high offset.
+    page = (
+        PlayerStanding.select()
+        .where(in_lists_of(PlayerStanding, city), PlayerStanding.first_uploaded_at.is_null(False))
+        .order_by(*_sort(PlayerStanding, PlayerStanding.user))
+        .limit(limit)
+        .offset(offset)
+        .alias("page")
     )
-    rows = cast("Iterable[tuple[str, str, str | None, int]]", query.limit(limit).offset(offset).tuples())
+    query = (
+        User.select(User.first_name, User.last_name, User.city, page.c.votes)
+        .join(page, on=(page.c.user_id == User.id))
+        .order_by(*_sort(page.c, page.c.user_id))
+    )
+    rows = cast("Iterable[tuple[str, str, str | None, int]]", query.tuples())
     return [
         Standing(place, f"{first_name} {last_name}", own_city, int(votes))
         for place, (first_name, last_name, own_city, votes) in enumerate(rows, offset + 1)
     ]
+
+
+def _sort(standings: Any, user_id: Node) -> tuple[Node, Node, Node]:
+    """Return what the ranking is sorted by. `standings` has the columns: the table, or those of a subquery."""
+    return descending(standings.votes), standings.first_uploaded_at, user_id

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from peewee import Expression
 
-from app.db.models import User, Video
+from app.db.models import PlayerStanding, Video
 from app.showcase.errors import VerificationCityTooOrdinary
 from app.showcase.texts import city_key
 
@@ -28,11 +28,11 @@ def check_city(city: str | None) -> None:
         raise VerificationCityTooOrdinary
 
 
-def in_lists_of(city: str | None) -> Expression:
-    """Return a condition on `User`: the account appears in lists of this city or, for None, of all players."""
-    return User.city_key == city_key(city) if city else ~User.is_verification
+def in_lists_of(table: type[Video | PlayerStanding], city: str | None) -> Expression:
+    """Return a condition: the clip or standing appears in lists of this city or, for None, of all players."""
+    return table.city_key == city_key(city) if city else ~table.is_verification
 
 
 def is_of_verification(video_id: UUID) -> bool:
     """Whether a clip belongs to a verification account. Such a clip needs no review, and its owner may vote for it."""
-    return bool(Video.select().join(User).where(Video.id == video_id, User.is_verification).exists())
+    return bool(Video.select().where(Video.id == video_id, Video.is_verification).exists())
