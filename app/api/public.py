@@ -9,7 +9,7 @@ from bottle import HTTPResponse, request
 from app.api.errors import InvalidVideoId
 from app.api.request_schemas import PublicVideosQuery, RankingQuery
 from app.api.requests import client_address, parse_uuid, read_member, read_query, read_video_id
-from app.api.response_schemas import PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
+from app.api.response_schemas import PUBLIC_VIDEO, PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
 from app.api.responses import answer, json_answer
 from app.api.routing import ApiDependencies, Route
 from app.showcase import voting
@@ -47,7 +47,7 @@ class PublicResource:
 
     def show(self, video_id: str) -> HTTPResponse:
         """Return one published clip."""
-        return answer(self._serialize_video(get_public(_public_id(video_id))))
+        return json_answer(PUBLIC_VIDEO.dump_json(self._serialize_video(get_public(_public_id(video_id)))))
 
     def vote(self, video_id: str) -> HTTPResponse:
         """Cast a vote."""
@@ -94,7 +94,7 @@ class PublicResource:
     def _serialize_video(self, video: PublicClip) -> PublicVideo:
         url = self._dependencies.store.url
         return PublicVideo(
-            video_id=str(video.id),
+            video_id=video.id,
             title=video.title,
             username=video.username,
             city=video.city,

@@ -7,6 +7,7 @@ keeps the SQL, and returns plain tuples instead of models.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from peewee import BaseQuery, Value
 
@@ -25,6 +26,11 @@ def parameter(name: str) -> Value:
     return Value(Parameter(name), converter=False)
 
 
+def id_text(value: UUID | str) -> str:
+    """Return an id of a row as text with hyphens. SQLite stores only the hexadecimal digits."""
+    return str(value if isinstance(value, UUID) else UUID(value))
+
+
 class CompiledQuery:
     """A query with parameters. Its SQL is generated at first use, again for each database that the process opens."""
 
@@ -33,7 +39,7 @@ class CompiledQuery:
         self._compiled: tuple[object, str, list[Any]] | None = None
 
     def rows(self, **values: object) -> list[tuple[Any, ...]]:
-        """Run the query, and return its rows as the driver returns them: an id is text, with or without hyphens."""
+        """Run the query, and return its rows as the driver returns them. `id_text` reads an id."""
         compiled = self._compiled
         if compiled is None or compiled[0] is not database.obj:
             compiled = self._compiled = (database.obj, *self._build().sql())

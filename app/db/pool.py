@@ -9,11 +9,14 @@ lock. All connections of the pool, idle or in use, are therefore never more than
 """
 
 import heapq
+import select
 import time
 from typing import Any
 
 from peewee import OperationalError, PostgresqlDatabase, __exception_wrapper__
 from playhouse.pool import MaxConnectionsExceeded, PoolConnection, PooledPostgresqlDatabase
+
+from app.db.errors import DATABASE_UNAVAILABLE
 
 
 class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
@@ -38,10 +41,27 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
         with __exception_wrapper__:
             connection = self._connect()
             self._state.set_connection(connection)
+            self._state.is_used = False
             if self.server_version is None:
                 self._set_server_version(connection)
             self._initialize_connection(connection)
         return True
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Execute a statement.
+
+        If the server closed the connection between its checkout and its first statement, a SELECT is sent again over
+        another connection. Any other statement may have been executed, so its error is raised.
+        """
+        is_first, self._state.is_used = not getattr(self._state, "is_used", False), True
+        try:
+            return super().execute_sql(sql, params)
+        except DATABASE_UNAVAILABLE:
+            lost = not self._state.closed and self._state.conn.closed
+            if not (is_first and lost and sql.startswith("SELECT")) or self.in_transaction():
+                raise
+            self.close()
+            return super().execute_sql(sql, params)
 
     def _connect(self) -> Any:
         """Return an idle connection that is still open, or a new one."""
@@ -58,6 +78,18 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
                     since, connection = kept
                     self._in_use[self.conn_key(connection)] = PoolConnection(since, connection, time.time())
         return connection
+
+    def _is_closed(self, connection: Any) -> bool:
+        """Whether the server has closed an idle connection, or the kernel has found it dead. Sends nothing.
+
+        Nothing arrives on an idle connection until it ends, so one that can be read has ended. Peewee sends SELECT 1
+        instead, which costs a round trip for each request.
+        """
+        if connection.closed or not self._adapter.is_connection_reusable(connection):
+            return True
+        watched = select.poll()
+        watched.register(connection, select.POLLIN)
+        return bool(watched.poll(0))
 
     def _reserve(self) -> None:
         """Wait until fewer than `max_connections` are in use, and count one more as connecting."""

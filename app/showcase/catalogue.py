@@ -3,17 +3,20 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
-from peewee import SQL, Expression, ModelSelect, Node, Tuple, Value
+from peewee import SQL, BaseQuery, Expression, ModelSelect, Node, Tuple
 
+from app.db.compiled import CompiledQuery, id_text, parameter
 from app.db.database import descending
 from app.db.models import User, Video
 from app.showcase.errors import PublicVideoNotFound, UnknownCursor
+from app.showcase.texts import city_key
 from app.showcase.verification import in_lists_of
 from app.showcase.visibility import is_public
 
@@ -29,18 +32,18 @@ class Order(StrEnum):
     VOTES = "votes"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PublicClip:
-    """A published clip with its player's name and city; `published_at` is in epoch seconds."""
+    """A published clip with its player's name and city; `id` is a UUID, `published_at` is in epoch seconds."""
 
-    id: UUID
+    id: str
+    username: str
+    city: str | None
     title: str
     votes: int
     processed_key: str | None
     poster_key: str | None
     published_at: float
-    username: str
-    city: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,17 @@ def list_public(*, city: str | None, order: Order, limit: int, offset: int = 0, 
     Raises:
         UnknownCursor: this list did not issue `cursor` for this order.
     """
-    which = is_public() & in_lists_of(Video, city)
+    values: dict[str, object] = {
+        "limit": limit + 1,
+        "offset": offset,
+    }  # one more row shows whether there is a next page
+    if city:
+        values["city_key"] = city_key(city)
     if cursor is not None:
-        which &= _after(order, *_read_cursor(cursor, order))
-    # One row beyond the limit shows whether there is a next page.
-    page = Video.select().where(which).order_by(*_sort(order, Video)).limit(limit + 1).offset(offset).alias("page")
-    rows = _with_players(page, _sort(order, page.c))
+        value, last_id = _read_cursor(cursor, order)
+        values |= {"value": -value if order is Order.VOTES else value, "last_id": last_id.hex}
+    query = _page_query(order, in_city=bool(city), continued=cursor is not None)
+    rows = [_clip(row) for row in query.rows(**values)]
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]
@@ -76,26 +84,48 @@ def get_public(video_id: UUID) -> PublicClip:
     Raises:
         PublicVideoNotFound: unknown, deleted, hidden, or not published.
     """
-    clip = Video.select().where(Video.id == video_id, is_public()).alias("page")
-    for found in _with_players(clip, ()):
-        return found
+    for row in ONE_CLIP.rows(id=video_id.hex):
+        return _clip(row)
     raise PublicVideoNotFound
 
 
-def _with_players(page: "ModelSelect[Video]", sort: Sequence[Node]) -> list[PublicClip]:
-    """Return the clips that a subquery selects, with their players.
+@cache
+def _page_query(order: Order, *, in_city: bool, continued: bool) -> CompiledQuery:
+    """Return the query of a page: with parameters for the city, and for the position where the previous page ended."""
+
+    def build() -> BaseQuery:
+        which = is_public() & in_lists_of(Video, parameter("city_key") if in_city else None)
+        if continued:
+            which &= _after(order)
+        page = Video.select().where(which).order_by(*_sort(order, Video))
+        page = page.limit(parameter("limit")).offset(parameter("offset")).alias("page")
+        return _with_players(page, _sort(order, page.c))
+
+    return CompiledQuery(build)
+
+
+def _with_players(page: "ModelSelect[Video]", sort: Sequence[Node]) -> "ModelSelect[User]":
+    """Return the query for the clips that a subquery selects, with their players.
 
     The subquery keeps PostgreSQL from joining and sorting all clips of a city when the page begins at a high offset.
     """
-    names = ("id", "title", "votes", "processed_key", "poster_key", "published_at")
-    columns = [getattr(page.c, name) for name in names]
-    players = (User.first_name, User.last_name, User.city)
-    query = User.select(*columns, *players).join(page, on=(page.c.user_id == User.id)).order_by(*sort)
-    rows = cast("Iterable[tuple[Any, ...]]", query.tuples())
-    return [
-        PublicClip(video_id, title, votes, processed_key, poster_key, published_at, f"{first_name} {last_name}", city)
-        for video_id, title, votes, processed_key, poster_key, published_at, first_name, last_name, city in rows
-    ]
+    names = ("title", "votes", "processed_key", "poster_key", "published_at")
+    columns = [User.first_name, User.last_name, User.city, *(getattr(page.c, name) for name in names)]
+    return User.select(page.c.id, *columns).join(page, on=(page.c.user_id == User.id)).order_by(*sort)
+
+
+def _build_one() -> BaseQuery:
+    clip = Video.select().where(Video.id == parameter("id"), is_public()).alias("page")
+    return _with_players(clip, ())
+
+
+ONE_CLIP = CompiledQuery(_build_one)
+
+
+def _clip(row: tuple[Any, ...]) -> PublicClip:
+    """Return a row of `_with_players` as a clip."""
+    video_id, first_name, last_name, *others = row
+    return PublicClip(id_text(video_id), f"{first_name} {last_name}", *others)
 
 
 def _sort(order: Order, clips: Any) -> tuple[Node, Node]:
@@ -105,18 +135,19 @@ def _sort(order: Order, clips: Any) -> tuple[Node, Node]:
     return (clips.published_at if order is Order.OLDEST else SQL("published_at DESC")), clips.id
 
 
-def _after(order: Order, value: float, last_id: UUID) -> Expression:
+def _after(order: Order) -> Expression:
     """Return the condition of the clips after a position. Its first part is a range of the list's index."""
+    value, last_id = parameter("value"), parameter("last_id")
     if order is Order.VOTES:
-        return cast(Expression, Tuple(descending(Video.votes), Video.id) > Tuple(-value, Value(last_id.hex)))
+        return cast(Expression, Tuple(descending(Video.votes), Video.id) > Tuple(value, last_id))
     if order is Order.OLDEST:
-        return cast(Expression, Tuple(Video.published_at, Video.id) > Tuple(value, Value(last_id.hex)))
+        return cast(Expression, Tuple(Video.published_at, Video.id) > Tuple(value, last_id))
     at = Video.published_at
     return (at <= value) & ((at < value) | (Video.id > last_id))
 
 
-def _write_cursor(order: Order, value: float | None, video_id: UUID) -> str:
-    text = json.dumps([order, value, str(video_id)])
+def _write_cursor(order: Order, value: float | None, video_id: str) -> str:
+    text = json.dumps([order, value, video_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

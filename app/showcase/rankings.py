@@ -1,17 +1,19 @@
 """The ranking: players by the votes of all their clips, per city or overall."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cache
+from typing import Any
 
-from peewee import Node
+from peewee import BaseQuery, Node
 
+from app.db.compiled import CompiledQuery, parameter
 from app.db.database import descending
 from app.db.models import PlayerStanding, User
+from app.showcase.texts import city_key
 from app.showcase.verification import in_lists_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """A row of the ranking; positions count from 1 within the filter."""
 
@@ -29,25 +31,32 @@ def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
         limit: the maximum number of rows.
         offset: the number of rows to skip. The first position is `offset` + 1.
     """
-    # The subquery keeps PostgreSQL from joining and sorting all players of a city at a high offset.
-    page = (
-        PlayerStanding.select()
-        .where(in_lists_of(PlayerStanding, city), PlayerStanding.first_uploaded_at.is_null(False))
-        .order_by(*_sort(PlayerStanding, PlayerStanding.user))
-        .limit(limit)
-        .offset(offset)
-        .alias("page")
-    )
-    query = (
-        User.select(User.first_name, User.last_name, User.city, page.c.votes)
-        .join(page, on=(page.c.user_id == User.id))
-        .order_by(*_sort(page.c, page.c.user_id))
-    )
-    rows = cast("Iterable[tuple[str, str, str | None, int]]", query.tuples())
+    values: dict[str, object] = {"limit": limit, "offset": offset}
+    if city:
+        values["city_key"] = city_key(city)
     return [
-        Standing(place, f"{first_name} {last_name}", own_city, int(votes))
-        for place, (first_name, last_name, own_city, votes) in enumerate(rows, offset + 1)
+        Standing(place, f"{first_name} {last_name}", own_city, votes)
+        for place, (first_name, last_name, own_city, votes) in enumerate(
+            _ranking(in_city=bool(city)).rows(**values), offset + 1
+        )
     ]
+
+
+@cache
+def _ranking(*, in_city: bool) -> CompiledQuery:
+    """Return the query of a page of the ranking. A city's has a parameter for its key."""
+
+    def build() -> BaseQuery:
+        # The subquery keeps PostgreSQL from joining and sorting all players of a city at a high offset.
+        of_list = in_lists_of(PlayerStanding, parameter("city_key") if in_city else None)
+        page = PlayerStanding.select().where(of_list, PlayerStanding.first_uploaded_at.is_null(False))
+        page = page.order_by(*_sort(PlayerStanding, PlayerStanding.user))
+        page = page.limit(parameter("limit")).offset(parameter("offset")).alias("page")
+        columns = (User.first_name, User.last_name, User.city, page.c.votes)
+        with_players = User.select(*columns).join(page, on=(page.c.user_id == User.id))
+        return with_players.order_by(*_sort(page.c, page.c.user_id))
+
+    return CompiledQuery(build)
 
 
 def _sort(standings: Any, user_id: Node) -> tuple[Node, Node, Node]:

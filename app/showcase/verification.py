@@ -7,7 +7,7 @@ refers to it (`app.operations.verification`).
 
 from uuid import UUID
 
-from peewee import Expression
+from peewee import Expression, Node
 
 from app.db.models import PlayerStanding, Video
 from app.showcase.errors import VerificationCityTooOrdinary
@@ -28,9 +28,9 @@ def check_city(city: str | None) -> None:
         raise VerificationCityTooOrdinary
 
 
-def in_lists_of(table: type[Video | PlayerStanding], city: str | None) -> Expression:
-    """Return a condition: the clip or standing appears in lists of this city or, for None, of all players."""
-    return table.city_key == city_key(city) if city else ~table.is_verification
+def in_lists_of(table: type[Video | PlayerStanding], key: Node | None) -> Expression:
+    """Return a condition: the clip or standing appears in lists of the city with this key or, for None, of all."""
+    return ~table.is_verification if key is None else table.city_key == key
 
 
 def is_of_verification(video_id: UUID) -> bool:

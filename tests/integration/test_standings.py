@@ -88,7 +88,7 @@ def vote_for(video: uuid.UUID, count: int = 1) -> list[uuid.UUID]:
 
 
 def listed(city: str | None = CITY) -> list[uuid.UUID]:
-    return [video.id for video in list_public(city=city, order=Order.VOTES, limit=100).videos]
+    return [uuid.UUID(video.id) for video in list_public(city=city, order=Order.VOTES, limit=100).videos]
 
 
 def test_votes_and_withdrawals_change_the_standing_by_one() -> None:
