@@ -27,6 +27,9 @@ POOL_WAIT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
 
+POSTGRESQL_NOW = "extract(epoch from clock_timestamp())::float8"
+"""The SQL for the time in epoch seconds on PostgreSQL."""
+
 database = DatabaseProxy()
 """The database that the models use. `open_database` initializes it."""
 
@@ -132,5 +135,5 @@ def read_now() -> float:
 def _clock() -> str:
     """Return the SQL for epoch seconds in this database; 2440587.5 is the Julian day of 1970-01-01."""
     if on_postgresql():
-        return "extract(epoch from clock_timestamp())::float8"
+        return POSTGRESQL_NOW
     return "((julianday('now') - 2440587.5) * 86400.0)"

@@ -1,5 +1,6 @@
 """The standings and the lists' columns always match the clips, whatever changes them and whatever release runs."""
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -245,6 +246,39 @@ def test_concurrent_votes_publications_and_hidings_leave_every_standing_right(se
     counted = Counter(vote.video_id for vote in Vote.select())
     assert {video.id: video.votes for video in Video.select()} == {video: counted[video] for video in clips}
     assert sum(votes for _, votes in ranked()) == sum(counted.values()) > 0
+
+
+def test_a_vote_for_a_clip_that_is_hidden_in_the_meantime_is_not_cast() -> None:
+    video, voter = clip(player()), add_player()
+
+    def vote() -> None:
+        try:
+            voting.vote(voter, video, allow_self_vote=True)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction():
+            Video.update(hidden_at=1.0).where(Video.id == video).execute()
+            voting_now = thread.submit(vote)
+            time.sleep(0.3)
+        with pytest.raises(PublicVideoNotFound):
+            voting_now.result(10)
+    assert not Vote.select().exists()
+    assert Video.get_by_id(video).votes == 0
+
+
+@pytest.mark.only_on("production")
+def test_a_vote_and_a_withdrawal_are_one_statement_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    video, voter = clip(player()), add_player()
+    sent: list[str] = []
+    execute = database.obj.execute_sql
+    monkeypatch.setattr(
+        database.obj, "execute_sql", lambda sql, params=None: (sent.append(sql), execute(sql, params))[1]
+    )
+    voting.vote(voter, video, allow_self_vote=False)
+    voting.withdraw(voter, video)
+    assert sent == [voting.VOTE, voting.WITHDRAW]
 
 
 # The doctor and the recount
