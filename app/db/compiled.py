@@ -26,9 +26,9 @@ def parameter(name: str) -> Value:
     return Value(Parameter(name), converter=False)
 
 
-def id_text(value: UUID | str) -> str:
-    """Return an id of a row as text with hyphens. SQLite stores only the hexadecimal digits."""
-    return str(value if isinstance(value, UUID) else UUID(value))
+def id_text(value: str) -> str:
+    """Return an id of a row with hyphens. SQLite stores only the hexadecimal digits."""
+    return value if "-" in value else str(UUID(value))
 
 
 class CompiledQuery:

@@ -15,8 +15,12 @@ from typing import Any
 
 from peewee import OperationalError, PostgresqlDatabase, __exception_wrapper__
 from playhouse.pool import MaxConnectionsExceeded, PoolConnection, PooledPostgresqlDatabase
+from psycopg2.extensions import UNICODE, new_type, register_type  # type: ignore[import-untyped] # no type information
 
 from app.db.errors import DATABASE_UNAVAILABLE
+
+UUID_AS_TEXT = new_type((2950,), "UUID_AS_TEXT", UNICODE)
+"""Reads values of PostgreSQL's type uuid (object id 2950) as text. Models convert them; lists need only the text."""
 
 
 class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
@@ -107,7 +111,9 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
             with self._pool_lock:
                 idle = heapq.heappop(self._connections) if self._connections else None
             if idle is None:
-                return time.time(), PostgresqlDatabase._connect(self)  # noqa: SLF001 (no lock)
+                connection = PostgresqlDatabase._connect(self)  # noqa: SLF001 (no lock)
+                register_type(UUID_AS_TEXT, connection)
+                return time.time(), connection
             since, _, connection = idle
             if self._is_closed(connection) or self._is_stale(since):
                 self._close_raw(connection)

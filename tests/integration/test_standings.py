@@ -273,9 +273,12 @@ def test_a_vote_and_a_withdrawal_are_one_statement_each(monkeypatch: pytest.Monk
     video, voter = clip(player()), add_player()
     sent: list[str] = []
     execute = database.obj.execute_sql
-    monkeypatch.setattr(
-        database.obj, "execute_sql", lambda sql, params=None: (sent.append(sql), execute(sql, params))[1]
-    )
+
+    def spy(sql: str, params: object = None) -> object:
+        sent.append(sql)
+        return execute(sql, params)
+
+    monkeypatch.setattr(database.obj, "execute_sql", spy)
     voting.vote(voter, video, allow_self_vote=False)
     voting.withdraw(voter, video)
     assert sent == [voting.VOTE, voting.WITHDRAW]
