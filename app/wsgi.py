@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 SEAL_PAUSE_SECONDS = 5.0
 
 
-def build_application(settings: ApiSettings) -> tuple[RequestMiddleware, Readiness]:
+def build_application(settings: ApiSettings) -> tuple[RequestMiddleware, Readiness, Metrics]:
     """Build the application of an API process, without opening a connection."""
     services = build_services(settings, database_connections=settings.api_database_connections)
     tokens = build_tokens(settings)
@@ -53,7 +53,7 @@ def build_application(settings: ApiSettings) -> tuple[RequestMiddleware, Readine
         throttle=throttle,
         readiness=readiness,
     )
-    return create_application(dependencies, metrics, Cors(settings.cors_origins)), readiness
+    return create_application(dependencies, metrics, Cors(settings.cors_origins)), readiness, metrics
 
 
 def _ask_database() -> None:
@@ -90,7 +90,7 @@ def run(
         settings = load_settings(ApiSettings)
         configure_logging(settings)
         warn_of_sandbox_gaps()
-        application, readiness = build_application(settings)
+        application, readiness, metrics = build_application(settings)
     except ConfigurationError as error:
         typer.echo(f"rising-stars-api cannot start:\n{error}", err=True)
         raise typer.Exit(2) from None
@@ -105,6 +105,7 @@ def run(
         trusted_proxy=settings.trusted_proxy,
         cors=Cors(settings.cors_origins),
         draining=readiness.draining,
+        queue_depth=metrics.queue_depth,
     )
 
 

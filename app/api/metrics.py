@@ -41,6 +41,11 @@ class Metrics:
             "1 when the store of the limits did not answer within the last minute, else 0",
             registry=self.registry,
         )
+        self.queue_depth = Gauge(
+            "rising_stars_request_queue_depth",
+            "Requests that wait for a thread of this process",
+            registry=self.registry,
+        )
         self.registry.register(LedgerCollector())
 
 

@@ -9,12 +9,11 @@ from bottle import HTTPResponse, request
 from app.api.errors import InvalidVideoId
 from app.api.request_schemas import PublicVideosQuery, RankingQuery
 from app.api.requests import client_address, parse_uuid, read_member, read_query, read_video_id
-from app.api.response_schemas import PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
+from app.api.response_schemas import PUBLIC_VIDEO, PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
 from app.api.responses import answer, public_answer
 from app.api.routing import ApiDependencies, Route
-from app.db.models import Video
 from app.showcase import voting
-from app.showcase.catalogue import get_public, list_public
+from app.showcase.catalogue import PublicClip, get_public, list_public
 from app.showcase.errors import PublicVideoNotFound
 from app.showcase.rankings import rank
 from app.showcase.sessions import Member
@@ -48,8 +47,7 @@ class PublicResource:
 
     def show(self, video_id: str) -> HTTPResponse:
         """Return one published clip."""
-        video = self._serialize_video(get_public(_public_id(video_id)))
-        return public_answer(video.model_dump_json().encode())
+        return public_answer(PUBLIC_VIDEO.dump_json(self._serialize_video(get_public(_public_id(video_id)))))
 
     def vote(self, video_id: str) -> HTTPResponse:
         """Cast a vote."""
@@ -93,13 +91,13 @@ class PublicResource:
         throttle.hit(settings.vote_limit_per_account, "vote-account", str(member.id))
         throttle.hit(settings.vote_limit_per_address, "vote-address", client_address())
 
-    def _serialize_video(self, video: Video) -> PublicVideo:
+    def _serialize_video(self, video: PublicClip) -> PublicVideo:
         url = self._dependencies.store.url
         return PublicVideo(
-            video_id=str(video.id),
+            video_id=video.id,
             title=video.title,
-            username=video.user.username,
-            city=video.user.city,
+            username=video.username,
+            city=video.city,
             votes=video.votes,
             processed_url=url(video.processed_key) if video.processed_key else None,
             poster_url=url(video.poster_key) if video.poster_key else None,

@@ -1,5 +1,9 @@
-"""Schemas of responses, with the field names of the API contract."""
+"""Schemas of responses, with the field names of the API contract.
 
+Rows of public lists are dataclasses: the schemas serialize them, but do not validate our own data again.
+"""
+
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -101,7 +105,8 @@ class VideoDeleted(BaseModel):
     video_id: str
 
 
-class PublicVideo(BaseModel):
+@dataclass(slots=True)
+class PublicVideo:
     """A clip as the public sees it."""
 
     video_id: str
@@ -128,5 +133,6 @@ class VoteStatus(BaseModel):
 
 
 OWN_VIDEOS = TypeAdapter(list[OwnVideo])
+PUBLIC_VIDEO = TypeAdapter(PublicVideo)
 PUBLIC_VIDEOS = TypeAdapter(list[PublicVideo])
 STANDINGS = TypeAdapter(list[Standing])

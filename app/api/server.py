@@ -1,6 +1,7 @@
 """The waitress server of the API: errors as JSON, load shedding, and a graceful shutdown."""
 
 import json
+import logging
 import signal
 import threading
 import time
@@ -10,11 +11,13 @@ from types import FrameType
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
+from prometheus_client import Gauge
 
 from app.api.admission import Application, RefusalHeaderMiddleware
 from app.api.connections import RETRY_AFTER_SECONDS, TcpServer, UnixServer
 from app.api.cors import Cors
 from app.api.health import MONITORING_PATHS
+from app.api.queue_warnings import QueueWarningsFilter
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +81,7 @@ def serve(
     trusted_proxy: str | None,
     cors: Cors,
     draining: Event,
+    queue_depth: Gauge,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the accepted requests.
 
@@ -90,12 +94,15 @@ def serve(
         trusted_proxy: the peer whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.
         cors: the CORS rules for this server's own errors.
         draining: set as soon as the shutdown begins; /ready fails from then on.
+        queue_depth: the metric for the number of requests that wait for a thread.
     """
     address = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
     forwarded = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
-    guarded = LoadSheddingMiddleware(
-        application, lambda: len(server.task_dispatcher.queue), WAITING_PER_THREAD * threads, cors
-    )
+
+    def waiting() -> int:
+        return len(server.task_dispatcher.queue)
+
+    guarded = LoadSheddingMiddleware(application, waiting, WAITING_PER_THREAD * threads, cors)
     server = (UnixServer if unix_socket else TcpServer)(
         RefusalHeaderMiddleware(guarded),
         **address,
@@ -106,6 +113,8 @@ def serve(
         clear_untrusted_proxy_headers=True,
         ident=None,
     )
+    queue_depth.set_function(waiting)
+    logging.getLogger("waitress.queue").addFilter(QueueWarningsFilter())
     server.cors = cors
     server.body_seconds = body_seconds
     _stop_on_signals(server, draining, finish_seconds=body_seconds + CHECK_SECONDS)

@@ -4,6 +4,7 @@ While Redis is unavailable, each process counts requests in its own memory. The 
 limit times the number of processes.
 """
 
+import functools
 import math
 import threading
 import time
@@ -61,6 +62,12 @@ class LockedMemoryStorage(MemoryStorage):
             super().clear_sliding_window(key, expiry)
 
 
+@functools.lru_cache(maxsize=64)
+def _parse(limit: str) -> RateLimitItem:
+    """Parse a limit. The settings contain only a few."""
+    return parse(limit)
+
+
 class Throttle:
     """Counts requests in sliding windows, so that no client can send twice its limit around a window's boundary."""
 
@@ -77,7 +84,7 @@ class Throttle:
         Raises:
             TooManyRequests: the limit is exceeded; the error says when to try again.
         """
-        item = parse(limit)
+        item = _parse(limit)
         self._judge(lambda limiter: limiter.hit(item, purpose, who), item, purpose, who)
 
     def check(self, limit: str, purpose: str, who: str) -> None:
@@ -86,12 +93,12 @@ class Throttle:
         Raises:
             TooManyRequests: the request would exceed the limit.
         """
-        item = parse(limit)
+        item = _parse(limit)
         self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who)
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
         """Reset the count of `who` after a success, which shows that the attempts before it were no attack."""
-        item = parse(limit)
+        item = _parse(limit)
         self._own.clear(item, purpose, who)
         if self._is_away():
             return

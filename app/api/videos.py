@@ -17,6 +17,7 @@ from app.showcase import videos
 from app.showcase.errors import VideoNotFound
 from app.showcase.failures import NOTICES, explain
 from app.showcase.sessions import Member
+from app.showcase.videos import OwnClip
 
 
 class VideosResource:
@@ -86,12 +87,12 @@ class VideosResource:
         member = self._member()
         return videos.get_own(member.id, read_video_id(video_id, VideoNotFound()))
 
-    def _serialize_video(self, video: Video) -> dict[str, Any]:
+    def _serialize_video(self, video: Video | OwnClip) -> dict[str, Any]:
         failed, notice = video.failure_code, video.notice_code
         return {
             "video_id": str(video.id),
             "title": video.title,
-            "status": video.status.value,
+            "status": str(video.status),
             "uploaded_at": video.uploaded_at,
             "votes": video.votes,
             "processed_at": video.processed_at,

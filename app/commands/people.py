@@ -1,4 +1,4 @@
-"""`rising-stars accounts` and `rising-stars sessions`: suspend and reinstate accounts, end sessions."""
+"""`rising-stars accounts` and `rising-stars sessions`: suspend, reinstate and recount accounts, end sessions."""
 
 from typing import Annotated
 from uuid import UUID
@@ -8,10 +8,10 @@ import typer
 from app.commands.site import Reason, acting, open_site
 from app.operations import members
 from app.operations.bursts import find_burst
-from app.operations.voiding import Ballots, count_votes, public_clips_of
+from app.operations.voiding import Ballots, count_votes, public_clips_of, recount_player
 from app.showcase.errors import RuleBroken
 
-accounts_cli = typer.Typer(help="Suspend and reinstate accounts.", no_args_is_help=True)
+accounts_cli = typer.Typer(help="Suspend and reinstate accounts; recount a player's votes.", no_args_is_help=True)
 sessions_cli = typer.Typer(help="End sessions.", no_args_is_help=True)
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="Ids or e-mail addresses.")]
@@ -53,6 +53,14 @@ def reinstate_accounts(accounts: Names = None, *, burst: BurstOption = None, rea
         chosen = choose_accounts(accounts, burst)
         reinstated = members.reinstate(chosen, actor=acting(), reason=reason)
     typer.echo(f"{len(reinstated)} reinstated, {len(chosen) - len(reinstated)} were already active")
+
+
+@accounts_cli.command("recount")
+def recount_account(account: Annotated[str, typer.Argument(help="Id or e-mail address.")]) -> None:
+    """Recompute a player's standing in the ranking from the counters of their public clips."""
+    with open_site():
+        before, after = recount_player(members.find_account(account), actor=acting())
+    typer.echo(f"{account}: {before} votes before, {after} now")
 
 
 @sessions_cli.command("end")

@@ -63,7 +63,7 @@ def show_video(video: UUID, *, reason: Reason) -> None:
 
 @videos_cli.command("recount")
 def recount_video(video: UUID) -> None:
-    """Set a video's vote counter to the number of votes that count."""
+    """Set a video's vote counter to the number of votes that count, and recompute its player's standing."""
     with open_site():
         before, after = recount(video, actor=acting())
     typer.echo(f"{video}: {before} votes before, {after} now")

@@ -1,6 +1,7 @@
 """The tables. Times are epoch seconds by the database's clock (`db_now`). Ids are UUIDs, except in the audit log.
 
-To prevent deadlocks, a transaction that writes several of these rows locks them in this order: job, vote, video, user.
+To prevent deadlocks, a transaction that writes several of these rows locks them in this order: job, vote, video, user,
+standing; several videos in the order of their players' ids, then of their own.
 """
 
 from enum import StrEnum
@@ -145,10 +146,33 @@ class Video(Table):
     deleted_at = DoubleField(null=True)
     hidden_at = DoubleField(null=True)
     """Set while an operator hides the clip from the public."""
+    city_key = CharField(100, null=True)
+    """The player's city key. Triggers copy this column and the next one, so that lists have an index that fits."""
+    is_verification = BooleanField(default=False)
+    """Whether the player is a verification account."""
 
     class Meta:
         table_name = "videos"
         indexes: ClassVar = ((("published_at", "id"), False), (("user", "uploaded_at"), False))
+
+
+class PlayerStanding(Table):
+    """A player's row of the ranking. Triggers (migration 0008) maintain it within each transaction that changes a clip.
+
+    A player who had a public clip keeps the row.
+    """
+
+    user = ForeignKeyField(User, primary_key=True, on_delete="CASCADE")
+    user_id: UUID
+    votes = BigIntegerField(default=0)
+    """The votes of the player's public clips."""
+    first_uploaded_at = DoubleField(null=True)
+    """When the player uploaded the first of these clips; null while there are none."""
+    city_key = CharField(100, null=True)
+    is_verification = BooleanField(default=False)
+
+    class Meta:
+        table_name = "standings"
 
 
 class Vote(Table):
@@ -248,4 +272,4 @@ class Worker(Table):
         table_name = "workers"
 
 
-TABLES = (User, Session, RefreshToken, Video, Vote, Job, Audit, IdempotencyKey, Worker)
+TABLES = (User, Session, RefreshToken, Video, PlayerStanding, Vote, Job, Audit, IdempotencyKey, Worker)

@@ -9,11 +9,18 @@ lock. All connections of the pool, idle or in use, are therefore never more than
 """
 
 import heapq
+import select
 import time
 from typing import Any
 
 from peewee import OperationalError, PostgresqlDatabase, __exception_wrapper__
 from playhouse.pool import MaxConnectionsExceeded, PoolConnection, PooledPostgresqlDatabase
+from psycopg2.extensions import UNICODE, new_type, register_type  # type: ignore[import-untyped] # no type information
+
+from app.db.errors import DATABASE_UNAVAILABLE
+
+UUID_AS_TEXT = new_type((2950,), "UUID_AS_TEXT", UNICODE)
+"""Reads values of PostgreSQL's type uuid (object id 2950) as text. Models convert them; lists need only the text."""
 
 
 class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
@@ -38,10 +45,27 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
         with __exception_wrapper__:
             connection = self._connect()
             self._state.set_connection(connection)
+            self._state.is_used = False
             if self.server_version is None:
                 self._set_server_version(connection)
             self._initialize_connection(connection)
         return True
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Execute a statement.
+
+        If the server closed the connection between its checkout and its first statement, a SELECT is sent again over
+        another connection. Any other statement may have been executed, so its error is raised.
+        """
+        is_first, self._state.is_used = not getattr(self._state, "is_used", False), True
+        try:
+            return super().execute_sql(sql, params)
+        except DATABASE_UNAVAILABLE:
+            lost = not self._state.closed and self._state.conn.closed
+            if not (is_first and lost and sql.startswith("SELECT")) or self.in_transaction():
+                raise
+            self.close()
+            return super().execute_sql(sql, params)
 
     def _connect(self) -> Any:
         """Return an idle connection that is still open, or a new one."""
@@ -59,6 +83,18 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
                     self._in_use[self.conn_key(connection)] = PoolConnection(since, connection, time.time())
         return connection
 
+    def _is_closed(self, connection: Any) -> bool:
+        """Whether the server has closed an idle connection, or the kernel has found it dead. Sends nothing.
+
+        Nothing arrives on an idle connection until it ends, so one that can be read has ended. Peewee sends SELECT 1
+        instead, which costs a round trip for each request.
+        """
+        if connection.closed or not self._adapter.is_connection_reusable(connection):
+            return True
+        watched = select.poll()
+        watched.register(connection, select.POLLIN)
+        return bool(watched.poll(0))
+
     def _reserve(self) -> None:
         """Wait until fewer than `max_connections` are in use, and count one more as connecting."""
         with self._pool_available:
@@ -75,7 +111,9 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
             with self._pool_lock:
                 idle = heapq.heappop(self._connections) if self._connections else None
             if idle is None:
-                return time.time(), PostgresqlDatabase._connect(self)  # noqa: SLF001 (no lock)
+                connection = PostgresqlDatabase._connect(self)  # noqa: SLF001 (no lock)
+                register_type(UUID_AS_TEXT, connection)
+                return time.time(), connection
             since, _, connection = idle
             if self._is_closed(connection) or self._is_stale(since):
                 self._close_raw(connection)

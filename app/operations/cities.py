@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import cast
 
-from app.db.models import User
+from app.db.database import transaction
+from app.db.models import User, Video
+from app.showcase.standings import lock_videos
 from app.showcase.texts import city_key
 
 
@@ -20,8 +22,13 @@ def refold_city_keys() -> int:
 
 
 def _refold(city: str, stored_key: str | None) -> int:
-    """Update the key of one spelling. One statement per spelling locks few rows at a time."""
+    """Update the key of one spelling. One transaction per spelling locks few rows at a time.
+
+    A trigger copies the key to the players' videos, so these are locked first (`app.db.models`).
+    """
     if stored_key == city_key(city):
         return 0
     spelled_so = (User.city == city) & (User.city_key == stored_key)
-    return int(User.update(city_key=city_key(city)).where(spelled_so).execute())
+    with transaction():
+        lock_videos(Video.user.in_(User.select(User.id).where(spelled_so)))
+        return int(User.update(city_key=city_key(city)).where(spelled_so).execute())

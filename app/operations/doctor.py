@@ -14,6 +14,7 @@ from app.media.sandbox import sandbox_gaps
 from app.operations.bursts import find_bursts
 from app.operations.presence import list_workers
 from app.operations.voiding import Ballots, count_votes
+from app.showcase.standings import players_with_wrong_standings
 from app.showcase.visibility import is_counted, is_kept
 from app.storage.errors import ObjectNotFound
 from app.storage.keys import ORIGINALS, POSTERS, RESULTS
@@ -49,6 +50,7 @@ class Doctor:
             ("the doorbell has rung for every due job", self.check_due_jobs),
             ("no clip is stuck between upload and result", self.check_stuck_videos),
             ("every vote counter matches the votes", self.check_counters),
+            ("every standing matches its player's clips", self.check_standings),
             ("no burst of new accounts has voted", self.check_bursts),
             ("every original, result and poster is in the store", self.check_objects),
             ("the store has no old, unreferenced objects", self.check_leftovers),
@@ -109,6 +111,12 @@ class Doctor:
         for video_id, shown, given in cast("Iterable[tuple[UUID, int, int]]", counted.tuples()):
             what = f"Video {video_id} shows {shown} votes, but {given} count."
             yield Finding(what, f"rising-stars videos recount {video_id}")
+
+    def check_standings(self) -> Iterator[Finding]:
+        """The standing of each player, and the city of each clip, match the player's account and public clips."""
+        for account in players_with_wrong_standings():
+            what = f"The standing of account {account}, or the city of its clips, is wrong."
+            yield Finding(what, f"rising-stars accounts recount {account}")
 
     def check_bursts(self) -> Iterator[Finding]:
         """No burst has votes that count: see `app.operations.bursts`."""

@@ -7,6 +7,7 @@ from peewee import IntegrityError
 
 from app.db.database import read_now, transaction
 from app.db.models import IdempotencyKey, Job, JobState, RefreshToken, Session, User, Video, Vote
+from app.showcase.standings import lock_videos
 
 log = structlog.get_logger(__name__)
 
@@ -64,5 +65,6 @@ def _delete_rows(user_id: UUID) -> None:
 def _withdraw_votes(user_id: UUID) -> None:
     """Delete the account's votes and decrement the counters of their videos."""
     given = list(Vote.delete().where(Vote.user == user_id).returning(Vote.video, Vote.voided_at).execute())
-    for video_id in sorted(vote.video_id for vote in given if vote.voided_at is None):
+    counted = [vote.video_id for vote in given if vote.voided_at is None]
+    for video_id in lock_videos(Video.id.in_(counted)):
         Video.update(votes=Video.votes - 1).where(Video.id == video_id).execute()

@@ -1,7 +1,7 @@
 """The operator's use cases for votes: void and restore votes, and recount a video's votes.
 
 A voided vote is kept, but does not count. A restored vote counts again. A recount sets a video's counter to the number
-of its votes that count.
+of its votes that count, and a player's standing to the sum of their public clips' counters.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from uuid import UUID
 from peewee import Expression, fn
 
 from app.db.database import database, on_postgresql, read_now, transaction
-from app.db.models import Video, Vote
+from app.db.models import PlayerStanding, Video, Vote
 from app.operations.audit import record
 from app.showcase.errors import RuleBroken
+from app.showcase.standings import lock_videos, recompute_standing
 from app.showcase.visibility import is_counted, is_public
 from app.showcase.voting import count_again
 
@@ -75,7 +76,7 @@ def _judge(which: Expression, action: str, actor: str, reason: str) -> dict[UUID
         voters: dict[UUID, list[str]] = {}
         for vote in judged:
             voters.setdefault(vote.video_id, []).append(str(vote.user_id))
-        for video_id in sorted(voters):
+        for video_id in lock_videos(Video.id.in_(list(voters))):
             count_again(video_id)
             of = ", ".join(sorted(voters[video_id]))
             record(actor, action, str(video_id), f"{reason} ({len(voters[video_id])} votes, of {of})")
@@ -89,7 +90,9 @@ def _take_judging_lock() -> None:
 
 
 def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
-    """Set a video's counter to the number of votes that count. The audit log records the change.
+    """Set a video's counter to the number of votes that count, and recompute its player's standing.
+
+    The audit log records the change.
 
     Returns:
         The counter before and after.
@@ -97,9 +100,30 @@ def recount(video_id: UUID, *, actor: str) -> tuple[int, int]:
     Raises:
         PublicVideoNotFound: there is no such video.
     """
+    player = Video.select(Video.user).where(Video.id == video_id)
     with transaction():
+        lock_videos(Video.user == player)
         before, after = count_again(video_id)
+        recompute_standing(player.get().user_id)
         record(actor, "videos.recount", str(video_id), f"{before} to {after}")
+    return before, after
+
+
+def recount_player(account: UUID, *, actor: str) -> tuple[int, int]:
+    """Recompute a player's standing from the counters of their public clips. The audit log records the change.
+
+    Returns:
+        The standing's votes before and after.
+    """
+
+    def votes() -> int:
+        return int(PlayerStanding.select(PlayerStanding.votes).where(PlayerStanding.user == account).scalar() or 0)
+
+    with transaction():
+        before = votes()
+        recompute_standing(account)
+        after = votes()
+        record(actor, "accounts.recount", str(account), f"{before} to {after}")
     return before, after
 
 

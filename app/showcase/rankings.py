@@ -1,17 +1,19 @@
 """The ranking: players by the votes of all their clips, per city or overall."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from functools import cache
+from typing import Any
 
-from peewee import fn
+from peewee import BaseQuery, Node
 
-from app.db.models import User, Video
+from app.db.compiled import CompiledQuery, parameter
+from app.db.database import descending
+from app.db.models import PlayerStanding, User
+from app.showcase.texts import city_key
 from app.showcase.verification import in_lists_of
-from app.showcase.visibility import is_public
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """A row of the ranking; positions count from 1 within the filter."""
 
@@ -29,16 +31,34 @@ def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
         limit: the maximum number of rows.
         offset: the number of rows to skip. The first position is `offset` + 1.
     """
-    total, first_upload = fn.SUM(Video.votes), fn.MIN(Video.uploaded_at)
-    query = (
-        User.select(User.first_name, User.last_name, User.city, total)
-        .join(Video)
-        .where(in_lists_of(city), is_public())
-        .group_by(User.id, User.first_name, User.last_name, User.city)
-        .order_by(total.desc(), first_upload, User.id)
-    )
-    rows = cast("Iterable[tuple[str, str, str | None, int]]", query.limit(limit).offset(offset).tuples())
+    values: dict[str, object] = {"limit": limit, "offset": offset}
+    if city:
+        values["city_key"] = city_key(city)
     return [
-        Standing(place, f"{first_name} {last_name}", own_city, int(votes))
-        for place, (first_name, last_name, own_city, votes) in enumerate(rows, offset + 1)
+        Standing(place, f"{first_name} {last_name}", own_city, votes)
+        for place, (first_name, last_name, own_city, votes) in enumerate(
+            _ranking(in_city=bool(city)).rows(**values), offset + 1
+        )
     ]
+
+
+@cache
+def _ranking(*, in_city: bool) -> CompiledQuery:
+    """Return the query of a page of the ranking. A city's has a parameter for its key."""
+
+    def build() -> BaseQuery:
+        # The subquery keeps PostgreSQL from joining and sorting all players of a city at a high offset.
+        of_list = in_lists_of(PlayerStanding, parameter("city_key") if in_city else None)
+        page = PlayerStanding.select().where(of_list, PlayerStanding.first_uploaded_at.is_null(False))
+        page = page.order_by(*_sort(PlayerStanding, PlayerStanding.user))
+        page = page.limit(parameter("limit")).offset(parameter("offset")).alias("page")
+        columns = (User.first_name, User.last_name, User.city, page.c.votes)
+        with_players = User.select(*columns).join(page, on=(page.c.user_id == User.id))
+        return with_players.order_by(*_sort(page.c, page.c.user_id))
+
+    return CompiledQuery(build)
+
+
+def _sort(standings: Any, user_id: Node) -> tuple[Node, Node, Node]:
+    """Return what the ranking is sorted by. `standings` has the columns: the table, or those of a subquery."""
+    return descending(standings.votes), standings.first_uploaded_at, user_id

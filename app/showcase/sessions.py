@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from peewee import BaseQuery
+
+from app.db.compiled import CompiledQuery, parameter
 from app.db.database import db_now, on_postgresql, read_now, transaction
 from app.db.models import RefreshToken, Session, User
 from app.showcase.errors import InvalidCredentials, NotSignedIn
@@ -24,6 +27,15 @@ class Member:
 
     id: UUID
     session_id: UUID
+
+
+def _living_session() -> BaseQuery:
+    """Return the query that finds a session unless it has ended or its account is suspended."""
+    same = (Session.id == parameter("session")) & (Session.user == parameter("user"))
+    return Session.select(Session.created_at).join(User).where(same, Session.ended_at.is_null(), User.is_active)
+
+
+LIVING_SESSION = CompiledQuery(_living_session)
 
 
 class Sessions:
@@ -113,18 +125,7 @@ class Sessions:
             NotSignedIn: the token is invalid, or its session has ended.
         """
         claims: Claims = self._tokens.read_access(token, at=at)
-        lives = (
-            Session.select(Session.id)
-            .join(User)
-            .where(
-                Session.id == claims.session_id,
-                Session.user == claims.user_id,
-                Session.ended_at.is_null(),
-                User.is_active,
-            )
-            .exists()
-        )
-        if not lives:
+        if not LIVING_SESSION.rows(session=claims.session_id.hex, user=claims.user_id.hex):
             raise NotSignedIn
         return Member(claims.user_id, claims.session_id)
 

@@ -4,6 +4,7 @@ All tokens depend on one secret. A second secret may also be accepted, so that a
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import secrets
@@ -25,6 +26,10 @@ class Claims:
 
     user_id: UUID
     session_id: UUID
+
+
+VERIFIED_TOKENS = 4096
+"""The number of tokens whose verified claims are kept in memory: about 1 KB each."""
 
 
 class Keys:
@@ -60,6 +65,9 @@ class Tokens:
         self._all_keys = [self._keys, *([Keys(accepted)] if accepted else [])]
         self._clock = clock
         self.access_seconds = access_seconds
+        # A signature that was valid remains valid. The expiry of a token and the state of its session are checked anew
+        # for each request.
+        self._verified = functools.lru_cache(VERIFIED_TOKENS)(self._verify)
 
     def issue_access(self, user_id: UUID, session_id: UUID) -> str:
         """Return a JWT for one session, valid for `access_seconds`."""
@@ -86,7 +94,7 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise NotSignedIn from error
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    def _verify(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that one of the accepted secrets signed."""
         *others, last = self._all_keys
         for keys in others:

@@ -7,9 +7,9 @@ that refers to it, an hour after the account was created (`app.operations.verifi
 
 from uuid import UUID
 
-from peewee import Expression
+from peewee import Expression, Node
 
-from app.db.models import User, Video
+from app.db.models import PlayerStanding, Video
 from app.showcase.errors import VerificationCityTooOrdinary
 from app.showcase.texts import city_key
 
@@ -28,11 +28,11 @@ def check_city(city: str | None) -> None:
         raise VerificationCityTooOrdinary
 
 
-def in_lists_of(city: str | None) -> Expression:
-    """Return a condition on `User`: the account appears in lists of this city or, for None, of all players."""
-    return User.city_key == city_key(city) if city else ~User.is_verification
+def in_lists_of(table: type[Video | PlayerStanding], key: Node | None) -> Expression:
+    """Return a condition: the clip or standing appears in lists of the city with this key or, for None, of all."""
+    return ~table.is_verification if key is None else table.city_key == key
 
 
 def is_of_verification(video_id: UUID) -> bool:
     """Whether a clip belongs to a verification account. Such a clip needs no review, and its owner may vote for it."""
-    return bool(Video.select().join(User).where(Video.id == video_id, User.is_verification).exists())
+    return bool(Video.select().where(Video.id == video_id, Video.is_verification).exists())

@@ -1,7 +1,11 @@
 """A player's own clips."""
 
+from dataclasses import dataclass, fields
 from uuid import UUID
 
+from peewee import BaseQuery
+
+from app.db.compiled import CompiledQuery, id_text, parameter
 from app.db.database import db_now, transaction
 from app.db.models import Job, User, Video
 from app.showcase.errors import (
@@ -13,11 +17,45 @@ from app.showcase.errors import (
 from app.showcase.ledger.interventions import request_cancel
 from app.showcase.visibility import is_kept
 
+HIDDEN = "hidden"
+"""The failure code of a clip that an operator hid. Its files have no URLs, because its owner could share them."""
 
-def list_own(owner_id: UUID) -> list[Video]:
+
+@dataclass(slots=True)
+class OwnClip:
+    """A clip in its player's list; `id` is a UUID, times are in epoch seconds."""
+
+    id: str
+    title: str
+    status: str
+    uploaded_at: float
+    votes: int
+    processed_at: float | None
+    processed_key: str | None
+    failure_code: str | None
+    notice_code: str | None
+
+
+def _own_clips() -> BaseQuery:
+    """Return the query for a player's clips, oldest first."""
+    names = (field.name for field in fields(OwnClip))
+    columns = [getattr(Video, name) for name in names]
+    own = Video.select(*columns, Video.hidden_at).where(Video.user == parameter("owner"), is_kept())
+    return own.order_by(Video.uploaded_at, Video.id)
+
+
+OWN_CLIPS = CompiledQuery(_own_clips)
+
+
+def list_own(owner_id: UUID) -> list[OwnClip]:
     """Return a player's clips, oldest first."""
-    own = Video.select().where(Video.user == owner_id, is_kept())
-    return [_as_its_owner_sees(video) for video in own.order_by(Video.uploaded_at, Video.id)]
+    clips = []
+    for video_id, *columns, hidden_at in OWN_CLIPS.rows(owner=owner_id.hex):
+        clip = OwnClip(id_text(video_id), *columns)
+        if hidden_at is not None:
+            clip.processed_key, clip.failure_code = None, HIDDEN
+        clips.append(clip)
+    return clips
 
 
 def get_own(owner_id: UUID, video_id: UUID) -> Video:
@@ -39,7 +77,7 @@ def _as_its_owner_sees(video: Video) -> Video:
     """Return the clip as its owner may see it. A hidden clip has no file URLs, because its owner could share them."""
     if video.hidden_at is not None:
         video.original_key = video.processed_key = video.poster_key = None
-        video.failure_code = "hidden"
+        video.failure_code = HIDDEN
     return video
 
 

@@ -5,12 +5,12 @@ Endpoint, region and credentials come from the standard AWS variables or the ins
 
 import base64
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,7 +19,6 @@ from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from cachetools import TTLCache
 
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.keys import ORIGINALS
@@ -54,9 +53,9 @@ class S3Store:
         self._media_base_url = media_base_url.rstrip("/") if media_base_url else None
         self._presigned_url_seconds = presigned_url_seconds
         # A list of 100 videos needs 200 signatures, so presigned URLs are reused for half their lifetime. Stable URLs
-        # also let browsers cache the objects.
-        self._urls: TTLCache[str, str] = TTLCache(CACHED_URLS, presigned_url_seconds / 2)
-        self._urls_lock = Lock()
+        # also let browsers cache the objects. Each URL is stored with the time until which it is reused. A dictionary
+        # needs no lock, because each of its operations is atomic.
+        self._urls: dict[str, tuple[str, float]] = {}
 
     @cached_property
     def _client(self) -> "S3Client":
@@ -143,13 +142,15 @@ class S3Store:
         """Return an object's URL for browsers: under the CDN's base URL if there is one, otherwise presigned."""
         if self._media_base_url:
             return f"{self._media_base_url}/{quote(key)}"
-        with self._urls_lock:
-            known = self._urls.get(key)
-        if known is None:
-            known = self.presign(key)
-            with self._urls_lock:
-                self._urls[key] = known
-        return known
+        now = time.monotonic()
+        known = self._urls.get(key)
+        if known is not None and known[1] > now:
+            return known[0]
+        url = self.presign(key)
+        if len(self._urls) >= CACHED_URLS:
+            self._urls.clear()
+        self._urls[key] = url, now + self._presigned_url_seconds / 2
+        return url
 
     def presign(self, key: str) -> str:
         """Return a URL that lets its holder read one object for a limited time."""

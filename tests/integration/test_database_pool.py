@@ -113,3 +113,40 @@ def test_one_connection_serves_sixteen_requests_at_once(make_site: SiteMaker) ->
         with ThreadPoolExecutor(16) as threads:
             answers = list(threads.map(lambda call: call(), calls * 8))
     assert {answer.status_code for answer in answers} == {200}
+
+
+def statements_sent(postgres: Postgres, name: str) -> list[str]:
+    """Return the last statement of each of the platform's connections to the database."""
+    with postgres.connected("postgres") as admin:
+        rows = admin.execute_sql(
+            "SELECT query FROM pg_stat_activity WHERE application_name = 'rising-stars' AND datname = %s", (name,)
+        )
+        return [query for (query,) in rows.fetchall()]
+
+
+def test_a_connection_is_reused_without_a_statement_of_its_own(postgres: Postgres, name: str) -> None:
+    with pool_of(postgres.url(name), 2):
+        database.execute_sql("SELECT 42")
+        database.close()
+        database.connect()
+        assert statements_sent(postgres, name) == ["SELECT 42"]
+        database.close()
+
+
+def test_connections_that_the_server_closed_are_replaced_and_no_query_fails(postgres: Postgres, name: str) -> None:
+    def ask(_: int) -> int:
+        try:
+            (pid,) = database.execute_sql("SELECT pg_backend_pid() FROM pg_sleep(0.05)").fetchone()
+            return int(pid)
+        finally:
+            database.close()
+
+    with pool_of(postgres.url(name), 4), ThreadPoolExecutor(4) as threads:
+        before = set(threads.map(ask, range(16)))
+        with postgres.connected("postgres") as admin:
+            admin.execute_sql(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
+        after = set(threads.map(ask, range(16)))
+    assert len(before) == 4
+    assert before.isdisjoint(after)
