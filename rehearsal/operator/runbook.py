@@ -24,6 +24,7 @@ NOT_RUN = {
     "aws rds restore-db-instance-to-point-in-time": "changes the site",
     "aws rds create-db-snapshot": "changes the site",
     "aws rds delete-db-instance": "changes the site",
+    "aws rds wait": "waits for the result of a command that is not run",
 }
 """The beginning of a command → why it is not run."""
 
