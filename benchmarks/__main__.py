@@ -1,10 +1,18 @@
-"""`python -m benchmarks [render|upload|latency|boot|site]`: run the named benchmarks, or all."""
+"""`python -m benchmarks [render|upload|latency|reads|writes|boot|site]`: run the named benchmarks, or all."""
 
 import sys
 
-from benchmarks import boot, latency, render, site, upload
+from benchmarks import boot, latency, reads, render, site, upload, writes
 
-ALL = {"render": render.main, "upload": upload.main, "latency": latency.main, "boot": boot.main, "site": site.main}
+ALL = {
+    "render": render.main,
+    "upload": upload.main,
+    "latency": latency.main,
+    "reads": reads.main,
+    "writes": writes.main,
+    "boot": boot.main,
+    "site": site.main,
+}
 
 
 def main(names: list[str]) -> int:

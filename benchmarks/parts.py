@@ -6,10 +6,11 @@ import shutil
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import psutil
@@ -19,6 +20,7 @@ from demo.seaweedfs import SeaweedFS
 from demo.supervisor import Supervisor
 
 START_SECONDS = 60
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ def wait_until_ready(url: str, *, seconds: float = START_SECONDS) -> None:
 
 
 @contextmanager
-def running_bench(queue_url: str | None = None) -> Iterator[Bench]:
-    """Run a real S3 server, and yield a bench with a migrated SQLite database and a queue (by default in SQLite)."""
+def running_bench(
+    queue_url: str | None = None, *, database_url: str | None = None, settings: Mapping[str, str] = NO_SETTINGS
+) -> Iterator[Bench]:
+    """Run a real S3 server, and yield a bench with a migrated database and a queue (by default, both in SQLite)."""
     folder = Path(tempfile.mkdtemp(prefix="rising-stars-bench-"))
     supervisor = Supervisor(folder / "log")
     try:
@@ -75,7 +79,7 @@ def running_bench(queue_url: str | None = None) -> Iterator[Bench]:
                 **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
                 **store.environment,
                 "S3_BUCKET": store.bucket,
-                "DATABASE_URL": f"sqlite:///{folder}/site.db",
+                "DATABASE_URL": database_url or f"sqlite:///{folder}/site.db",
                 "QUEUE_URL": queue_url or f"sqlite:///{folder}/queue.db",
                 "WORK_DIR": str(folder / "work"),
                 "JWT_SECRET": secrets.token_hex(32),
@@ -83,6 +87,7 @@ def running_bench(queue_url: str | None = None) -> Iterator[Bench]:
                 "UPLOAD_LIMIT_PER_ACCOUNT": "100000 per 1 minute",
                 "UPLOAD_LIMIT_PER_ADDRESS": "100000 per 1 minute",
                 "DRAIN_SECONDS": "0",
+                **settings,
             }
             supervisor.run("migrate", [program("rising-stars"), "migrate"], environment=environment, seconds=60)
             yield Bench(folder, environment, supervisor)

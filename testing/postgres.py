@@ -59,13 +59,13 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Run a new PostgreSQL server."""
+def running_postgres(settings: Mapping[str, str] = SETTINGS) -> Iterator[Postgres]:
+    """Run a new PostgreSQL server with `SETTINGS`, of which `settings` replace some."""
     postgres = Postgres(free_port(), secrets.token_hex(16))
     home = create_home(postgres.password)
     try:
         initialize(Subprocess(initdb_command(home), log=home / "initdb.log", user=server_user()))
-        command = server_command(home, {**SETTINGS, "port": str(postgres.port)})
+        command = server_command(home, {**SETTINGS, **settings, "port": str(postgres.port)})
         server = Subprocess(command, log=home / "postgres.log", stop_signal=signal.SIGINT, user=server_user())
         try:
             server.wait_until(lambda: _postgres_answers(postgres), what="PostgreSQL's start")

@@ -18,10 +18,11 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from app.storage.errors import ObjectNotFound, StorageUnavailable
 from app.storage.keys import ORIGINALS
+from app.storage.presigning import Presigner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -155,11 +156,20 @@ class S3Store:
     def presign(self, key: str) -> str:
         """Return a URL that lets its holder read one object for a limited time."""
         with _translated(key):
+            return self._presigner.sign(key)
+
+    @cached_property
+    def _presigner(self) -> Presigner:
+        def model(key: str) -> str:
+            parameters = {"Bucket": self._bucket, "Key": key}
             return self._client.generate_presigned_url(
-                "get_object",
-                Params={"Bucket": self._bucket, "Key": key},
-                ExpiresIn=self._presigned_url_seconds,
+                "get_object", Params=parameters, ExpiresIn=self._presigned_url_seconds
             )
+
+        credentials = boto3.session.Session().get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        return Presigner(model, credentials, self._client.meta.region_name, seconds=self._presigned_url_seconds)
 
     def ping(self) -> None:
         """Check that the bucket is reachable, with one cheap signed request, short time-outs and no retry.
