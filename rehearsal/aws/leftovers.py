@@ -36,7 +36,8 @@ def leftovers(environment: str) -> list[str]:
     """Return the sorted ARNs or IDs of all resources with the tag Environment=`environment`.
 
     EC2 resources are listed type by type, because the tagging API also returns deleted ones. The tagging API lists the
-    resources of all other services. Terminated instances and deleted NAT gateways, which EC2 still lists, are omitted.
+    resources of all other services. Terminated instances, deleted NAT gateways and endpoints whose deletion is in
+    progress, which EC2 still lists, are omitted.
     """
     return sorted([*_in_ec2(environment), *_elsewhere(environment)])
 
@@ -45,7 +46,7 @@ def _in_ec2(environment: str) -> Iterator[str]:
     ec2: Any = boto3.client("ec2")
     for kind in KINDS_OF_EC2:
         for found in getattr(ec2, kind.operation)()[kind.answer]:
-            if found.get("State") != "deleted" and _has_tag(found, environment):
+            if found.get("State") not in {"deleted", "deleting"} and _has_tag(found, environment):
                 yield found[kind.id]
     for reservation in ec2.describe_instances()["Reservations"]:
         for instance in reservation["Instances"]:
