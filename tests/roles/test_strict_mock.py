@@ -401,7 +401,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "A lifecycle hook's timeout": ("autoscaling", "put_lifecycle_hook", {**HOOK, "HeartbeatTimeout": 29}),
     "An alarm's period": ("cloudwatch", "put_metric_alarm", {**ALARM, "Period": 90}),
-    "The time that an alarm evaluates": ("cloudwatch", "put_metric_alarm", {**ALARM, "EvaluationPeriods": 1441}),
+    "An alarm's total evaluation period": ("cloudwatch", "put_metric_alarm", {**ALARM, "EvaluationPeriods": 1441}),
     "The retention of logs": ("logs", "put_retention_policy", {"logGroupName": "kept", "retentionInDays": 8}),
     "A parameter's size": ("ssm", "put_parameter", {"Name": "/large", "Value": "x" * 4097, "Type": "String"}),
     "A parameter's name": ("ssm", "put_parameter", {"Name": "/aws/mine", "Value": "v", "Type": "String"}),
