@@ -43,6 +43,7 @@ def playbook(tmp_path: Path) -> Path:
 @pytest.fixture
 def account(fresh_aws: MockAws) -> MockAws:
     """An account with the three final snapshots of a deleted database."""
+    fresh_aws.prepare_for_databases()
     rds = fresh_aws.client("rds")
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,

@@ -39,6 +39,7 @@ def commands() -> list[str]:
 @pytest.fixture
 def site(fresh_aws: MockAws) -> Any:
     """Create a database as aws_database does, in its own VPC, and return an RDS client."""
+    fresh_aws.prepare_for_databases()
     ec2, rds = fresh_aws.client("ec2"), fresh_aws.client("rds")
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     subnets = [

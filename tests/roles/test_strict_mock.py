@@ -33,8 +33,7 @@ NOTHING = "nothing"
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
     with running_mock_aws(tmp_path_factory.mktemp("aws"), strict=SEED) as running:
-        running.ensure_default_vpc()
-        running.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
+        running.prepare_for_databases()
         yield running
 
 
