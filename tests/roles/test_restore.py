@@ -33,7 +33,7 @@ def deleted_site(operator: Operator) -> Any:
     Return an S3 client.
     """
     rds, s3 = operator.aws.client("rds"), operator.aws.client("s3")
-    operator.aws.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
+    operator.aws.prepare_for_databases()
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,
         DBInstanceClass="db.t4g.small",
