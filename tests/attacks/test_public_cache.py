@@ -19,7 +19,7 @@ from tests.attacks.test_floods import answered
 pytestmark = pytest.mark.either_backend
 
 RANKINGS = "/api/public/rankings"
-LONGER_THAN_FRESH = 4
+LONGER_THAN_FRESH = 6
 """A number of seconds. Nginx counts in whole seconds, so a response stays fresh for up to two."""
 
 EVICTED = 13
@@ -155,7 +155,8 @@ def test_renewing_a_response_costs_one_request_and_nobody_waits_for_it(edge: Edg
         while time.monotonic() < until:
             answers += crowd.map(lambda _: fetch(edge, path), range(8))
     assert {answer.text for answer in answers} == {first.text}
-    assert max(answer.elapsed.total_seconds() for answer in answers) < 1
+    # A request that waited for the API would have waited for four seconds or longer.
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 3
     statuses = Counter(answer.headers["X-Cache"] for answer in answers)
     assert set(statuses) <= {"HIT", "STALE", "UPDATING"}
     assert statuses["STALE"] == 1
