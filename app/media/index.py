@@ -43,7 +43,7 @@ class IndexedTrack:
     start_seconds: float
     """When the track begins on the file's timeline: its empty edit, plus the time of its first fragment, if any."""
     channels: int
-    """From a audio track's sample description; meaningless for other tracks."""
+    """From an audio track's sample description; meaningless for other tracks."""
     orientation: Orientation
     """Meaningless for sound."""
 

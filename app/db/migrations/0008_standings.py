@@ -1,6 +1,6 @@
 """Add the standings of the ranking, the columns that lists are indexed by, and the triggers that maintain both.
 
-The triggers keep them right whoever writes: during a rollout, machines of the previous release write clips and votes
+The triggers maintain them for every writer: during a rollout, machines of the previous release write clips and votes
 without knowing about standings. Migration 0009 computes the values for the existing rows and adds the indexes; until
 then nothing reads them.
 
