@@ -12,6 +12,7 @@ import pytest
 from rehearsal.aws.server import MockAws
 from rehearsal.operator import policy
 from rehearsal.operator.playbooks import REPOSITORY
+from tests.roles.infrastructure import SMALL_DATABASE
 
 pytestmark = pytest.mark.slow
 
@@ -54,12 +55,8 @@ def site(fresh_aws: MockAws) -> Any:
     )
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,
-        DBInstanceClass="db.t4g.micro",
-        Engine="postgres",
         EngineVersion="15",
-        AllocatedStorage=20,
-        MasterUsername="rising_stars",
-        MasterUserPassword="correct-horse-battery",
+        **SMALL_DATABASE,
         DBSubnetGroupName=NAME,
         VpcSecurityGroupIds=[group],
         DBParameterGroupName=f"{NAME}-postgres15",
