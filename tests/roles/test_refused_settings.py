@@ -1,4 +1,4 @@
-"""A role rejects settings that AWS would reject, or that would be unsafe, before it calls AWS."""
+"""A role rejects settings that AWS would reject, before it calls AWS."""
 
 import json
 from pathlib import Path
@@ -20,22 +20,6 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "no boundary": Case(
-        "aws_identity",
-        {"aws_identity_boundary_arn": ""},
-        'aws_identity_boundary_arn is "": set the ARN of the policy that limits the roles.',
-    ),
-    "the boundary's name instead of its ARN": Case(
-        "aws_identity",
-        {"aws_identity_boundary_arn": "production-boundary"},
-        'aws_identity_boundary_arn is "production-boundary": set the ARN of the policy that limits the roles.',
-    ),
-    "the boundary's ARN": Case(
-        "aws_identity", {"aws_identity_boundary_arn": "arn:aws:iam::123456789012:policy/production-boundary"}
-    ),
-    "no boundary for roles that are deleted": Case(
-        "aws_identity", {"aws_identity_state": "absent", "aws_identity_boundary_arn": ""}
-    ),
     "a master user of 17 characters": Case(
         "aws_database",
         {"aws_database_username": "a1234567890123456"},
