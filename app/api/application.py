@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import bottle
@@ -14,9 +14,11 @@ import structlog
 from app.api.admission import AdmissionResource
 from app.api.auth import AuthResource
 from app.api.cors import Cors
+from app.api.documentation import DocumentationResource
 from app.api.errors import answer_failures, answer_http_error
 from app.api.health import MONITORING_PATHS, HealthResource
 from app.api.metrics import Metrics
+from app.api.openapi import check_documented
 from app.api.public import PublicResource
 from app.api.responses import preflight_answer
 from app.api.routing import ApiDependencies, Resource, Route
@@ -48,19 +50,33 @@ def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Co
     """Create the application with the routes of every resource. The resources share this process's dependencies."""
     api = Api()
     api.install(answer_failures)
-    resources: list[Resource] = [
-        AuthResource(dependencies),
-        AdmissionResource(dependencies),
-        VideosResource(dependencies),
-        PublicResource(dependencies),
-        HealthResource(dependencies, metrics),
-    ]
-    routes = [route for resource in resources for route in resource.routes()]
+    routes = list_routes(dependencies, metrics)
+    if dependencies.settings.trusted_proxy:
+        routes += AdmissionResource(dependencies).routes()
+    check_documented(routes)
     if cors.is_on:
         routes += _preflights(routes, cors)
     for route in routes:
-        api.route(route.path, route.method, route.handler)
+        api.route(route.path, route.method, route.handle)
     return RequestMiddleware(api, metrics, cors)
+
+
+def list_routes(dependencies: ApiDependencies, metrics: Metrics) -> list[Route]:
+    """Return the routes of the documented API."""
+    resources: list[Resource] = [
+        AuthResource(dependencies),
+        VideosResource(dependencies),
+        PublicResource(dependencies),
+        HealthResource(dependencies, metrics),
+        DocumentationResource(lambda: routes),
+    ]
+    routes = [route for resource in resources for route in resource.routes()]
+    return routes
+
+
+def list_documented_routes() -> list[Route]:
+    """Return the same routes without a site. Their handlers cannot run, but their declarations are complete."""
+    return list_routes(cast("ApiDependencies", None), cast("Metrics", None))
 
 
 def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
@@ -68,7 +84,10 @@ def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
     methods: dict[str, list[str]] = {}
     for route in routes:
         methods.setdefault(route.path, []).append(route.method)
-    return [Route("OPTIONS", path, partial(preflight_answer, cors.preflight(names))) for path, names in methods.items()]
+    return [
+        Route("OPTIONS", path, partial(preflight_answer, cors.preflight(names)), is_internal=True)
+        for path, names in methods.items()
+    ]
 
 
 class RequestMiddleware:

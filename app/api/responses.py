@@ -1,12 +1,48 @@
 """Responses: JSON from the schemas of `app.api.response_schemas`."""
 
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 from bottle import HTTPResponse, request
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 PUBLIC_SECONDS = 1
 """How long browsers and CDNs may show a public response without asking again; Nginx caches it for as long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A response that a route may return. `adapter` serializes its body; without one, the body is empty or not JSON."""
+
+    status: int = 200
+    adapter: TypeAdapter[Any] | None = None
+    example: object = None
+    media_type: str | None = None
+    headers: tuple[str, ...] = ()
+    is_public: bool = False
+    """Whether every cache may keep the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithHeaders:
+    """A handler's result with headers for its response."""
+
+    value: object
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def respond(reply: Reply, result: object) -> HTTPResponse:
+    """Return the response for a handler's result. A handler may also return a response of its own."""
+    if isinstance(result, HTTPResponse):
+        return result
+    made = result if isinstance(result, WithHeaders) else WithHeaders(result)
+    if reply.adapter is None:
+        return HTTPResponse(b"", reply.status, made.headers)
+    body = reply.adapter.dump_json(made.value)
+    if reply.is_public:
+        return public_answer(body, headers=made.headers)
+    return json_answer(body, status=reply.status, headers=made.headers)
 
 
 def public_answer(body: bytes, *, headers: dict[str, str] | None = None) -> HTTPResponse:
@@ -22,19 +58,9 @@ def public_answer(body: bytes, *, headers: dict[str, str] | None = None) -> HTTP
     return json_answer(body, headers=cached | (headers or {}))
 
 
-def answer(body: BaseModel, *, status: int = 200) -> HTTPResponse:
-    """Return a response with one object as JSON."""
-    return json_answer(body.model_dump_json().encode(), status=status)
-
-
 def json_answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """Return a response whose JSON is already serialized."""
     return HTTPResponse(body, status, {"Content-Type": "application/json"} | (headers or {}))
-
-
-def no_content() -> HTTPResponse:
-    """Return an empty response with 204."""
-    return HTTPResponse(b"", 204)
 
 
 def preflight_answer(headers: dict[str, str], **_path: str) -> HTTPResponse:
