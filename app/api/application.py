@@ -20,6 +20,7 @@ from app.api.health import MONITORING_PATHS, HealthResource
 from app.api.metrics import Metrics
 from app.api.openapi import check_documented
 from app.api.public import PublicResource
+from app.api.quotas import announced
 from app.api.responses import preflight_answer
 from app.api.routing import ApiDependencies, Resource, Route
 from app.api.videos import VideosResource
@@ -112,7 +113,8 @@ class RequestMiddleware:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             answered[:] = [status]
             cacheable = any(name == "Cache-Control" for name, _ in headers)
-            return start_response(status, [*headers, *added, *([] if cacheable else [NO_STORE])], exc_info)
+            more = [*added, *announced(environ), *([] if cacheable else [NO_STORE])]
+            return start_response(status, [*headers, *more], exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:

@@ -45,9 +45,18 @@ HEADERS = {
     "Cache-Control": f"Every cache may keep the response for {PUBLIC_SECONDS} s.",
     "Link": 'The next page, with `rel="next"`. The last page has no such header.',
     "Location": "The URL of the file, which is valid for a limited time.",
+    "RateLimit": (
+        "What is left of each limit: its name, the remaining requests (`r`), and in how many seconds more are "
+        'available (`t`), for example `"vote-account";r=59;t=60`.'
+    ),
+    "RateLimit-Policy": (
+        "Each limit: its name, the number of requests (`q`) and the window in seconds (`w`), for example "
+        '`"vote-account";q=60;w=60`.'
+    ),
     "Retry-After": "How many seconds to wait before the next attempt.",
     "WWW-Authenticate": "The scheme of the token: Bearer.",
 }
+QUOTA_HEADERS = ("RateLimit-Policy", "RateLimit")
 
 
 class UndocumentedRoute(Exception):
@@ -160,6 +169,9 @@ class _Builder:
         responses = {str(reply.status): self._reply(reply) for reply in _replies(route)}
         for kind in _errors(route):
             self._add_error(responses, kind)
+        if any(limit.is_announced for limit in route.limits) and route.reply is not None:
+            for status in (str(route.reply.status), "429"):
+                responses[status].setdefault("headers", {}).update(_header_references(QUOTA_HEADERS))
         return dict(sorted(responses.items()))
 
     def _reply(self, reply: Reply) -> Json:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 
-from bottle import HTTPResponse
+from bottle import HTTPResponse, request
 from pydantic import BaseModel
 
 from app.api.errors import Refusal
 from app.api.limits import RateLimit
+from app.api.quotas import announce
 from app.api.readiness import Readiness
 from app.api.requests import read_json, read_query
 from app.api.responses import Reply, respond
@@ -38,7 +39,10 @@ class ApiDependencies:
         Raises:
             TooManyRequests: the limit is exceeded.
         """
-        self.throttle.hit(limit.value(self.settings), limit.purpose, who)
+        quota = self.throttle.take(limit.value(self.settings), limit.purpose, who)
+        if limit.is_announced:
+            announce(request.environ, quota)
+        quota.require()
 
     def forgive(self, limit: RateLimit, who: str) -> None:
         """Reset the count of `who` after a success."""

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from redis import ConnectionPool
 from redis.exceptions import RedisError
 
-from app.api.errors import TooManyRequests
+from app.api.quotas import Quota
 
 log = structlog.get_logger(__name__)
 
@@ -78,14 +78,18 @@ class Throttle:
         self._away_until = -math.inf
         self._in_memory_until = -math.inf
 
+    def take(self, limit: str, purpose: str, who: str) -> Quota:
+        """Count one request of `who`, an account or address, if it is within the limit. Return what is left."""
+        item = _parse(limit)
+        return self._judge(lambda limiter: limiter.hit(item, purpose, who), item, purpose, who)
+
     def hit(self, limit: str, purpose: str, who: str) -> None:
         """Count one request of `who`, an account or address.
 
         Raises:
             TooManyRequests: the limit is exceeded; the error says when to try again.
         """
-        item = _parse(limit)
-        self._judge(lambda limiter: limiter.hit(item, purpose, who), item, purpose, who)
+        self.take(limit, purpose, who).require()
 
     def check(self, limit: str, purpose: str, who: str) -> None:
         """Check that one more request of `who` would be within the limit, without counting it.
@@ -94,7 +98,7 @@ class Throttle:
             TooManyRequests: the request would exceed the limit.
         """
         item = _parse(limit)
-        self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who)
+        self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who).require()
 
     def forgive(self, limit: str, purpose: str, who: str) -> None:
         """Reset the count of `who` after a success, which shows that the attempts before it were no attack."""
@@ -111,19 +115,22 @@ class Throttle:
         """Whether Redis was unavailable in the last minute, so that this process counted requests in its own memory."""
         return time.monotonic() < self._in_memory_until
 
-    def _judge(self, is_within: Callable[[RateLimiter], bool], item: RateLimitItem, purpose: str, who: str) -> None:
-        def ask(limiter: RateLimiter) -> int | None:
-            """Return the seconds until the limit allows one more request; None when it allows one now."""
-            if is_within(limiter):
-                return None
-            reset = limiter.get_window_stats(item, purpose, who).reset_time
-            return max(1, math.ceil(reset - time.time()))
+    def _judge(self, is_within: Callable[[RateLimiter], bool], item: RateLimitItem, purpose: str, who: str) -> Quota:
+        def ask(limiter: RateLimiter) -> Quota:
+            within = is_within(limiter)
+            reset, remaining = limiter.get_window_stats(item, purpose, who)
+            return Quota(
+                purpose=purpose,
+                amount=item.amount,
+                window_seconds=item.get_expiry(),
+                remaining=remaining if within else 0,
+                reset_seconds=max(1, math.ceil(reset - time.time())),
+                is_within=within,
+            )
 
-        retry_after = self._ask(ask)
-        if retry_after is not None:
-            raise TooManyRequests(retry_after)
+        return self._ask(ask)
 
-    def _ask(self, question: Callable[[RateLimiter], int | None]) -> int | None:
+    def _ask(self, question: Callable[[RateLimiter], Quota]) -> Quota:
         if not self._is_away():
             try:
                 return question(self._shared)

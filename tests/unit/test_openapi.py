@@ -131,6 +131,7 @@ def test_a_route_with_a_limit_documents_429_and_retry_after() -> None:
             assert status not in {"429", "503"} or "Retry-After" in response["headers"]
         for limit in route.limits:
             assert limit.default in operation["description"]
+            assert {"RateLimit", "RateLimit-Policy"} <= set(operation["responses"]["429"]["headers"])
 
 
 def test_a_route_that_needs_a_token_documents_it_and_401() -> None:
