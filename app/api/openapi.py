@@ -5,10 +5,6 @@ import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
-
-from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
 
 from app.api.errors import (
     InternalError,
@@ -20,15 +16,21 @@ from app.api.errors import (
     Unavailable,
     show_example,
 )
+from app.api.openapi_schemas import (
+    REF_TEMPLATE,
+    Json,
+    either,
+    query_parameter,
+    replies,
+    serialized_schemas,
+    validated_schema,
+)
 from app.api.replies import ERROR
 from app.api.requests import IDEMPOTENCY_KEY
 from app.api.responses import PUBLIC_SECONDS, Reply
 from app.api.routing import Route
 from app.showcase.errors import IdempotencyKeyReused, NotSignedIn
 
-Json = dict[str, Any]
-
-REF_TEMPLATE = "#/components/schemas/{model}"
 WILDCARD = re.compile(r"<(\w+)>")
 
 DESCRIPTION = """\
@@ -61,15 +63,6 @@ QUOTA_HEADERS = ("RateLimit-Policy", "RateLimit")
 
 class UndocumentedRoute(Exception):
     """A route lacks something that the document needs. The text names the route and what is missing."""
-
-
-class _Schemas(GenerateJsonSchema):
-    """JSON Schema without a title for each field, which would only repeat the field's name."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        """Return False for every field."""
-        del schema
-        return False
 
 
 def check_documented(routes: Iterable[Route]) -> None:
@@ -105,9 +98,9 @@ class _Builder:
     def __init__(self, routes: list[Route]) -> None:
         self._routes = routes
         self._examples: dict[str, Json] = {}
-        self._schemas, self._definitions = _serialized_schemas(routes)
+        self._schemas, self._definitions = serialized_schemas(routes)
         for body in {route.body for route in routes if route.body is not None}:
-            self._define(body.__name__, _validated_schema(body))
+            self._define(body.__name__, validated_schema(body))
 
     def document(self) -> Json:
         paths: dict[str, Json] = {}
@@ -156,17 +149,17 @@ class _Builder:
         for name in WILDCARD.findall(route.path):
             yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
         if route.query is not None:
-            schema = _validated_schema(route.query)
+            schema = validated_schema(route.query)
             self._definitions |= schema.pop("$defs", {})
             for name, described in schema["properties"].items():
-                yield _query_parameter(name, described)
+                yield query_parameter(name, described)
         if route.is_idempotent:
             text = "A key of the client's choice. A repeated request with the same key and body gets the first result."
             schema = {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"}
             yield {"name": "Idempotency-Key", "in": "header", "description": text, "schema": schema}
 
     def _responses(self, route: Route) -> Json:
-        responses = {str(reply.status): self._reply(reply) for reply in _replies(route)}
+        responses = {str(reply.status): self._reply(reply) for reply in replies(route)}
         for kind in _errors(route):
             self._add_error(responses, kind)
         if any(limit.is_announced for limit in route.limits) and route.reply is not None:
@@ -193,36 +186,11 @@ class _Builder:
         if shown.headers:
             response.setdefault("headers", {}).update(_header_references(shown.headers))
         content = response.setdefault("content", {}).setdefault("application/json", {"schema": {}})
-        content["schema"] = _either(content["schema"], self._schemas[id(ERROR)])
+        content["schema"] = either(content["schema"], self._schemas[id(ERROR)])
         if "example" in content:  # `example` and `examples` exclude each other
             content["examples"] = {"reply": {"value": content.pop("example")}}
         content.setdefault("examples", {})[kind.__name__] = {"$ref": f"#/components/examples/{kind.__name__}"}
         self._examples[kind.__name__] = {"summary": _first_line(kind), "value": {"detail": shown.detail}}
-
-
-def _serialized_schemas(routes: list[Route]) -> tuple[dict[int, Json], Json]:
-    """Return the schema of each reply that is JSON, by the reply's identity, and the definitions that they share."""
-    adapters: dict[int, TypeAdapter[Any]] = {id(ERROR): ERROR}
-    for route in routes:
-        adapters |= {id(reply): reply.adapter for reply in _replies(route) if reply.adapter is not None}
-    schemas, definitions = TypeAdapter.json_schemas(
-        [(key, "serialization", adapter) for key, adapter in adapters.items()],
-        ref_template=REF_TEMPLATE,
-        schema_generator=_Schemas,
-    )
-    return {key: schema for (key, _), schema in schemas.items()}, definitions["$defs"]
-
-
-def _validated_schema(model: type[BaseModel]) -> Json:
-    return model.model_json_schema(ref_template=REF_TEMPLATE, schema_generator=_Schemas)
-
-
-def _replies(route: Route) -> Iterator[Reply]:
-    if route.reply is not None:
-        yield route.reply
-        if route.reply.is_public:
-            yield Reply(status=304, headers=("ETag", "Cache-Control"))
-    yield from route.other_replies
 
 
 def _errors(route: Route) -> Iterator[Refusal]:
@@ -254,23 +222,6 @@ def _request_body(route: Route) -> Json:
         schema = {"$ref": REF_TEMPLATE.format(model=route.body.__name__)}
         return {"required": True, "content": {"application/json": {"schema": schema}}}
     return {}
-
-
-def _query_parameter(name: str, schema: Json) -> Json:
-    """Return a query parameter. One that may be absent has no null: a query string has only texts."""
-    schema = dict(schema)
-    description = schema.pop("description", None)
-    kinds = [kind for kind in schema.pop("anyOf", []) if kind != {"type": "null"}]
-    if kinds:
-        schema |= kinds[0]
-    if schema.get("default", "") is None:
-        del schema["default"]
-    parameter: Json = {"name": name, "in": "query", "schema": schema}
-    return parameter | ({"description": description} if description else {})
-
-
-def _either(schema: Json, error: Json) -> Json:
-    return error if schema in ({}, error) else {"anyOf": [schema, error]}
 
 
 def _tag(route: Route) -> str:
