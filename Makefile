@@ -26,6 +26,11 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # pip verifies every package's checksum, and builds the project with the setuptools version in requirements/build.txt.
 INSTALL_PINNED := $(INSTALL) --require-hashes
+# A package whose pin was removed must not stay in .venv, where it would hide an import of it.
+UNINSTALL_UNPINNED = unpinned="$$(comm -23 <($(BIN)/python -m pip freeze --exclude-editable | $(PACKAGE_NAMES)) \
+	<(cat requirements/*.txt | $(PACKAGE_NAMES)))"; \
+	[ -z "$$unpinned" ] || $(BIN)/python -m pip uninstall --quiet --yes $$unpinned
+PACKAGE_NAMES := sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' | tr 'A-Z_.' 'a-z--' | sort --unique
 INSTALL_PROJECT := $(INSTALL) --no-deps --no-build-isolation --check-build-dependencies --editable .
 COMPILE = .venv-uv/bin/uv pip compile --quiet $(UPGRADE) --python-version 3.11 --generate-hashes --no-header \
 	--annotation-style line --no-emit-index-url --no-emit-find-links
@@ -173,7 +178,7 @@ $(FOR_DEMO): $(CREATED) requirements/build.txt requirements/runtime.txt requirem
 
 $(FOR_TESTS): $(CREATED) requirements.txt $(wildcard requirements/*.txt) pyproject.toml
 	@echo "Installing all Python packages into .venv (once; about 300 MB from PyPI)"
-	@started=$$SECONDS; $(INSTALL_PINNED) -r requirements.txt; $(INSTALL_PROJECT); \
+	@started=$$SECONDS; $(INSTALL_PINNED) -r requirements.txt; $(UNINSTALL_UNPINNED); $(INSTALL_PROJECT); \
 		echo "── Python packages: $$((SECONDS - started)) s"
 	@touch $(FOR_DEMO) $@
 

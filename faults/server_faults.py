@@ -69,7 +69,7 @@ def doorbells(site: Site, step: Step) -> str:
 
 
 def _rung(site: Site, rings: int) -> tuple[Any, list[Any]]:
-    """Ring the platform's doorbell in another Redis database, and return the queue's key and the messages."""
+    """Generate doorbell messages in another Redis database than the site's; return the queue's key and the messages."""
     fields = {name.lower(): value for name, value in site.environment("worker-1").items()}
     known = {name: value for name, value in fields.items() if name in Settings.model_fields}
     bell = HueyDoorbell(Settings.model_validate({**known, "queue_url": site.servers.redis.at.url(ELSEWHERE)}))

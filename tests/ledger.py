@@ -68,7 +68,7 @@ def job_of(video: uuid.UUID) -> Job:
 
 
 def claim(settings: Settings, worker: str = "worker") -> leases.Lease:
-    """Claim a job, which must succeed, and return the lease."""
+    """Claim a job, assert that the claim succeeds, and return the lease."""
     lease = claiming.claim(worker, settings)
     assert lease is not None
     return lease

@@ -85,7 +85,7 @@ def jpeg_size(picture: Path) -> tuple[int, int]:
 
 
 def sound_seconds(video: Path) -> float:
-    """Return the duration of the sound, decoded to stereo, 48 kHz and two bytes a sample."""
+    """Return the duration of the audio in seconds, from the size of its decoded 16-bit stereo samples at 48 kHz."""
     command: list[str | Path] = [FFMPEG, "-v", "error", "-i", video, "-vn", "-f", "s16le", "-c:a", "pcm_s16le", "-"]
     return len(subprocess.run(command, check=True, capture_output=True).stdout) / (48_000 * 2 * 2)
 

@@ -86,8 +86,8 @@ class UnserialisedPostgresqlPool(PooledPostgresqlDatabase):
     def _is_closed(self, connection: Any) -> bool:
         """Whether the server has closed an idle connection, or the kernel has found it dead. Sends nothing.
 
-        Nothing arrives on an idle connection until it ends, so one that can be read has ended. Peewee sends SELECT 1
-        instead, which costs a round trip for each request.
+        The server sends nothing on an idle connection before it closes the connection, so a readable connection is
+        closed. Peewee's own check sends SELECT 1, which costs a round trip for each request.
         """
         if connection.closed or not self._adapter.is_connection_reusable(connection):
             return True

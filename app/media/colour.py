@@ -52,7 +52,7 @@ _FULL_RANGE = {"Limited": False, "Full": True}
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """The four properties that define how samples become light, in FFmpeg's names."""
+    """The four properties that define which colours the samples stand for, under FFmpeg's names."""
 
     primaries: str = "bt709"
     transfer: str = "bt709"

@@ -84,7 +84,7 @@ def _middle_seconds(clip: Clip, profile: Profile) -> float:
 
 
 def _artwork_inputs(artwork: Artwork, profile: Profile) -> list[str]:
-    """Return the inputs for the brand's images, each decoded once."""
+    """Return the input options for the brand's images. FFmpeg decodes each image once, and the graph repeats it."""
     return [
         word
         for picture in (artwork.intro, artwork.outro, artwork.watermark)

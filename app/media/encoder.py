@@ -39,7 +39,7 @@ class Rendering:
     sha256: str
     duration_seconds: float
     sound_lost: bool = False
-    """Whether the clip declares sound and the profile keeps it, but none of its sound tracks could be decoded."""
+    """Whether the clip declares sound and the profile keeps it, but none of its audio tracks could be decoded."""
 
 
 class Encoder:

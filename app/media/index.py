@@ -43,7 +43,7 @@ class IndexedTrack:
     start_seconds: float
     """When the track begins on the file's timeline: its empty edit, plus the time of its first fragment, if any."""
     channels: int
-    """From a sound track's sample description; meaningless for other tracks."""
+    """From an audio track's sample description; meaningless for other tracks."""
     orientation: Orientation
     """Meaningless for sound."""
 
@@ -99,8 +99,8 @@ def read_index(path: Path) -> list[IndexedTrack]:
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        # The mapping is not closed here, because closing fails while a traceback refers to a view of the mapping. The
-        # mapping is freed with its last view.
+        # The mapping is not closed here: if the parser raises an error, the error's traceback holds views of the
+        # mapping, and closing would fail. The mapping is freed with its last view.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return list(_tracks(memoryview(mapped), _Walk()))
 

@@ -56,7 +56,7 @@ class Clip:
     chroma: str | None
     """Chroma subsampling: 4:2:0, …"""
     audio_channels: int | None
-    """The channels of the first decodable sound track; 0 without such a track, None if their number is unknown."""
+    """The channels of the first decodable audio track; 0 without such a track, None if their number is unknown."""
     colour: Colour = BT709
     orientation: Orientation = UPRIGHT
     interlaced: bool = False
@@ -65,9 +65,9 @@ class Clip:
     picture_track: int = 1
     """The id of the video track, by which FFmpeg selects it."""
     sound_tracks: tuple[int, ...] = ()
-    """The ids of the sound tracks in decodable formats, in the file's order. Decoding may still fail."""
+    """The ids of the audio tracks in decodable formats, in the file's order. Decoding may still fail."""
     declares_sound: bool = False
-    """Whether any sound track lists at least one packet, decodable or not."""
+    """Whether any audio track lists at least one packet, decodable or not."""
 
     @property
     def pixels(self) -> int:

@@ -27,7 +27,7 @@ _PCM = ("-c:a", "pcm_f32le")
 
 
 def decode_arguments(source: Path, *, clip: Clip, profile: Profile, track: int) -> list[str]:
-    """Return the arguments that decode a sound track into `DECODED_FILE`: stereo, 48 kHz, with timestamps kept."""
+    """Return the arguments that decode an audio track into `DECODED_FILE`: stereo, 48 kHz, with timestamps kept."""
     return [
         *quiet(),
         *("-vn", "-sn", "-dn"),

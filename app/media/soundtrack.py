@@ -25,14 +25,14 @@ _LEAST_SOUND_SECONDS = 0.1
 
 
 def lay_sound(job: FfmpegJob, source: Path, clip: Clip, profile: Profile) -> bool:
-    """Write the first sound track that can be decoded to `SOUND_FILE`. Return whether there is one."""
+    """Write the first audio track that can be decoded to `SOUND_FILE`. Return whether there is one."""
     return profile.keeps_audio and any(
         _lay_track(job, source, clip, profile, track=track) for track in clip.sound_tracks
     )
 
 
 def _lay_track(job: FfmpegJob, source: Path, clip: Clip, profile: Profile, *, track: int) -> bool:
-    """Try to decode one track. Return False for an empty track, so that the result gets no empty sound track."""
+    """Try to decode one track. Return False for an empty track, so that the result gets no empty audio track."""
     decoded, sound = job.directory / DECODED_FILE, job.directory / SOUND_FILE
     try:
         job.run(decode_arguments(source, clip=clip, profile=profile, track=track))

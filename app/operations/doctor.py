@@ -172,7 +172,7 @@ class Doctor:
                 yield Finding(what, "systemctl restart rising-stars-upkeep")
 
     def check_sandbox(self) -> Iterator[Finding]:
-        """This kernel can confine the parsers of clips, FFmpeg and MediaInfo. Run this check on each host."""
+        """This kernel can sandbox the programs that parse clips (FFmpeg and MediaInfo). Run this check on each host."""
         for gap in sandbox_gaps():
             yield Finding(gap, "docs/security.md, Sandbox: which kernels support it, and how to allow it")
 

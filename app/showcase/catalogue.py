@@ -136,7 +136,7 @@ def _sort(order: Order, clips: Any) -> tuple[Node, Node]:
 
 
 def _after(order: Order) -> Expression:
-    """Return the condition of the clips after a position. Its first part is a range of the list's index."""
+    """Return the condition for the clips after the cursor. Its first comparison is a range of the list's index."""
     value, last_id = parameter("value"), parameter("last_id")
     if order is Order.VOTES:
         return cast(Expression, Tuple(descending(Video.votes), Video.id) > Tuple(value, last_id))

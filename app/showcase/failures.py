@@ -55,7 +55,7 @@ _REFUSED = "Sube un video MP4 completo y reproducible."
 
 
 def explain(code: str) -> str:
-    """Return the sentence for a failure code."""
+    """Return the message that the player sees for a failure code."""
     return FAILURES.get(code, FAILURES["internal_error"])
 
 

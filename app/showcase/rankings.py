@@ -44,7 +44,7 @@ def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
 
 @cache
 def _ranking(*, in_city: bool) -> CompiledQuery:
-    """Return the query of a page of the ranking. A city's has a parameter for its key."""
+    """Return the query for a page of the ranking. With `in_city`, it has a parameter for the city's key."""
 
     def build() -> BaseQuery:
         # The subquery keeps PostgreSQL from joining and sorting all players of a city at a high offset.

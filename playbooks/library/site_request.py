@@ -1,19 +1,23 @@
-"""Send one HTTP request with curl, optionally to a host other than the one in the URL."""
+"""Send one HTTP request, optionally to a host other than the one in the URL."""
 
 import json
+import urllib.request
+from pathlib import Path
 from typing import Any
 
+import urllib3
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: site_request
-short_description: Send one HTTP request with curl, optionally to a host other than the one in the URL
+short_description: Send one HTTP request, optionally to a host other than the one in the URL
 description:
-  - Like M(ansible.builtin.uri), but can connect to a host other than the URL's (curl's C(--connect-to)). The TLS
-    handshake still requests and verifies the certificate of the URL's host.
+  - Like M(ansible.builtin.uri), but can connect to a host other than the URL's. The TLS handshake still requests and
+    verifies the certificate of the URL's host.
   - verify_site.yml uses this to reach a site through its load balancer before the site's own name exists in DNS.
     M(ansible.builtin.uri) cannot do so, because it has no option for the SNI name.
-  - curl receives URL, headers and body on its standard input, so that they are not visible in the list of processes.
+  - Sends the request with urllib3, which boto3 needs anyway. An HTTPS request passes through the proxy that the
+    environment names (C(https_proxy), C(no_proxy)).
 author: Rising Stars
 options:
   url: {description: The URL., type: str, required: true}
@@ -23,10 +27,10 @@ options:
   src: {description: A file to send as the body., type: path}
   connect_to:
     description:
-      - Where to connect, as C(HOST1:PORT1:HOST2:PORT2). Requests to other hosts than HOST1 are not affected. An empty
-        PORT1 matches every port; with an empty PORT2, the URL's port is used.
-    type: str
-    default: ""
+      - The host to connect to, for each host of a URL. Requests to other hosts are not affected. The port is the
+        URL's.
+    type: dict
+    default: {}
   timeout_seconds: {description: Maximum duration of the request., type: int, default: 30}
   status_code: {description: Status codes of a successful response., type: list, elements: int, default: [200]}
 """
@@ -35,7 +39,7 @@ EXAMPLES = r"""
 - name: Check that the site is ready
   site_request:
     url: https://stars.example.org/ready
-    connect_to: "stars.example.org::rising-stars-1.us-east-1.elb.amazonaws.com:"
+    connect_to: {stars.example.org: rising-stars-1.us-east-1.elb.amazonaws.com}
 """
 
 RETURN = r"""
@@ -43,9 +47,6 @@ status: {description: "The response's status code; 0 if there is no response.", 
 json: {description: "The response's body, if it is JSON.", returned: sometimes, type: raw}
 resolved: {description: "Whether the host's name exists in DNS.", returned: always, type: bool}
 """
-
-COULD_NOT_RESOLVE = 6
-"""curl's exit code for a host whose name does not resolve (https://curl.se/libcurl/c/libcurl-errors.html)."""
 
 
 def main() -> None:
@@ -57,59 +58,60 @@ def main() -> None:
             "headers": {"type": "dict", "default": {}},
             "body": {"type": "dict"},
             "src": {"type": "path"},
-            "connect_to": {"type": "str", "default": ""},
+            "connect_to": {"type": "dict", "default": {}},
             "timeout_seconds": {"type": "int", "default": 30},
             "status_code": {"type": "list", "elements": "int", "default": [200]},
         },
         mutually_exclusive=[["body", "src"]],
     )
-    result = send(module)
+    result = send(module.params)
     if result["status"] in module.params["status_code"]:
         module.exit_json(**result)
     module.fail_json(**result)
 
 
-def send(module: Any) -> dict[str, Any]:
+def send(asked: dict[str, Any]) -> dict[str, Any]:
     """Send the request and return the module's result."""
-    asked = module.params
-    # --disable must be the first option: curl then ignores the user's .curlrc.
-    command = [module.get_bin_path("curl", required=True), "--disable", "--silent", "--show-error", "--config", "-"]
-    code, output, errors = module.run_command(command, data=configuration(asked), encoding=None)
-    body, _, status = output.rpartition(b"\n")
-    result: dict[str, Any] = {
-        "changed": False,
-        "status": int(status or 0),
-        "resolved": code != COULD_NOT_RESOLVE,
-        "msg": f"{asked['method']} {asked['url']} got the status {int(status or 0)}",
-    }
-    if code != 0:
-        return result | {"status": 0, "msg": f"{asked['method']} {asked['url']} failed: {errors.decode().strip()}"}
+    what = f"{asked['method']} {asked['url']}"
     try:
-        return result | {"json": json.loads(body)}
+        response = respond(asked)
+    except (OSError, urllib3.exceptions.HTTPError) as error:
+        resolved = not isinstance(error, urllib3.exceptions.NameResolutionError)
+        return {"changed": False, "status": 0, "resolved": resolved, "msg": f"{what} failed: {error}"}
+    result = {
+        "changed": False,
+        "status": response.status,
+        "resolved": True,
+        "msg": f"{what} got the status {response.status}",
+    }
+    try:
+        return result | {"json": response.json()}
     except ValueError:
         return result
 
 
-def configuration(asked: dict[str, Any]) -> str:
-    """Return the request as curl's configuration file. The last line of the output is the response's status."""
-    options = [("url", asked["url"]), ("request", asked["method"]), ("max-time", str(asked["timeout_seconds"]))]
-    headers = dict(asked["headers"])
-    if asked["connect_to"]:
-        options.append(("connect-to", asked["connect_to"]))
+def respond(asked: dict[str, Any]) -> urllib3.BaseHTTPResponse:
+    """Return the response to the request. A redirect is not followed."""
+    url = urllib3.util.parse_url(asked["url"])
+    headers, body = {**asked["headers"], "Host": url.netloc}, None
     if asked["body"] is not None:
-        headers["Content-Type"] = "application/json"
-        options.append(("data-binary", json.dumps(asked["body"])))
-    if asked["src"]:
-        options.append(("data-binary", f"@{asked['src']}"))
-    options += [("header", f"{name}: {value}") for name, value in headers.items()]
-    lines = [f"{name} = {quoted(value)}\n" for name, value in options]
-    return "".join([*lines, 'write-out = "\\n%{http_code}"\n'])
+        headers["Content-Type"], body = "application/json", json.dumps(asked["body"]).encode()
+    elif asked["src"]:
+        body = Path(asked["src"]).read_bytes()
+    connections = connections_to(url, asked["connect_to"].get(url.host, url.host))
+    timeout = urllib3.Timeout(total=asked["timeout_seconds"])
+    return connections.urlopen(
+        asked["method"], url.request_uri, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
+    )
 
 
-def quoted(text: str) -> str:
-    r"""Return the text in double quotes, with the escapes \\, \", \t, \n and \r, as curl's configuration requires."""
-    escapes = {"\\": r"\\", '"': r"\"", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
-    return '"' + "".join(escapes.get(character, character) for character in text) + '"'
+def connections_to(url: urllib3.util.Url, host: str) -> urllib3.HTTPConnectionPool:
+    """Return connections to `host` that verify the certificate of the URL's host."""
+    if url.scheme != "https":
+        return urllib3.PoolManager().connection_from_host(host, url.port, url.scheme)
+    proxy = urllib.request.getproxies().get("https")
+    manager = urllib3.ProxyManager(proxy) if proxy and not urllib.request.proxy_bypass(host) else urllib3.PoolManager()
+    return manager.connection_from_host(host, url.port, url.scheme, pool_kwargs={"server_hostname": url.host})
 
 
 if __name__ == "__main__":

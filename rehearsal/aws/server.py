@@ -82,6 +82,11 @@ class MockAws:
         if not ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]:
             ec2.create_default_vpc()
 
+    def prepare_for_databases(self) -> None:
+        """Create what databases outside a site need: the default VPC and RDS' service-linked role."""
+        self.ensure_default_vpc()
+        self.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
+
     def set_plan(self, plan: str) -> None:
         """Give the account the free plan (FREE) or a paid plan (PAID)."""
         httpx.post(f"{self.endpoint}{plans.ORDERS}", json={"plan": plan}, trust_env=False).raise_for_status()

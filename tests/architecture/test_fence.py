@@ -37,7 +37,7 @@ def tasks_of(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def modules_of(roles: str) -> set[tuple[str, str]]:
-    """Return the file and module of every task and handler in the roles whose names match the pattern."""
+    """Return (file, module) for each task and handler of the roles that match the glob `roles`, such as `host_*`."""
     found = set()
     for path in sorted(ROOT.glob(f"roles/{roles}/tasks/*.yml")) + sorted(ROOT.glob(f"roles/{roles}/handlers/*.yml")):
         for task in tasks_of(yaml.safe_load(path.read_text())):

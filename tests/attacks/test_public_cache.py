@@ -1,4 +1,4 @@
-"""The cache of public responses: it is shared by everybody, contains nothing personal, and nobody waits for it."""
+"""The cache of public responses: all clients share it, it contains nothing personal, and no client waits for it."""
 
 import time
 from collections import Counter
@@ -19,7 +19,7 @@ from tests.attacks.test_floods import answered
 pytestmark = pytest.mark.either_backend
 
 RANKINGS = "/api/public/rankings"
-LONGER_THAN_FRESH = 4
+LONGER_THAN_FRESH = 6
 """A number of seconds. Nginx counts in whole seconds, so a response stays fresh for up to two."""
 
 EVICTED = 13
@@ -51,7 +51,7 @@ def fetch(edge: Edge, path: str, headers: Mapping[str, str] | None = None) -> ht
         return client.get(path, headers=headers)
 
 
-def test_a_signed_in_reader_gets_the_same_cached_response_as_everybody(edge: Edge, player: Player) -> None:
+def test_a_signed_in_reader_gets_the_same_cached_response_as_all_others(edge: Edge, player: Player) -> None:
     token = {"Authorization": f"Bearer {player.access_token}"}
     path = f"{RANKINGS}?limit=7"
     first = fetch(edge, path)
@@ -145,7 +145,7 @@ def test_an_error_is_not_kept_by_browsers(edge: Edge) -> None:
         assert "ETag" not in answer.headers
 
 
-def test_renewing_a_response_costs_one_request_and_nobody_waits_for_it(edge: Edge) -> None:
+def test_renewing_a_response_costs_one_request_and_no_client_waits_for_it(edge: Edge) -> None:
     path = f"{RANKINGS}?limit=9"
     first = fetch(edge, path)
     before = answered(edge)
@@ -155,7 +155,8 @@ def test_renewing_a_response_costs_one_request_and_nobody_waits_for_it(edge: Edg
         while time.monotonic() < until:
             answers += crowd.map(lambda _: fetch(edge, path), range(8))
     assert {answer.text for answer in answers} == {first.text}
-    assert max(answer.elapsed.total_seconds() for answer in answers) < 1
+    # A request that waited for the API would have waited for four seconds or longer.
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 3
     statuses = Counter(answer.headers["X-Cache"] for answer in answers)
     assert set(statuses) <= {"HIT", "STALE", "UPDATING"}
     assert statuses["STALE"] == 1
@@ -164,7 +165,7 @@ def test_renewing_a_response_costs_one_request_and_nobody_waits_for_it(edge: Edg
     assert answered(edge) == before + 1
 
 
-def test_a_response_that_nobody_requested_lately_is_not_shown_again(edge: Edge) -> None:
+def test_a_response_that_was_not_requested_lately_is_not_shown_again(edge: Edge) -> None:
     path = f"{RANKINGS}?city=Leticia"
     assert fetch(edge, path).json() == []
     edge.direct.publish_video(edge.direct.sign_up(city="Leticia"))

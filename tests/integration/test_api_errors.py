@@ -176,12 +176,12 @@ def test_a_client_that_disconnects_mid_request_does_not_disturb_others(site: Sit
 
 def test_an_unexpected_exception_is_answered_in_json_and_its_text_is_only_in_the_log(site: Site) -> None:
     player = site.sign_up()
-    # The clip is not published, so the row that is corrupted below is read only when its owner lists their own clips.
-    site.publish_video(player, published=False)
+    # The clip is not published, so the row that is corrupted below is read only when its owner requests the clip.
+    video = site.publish_video(player, published=False)
     with site.tables():
         # No release knows this state, so reading the row raises an exception.
         Video.update(status=SQL("'unheard of'")).where(Video.user == uuid.UUID(player.id)).execute()
-    answer = player.get("/api/videos")
+    answer = player.get(f"/api/videos/{video}")
     assert isinstance(refusal(answer, 500), str)
     assert "unheard of" not in answer.text
     wait_until(

@@ -34,7 +34,7 @@ BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt7
 
 
 SPATIAL = (b"mp4a", b"apac"), (b"esds", b"free")
-"""Byte replacements that make a parser take the first sound track for Apple's spatial audio format."""
+"""Byte replacements that make a parser take the first audio track for Apple's spatial audio format."""
 
 
 @pytest.fixture(params=ENGINE_PARAMS)
@@ -117,7 +117,7 @@ def test_sound_without_a_stated_channel_count_is_kept(tmp_path: Path, render: Re
 
 
 def two_tracks(tmp_path: Path) -> Path:
-    """A low tone in the first sound track, a high one in the second; the first is 10 dB louder."""
+    """A low tone in the first audio track, a high one in the second; the first is 10 dB louder."""
     plain = small_clip(tmp_path / "plain.mp4", audio=None)
     clip = tmp_path / "clip.mp4"
     run_ffmpeg(

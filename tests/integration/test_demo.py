@@ -17,10 +17,10 @@ import psutil
 import pytest
 from pymediainfo import MediaInfo
 
-from demo.clip import make_basketball_clip
 from demo.commands import EXAMPLE
 from demo.ports import free_port
 from demo.site import WORKER_NICENESS
+from testing.clips import make_clip
 from testing.processes import wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -119,9 +119,7 @@ def demos(tmp_path: Path) -> Iterator[Demos]:
 
 @pytest.fixture(scope="module")
 def own_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("own") / "mine.mp4"
-    make_basketball_clip(path)
-    return path
+    return make_clip(tmp_path_factory.mktemp("own") / "mine.mp4")
 
 
 def test_the_demo_shows_sign_up_to_ranking_on_one_screen_and_keeps_the_result(demos: Demos) -> None:

@@ -517,7 +517,7 @@ def no_process_is_left() -> Iterator[None]:
 
 
 def await_ffmpeg(parent: int) -> psutil.Process:
-    """Return the running FFmpeg process; the long clip has no sound, so there is only one."""
+    """Wait for the FFmpeg process and return it. The long clip has no sound, so no second one decodes sound."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
         for process in psutil.Process(parent).children(recursive=True):

@@ -1,11 +1,12 @@
 """During a rollout or a rollback, two versions of the code use one database, one queue and one bucket.
 
 One version is the working tree, the other the last commit without the newest migration. Each new migration is thus
-tested together with the code that precedes it.
+tested together with the code that precedes it. As on a host, each version has the Python packages that it pins.
 """
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 NEWEST = max(MIGRATIONS.glob("0*.py"))
+PINNED = Path("requirements/runtime.txt")
 FAULT = re.compile(r'"level": "(error|critical)"|Traceback')
 
 
@@ -32,17 +34,34 @@ def git(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def earlier_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The platform's packages without the newest migration."""
+    """The platform's packages without the newest migration, and the pinned packages that later code no longer has."""
     added = git("log", "-1", "--format=%H", "--diff-filter=A", "--", str(NEWEST))
     commit = f"{added}^" if added else "HEAD"
     folder = tmp_path_factory.mktemp("earlier")
     try:
-        git("archive", f"--output={folder}/code.tar", commit, "app", "tasks")
+        git("archive", f"--output={folder}/code.tar", commit, "app", "tasks", str(PINNED))
     except subprocess.CalledProcessError as error:
         pytest.fail(f"The commit before {NEWEST.name} is not here: git fetch --unshallow.\n{error.stderr}")
     subprocess.run(["tar", "--extract", f"--file={folder}/code.tar"], cwd=folder, check=True)
     assert not (folder / NEWEST.relative_to(ROOT)).exists()
+    install(requirements(folder / PINNED) - requirements(ROOT / PINNED), folder)
     return folder
+
+
+def requirements(file: Path) -> set[str]:
+    """Return each pinned package of a requirements file, with its checksums and without comments."""
+    entries = re.split(r"\n(?=\S)", file.read_text().strip())
+    return {re.sub(r"\s*#.*", "", entry) for entry in entries}
+
+
+def install(packages: set[str], folder: Path) -> None:
+    """Install packages into a folder that is on PYTHONPATH, where they precede those of .venv."""
+    if not packages:
+        return
+    pinned = folder / "requirements.txt"
+    pinned.write_text("\n".join(sorted(packages)) + "\n")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--no-deps", "--require-hashes", f"--target={folder}", f"--requirement={pinned}"], check=True)
 
 
 @dataclass(frozen=True)

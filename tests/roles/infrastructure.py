@@ -11,6 +11,15 @@ PATH = f"/rising-stars/{ENVIRONMENT}"
 BUCKET = f"{NAME}-media-123456789012-us-east-1"
 KINDS = ("web", "worker", "builder")
 
+SMALL_DATABASE: dict[str, Any] = {
+    "DBInstanceClass": "db.t4g.micro",
+    "Engine": "postgres",
+    "AllocatedStorage": 20,
+    "MasterUsername": "rising_stars",
+    "MasterUserPassword": "correct-horse-battery",
+}
+"""Parameters of CreateDBInstance, without the identifier."""
+
 
 def provide(aws: MockAws) -> None:
     """Create the infrastructure and record its IDs in Parameter Store."""

@@ -8,6 +8,7 @@ import pytest
 
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import play
+from tests.roles.infrastructure import SMALL_DATABASE
 
 pytestmark = pytest.mark.slow
 
@@ -43,15 +44,9 @@ def playbook(tmp_path: Path) -> Path:
 @pytest.fixture
 def account(fresh_aws: MockAws) -> MockAws:
     """An account with the three final snapshots of a deleted database."""
+    fresh_aws.prepare_for_databases()
     rds = fresh_aws.client("rds")
-    rds.create_db_instance(
-        DBInstanceIdentifier=NAME,
-        DBInstanceClass="db.t4g.micro",
-        Engine="postgres",
-        AllocatedStorage=20,
-        MasterUsername="rising_stars",
-        MasterUserPassword="correct-horse-battery",
-    )
+    rds.create_db_instance(DBInstanceIdentifier=NAME, **SMALL_DATABASE)
     tags = [{"Key": key, "Value": value} for key, value in TAGS.items()]
     for snapshot in SNAPSHOTS:
         rds.create_db_snapshot(DBSnapshotIdentifier=snapshot, DBInstanceIdentifier=NAME, Tags=tags)

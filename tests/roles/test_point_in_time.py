@@ -12,6 +12,7 @@ import pytest
 from rehearsal.aws.server import MockAws
 from rehearsal.operator import policy
 from rehearsal.operator.playbooks import REPOSITORY
+from tests.roles.infrastructure import SMALL_DATABASE
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,7 @@ def commands() -> list[str]:
 @pytest.fixture
 def site(fresh_aws: MockAws) -> Any:
     """Create a database as aws_database does, in its own VPC, and return an RDS client."""
+    fresh_aws.prepare_for_databases()
     ec2, rds = fresh_aws.client("ec2"), fresh_aws.client("rds")
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -53,12 +55,8 @@ def site(fresh_aws: MockAws) -> Any:
     )
     rds.create_db_instance(
         DBInstanceIdentifier=NAME,
-        DBInstanceClass="db.t4g.micro",
-        Engine="postgres",
         EngineVersion="15",
-        AllocatedStorage=20,
-        MasterUsername="rising_stars",
-        MasterUserPassword="correct-horse-battery",
+        **SMALL_DATABASE,
         DBSubnetGroupName=NAME,
         VpcSecurityGroupIds=[group],
         DBParameterGroupName=f"{NAME}-postgres15",

@@ -303,8 +303,7 @@ def test_a_site_that_fits_a_free_plan_passes(playbook: Path, on_a_free_plan: Moc
 
 def test_mock_aws_rejects_on_a_free_plan_what_the_preflight_refuses(on_a_free_plan: MockAws) -> None:
     ec2, rds = on_a_free_plan.client("ec2"), on_a_free_plan.client("rds")
-    on_a_free_plan.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
-    on_a_free_plan.ensure_default_vpc()
+    on_a_free_plan.prepare_for_databases()
     launch = {"ImageId": "ami-0debian1200000002", "MinCount": 1, "MaxCount": 1, "DryRun": True}
     with pytest.raises(ClientError, match="not eligible for Free Tier"):
         ec2.run_instances(**launch, InstanceType="c6i.large")

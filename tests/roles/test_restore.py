@@ -6,6 +6,7 @@ import pytest
 
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.whole_site import ENVIRONMENT, Operator
+from tests.roles.infrastructure import SMALL_DATABASE
 
 pytestmark = pytest.mark.slow
 
@@ -33,15 +34,8 @@ def deleted_site(operator: Operator) -> Any:
     Return an S3 client.
     """
     rds, s3 = operator.aws.client("rds"), operator.aws.client("s3")
-    operator.aws.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
-    rds.create_db_instance(
-        DBInstanceIdentifier=NAME,
-        DBInstanceClass="db.t4g.small",
-        Engine="postgres",
-        AllocatedStorage=20,
-        MasterUsername="rising_stars",
-        MasterUserPassword="correct-horse-battery",
-    )
+    operator.aws.prepare_for_databases()
+    rds.create_db_instance(DBInstanceIdentifier=NAME, **SMALL_DATABASE)
     rds.delete_db_instance(DBInstanceIdentifier=NAME, FinalDBSnapshotIdentifier=f"{NAME}-final-1")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import MockAws
 from rehearsal.operator.playbooks import play, run_playbook
+from tests.roles.infrastructure import SMALL_DATABASE
 
 pytestmark = pytest.mark.slow
 
@@ -19,14 +20,7 @@ ROLES = {
     "events.amazonaws.com": "AWSServiceRoleForCloudWatchEvents",
     "rds.amazonaws.com": "AWSServiceRoleForRDS",
 }
-DATABASE = {
-    "DBInstanceIdentifier": "stars",
-    "DBInstanceClass": "db.t4g.micro",
-    "Engine": "postgres",
-    "AllocatedStorage": 20,
-    "MasterUsername": "stars",
-    "MasterUserPassword": "correct-horse-battery",
-}
+DATABASE = {"DBInstanceIdentifier": "stars", **SMALL_DATABASE}
 
 
 @pytest.fixture(autouse=True)

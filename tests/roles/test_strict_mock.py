@@ -33,8 +33,7 @@ NOTHING = "nothing"
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockAws]:
     with running_mock_aws(tmp_path_factory.mktemp("aws"), strict=SEED) as running:
-        running.ensure_default_vpc()
-        running.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
+        running.prepare_for_databases()
         yield running
 
 
@@ -401,7 +400,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "A lifecycle hook's timeout": ("autoscaling", "put_lifecycle_hook", {**HOOK, "HeartbeatTimeout": 29}),
     "An alarm's period": ("cloudwatch", "put_metric_alarm", {**ALARM, "Period": 90}),
-    "The time that an alarm evaluates": ("cloudwatch", "put_metric_alarm", {**ALARM, "EvaluationPeriods": 1441}),
+    "An alarm's total evaluation period": ("cloudwatch", "put_metric_alarm", {**ALARM, "EvaluationPeriods": 1441}),
     "The retention of logs": ("logs", "put_retention_policy", {"logGroupName": "kept", "retentionInDays": 8}),
     "A parameter's size": ("ssm", "put_parameter", {"Name": "/large", "Value": "x" * 4097, "Type": "String"}),
     "A parameter's name": ("ssm", "put_parameter", {"Name": "/aws/mine", "Value": "v", "Type": "String"}),

@@ -17,7 +17,7 @@ WORKER = Machine("/rising-stars/production/", Kind.WORKER, Path("/etc/ca.pem"), 
 
 
 def host(**changed: object) -> HostSettings:
-    """Return the parameter `hosts` as the playbooks write it, with these changes."""
+    """Return the content of the SSM parameter `hosts` as the playbooks write it, with these changes."""
     return HostSettings.model_validate(
         {
             "environment": "production",

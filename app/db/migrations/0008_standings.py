@@ -1,6 +1,6 @@
 """Add the standings of the ranking, the columns that lists are indexed by, and the triggers that maintain both.
 
-The triggers keep them right whoever writes: during a rollout, machines of the previous release write clips and votes
+The triggers maintain them for every writer: during a rollout, machines of the previous release write clips and votes
 without knowing about standings. Migration 0009 computes the values for the existing rows and adds the indexes; until
 then nothing reads them.
 
@@ -58,8 +58,9 @@ ON_POSTGRESQL = (
     """CREATE TRIGGER copy_changes AFTER UPDATE OF city_key, is_verification ON users FOR EACH ROW
     WHEN ((OLD.city_key, OLD.is_verification) IS DISTINCT FROM (NEW.city_key, NEW.is_verification))
     EXECUTE FUNCTION copy_player_changes()""",
-    # The row is locked before the sum is computed: under READ COMMITTED, each statement of the function sees what was
-    # committed before it. So a vote that waits for the lock adds its difference to a sum that does not contain it.
+    # The standing is locked in a statement of its own, before the sum is computed. Under READ COMMITTED, the later
+    # statement sees every vote that was committed before the lock was obtained. The sum does not contain a vote that
+    # waits for the lock, because it is not committed; it is added once the lock is released.
     f"""CREATE FUNCTION recompute_standing(player uuid) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
         PERFORM 1 FROM users WHERE id = player FOR SHARE;

@@ -88,7 +88,7 @@ def refuse_names_in_use(request: Any) -> None:
 
 
 def count_down(left: dict[str, int], name: str) -> bool:
-    """Return whether AWS refuses a call about the resource `name`. `left` contains how many calls are still refused."""
+    """Count one call for the resource `name`, and return whether AWS refuses it. `left` has the remaining refusals."""
     if left.get(name, 0) == 0:
         return False
     left[name] -= 1

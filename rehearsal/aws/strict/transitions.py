@@ -33,7 +33,7 @@ _UNDERWAY: dict[str, list[Transition]] = defaultdict(list)
 
 
 def pass_through(kind: str, set_state: SetState, states: Sequence[str]) -> None:
-    """Set the first state now. Later calls of the operations that `advanced_by` registers set the other states."""
+    """Set the first state now, and the others, one by one, at later calls of the operations given to `advanced_by`."""
     first, *others = states
     set_state(first)
     _UNDERWAY[kind].append(Transition(set_state, others))

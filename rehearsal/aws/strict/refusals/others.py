@@ -106,7 +106,7 @@ def refuse_periods(request: Any) -> bool:
 
 
 @refuses(
-    "The time that an alarm evaluates",
+    "An alarm's total evaluation period",
     "cloudwatch",
     "PutMetricAlarm",
     code="ValidationError",

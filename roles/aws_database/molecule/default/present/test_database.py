@@ -126,7 +126,7 @@ def converge() -> str:
     """Run the role again, and return Ansible's output."""
     scenario = os.environ["MOLECULE_SCENARIO_DIRECTORY"]
     command = ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], f"{scenario}/converge.yml"]
-    # The command contains no external input and runs without a shell (November 2026).
+    # The command contains no external input and runs without a shell.
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     assert ran.returncode == 0, ran.stdout
     return ran.stdout

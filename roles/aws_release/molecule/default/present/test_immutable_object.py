@@ -50,7 +50,7 @@ def iam_is_asked() -> Iterator[None]:
 
 def moto_lets_pass(calls: str) -> None:
     address = f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
-    # The URL is that of the test's mock AWS, not external input (November 2026).
+    # The URL is that of the test's mock AWS, not external input.
     asked = urllib.request.Request(address, calls.encode(), {"Content-Type": "text/plain"})  # noqa: S310
     urllib.request.urlopen(asked).close()  # noqa: S310
 
@@ -64,7 +64,7 @@ def publish(src: Path | None, key: str, *flags: str, **options: str) -> dict[str
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
     }
-    # The command runs the project's module, without a shell (November 2026).
+    # The command runs the project's module, without a shell.
     ran = subprocess.run(  # noqa: S603
         [*command, "-i", os.environ["MOLECULE_INVENTORY_FILE"]],
         capture_output=True,

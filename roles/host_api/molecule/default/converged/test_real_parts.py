@@ -1,4 +1,4 @@
-"""Tests of the API's units with PostgreSQL, whose certificate the API verifies, and an S3 that checks signatures."""
+"""Tests of the API's systemd units with PostgreSQL over verified TLS and an S3 server that checks signatures."""
 
 from collections.abc import Iterator
 
