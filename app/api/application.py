@@ -29,14 +29,15 @@ from app.db.database import database
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9\-_.]{8,64}")
-SECURITY_HEADERS = [
+DEFAULT_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    # No cache may keep a response, unless its handler says otherwise (`app.api.responses.public_answer`).
+    ("Cache-Control", "no-store"),
 ]
-NO_STORE = ("Cache-Control", "no-store")
-"""No cache may keep a response, unless its handler says otherwise (`app.api.responses.public_answer`)."""
+"""The headers of every response that does not have its own."""
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
@@ -63,7 +64,7 @@ def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Co
 
 
 def list_routes(dependencies: ApiDependencies, metrics: Metrics) -> list[Route]:
-    """Return the routes of the documented API."""
+    """Return the routes of the API and of its documentation."""
     resources: list[Resource] = [
         AuthResource(dependencies),
         VideosResource(dependencies),
@@ -76,8 +77,9 @@ def list_routes(dependencies: ApiDependencies, metrics: Metrics) -> list[Route]:
 
 
 def list_documented_routes() -> list[Route]:
-    """Return the same routes without a site. Their handlers cannot run, but their declarations are complete."""
-    return list_routes(cast("ApiDependencies", None), cast("Metrics", None))
+    """Return the documented routes without a site. Their handlers cannot run, but their declarations are complete."""
+    routes = list_routes(cast("ApiDependencies", None), cast("Metrics", None))
+    return [route for route in routes if not route.is_internal]
 
 
 def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
@@ -108,12 +110,12 @@ class RequestMiddleware:
         environ["PATH_INFO"] = environ.get("PATH_INFO", "/").rstrip("/") or "/"
         answered: list[str] = []
         cross_origin = self._cors.headers(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_ORIGIN"))
-        added = [*SECURITY_HEADERS, ("X-Request-Id", request_id), *cross_origin]
+        added = [*DEFAULT_HEADERS, ("X-Request-Id", request_id), *cross_origin]
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             answered[:] = [status]
-            cacheable = any(name == "Cache-Control" for name, _ in headers)
-            more = [*added, *announced(environ), *([] if cacheable else [NO_STORE])]
+            given = {name for name, _ in headers}
+            more = [(name, value) for name, value in [*added, *announced(environ)] if name not in given]
             return start_response(status, [*headers, *more], exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

@@ -115,7 +115,6 @@ class _Builder:
                 "description": DESCRIPTION,
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
-            "servers": [{"url": "/"}],
             "tags": _tags(self._routes),
             "paths": paths,
             "components": {

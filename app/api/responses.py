@@ -7,6 +7,8 @@ from typing import Any
 from bottle import HTTPResponse, request
 from pydantic import TypeAdapter
 
+JSON = "application/json"
+
 PUBLIC_SECONDS = 1
 """How long browsers and CDNs may show a public response without asking again; Nginx caches it for as long."""
 
@@ -45,22 +47,23 @@ def respond(reply: Reply, result: object) -> HTTPResponse:
     return json_answer(body, status=reply.status, headers=made.headers)
 
 
-def public_answer(body: bytes, *, headers: dict[str, str] | None = None) -> HTTPResponse:
-    """Return a public response whose JSON is already serialized. Every cache may keep it for `PUBLIC_SECONDS`.
+def public_answer(body: bytes, *, media_type: str = JSON, headers: dict[str, str] | None = None) -> HTTPResponse:
+    """Return a public response whose body is already serialized.
 
-    If the client already has the same response (If-None-Match), return a 304 without a body (RFC 9110, 13.1.2).
+    Every cache may keep it for `PUBLIC_SECONDS`, unless `headers` contains another Cache-Control. If the client already
+    has the same response (If-None-Match), return a 304 without a body (RFC 9110, 13.1.2).
     """
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    cached = {"ETag": etag, "Cache-Control": f"public, max-age={PUBLIC_SECONDS}"}
+    cached = {"ETag": etag, "Cache-Control": f"public, max-age={PUBLIC_SECONDS}"} | (headers or {})
     known = request.get_header("If-None-Match", "")
     if known.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
-        return HTTPResponse(b"", 304, cached | (headers or {}))
-    return json_answer(body, headers=cached | (headers or {}))
+        return HTTPResponse(b"", 304, cached)
+    return HTTPResponse(body, 200, {"Content-Type": media_type} | cached)
 
 
 def json_answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """Return a response whose JSON is already serialized."""
-    return HTTPResponse(body, status, {"Content-Type": "application/json"} | (headers or {}))
+    return HTTPResponse(body, status, {"Content-Type": JSON} | (headers or {}))
 
 
 def preflight_answer(headers: dict[str, str], **_path: str) -> HTTPResponse:
