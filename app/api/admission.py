@@ -41,8 +41,7 @@ class AdmissionResource:
         The check does not count against the rate limits; the upload that follows does.
         """
         member = read_member(self._dependencies.sessions)
-        for limit, who in upload_limits(member):
-            self._dependencies.throttle.check(limit.value(self._dependencies.settings), limit.purpose, who)
+        self._dependencies.check(*upload_limits(member))
         return WithHeaders(None, {"X-Upload-Account": str(member.id)})
 
 

@@ -34,6 +34,7 @@ class AuthResource:
             "/api/auth/signup",
             self.sign_up,
             SIGNED_UP,
+            admit=self._is_verification,
             body=SignUpBody,
             is_idempotent=True,
             limits=(SIGN_UPS,),
@@ -51,12 +52,11 @@ class AuthResource:
         yield Route("POST", "/api/auth/refresh", self.refresh, TOKEN_PAIR, body=RefreshBody, errors=(NotSignedIn,))
         yield Route("DELETE", "/api/auth", self.log_out, NOTHING, signed_in=True)
 
-    def sign_up(self, body: SignUpBody) -> SignedUp:
+    def sign_up(self, body: SignUpBody, *, admitted: bool) -> SignedUp:
         """Create an account and sign its owner in."""
-        verifies = read_verification(self._dependencies.settings)
         key = read_idempotency_key()
-        self._dependencies.count(SIGN_UPS, client_address())
-        account = NewAccount(**body.model_dump(), is_verification=verifies, address=client_address())
+        self._dependencies.count((SIGN_UPS, client_address()))
+        account = NewAccount(**body.model_dump(), is_verification=admitted, address=client_address())
         user, signed_in = self._dependencies.accounts.sign_up(account, idempotency_key=key)
         profile = _profile(user)
         return SignedUp(
@@ -74,12 +74,17 @@ class AuthResource:
         from a single address therefore cannot exhaust the limit of an account.
         """
         account_and_address = f"{client_address()} {body.email}"
-        self._dependencies.count(LOGINS_PER_ADDRESS, client_address())
-        self._dependencies.count(LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address)
-        self._dependencies.count(LOGINS_PER_ACCOUNT, body.email)
+        self._dependencies.count(
+            (LOGINS_PER_ADDRESS, client_address()),
+            (LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address),
+            (LOGINS_PER_ACCOUNT, body.email),
+        )
         signed_in = self._dependencies.accounts.sign_in(body.email, body.password)
         self._dependencies.forgive(LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address)
         return _pair(signed_in)
+
+    def _is_verification(self) -> bool:
+        return read_verification(self._dependencies.settings)
 
     def refresh(self, body: RefreshBody) -> TokenPair:
         """Refresh a session: return a new access token and a new refresh token."""

@@ -33,20 +33,25 @@ class ApiDependencies:
     throttle: Throttle
     readiness: Readiness
 
-    def count(self, limit: RateLimit, who: str) -> None:
-        """Count one request of `who`, an account or address.
+    def count(self, *limits: tuple[RateLimit, str]) -> None:
+        """Count one request for each limit, in order. Each limit comes with the account or address that it applies to.
 
         Raises:
-            TooManyRequests: the limit is exceeded.
+            TooManyRequests: a limit is exceeded. The limits after it do not count the request.
         """
-        quota = self.throttle.take(limit.value(self.settings), limit.purpose, who)
-        if limit.is_announced:
-            announce(request.environ, quota)
-        quota.require()
+        quotas = self.throttle.take([limit.charge(self.settings, who) for limit, who in limits])
+        for (limit, _), quota in zip(limits, quotas, strict=False):
+            if limit.is_announced:
+                announce(request.environ, quota)
+            quota.require()
+
+    def check(self, *limits: tuple[RateLimit, str]) -> None:
+        """Check the limits as `count` does, without counting the request."""
+        self.throttle.check([limit.charge(self.settings, who) for limit, who in limits])
 
     def forgive(self, limit: RateLimit, who: str) -> None:
         """Reset the count of `who` after a success."""
-        self.throttle.forgive(limit.value(self.settings), limit.purpose, who)
+        self.throttle.forgive(limit.charge(self.settings, who))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,9 @@ class Route:
     form: Mapping[str, Any] | None = None
     """The JSON Schema of a multipart form, which the handler reads itself."""
     signed_in: bool = False
+    admit: Callable[[], object] | None = None
+    """Runs before the request is read, so that its error precedes those of the body. The handler receives its result as
+    `admitted`."""
     is_idempotent: bool = False
     """Whether the route takes an Idempotency-Key."""
     limits: tuple[RateLimit, ...] = ()
@@ -78,6 +86,8 @@ class Route:
 
     def handle(self, **arguments: object) -> HTTPResponse:
         """Read the request, call the handler and return its response."""
+        if self.admit is not None:
+            arguments["admitted"] = self.admit()
         if self.body is not None:
             arguments["body"] = read_json(self.body)
         if self.query is not None:
