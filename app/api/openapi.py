@@ -152,6 +152,9 @@ class _Builder:
             self._definitions |= schema.pop("$defs", {})
             for name, described in schema["properties"].items():
                 yield query_parameter(name, described)
+        if route.reply is not None and route.reply.is_public:
+            text = "The `ETag` of an earlier response. If it is still current, the response is 304 without a body."
+            yield {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
         if route.is_idempotent:
             text = "A key of the client's choice. A repeated request with the same key and body gets the first result."
             schema = {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"}
