@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from app.api.errors import (
     InternalError,
+    InvalidVideoId,
     JsonTooLarge,
     QueryInvalid,
     Refusal,
@@ -146,7 +147,7 @@ class _Builder:
 
     def _parameters(self, route: Route) -> Iterator[Json]:
         for name in WILDCARD.findall(route.path):
-            yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+            yield {"name": name, "in": "path", "required": True, "schema": _id_schema(route)}
         if route.query is not None:
             schema = validated_schema(route.query)
             self._definitions |= schema.pop("$defs", {})
@@ -215,6 +216,13 @@ def _limits(route: Route) -> Iterator[str]:
     if route.limits:
         lines = [f"- {limit.default} per {limit.per} (`{limit.setting.upper()}`)" for limit in route.limits]
         yield "Limits, unless the site sets others:\n\n" + "\n".join(lines)
+
+
+def _id_schema(route: Route) -> Json:
+    """Return the schema of an id. A route with the error `InvalidVideoId` also takes numbers, which no video has."""
+    uuid: Json = {"type": "string", "format": "uuid"}
+    number: Json = {"type": "string", "pattern": "^[0-9]+$"}
+    return {"anyOf": [uuid, number]} if InvalidVideoId in route.errors else uuid
 
 
 def _request_body(route: Route) -> Json:
