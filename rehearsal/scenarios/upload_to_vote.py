@@ -1,4 +1,4 @@
-"""Scenario 2: sign up, upload, render, vote and rank through the load balancer, download the clip, run Postman's story."""
+"""Scenario 2: sign up, upload, render, vote, rank and download through the load balancer, and run Postman's story."""
 
 import time
 
