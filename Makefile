@@ -40,7 +40,7 @@ FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
 .PHONY: help setup demo serve check test test-slow test-platform test-unit test-integration test-roles test-interrupted
-.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean
+.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean collections
 .PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this list
@@ -94,12 +94,13 @@ faults: tested-on ## Inject failures into a real site and prove that nothing is 
 	@exec $(BIN)/python -m faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
 		--previous $(PREVIOUS) $(if $(CALM),--calm)
 
-fuzz: tested-on ## Send hostile requests and mutated clips, generated from a seed. SEED=n COUNT=m
+fuzz: tested-on ## Send hostile requests and mutated clips, generated from a seed, and run schemathesis. SEED=n COUNT=m
 	@FUZZ_SEED=$(SEED) FUZZ_COUNT=$(COUNT) exec $(BIN)/python -m pytest -s tests/fuzz
 
 tested-on: $(FOR_TESTS)
 	@tests/services/install-packages
 	@tests/services/fetch-footage
+	@tests/services/fetch-newman
 
 lint: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible ## Check style, types, imports, security and YAML
 
@@ -129,6 +130,9 @@ lint-ansible: $(FOR_TESTS)
 format: $(FOR_TESTS) ## Format the Python code and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+collections: $(FOR_TESTS) ## Generate the Postman collections from the OpenAPI document
+	@exec $(BIN)/python -m postman collections
 
 lock: .venv-uv/bin/uv ## Compile requirements/*.txt from *.in (UPGRADE=--upgrade for newer versions)
 	@for part in lock build runtime demo dev; do $(COMPILE) --universal -o requirements/$$part.txt requirements/$$part.in; done
@@ -177,7 +181,7 @@ $(FOR_DEMO): $(CREATED) requirements/build.txt requirements/runtime.txt requirem
 	@touch $@
 
 $(FOR_TESTS): $(CREATED) requirements.txt $(wildcard requirements/*.txt) pyproject.toml
-	@echo "Installing all Python packages into .venv (once; about 300 MB from PyPI)"
+	@echo "Installing all Python packages into .venv (once; about 370 MB from PyPI)"
 	@started=$$SECONDS; $(INSTALL_PINNED) -r requirements.txt; $(UNINSTALL_UNPINNED); $(INSTALL_PROJECT); \
 		echo "── Python packages: $$((SECONDS - started)) s"
 	@touch $(FOR_DEMO) $@

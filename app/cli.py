@@ -7,6 +7,8 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
+from app.api.application import list_documented_routes
+from app.api.documentation import print_document
 from app.commands import site
 from app.commands.people import accounts_cli, sessions_cli
 from app.commands.site import REFUSED, ActorOption, acting, make_console, open_site, show_moment
@@ -128,6 +130,12 @@ def import_media(
     typer.echo(f"{len(clips)} clips, {refused} refused")
     if refused:
         raise typer.Exit(REFUSED)
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the API's OpenAPI document. This needs no settings."""
+    typer.echo(print_document(list_documented_routes()))
 
 
 @cli.command()

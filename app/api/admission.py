@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from bottle import HTTPResponse
-
+from app.api.limits import UPLOADS_PER_ACCOUNT, UPLOADS_PER_ADDRESS, RateLimit
+from app.api.replies import NOTHING
 from app.api.requests import client_address, read_member
-from app.api.responses import no_content
+from app.api.responses import WithHeaders
 from app.api.routing import ApiDependencies, Route
-from app.config import Settings
 from app.showcase.sessions import Member
 
 Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
@@ -20,34 +19,30 @@ Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 CHECK = "/internal/may-upload"
 
 
-def upload_limits(settings: Settings, member: Member) -> Iterator[tuple[str, str, str]]:
-    """Yield the rate limits of an upload: each limit, its purpose, and the account or address that it applies to."""
-    yield settings.upload_limit_per_account, "upload-account", str(member.id)
-    yield settings.upload_limit_per_address, "upload-address", client_address()
+def upload_limits(member: Member) -> Iterator[tuple[RateLimit, str]]:
+    """Yield the rate limits of an upload, each with the account or address that it applies to."""
+    yield UPLOADS_PER_ACCOUNT, str(member.id)
+    yield UPLOADS_PER_ADDRESS, client_address()
 
 
 class AdmissionResource:
-    """Handles Nginx's admission subrequests. Without a trusted proxy, the route does not exist."""
+    """Handles Nginx's admission subrequests. Without a trusted proxy, no process has this resource."""
 
     def __init__(self, dependencies: ApiDependencies) -> None:
         self._dependencies = dependencies
 
     def routes(self) -> Iterator[Route]:
         """Yield this resource's routes."""
-        if self._dependencies.settings.trusted_proxy:
-            yield Route("GET", CHECK, self.may_upload)
+        yield Route("GET", CHECK, self.may_upload, NOTHING, is_internal=True)
 
-    def may_upload(self) -> HTTPResponse:
+    def may_upload(self) -> WithHeaders:
         """Return 204 with the account's id in X-Upload-Account, or the error that the upload itself would get.
 
         The check does not count against the rate limits; the upload that follows does.
         """
         member = read_member(self._dependencies.sessions)
-        for limit, purpose, who in upload_limits(self._dependencies.settings, member):
-            self._dependencies.throttle.check(limit, purpose, who)
-        admitted = no_content()
-        admitted.set_header("X-Upload-Account", str(member.id))
-        return admitted
+        self._dependencies.check(*upload_limits(member))
+        return WithHeaders(None, {"X-Upload-Account": str(member.id)})
 
 
 class RefusalHeaderMiddleware:

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import bottle
@@ -14,10 +14,13 @@ import structlog
 from app.api.admission import AdmissionResource
 from app.api.auth import AuthResource
 from app.api.cors import Cors
+from app.api.documentation import DocumentationResource
 from app.api.errors import answer_failures, answer_http_error
 from app.api.health import MONITORING_PATHS, HealthResource
 from app.api.metrics import Metrics
+from app.api.openapi import check_documented
 from app.api.public import PublicResource
+from app.api.quotas import announced
 from app.api.responses import preflight_answer
 from app.api.routing import ApiDependencies, Resource, Route
 from app.api.videos import VideosResource
@@ -26,14 +29,15 @@ from app.db.database import database
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9\-_.]{8,64}")
-SECURITY_HEADERS = [
+DEFAULT_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    # No cache may keep a response, unless its handler says otherwise (`app.api.responses.public_answer`).
+    ("Cache-Control", "no-store"),
 ]
-NO_STORE = ("Cache-Control", "no-store")
-"""No cache may keep a response, unless its handler says otherwise (`app.api.responses.public_answer`)."""
+"""The headers of every response that does not have its own."""
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
@@ -48,19 +52,34 @@ def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Co
     """Create the application with the routes of every resource. The resources share this process's dependencies."""
     api = Api()
     api.install(answer_failures)
-    resources: list[Resource] = [
-        AuthResource(dependencies),
-        AdmissionResource(dependencies),
-        VideosResource(dependencies),
-        PublicResource(dependencies),
-        HealthResource(dependencies, metrics),
-    ]
-    routes = [route for resource in resources for route in resource.routes()]
+    routes = list_routes(dependencies, metrics)
+    if dependencies.settings.trusted_proxy:
+        routes += AdmissionResource(dependencies).routes()
+    check_documented(routes)
     if cors.is_on:
         routes += _preflights(routes, cors)
     for route in routes:
-        api.route(route.path, route.method, route.handler)
+        api.route(route.path, route.method, route.handle)
     return RequestMiddleware(api, metrics, cors)
+
+
+def list_routes(dependencies: ApiDependencies, metrics: Metrics) -> list[Route]:
+    """Return the routes of the API and of its documentation."""
+    resources: list[Resource] = [
+        AuthResource(dependencies),
+        VideosResource(dependencies),
+        PublicResource(dependencies),
+        HealthResource(dependencies, metrics),
+        DocumentationResource(lambda: routes),
+    ]
+    routes = [route for resource in resources for route in resource.routes()]
+    return routes
+
+
+def list_documented_routes() -> list[Route]:
+    """Return the documented routes without a site. Their handlers cannot run, but their declarations are complete."""
+    routes = list_routes(cast("ApiDependencies", None), cast("Metrics", None))
+    return [route for route in routes if not route.is_internal]
 
 
 def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
@@ -68,7 +87,10 @@ def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
     methods: dict[str, list[str]] = {}
     for route in routes:
         methods.setdefault(route.path, []).append(route.method)
-    return [Route("OPTIONS", path, partial(preflight_answer, cors.preflight(names))) for path, names in methods.items()]
+    return [
+        Route("OPTIONS", path, partial(preflight_answer, cors.preflight(names)), is_internal=True)
+        for path, names in methods.items()
+    ]
 
 
 class RequestMiddleware:
@@ -88,12 +110,13 @@ class RequestMiddleware:
         environ["PATH_INFO"] = environ.get("PATH_INFO", "/").rstrip("/") or "/"
         answered: list[str] = []
         cross_origin = self._cors.headers(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_ORIGIN"))
-        added = [*SECURITY_HEADERS, ("X-Request-Id", request_id), *cross_origin]
+        added = [*DEFAULT_HEADERS, ("X-Request-Id", request_id), *cross_origin]
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             answered[:] = [status]
-            cacheable = any(name == "Cache-Control" for name, _ in headers)
-            return start_response(status, [*headers, *added, *([] if cacheable else [NO_STORE])], exc_info)
+            given = {name for name, _ in headers}
+            more = [(name, value) for name, value in [*added, *announced(environ)] if name not in given]
+            return start_response(status, [*headers, *more], exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:

@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator
 
-from bottle import HTTPResponse
-
+from app.api.errors import VerificationRefused
+from app.api.limits import LOGINS_PER_ACCOUNT, LOGINS_PER_ACCOUNT_AND_ADDRESS, LOGINS_PER_ADDRESS, SIGN_UPS
+from app.api.replies import NOTHING, SIGNED_UP, TOKEN_PAIR
 from app.api.request_schemas import LoginBody, RefreshBody, SignUpBody
-from app.api.requests import client_address, read_idempotency_key, read_json, read_member, read_verification
+from app.api.requests import client_address, read_idempotency_key, read_member, read_verification
 from app.api.response_schemas import Profile, SignedUp, TokenPair
-from app.api.responses import answer, no_content
 from app.api.routing import ApiDependencies, Route
 from app.db.models import User
 from app.showcase.accounts import NewAccount
+from app.showcase.errors import (
+    EmailTaken,
+    InvalidCredentials,
+    NotSignedIn,
+    PasswordsDiffer,
+    VerificationCityTooOrdinary,
+)
 from app.showcase.sessions import SignedIn
 
 
@@ -22,55 +29,70 @@ class AuthResource:
 
     def routes(self) -> Iterator[Route]:
         """Yield this resource's routes."""
-        yield Route("POST", "/api/auth/signup", self.sign_up)
-        yield Route("POST", "/api/auth/login", self.log_in)
-        yield Route("POST", "/api/auth/refresh", self.refresh)
-        yield Route("DELETE", "/api/auth", self.log_out)
-
-    def sign_up(self) -> HTTPResponse:
-        """Create an account and sign its owner in."""
-        verifies = read_verification(self._dependencies.settings)
-        body = read_json(SignUpBody)
-        key = read_idempotency_key()
-        self._dependencies.throttle.hit(
-            self._dependencies.settings.signup_limit_per_address, "signup", client_address()
+        yield Route(
+            "POST",
+            "/api/auth/signup",
+            self.sign_up,
+            SIGNED_UP,
+            admit=self._is_verification,
+            body=SignUpBody,
+            is_idempotent=True,
+            limits=(SIGN_UPS,),
+            errors=(PasswordsDiffer, EmailTaken, VerificationCityTooOrdinary, VerificationRefused),
         )
-        account = NewAccount(**body.model_dump(), is_verification=verifies, address=client_address())
+        yield Route(
+            "POST",
+            "/api/auth/login",
+            self.log_in,
+            TOKEN_PAIR,
+            body=LoginBody,
+            limits=(LOGINS_PER_ADDRESS, LOGINS_PER_ACCOUNT_AND_ADDRESS, LOGINS_PER_ACCOUNT),
+            errors=(InvalidCredentials,),
+        )
+        yield Route("POST", "/api/auth/refresh", self.refresh, TOKEN_PAIR, body=RefreshBody, errors=(NotSignedIn,))
+        yield Route("DELETE", "/api/auth", self.log_out, NOTHING, signed_in=True)
+
+    def sign_up(self, body: SignUpBody, *, admitted: bool) -> SignedUp:
+        """Create an account and sign its owner in."""
+        key = read_idempotency_key()
+        self._dependencies.count((SIGN_UPS, client_address()))
+        account = NewAccount(**body.model_dump(), is_verification=admitted, address=client_address())
         user, signed_in = self._dependencies.accounts.sign_up(account, idempotency_key=key)
         profile = _profile(user)
-        signed_up = SignedUp(
+        return SignedUp(
             **profile.model_dump(),
             user=profile,
             access_token=signed_in.access_token,
             expires_in=signed_in.expires_in,
         )
-        return answer(signed_up, status=201)
 
-    def log_in(self) -> HTTPResponse:
+    def log_in(self, body: LoginBody) -> TokenPair:
         """Open a session.
 
         Three limits count the attempts, in this order: per address, per account and address together, per account. An
         attempt that one limit rejects does not count against the limits after it. With the default limits, attempts
         from a single address therefore cannot exhaust the limit of an account.
         """
-        body = read_json(LoginBody)
-        throttle, settings = self._dependencies.throttle, self._dependencies.settings
         account_and_address = f"{client_address()} {body.email}"
-        throttle.hit(settings.login_limit_per_address, "login-address", client_address())
-        throttle.hit(settings.login_limit_per_account_and_address, "login-account-address", account_and_address)
-        throttle.hit(settings.login_limit_per_account, "login-account", body.email)
+        self._dependencies.count(
+            (LOGINS_PER_ADDRESS, client_address()),
+            (LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address),
+            (LOGINS_PER_ACCOUNT, body.email),
+        )
         signed_in = self._dependencies.accounts.sign_in(body.email, body.password)
-        throttle.forgive(settings.login_limit_per_account_and_address, "login-account-address", account_and_address)
-        return answer(_pair(signed_in))
+        self._dependencies.forgive(LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address)
+        return _pair(signed_in)
 
-    def refresh(self) -> HTTPResponse:
+    def _is_verification(self) -> bool:
+        return read_verification(self._dependencies.settings)
+
+    def refresh(self, body: RefreshBody) -> TokenPair:
         """Refresh a session: return a new access token and a new refresh token."""
-        return answer(_pair(self._dependencies.sessions.refresh(read_json(RefreshBody).refresh_token)))
+        return _pair(self._dependencies.sessions.refresh(body.refresh_token))
 
-    def log_out(self) -> HTTPResponse:
+    def log_out(self) -> None:
         """End the session."""
         self._dependencies.sessions.sign_out(read_member(self._dependencies.sessions))
-        return no_content()
 
 
 def _profile(user: User) -> Profile:

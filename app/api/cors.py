@@ -11,7 +11,7 @@ Headers = list[tuple[str, str]]
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
 """Request headers that an allowed page may send, besides the safelisted ones."""
 
-EXPOSED_HEADERS = "Link, Location, Retry-After, WWW-Authenticate, X-Request-Id"
+EXPOSED_HEADERS = "Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
 """Response headers that a page may read, besides the safelisted ones. Nginx's own errors expose the same list."""
 
 MAX_AGE_SECONDS = 7200

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import structlog
@@ -35,44 +36,52 @@ class ApiError(Exception):
     """An error of the HTTP layer. The rules of the showcase raise `ShowcaseError` instead."""
 
     status = 400
+    message = ""
 
-    def __init__(self, detail: str | list[dict[str, Any]]) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, detail: str | list[dict[str, Any]] | None = None) -> None:
+        super().__init__(detail or self.message)
+        self.detail = detail or self.message
         self.headers: dict[str, str] = {}
+
+    @classmethod
+    def example(cls) -> Self:
+        """Return such an error for the API's document. Classes whose detail varies override this."""
+        return cls()
 
 
 class QueryInvalid(ApiError):
     """A query parameter or header has an invalid value."""
 
+    @classmethod
+    def example(cls) -> Self:
+        """Return the error for a limit over the maximum."""
+        return cls("limit: Input should be less than or equal to 100")
+
 
 class MultipartBroken(ApiError):
     """The multipart body cannot be parsed."""
+
+    message = "Send exactly one title and one video_file."
 
 
 class InvalidVideoId(ApiError):
     """The id is neither a number nor a UUID, on a route for which the API contract specifies 400."""
 
-    def __init__(self) -> None:
-        super().__init__("Invalid video ID format")
+    message = "Invalid video ID format"
 
 
 class VerificationRefused(ApiError):
     """The request claims to come from `playbooks/verify_site.yml`, but its secret does not match."""
 
     status = 403
-
-    def __init__(self) -> None:
-        super().__init__("X-Verification-Secret does not match")
+    message = "X-Verification-Secret does not match"
 
 
 class JsonTooLarge(ApiError):
     """The JSON body is over its size limit."""
 
     status = 413
-
-    def __init__(self) -> None:
-        super().__init__("Request body too large: JSON may have 65536 bytes at most.")
+    message = "Request body too large: JSON may have 65536 bytes at most."
 
 
 class ShapeInvalid(ApiError):
@@ -91,6 +100,11 @@ class ShapeInvalid(ApiError):
         """Return the error for one form field."""
         return cls([{"loc": ["body", name], "msg": message, "type": kind}])
 
+    @classmethod
+    def example(cls) -> Self:
+        """Return the error for a missing field."""
+        return cls.field("title", "Field required", "missing")
+
 
 class MalformedId(ApiError):
     """The id in the path is not a UUID."""
@@ -101,16 +115,48 @@ class MalformedId(ApiError):
         message = f"Input should be a valid UUID, not {text[:40]!r}"
         super().__init__([{"loc": ["path", "video_id"], "msg": message, "type": "uuid_parsing"}])
 
+    @classmethod
+    def example(cls) -> Self:
+        """Return the error for a word."""
+        return cls("abc")
+
 
 class TooManyRequests(ApiError):
-    """A rate limit is exceeded; `retry_after` is in seconds."""
+    """A rate limit is exceeded."""
 
     status = 429
 
     def __init__(self, retry_after: int) -> None:
+        """`retry_after` is in seconds."""
         super().__init__(f"Too many requests; try again in {retry_after} s.")
         self.headers["Retry-After"] = str(retry_after)
 
+    @classmethod
+    def example(cls) -> Self:
+        """Return the error of a client that may try again in half a minute."""
+        return cls(30)
+
+
+class Unavailable(ApiError):
+    """A dependency of the platform (database, store, disk) is down."""
+
+    status = 503
+    message = "A part of the platform is not available right now; try again shortly."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+
+
+class InternalError(ApiError):
+    """An unexpected error, which the API logs with its traceback."""
+
+    status = 500
+    message = "Internal server error"
+
+
+Refusal = type[ApiError] | type[ShowcaseError]
+"""A class of errors that a route may return."""
 
 STATUS: tuple[tuple[type[ShowcaseError], int], ...] = (
     (NotSignedIn, 401),
@@ -120,6 +166,28 @@ STATUS: tuple[tuple[type[ShowcaseError], int], ...] = (
     (IdempotencyKeyReused, 422),
     (RuleBroken, 400),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a client receives for an error."""
+
+    status: int
+    detail: str | list[dict[str, Any]]
+    headers: dict[str, str]
+
+
+def show(error: ApiError | ShowcaseError) -> Shown:
+    """Return the status, the detail and the headers of an error."""
+    if isinstance(error, ApiError):
+        return Shown(error.status, error.detail, error.headers)
+    status = next(status for kind, status in STATUS if isinstance(error, kind))
+    return Shown(status, error.text, HEADERS.get(status, {}))
+
+
+def show_example(kind: Refusal) -> Shown:
+    """Return an example of what a client receives for a class of errors."""
+    return show(kind.example() if issubclass(kind, ApiError) else kind())
 
 
 def error_answer(status: int, detail: object, headers: dict[str, str] | None = None) -> HTTPResponse:
@@ -144,17 +212,18 @@ def answer_failures(handler: Callable[..., object]) -> Callable[..., object]:
 
 def answer_for(error: Exception) -> HTTPResponse:
     """Return the response for an exception. An unexpected one is logged with its traceback and becomes a 500."""
-    if isinstance(error, ApiError):
-        return error_answer(error.status, error.detail, error.headers)
-    if isinstance(error, ShowcaseError):
-        status = next(status for kind, status in STATUS if isinstance(error, kind))
-        return error_answer(status, error.text, HEADERS.get(status))
+    if isinstance(error, ApiError | ShowcaseError):
+        return _answer(error)
     if isinstance(error, UNAVAILABLE) or (isinstance(error, OSError) and is_disk_full(error)):
         log.error("part_unavailable", error=f"{type(error).__name__}: {error}")
-        detail = "A part of the platform is not available right now; try again shortly."
-        return error_answer(503, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return _answer(Unavailable())
     log.error("request_failed", exc_info=error)
-    return error_answer(500, "Internal server error")
+    return _answer(InternalError())
+
+
+def _answer(error: ApiError | ShowcaseError) -> HTTPResponse:
+    shown = show(error)
+    return error_answer(shown.status, shown.detail, shown.headers)
 
 
 def answer_http_error(error: HTTPError) -> str:
@@ -162,5 +231,5 @@ def answer_http_error(error: HTTPError) -> str:
     if error.exception is not None:
         log.error("request_failed", exc_info=error.exception)
     response.content_type = "application/json"
-    known = {404: "Not found", 405: "Method not allowed", 500: "Internal server error"}
+    known = {404: "Not found", 405: "Method not allowed", 500: InternalError.message}
     return json.dumps({"detail": known.get(error.status_code, str(error.status_line).partition(" ")[2])})

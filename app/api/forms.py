@@ -15,13 +15,32 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from app.api.errors import MultipartBroken, ShapeInvalid
 from app.api.requests import read_header
 from app.config import MAX_CLIP_BYTES
-from app.showcase.requirements import ReceivedClip
+from app.showcase.requirements import MAX_TITLE, ReceivedClip
 
 CHUNK_BYTES = 256 * 1024
 MAX_TEXT_BYTES = 16 * 1024
 MAX_SEGMENTS = 16
 FILE_FIELDS = {"video_file", "file"}
 UPLOAD_PREFIX = "upload-"
+
+UPLOAD_SCHEMA = {
+    "type": "object",
+    "required": ["title", "video_file"],
+    "properties": {
+        "title": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_TITLE,
+            "examples": ["Triple desde el logo"],
+        },
+        "video_file": {
+            "type": "string",
+            "contentMediaType": "video/mp4",
+            "description": f"An MP4 of at most {MAX_CLIP_BYTES} bytes. The part may also be named `file`.",
+        },
+    },
+}
+"""The form in JSON Schema, for the API's document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +90,7 @@ class _Receiver:
         """
         self.file.flush()
         if self.files > 1 or len(self.titles) > 1:
-            raise MultipartBroken("Send exactly one title and one video_file.")
+            raise MultipartBroken
         missing = [name for name, found in (("title", self.titles), ("video_file", self.files)) if not found]
         if missing:
             raise ShapeInvalid(

@@ -1,17 +1,17 @@
 """Liveness, readiness and metrics of the process."""
 
 from collections.abc import Iterator
-from typing import Literal
 from urllib.parse import parse_qsl
 
 from bottle import HTTPResponse, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.api.errors import RETRY_AFTER_SECONDS
 from app.api.metrics import Metrics
-from app.api.requests import read_query
-from app.api.responses import answer
+from app.api.replies import HEALTH, METRICS, NOT_READY, READY
+from app.api.response_schemas import Health, Ready
+from app.api.responses import WithHeaders, respond
 from app.api.routing import ApiDependencies, Route
 
 MONITORING_PATHS = {"/health", "/api/health", "/ready", "/metrics"}
@@ -22,55 +22,40 @@ logged, because they arrive every few seconds."""
 class ReadyQuery(BaseModel):
     """GET /ready; `deep=1` checks every dependency now."""
 
-    deep: bool = False
-
-
-class Health(BaseModel):
-    """The 200 response to GET /health."""
-
-    status: Literal["healthy"] = "healthy"
-
-
-class Ready(BaseModel):
-    """The response to GET /ready: each dependency is `ok` or `down`."""
-
-    status: Literal["ready", "not ready", "draining"]
-    database: str
-    queue: str
-    storage: str
+    deep: bool = Field(default=False, description="`1` checks every dependency now.")
 
 
 class HealthResource:
     """Health checks and metrics, for load balancers, operators and Prometheus."""
 
     def __init__(self, dependencies: ApiDependencies, metrics: Metrics) -> None:
-        self._readiness = dependencies.readiness
+        self._dependencies = dependencies
         self._metrics = metrics
 
     def routes(self) -> Iterator[Route]:
         """Yield this resource's routes."""
-        yield Route("GET", "/health", self.health)
-        yield Route("GET", "/api/health", self.health)
-        yield Route("GET", "/ready", self.ready)
-        yield Route("GET", "/metrics", self.metrics)
+        yield Route("GET", "/health", self.health, HEALTH)
+        yield Route("GET", "/api/health", self.api_health, HEALTH)
+        yield Route("GET", "/ready", self.ready, READY, query=ReadyQuery, other_replies=(NOT_READY,))
+        yield Route("GET", "/metrics", self.metrics, METRICS)
 
-    def health(self) -> HTTPResponse:
+    def health(self) -> Health:
         """Report that the process is running."""
-        return answer(Health())
+        return Health()
 
-    def ready(self) -> HTTPResponse:
+    def api_health(self) -> Health:
+        """Report that the process is running, under /api."""
+        return Health()
+
+    def ready(self, query: ReadyQuery) -> Ready | HTTPResponse:
         """Report whether the process may receive traffic and, with `deep=1`, whether every dependency is up."""
-        deep = read_query(ReadyQuery).deep
-        states = self._readiness.ask_now() if deep else self._readiness.states()
-        is_ready = self._readiness.accepts_traffic() and not (deep and "down" in states.values())
-        draining = self._readiness.is_draining()
-        answered = answer(
-            Ready(status="draining" if draining else "ready" if is_ready else "not ready", **states),
-            status=200 if is_ready else 503,
-        )
-        if not is_ready:
-            answered.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
-        return answered
+        readiness = self._dependencies.readiness
+        states = readiness.ask_now() if query.deep else readiness.states()
+        if readiness.is_draining():
+            return _not_ready(Ready(status="draining", **states))
+        if not readiness.accepts_traffic() or (query.deep and "down" in states.values()):
+            return _not_ready(Ready(status="not ready", **states))
+        return Ready(status="ready", **states)
 
     def metrics(self) -> HTTPResponse:
         """Return all metrics, or those that `name[]` selects, in Prometheus' text format.
@@ -81,3 +66,7 @@ class HealthResource:
         registry = self._metrics.registry
         text = generate_latest(registry.restricted_registry(names) if names else registry)
         return HTTPResponse(text, 200, {"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _not_ready(states: Ready) -> HTTPResponse:
+    return respond(NOT_READY, WithHeaders(states, {"Retry-After": str(RETRY_AFTER_SECONDS)}))

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 from uuid import UUID
 
-from bottle import HTTPResponse, request
+from bottle import request
 
-from app.api.errors import InvalidVideoId
+from app.api.errors import InvalidVideoId, MalformedId
+from app.api.limits import VOTES_PER_ACCOUNT, VOTES_PER_ADDRESS, WITHDRAWALS
+from app.api.replies import PUBLIC_VIDEO, PUBLIC_VIDEOS, STANDINGS, VOTE_STATUS, VOTED, WITHDRAWN
 from app.api.request_schemas import PublicVideosQuery, RankingQuery
-from app.api.requests import client_address, parse_uuid, read_member, read_query, read_video_id
-from app.api.response_schemas import PUBLIC_VIDEO, PUBLIC_VIDEOS, STANDINGS, Message, PublicVideo, VoteStatus
-from app.api.responses import answer, public_answer
+from app.api.requests import client_address, parse_uuid, read_member, read_video_id
+from app.api.response_schemas import Message, PublicVideo, VoteStatus
+from app.api.responses import WithHeaders
 from app.api.routing import ApiDependencies, Route
 from app.showcase import voting
 from app.showcase.catalogue import PublicClip, get_public, list_public
-from app.showcase.errors import PublicVideoNotFound
-from app.showcase.rankings import rank
+from app.showcase.errors import AlreadyVoted, OwnVideo, PublicVideoNotFound, UnknownCursor, VoteNotFound
+from app.showcase.rankings import Standing, rank
 from app.showcase.sessions import Member
 
 VIDEOS = "/api/public/videos"
@@ -29,45 +31,65 @@ class PublicResource:
 
     def routes(self) -> Iterator[Route]:
         """Yield this resource's routes."""
-        yield Route("GET", VIDEOS, self.list_videos)
-        yield Route("GET", f"{VIDEOS}/<video_id>", self.show)
-        yield Route("POST", f"{VIDEOS}/<video_id>/vote", self.vote)
-        yield Route("DELETE", f"{VIDEOS}/<video_id>/vote", self.withdraw)
-        yield Route("GET", f"{VIDEOS}/<video_id>/vote-status", self.vote_status)
-        yield Route("GET", "/api/public/rankings", self.rankings)
+        yield Route("GET", VIDEOS, self.list_videos, PUBLIC_VIDEOS, query=PublicVideosQuery, errors=(UnknownCursor,))
+        yield Route("GET", f"{VIDEOS}/<video_id>", self.show, PUBLIC_VIDEO, errors=(PublicVideoNotFound, MalformedId))
+        yield Route(
+            "POST",
+            f"{VIDEOS}/<video_id>/vote",
+            self.vote,
+            VOTED,
+            signed_in=True,
+            limits=(VOTES_PER_ACCOUNT, VOTES_PER_ADDRESS),
+            errors=(AlreadyVoted, OwnVideo, InvalidVideoId, PublicVideoNotFound),
+        )
+        yield Route(
+            "DELETE",
+            f"{VIDEOS}/<video_id>/vote",
+            self.withdraw,
+            WITHDRAWN,
+            signed_in=True,
+            limits=(WITHDRAWALS,),
+            errors=(VoteNotFound, PublicVideoNotFound, MalformedId),
+        )
+        yield Route(
+            "GET",
+            f"{VIDEOS}/<video_id>/vote-status",
+            self.vote_status,
+            VOTE_STATUS,
+            signed_in=True,
+            errors=(InvalidVideoId,),
+        )
+        yield Route("GET", "/api/public/rankings", self.rankings, STANDINGS, query=RankingQuery)
 
-    def list_videos(self) -> HTTPResponse:
+    def list_videos(self, query: PublicVideosQuery) -> WithHeaders:
         """Return a page of published clips; the Link header points to the next page."""
-        query = read_query(PublicVideosQuery)
         page = list_public(
             city=query.city, order=query.order, limit=query.limit, offset=query.offset, cursor=query.cursor
         )
-        body = PUBLIC_VIDEOS.dump_json([self._serialize_video(video) for video in page.videos])
-        return public_answer(body, headers=_link_to_next(query, page.next_cursor))
+        videos = [self._serialize_video(video) for video in page.videos]
+        return WithHeaders(videos, _link_to_next(query, page.next_cursor))
 
-    def show(self, video_id: str) -> HTTPResponse:
+    def show(self, video_id: str) -> PublicVideo:
         """Return one published clip."""
-        return public_answer(PUBLIC_VIDEO.dump_json(self._serialize_video(get_public(_public_id(video_id)))))
+        return self._serialize_video(get_public(_public_id(video_id)))
 
-    def vote(self, video_id: str) -> HTTPResponse:
+    def vote(self, video_id: str) -> Message:
         """Cast a vote."""
         member = self._member()
         target = _votable_id(video_id)
-        self._throttle_votes(member)
+        self._dependencies.count((VOTES_PER_ACCOUNT, str(member.id)), (VOTES_PER_ADDRESS, client_address()))
         voting.vote(member.id, target, allow_self_vote=self._dependencies.settings.allow_self_vote)
-        return answer(Message(message="Voto registrado exitosamente."))
+        return Message(message="Voto registrado exitosamente.")
 
-    def withdraw(self, video_id: str) -> HTTPResponse:
+    def withdraw(self, video_id: str) -> Message:
         """Withdraw a vote."""
         member = self._member()
         target = _public_id(video_id)
-        self._dependencies.throttle.hit(
-            self._dependencies.settings.withdrawal_limit_per_account, "withdrawal", str(member.id)
-        )
+        self._dependencies.count((WITHDRAWALS, str(member.id)))
         voting.withdraw(member.id, target)
-        return answer(Message(message="Voto retirado exitosamente."))
+        return Message(message="Voto retirado exitosamente.")
 
-    def vote_status(self, video_id: str) -> HTTPResponse:
+    def vote_status(self, video_id: str) -> VoteStatus:
         """Return whether the account has voted for a video; false when there is no such public video."""
         member = self._member()
         target = parse_uuid(video_id)
@@ -75,21 +97,15 @@ class PublicResource:
             raise InvalidVideoId
         voted = target is not None and voting.has_voted(member.id, target)
         shown_id = str(target) if target else video_id
-        return answer(VoteStatus(video_id=shown_id, has_voted=voted, user_id=str(member.id)))
+        return VoteStatus(video_id=shown_id, has_voted=voted, user_id=str(member.id))
 
-    def rankings(self) -> HTTPResponse:
+    def rankings(self, query: RankingQuery) -> list[Standing]:
         """Return the ranking of one city, or of all cities."""
-        query = read_query(RankingQuery)
         limit, offset = query.rows
-        return public_answer(STANDINGS.dump_json(rank(city=query.city, limit=limit, offset=offset)))
+        return rank(city=query.city, limit=limit, offset=offset)
 
     def _member(self) -> Member:
         return read_member(self._dependencies.sessions)
-
-    def _throttle_votes(self, member: Member) -> None:
-        settings, throttle = self._dependencies.settings, self._dependencies.throttle
-        throttle.hit(settings.vote_limit_per_account, "vote-account", str(member.id))
-        throttle.hit(settings.vote_limit_per_address, "vote-address", client_address())
 
     def _serialize_video(self, video: PublicClip) -> PublicVideo:
         url = self._dependencies.store.url

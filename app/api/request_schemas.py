@@ -21,6 +21,7 @@ from app.showcase.texts import clean, has_bidi_controls, has_control_characters
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
 MAX_OFFSET = 1_000_000
 MAX_LIMIT = 100
+CITY = "A city, with or without accents, in upper or lower case."
 
 
 def _clean(value: object) -> object:
@@ -63,8 +64,18 @@ def _blank_is_none(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=100), AfterValidator(_plain)]
 Name = Annotated[Text, Field(min_length=1)]
 Place = Annotated[Text | None, BeforeValidator(_blank_is_none)]
-Email = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=254), AfterValidator(_email)]
-Password = Annotated[str, AfterValidator(_password)]
+Email = Annotated[
+    str,
+    BeforeValidator(_clean),
+    StringConstraints(max_length=254),
+    AfterValidator(_email),
+    Field(json_schema_extra={"format": "email"}),
+]
+Password = Annotated[
+    str,
+    AfterValidator(_password),
+    Field(json_schema_extra={"format": "password", "minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD}),
+]
 
 
 class Body(BaseModel):
@@ -75,6 +86,22 @@ class Body(BaseModel):
 
 class SignUpBody(Body):
     """POST /auth/signup."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "first_name": "Lucía",
+                    "last_name": "Herrera",
+                    "email": "lucia@example.com",
+                    "password1": "tiro-de-tres",
+                    "password2": "tiro-de-tres",
+                    "city": "Bogotá",
+                    "country": "Colombia",
+                }
+            ]
+        }
+    )
 
     first_name: Name
     last_name: Name
@@ -88,6 +115,10 @@ class SignUpBody(Body):
 class LoginBody(Body):
     """POST /auth/login."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "lucia@example.com", "password": "tiro-de-tres"}]}
+    )
+
     email: Email
     password: Annotated[str, Field(min_length=1, max_length=1024)]
 
@@ -95,22 +126,26 @@ class LoginBody(Body):
 class RefreshBody(Body):
     """POST /auth/refresh."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"refresh_token": "Zm9yLXRoaXMtc2Vzc2lvbg"}]})
+
     refresh_token: Annotated[str, Field(min_length=1, max_length=512)]
 
 
 class PageQuery(BaseModel):
     """Query parameters of a paginated list."""
 
-    limit: int = Field(default=20, ge=1, le=MAX_LIMIT)
-    offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
-    city: Place = None
+    limit: int = Field(default=20, ge=1, le=MAX_LIMIT, description="The maximum number of items.")
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET, description="The number of items to skip.")
+    city: Place = Field(default=None, description=CITY)
 
 
 class PublicVideosQuery(PageQuery):
     """GET /public/videos."""
 
     order: Order = Order.NEWEST
-    cursor: Annotated[str | None, StringConstraints(max_length=512)] = None
+    cursor: Annotated[str | None, StringConstraints(max_length=512)] = Field(
+        default=None, description="Where the page begins, from the `Link` header of the page before. Excludes `offset`."
+    )
 
     @model_validator(mode="after")
     def _one_way_of_paging(self) -> Self:
@@ -122,11 +157,16 @@ class PublicVideosQuery(PageQuery):
 class RankingQuery(BaseModel):
     """GET /public/rankings; `from` and `to` are positions, both inclusive."""
 
-    limit: int | None = Field(default=None, ge=1, le=MAX_LIMIT)
-    offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
-    city: Place = None
-    first: int = Field(default=1, alias="from", ge=1, le=MAX_OFFSET)
-    last: int | None = Field(default=None, alias="to", ge=1, le=MAX_OFFSET)
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_LIMIT,
+        description=f"The maximum number of rows: 20 by default, {MAX_LIMIT} with `to`.",
+    )
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET, description="The number of rows to skip.")
+    city: Place = Field(default=None, description=CITY)
+    first: int = Field(default=1, alias="from", ge=1, le=MAX_OFFSET, description="The first position.")
+    last: int | None = Field(default=None, alias="to", ge=1, le=MAX_OFFSET, description="The last position.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
-
-from app.showcase.rankings import Standing
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _moment(epoch: object) -> object:
@@ -20,7 +18,13 @@ Timestamp = Annotated[datetime, BeforeValidator(_moment)]
 UNLESS_NULL = Field(exclude_if=lambda value: value is None)
 
 
-class Profile(BaseModel):
+class Body(BaseModel):
+    """A JSON object in a response. Its schema lists every field that it always has as required."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class Profile(Body):
     """An account as its owner sees it."""
 
     id: str
@@ -43,7 +47,7 @@ class SignedUp(Profile):
     expires_in: int
 
 
-class TokenPair(BaseModel):
+class TokenPair(Body):
     """The 200 response to POST /auth/login and /auth/refresh; `expires_in` is in seconds."""
 
     access_token: str
@@ -52,7 +56,7 @@ class TokenPair(BaseModel):
     refresh_token: str
 
 
-class UploadAccepted(BaseModel):
+class UploadAccepted(Body):
     """The 201 response to POST /videos/upload."""
 
     message: Literal["Video subido correctamente. Procesamiento en curso."] = (
@@ -61,21 +65,21 @@ class UploadAccepted(BaseModel):
     task_id: str
 
 
-class Failure(BaseModel):
+class Failure(Body):
     """Why a clip failed, was rejected or is hidden."""
 
     code: str
     message: str
 
 
-class Notice(BaseModel):
+class Notice(Body):
     """A remark for the player about a processed clip."""
 
     code: str
     message: str
 
 
-class OwnVideo(BaseModel):
+class OwnVideo(Body):
     """A clip in its player's list; the last four fields are omitted while null."""
 
     video_id: str
@@ -98,7 +102,7 @@ class OwnVideoDetail(OwnVideo):
     progress: float
 
 
-class VideoDeleted(BaseModel):
+class VideoDeleted(Body):
     """The 200 response to DELETE /videos/{id}."""
 
     message: Literal["El video ha sido eliminado exitosamente."] = "El video ha sido eliminado exitosamente."
@@ -118,13 +122,13 @@ class PublicVideo:
     poster_url: str | None
 
 
-class Message(BaseModel):
+class Message(Body):
     """A success message."""
 
     message: str
 
 
-class VoteStatus(BaseModel):
+class VoteStatus(Body):
     """The 200 response to GET /public/videos/{id}/vote-status."""
 
     video_id: str
@@ -132,7 +136,30 @@ class VoteStatus(BaseModel):
     user_id: str
 
 
-OWN_VIDEOS = TypeAdapter(list[OwnVideo])
-PUBLIC_VIDEO = TypeAdapter(PublicVideo)
-PUBLIC_VIDEOS = TypeAdapter(list[PublicVideo])
-STANDINGS = TypeAdapter(list[Standing])
+class Health(Body):
+    """The 200 response to GET /health."""
+
+    status: Literal["healthy"] = "healthy"
+
+
+class Ready(Body):
+    """The response to GET /ready: each dependency is `ok` or `down`."""
+
+    status: Literal["ready", "not ready", "draining"]
+    database: str
+    queue: str
+    storage: str
+
+
+class ErrorItem(Body):
+    """What is wrong with one field: where it is (`loc`), a message, and pydantic's type of error."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Error(Body):
+    """The body of every error."""
+
+    detail: str | list[ErrorItem]

@@ -158,3 +158,43 @@ def test_behind_a_trusted_proxy_each_forwarded_address_is_limited_separately(mak
 
     for address in ("203.0.113.1", "203.0.113.2", "2001:db8::1"):
         assert first_throttled(partial(guess, address)) == PER_ACCOUNT
+
+
+# What responses say about the limits
+
+
+def test_a_counted_request_says_what_is_left_of_each_limit(strict_site: Site) -> None:
+    voter, owner = strict_site.sign_up(), strict_site.sign_up()
+    answers = [voter.vote(strict_site.publish_video(owner)) for _ in range(PER_ACCOUNT + 1)]
+    assert [left_of(answer, "vote-account") for answer in answers] == [2, 1, 0, 0]
+    assert {answer.headers["RateLimit-Policy"] for answer in answers[:-1]} == {
+        f'"vote-account";q={PER_ACCOUNT};w={DAY_SECONDS}, "vote-address";q=100000;w=60'
+    }
+    assert answers[-1].headers["RateLimit"] == f'"vote-account";r=0;t={answers[-1].headers["Retry-After"]}'
+
+
+def test_an_error_after_the_count_says_what_is_left_too(strict_site: Site) -> None:
+    voter = strict_site.sign_up()
+    video_id = strict_site.publish_video(strict_site.sign_up())
+    voter.vote(video_id)
+    again = voter.vote(video_id)
+    assert (again.status_code, left_of(again, "vote-account")) == (400, 1)
+
+
+def test_a_response_does_not_reveal_how_often_others_tried_an_accounts_password(strict_site: Site) -> None:
+    answer = wrong_password(strict_site, strict_site.sign_up().email)
+    assert left_of(answer, "login-account-address") == PER_ACCOUNT - 1
+    assert '"login-account";' not in answer.headers["RateLimit"] + answer.headers["RateLimit-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/api/public/videos", "/api/videos", "/health", "/api/nothing"])
+def test_a_request_that_no_limit_counts_says_nothing_of_limits(strict_site: Site, path: str) -> None:
+    assert not {"RateLimit", "RateLimit-Policy"} & set(strict_site.api.get(path).headers)
+
+
+def left_of(answer: httpx.Response, purpose: str) -> int:
+    """Return what is left of a limit; assert that its time is within its window."""
+    items = dict(item.split(";", 1) for item in answer.headers["RateLimit"].split(", "))
+    left, _, seconds = items[f'"{purpose}"'].removeprefix("r=").partition(";t=")
+    assert 0 < int(seconds) <= DAY_SECONDS
+    return int(left)

@@ -17,7 +17,15 @@ from testing.sites import Site, SiteMaker, running_site
 pytestmark = pytest.mark.either_backend
 
 SHOW, OTHER, UNKNOWN = "https://show.example.org", "http://localhost:3000", "https://unknown.example"
-EXPOSED = {"Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"}
+EXPOSED = {
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
+}
 PUBLIC_READS = (
     "/api/public/videos",
     "/api/public/videos?limit=x",
