@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import boot, latency, reads, render, site, upload, writes
+from benchmarks import boot, latency, memory, reads, render, signins, site, upload, writes
 
 ALL = {
     "render": render.main,
@@ -10,6 +10,8 @@ ALL = {
     "latency": latency.main,
     "reads": reads.main,
     "writes": writes.main,
+    "signins": signins.main,
+    "memory": memory.main,
     "boot": boot.main,
     "site": site.main,
 }

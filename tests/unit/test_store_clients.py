@@ -29,7 +29,7 @@ def allocated_mib(act: Callable[[], object]) -> float:
 
 
 def test_the_second_client_of_a_store_takes_hardly_any_memory(store: S3Store) -> None:
-    first = allocated_mib(lambda: store._client)  # noqa: SLF001
-    second = allocated_mib(lambda: store._impatient_client)  # noqa: SLF001
+    first = allocated_mib(lambda: store._client)
+    second = allocated_mib(lambda: store._impatient_client)
     assert first > 2
     assert second < 1
