@@ -32,6 +32,8 @@ def main() -> None:
 
 def _measure(contest: Contest, emails: list[str]) -> Iterator[tuple[str, object]]:
     requests = [post_json("/api/auth/login", {"email": email, "password": PASSWORD}) for email in emails]
+    alone = measure_load(contest.url, requests, contest.server, connections=1, seconds=2)
+    yield "sign_in_cpu_ms", round(alone.cpu_us / 1000, 1)
     _read(contest, "/api/public/rankings?limit=20", seconds=0.5)
     for name, path in (("health", "/health"), ("ranking", "/api/public/rankings?limit=20")):
         yield from _latencies(f"{name}_alone", _read(contest, path))
