@@ -121,7 +121,7 @@ class Contest:
                 admin.execute_sql("SELECT pg_reload_conf()")
 
     def transactions_per_second(self, script: str, *, clients: int, seconds: float = SECONDS) -> float:
-        """Run SQL with pgbench, prepared, and return how often per second."""
+        """Run a script with pgbench, using prepared statements, and return the transactions per second."""
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()

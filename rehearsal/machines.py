@@ -85,6 +85,10 @@ class Machines:
         machine = self._machines.get(instance_id)
         return machine is not None and machine.dead_since is not None and time.monotonic() - machine.dead_since > 5
 
+    def addresses(self) -> dict[str, str]:
+        """Return the address of each machine, by its instance's ID."""
+        return {instance_id: machine.instance.address for instance_id, machine in self._machines.items()}
+
     def _boot_new(self, instance: Instance) -> None:
         """Boot the machine of a new instance, once its image exists and its address is free."""
         image = self._images.get(instance.image_id)

@@ -66,6 +66,7 @@ class Plane:
         self.health = Health(self.control, self.machines.dead)
         self.scaling = Scaling(self.control)
         self._answers: dict[str, bool] = {}
+        self._targets_without_machine: frozenset[str] = frozenset()
         self._booted: set[str] = set()
         hooks.apply(self._is_healthy)
 
@@ -79,13 +80,13 @@ class Plane:
         """Advance each part by one step. If one part fails, log its error and continue with the others."""
         instances = {instance.id: instance for instance in self.control.instances()}
         groups = {group.name: group for group in self.control.groups()}
-        self._answers = self.balancer.health()
+        self._answers = dict.fromkeys(self._targets_without_machine, False) | self.balancer.health()
         self._booted = {each.id for each in instances.values() if each.tags.get("BootStatus") == "ready"}
         for step in (
             self._update_names,
             lambda: self.database.follow(next(self.control.databases(), None), self.control.snapshots()),
             lambda: self.machines.follow(instances, groups),
-            lambda: self._update_balancer({each.id: each.address for each in instances.values()}, groups),
+            lambda: self._update_balancer(groups),
             lambda: self.health.follow(groups, self._answers),
             lambda: self.scaling.follow(groups, self._answers, self.balancer.requests()),
         ):
@@ -99,12 +100,16 @@ class Plane:
         databases = {database.host: self.database.address for database in self.control.databases()}
         self.resolver.set_names({**databases, **dict(self.control.names())})
 
-    def _update_balancer(self, addresses: dict[str, str], groups: dict[str, Any]) -> None:
+    def _update_balancer(self, groups: dict[str, Any]) -> None:
         desired = self.control.balancer()
         if desired is not None:
             serving = [group for group in groups.values() if desired.target_group.arn in group.target_groups]
             members = frozenset().union(*(group.members for group in serving))
+            # Mock AWS may give a new instance the address of a machine that is still draining. The address belongs to
+            # the new instance once its own machine exists.
+            addresses = self.machines.addresses()
             self.balancer.follow(desired, {each: addresses[each] for each in members if each in addresses})
+            self._targets_without_machine = members - addresses.keys()
 
     def _serve_aws(self) -> str:
         application = build(self._folder / "calls.jsonl")
