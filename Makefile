@@ -158,7 +158,7 @@ agents: $(FOR_TESTS) ## Download Amazon's agents, verify their signatures, add t
 	@exec $(BIN)/python -m release.agents $(INVENTORY)
 
 ##@ Measure
-bench: $(FOR_TESTS) ## Measure the figures in the README. ONLY=render, upload, latency, reads, writes, site or boot (root)
+bench: $(FOR_TESTS) ## Measure the figures in the README. ONLY=render, upload, latency, reads, writes, signins, memory, capacity, site or boot (root)
 	@exec $(BIN)/python -m benchmarks $(ONLY)
 
 $(CREATED):

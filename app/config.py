@@ -145,6 +145,8 @@ class Settings(BaseSettings):
 
     # The API process
     api_threads: int = Field(default=16, ge=1, le=256)
+    """How many requests an API process handles at once. Sign-ins, sign-ups and uploads have threads of their own
+    (`app.api.bulkheads`)."""
     api_database_connections: int = Field(default=8, ge=1, le=256)
     """How many connections to the database an API process may open. When all are in use, a request waits for one for up
     to 5 s, then gets 503. Requests hold a connection only while they use it, so fewer than `api_threads` suffice."""

@@ -105,7 +105,7 @@ def run(
         trusted_proxy=settings.trusted_proxy,
         cors=Cors(settings.cors_origins),
         draining=readiness.draining,
-        queue_depth=metrics.queue_depth,
+        metrics=metrics,
     )
 
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from benchmarks.load import Load, measure_load
 from benchmarks.parts import running_bench
 from testing.postgres import Postgres, running_postgres
 from testing.programs import postgres_programs
-from testing.redis_server import running_redis
+from testing.redis_server import Redis, running_redis
 
 THREADS = 16
 CONNECTIONS = 16
@@ -31,7 +31,14 @@ SECONDS = 3.0
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "256MB"}
 """Settings of the server under measurement: a committed vote survives a crash."""
 
-UNLIMITED = dict.fromkeys(("VOTE_LIMIT_PER_ACCOUNT", "VOTE_LIMIT_PER_ADDRESS"), "1000000 per 1 minute")
+LIMITS = (
+    "VOTE_LIMIT_PER_ACCOUNT",
+    "VOTE_LIMIT_PER_ADDRESS",
+    "LOGIN_LIMIT_PER_ADDRESS",
+    "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS",
+    "LOGIN_LIMIT_PER_ACCOUNT",
+)
+UNLIMITED = dict.fromkeys(LIMITS, "1000000 per 1 minute")
 OTHER_STATEMENTS = ("SELECT 1", "SELECT extract")
 """Statements that no request needs: the pool's probe of a connection, and the check of readiness in the background."""
 
@@ -154,16 +161,24 @@ def _md5(text: str) -> UUID:
 @contextmanager
 def running_contest(*, videos: int, votes: int) -> Iterator[Contest]:
     """Run a server and an API with so many clips and (roughly) so many votes."""
-    with ExitStack() as running:
-        postgres = running.enter_context(running_postgres(DURABLE))
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rising-stars-bench-")))
-        redis = running.enter_context(running_redis(folder))
+    with running_servers() as (postgres, redis):
         name = postgres.create_database()
         with running_bench(redis.url(1), database_url=postgres.url(name), settings=UNLIMITED) as bench:
             with postgres.connected(name) as admin:
                 _fill(admin, videos, votes)
             url, server = bench.start_api(threads=THREADS)
             yield Contest(url, server, postgres, name, bench.environment, videos)
+
+
+@contextmanager
+def running_servers() -> Iterator[tuple[Postgres, Redis]]:
+    """Run a durable PostgreSQL server and a Redis server."""
+    with (
+        running_postgres(DURABLE) as postgres,
+        tempfile.TemporaryDirectory(prefix="rising-stars-bench-") as folder,
+        running_redis(Path(folder)) as redis,
+    ):
+        yield postgres, redis
 
 
 def _fill(admin: Any, videos: int, votes: int) -> None:

@@ -5,13 +5,16 @@ the status and the length of a response.
 """
 
 import itertools
+import json
 import multiprocessing
+import random
 import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
 
@@ -56,6 +59,12 @@ def post(path: str, token: str) -> bytes:
     return _request("POST", path, token)
 
 
+def post_json(path: str, body: Mapping[str, object]) -> bytes:
+    """Return the bytes of a POST request with a JSON body."""
+    content = json.dumps(body).encode()
+    return f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+
+
 def _request(method: str, path: str, token: str | None) -> bytes:
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     length = "Content-Length: 0\r\n" if method == "POST" else ""
@@ -63,21 +72,36 @@ def _request(method: str, path: str, token: str | None) -> bytes:
 
 
 def measure_load(
-    url: str, requests: Sequence[bytes], server: psutil.Process, *, connections: int, seconds: float, once: bool = False
+    url: str,
+    requests: Sequence[bytes],
+    server: psutil.Process,
+    *,
+    connections: int,
+    seconds: float,
+    once: bool = False,
+    per_second: float | None = None,
+    accepted: Collection[int] = (200,),
 ) -> Load:
     """Send `requests` for some seconds, over and over (or each only once), and measure.
 
+    Each connection always has a request in progress. With `per_second`, the requests are instead due at random times,
+    as independent visitors send them (a Poisson process), and each takes a free connection.
+
     Raises:
-        RuntimeError: a response was not 200, or `once` and there were too few requests.
+        RuntimeError: a response's status is not among `accepted`, or `once` and there were too few requests.
     """
     host, _, port = url.removeprefix("http://").rpartition(":")
+    address = (host, int(port))
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as client:
         client.submit(int).result()  # the process has started
         before = server.cpu_times()
-        load = client.submit(_drive, (host, int(port)), requests, connections, seconds, once).result()
+        if per_second is None:
+            load = client.submit(_drive, address, requests, connections, seconds, once).result()
+        else:
+            load = client.submit(_drive_at_rate, address, requests, connections, seconds, per_second).result()
         after = server.cpu_times()
     load.server_cpu_seconds = after.user + after.system - before.user - before.system
-    if set(load.statuses) != {200}:
+    if not set(load.statuses) <= set(accepted):
         raise RuntimeError(f"Responses to {requests[0][:80]!r} had the statuses {dict(load.statuses)}.")
     return load
 
@@ -86,13 +110,10 @@ def _drive(address: tuple[str, int], requests: Sequence[bytes], connections: int
     """Keep each connection busy with one request at a time."""
     queue: Iterator[bytes] = iter(requests) if once else itertools.cycle(requests)
     load = Load()
-    with selectors.DefaultSelector() as selector:
-        sockets = [socket.create_connection(address) for _ in range(connections)]
+    with _connected(address, connections) as (selector, exchanges):
         began = time.perf_counter()
-        for opened in sockets:
-            selector.register(opened, selectors.EVENT_READ, _Exchange(opened))
-        busy = {key.data for key in selector.get_map().values()}
-        for exchange in busy:
+        busy = set(exchanges)
+        for exchange in exchanges:
             exchange.send(next(queue))
         while busy:
             for key, _ in selector.select():
@@ -106,9 +127,39 @@ def _drive(address: tuple[str, int], requests: Sequence[bytes], connections: int
                 else:
                     exchange.send(following)
         load.seconds = time.perf_counter() - began
-        for opened in sockets:
-            opened.close()
     return load
+
+
+def _drive_at_rate(
+    address: tuple[str, int], requests: Sequence[bytes], connections: int, seconds: float, per_second: float
+) -> Load:
+    """Send requests at random times. A latency begins when its request is due, even if no connection is free yet."""
+    queue, load = itertools.cycle(requests), Load()
+    draw = random.Random(1)  # noqa: S311 (not for secrets)
+    with _connected(address, connections) as (selector, idle):
+        began = time.perf_counter()
+        due, end = began + draw.expovariate(per_second), began + seconds
+        while due < end or len(idle) < connections:
+            now = time.perf_counter()
+            if due < end and due <= now and idle:
+                idle.pop().send(next(queue), since=due)
+                due += draw.expovariate(per_second)
+                continue
+            patience = due - now if due < end and idle else None
+            idle += [key.data for key, _ in selector.select(patience) if key.data.receive(load)]
+        load.seconds = time.perf_counter() - began
+    return load
+
+
+@contextmanager
+def _connected(
+    address: tuple[str, int], connections: int
+) -> Iterator[tuple[selectors.BaseSelector, list["_Exchange"]]]:
+    with selectors.DefaultSelector() as selector, ExitStack() as opened:
+        exchanges = [_Exchange(opened.enter_context(socket.create_connection(address))) for _ in range(connections)]
+        for exchange in exchanges:
+            selector.register(exchange.socket, selectors.EVENT_READ, exchange)
+        yield selector, exchanges
 
 
 class _Exchange:
@@ -120,9 +171,10 @@ class _Exchange:
         self._buffer = b""
         self._sent_at = 0.0
 
-    def send(self, request: bytes) -> None:
+    def send(self, request: bytes, *, since: float | None = None) -> None:
+        """Send a request. Its latency begins at `since`, or now."""
         self._buffer = b""
-        self._sent_at = time.perf_counter()
+        self._sent_at = since or time.perf_counter()
         self.socket.sendall(request)
 
     def receive(self, load: Load) -> bool:

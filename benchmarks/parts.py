@@ -38,14 +38,13 @@ class Bench:
     def start_api(self, *, threads: int) -> tuple[str, psutil.Process]:
         """Start an API, and return its URL and its process once it is ready."""
         url = f"http://127.0.0.1:{(port := free_port())}"
-        before = {child.pid for child in psutil.Process().children(recursive=True)}
         environment = self.environment | {"API_THREADS": str(threads)}
         command = [program("rising-stars-api"), "--listen", f"127.0.0.1:{port}"]
         self.supervisor.start("rising-stars-api", command, environment=environment)
         wait_until_ready(url)
-        # The supervisor started two processes: a watchdog (demo/leash.py) and the watchdog's child, the API.
-        new = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
-        return url, next(child for child in new if not child.children())
+        # Two processes have this command line: a watchdog (demo/leash.py) and the watchdog's child, the API.
+        both = [child for child in psutil.Process().children(recursive=True) if f"127.0.0.1:{port}" in child.cmdline()]
+        return url, next(child for child in both if not child.children())
 
 
 def program(name: str) -> str:

@@ -36,6 +36,13 @@ class Overloaded(Error):  # type: ignore[misc]
     reason = "Service Unavailable"
 
 
+class NoThread(Overloaded):
+    """All threads for this kind of request are busy, and as many requests are waiting as may wait.
+
+    The request has arrived completely, so the client can use the connection for its next request.
+    """
+
+
 class BodyTooSlow(Error):  # type: ignore[misc]
     """The body did not arrive in time."""
 
@@ -47,15 +54,17 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
     """Sends a JSON error for a request that never reaches the application, for example a malformed one."""
 
     def execute(self) -> None:
-        """Write the error and close the connection."""
+        """Write the error and, unless the whole request was received, close the connection."""
         error = self.request.error
-        body = json.dumps({"detail": f"{error.reason}: {error.body}"}).encode()
+        detail = error.body if isinstance(error, NoThread) else f"{error.reason}: {error.body}"
+        body = json.dumps({"detail": detail}).encode()
         self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
         self.response_headers.append(("Content-Type", "application/json"))
         if isinstance(error, Overloaded):
             self.response_headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
         self.response_headers += self._cross_origin()
-        self.set_close_on_finish()
+        if not isinstance(error, NoThread):
+            self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
 

@@ -46,6 +46,12 @@ class Metrics:
             "Requests that wait for a thread of this process",
             registry=self.registry,
         )
+        self.refused = Counter(
+            "rising_stars_requests_refused",
+            "Requests that got 503 because as many of their kind were waiting as may wait",
+            ["kind"],
+            registry=self.registry,
+        )
         self.registry.register(LedgerCollector())
 
 

@@ -1,22 +1,20 @@
-"""The waitress server of the API: errors as JSON, load shedding, and a graceful shutdown."""
+"""The waitress server of the API: errors as JSON, bounds, and a graceful shutdown."""
 
-import json
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from threading import Event
 from types import FrameType
-from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
-from prometheus_client import Gauge
 
 from app.api.admission import Application, RefusalHeaderMiddleware
-from app.api.connections import RETRY_AFTER_SECONDS, TcpServer, UnixServer
+from app.api.bulkheads import BulkheadDispatcher
+from app.api.connections import TcpServer, UnixServer
 from app.api.cors import Cors
-from app.api.health import MONITORING_PATHS
+from app.api.metrics import Metrics
 from app.api.queue_warnings import QueueWarningsFilter
 
 log = structlog.get_logger(__name__)
@@ -43,32 +41,8 @@ BOUNDS = {
 }
 """waitress's own options; times in seconds."""
 
-WAITING_PER_THREAD = 8
-"""How many requests may wait for each thread. If more waited, their responses would come too late to be useful."""
-
 CHECK_SECONDS = 120.0
 """How long the API may take to check and store a clip after its body has arrived (roles/host_proxy)."""
-
-
-class LoadSheddingMiddleware:
-    """Middleware that responds with 503 at once while more requests wait than can be processed in time."""
-
-    def __init__(self, application: Application, waiting: Callable[[], int], most: int, cors: Cors) -> None:
-        self._application = application
-        self._waiting = waiting
-        self._most = most
-        self._cors = cors
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Handle one request."""
-        path = environ.get("PATH_INFO", "")
-        if self._waiting() <= self._most or path.rstrip("/") in MONITORING_PATHS:
-            return self._application(environ, start_response)
-        body = json.dumps({"detail": "The platform is overloaded right now; try again shortly."}).encode()
-        headers = [("Content-Type", "application/json"), ("Retry-After", str(RETRY_AFTER_SECONDS))]
-        headers += self._cors.headers(environ["REQUEST_METHOD"], path, environ.get("HTTP_ORIGIN"))
-        start_response("503 Service Unavailable", [*headers, ("Content-Length", str(len(body)))])
-        return [body]
 
 
 def serve(
@@ -81,7 +55,7 @@ def serve(
     trusted_proxy: str | None,
     cors: Cors,
     draining: Event,
-    queue_depth: Gauge,
+    metrics: Metrics,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the accepted requests.
 
@@ -89,38 +63,50 @@ def serve(
         application: the WSGI application.
         listen: `host:port`; ignored if `unix_socket` is given.
         unix_socket: the socket's path; its group may read and write it.
-        threads: how many requests are processed at once; `WAITING_PER_THREAD` times as many may wait.
+        threads: how many requests outside the bulkheads (`app.api.bulkheads`) are processed at once.
         body_seconds: how long a request's body may take to arrive.
         trusted_proxy: the peer whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.
         cors: the CORS rules for this server's own errors.
         draining: set as soon as the shutdown begins; /ready fails from then on.
-        queue_depth: the metric for the number of requests that wait for a thread.
+        metrics: the process's metrics, which show the waiting and the refused requests.
     """
     address = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
-    forwarded = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
-
-    def waiting() -> int:
-        return len(server.task_dispatcher.queue)
-
-    guarded = LoadSheddingMiddleware(application, waiting, WAITING_PER_THREAD * threads, cors)
-    server = (UnixServer if unix_socket else TcpServer)(
-        RefusalHeaderMiddleware(guarded),
-        **address,
-        **forwarded,
-        **BOUNDS,
-        threads=threads,
-        trusted_proxy=trusted_proxy,
-        clear_untrusted_proxy_headers=True,
-        ident=None,
+    server = create_server(
+        application, address, threads=threads, trusted_proxy=trusted_proxy, cors=cors, metrics=metrics
     )
-    queue_depth.set_function(waiting)
-    logging.getLogger("waitress.queue").addFilter(QueueWarningsFilter())
-    server.cors = cors
     server.body_seconds = body_seconds
     _stop_on_signals(server, draining, finish_seconds=body_seconds + CHECK_SECONDS)
     log.info("api_listening", place=unix_socket or listen, threads=threads)
     server.run()
     log.info("api_stopped")
+
+
+def create_server(
+    application: Application,
+    address: Mapping[str, str | None],
+    *,
+    threads: int,
+    trusted_proxy: str | None,
+    cors: Cors,
+    metrics: Metrics,
+) -> TcpServer | UnixServer:
+    """Create a server that listens on `address`, waitress' `listen` or `unix_socket`; its `run` serves."""
+    forwarded = {"trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}} if trusted_proxy else {}
+    dispatcher = BulkheadDispatcher(threads, metrics.refused)
+    server = (UnixServer if "unix_socket" in address else TcpServer)(
+        RefusalHeaderMiddleware(application),
+        dispatcher=dispatcher,
+        **address,
+        **forwarded,
+        **BOUNDS,
+        trusted_proxy=trusted_proxy,
+        clear_untrusted_proxy_headers=True,
+        ident=None,
+    )
+    server.cors = cors
+    metrics.queue_depth.set_function(lambda: dispatcher.waiting)
+    logging.getLogger("waitress.queue").addFilter(QueueWarningsFilter())
+    return server
 
 
 def _stop_on_signals(server: object, draining: Event, *, finish_seconds: float) -> None:

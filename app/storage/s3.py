@@ -5,6 +5,7 @@ Endpoint, region and credentials come from the standard AWS variables or the ins
 
 import base64
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,14 +58,33 @@ class S3Store:
         # also let browsers cache the objects. Each URL is stored with the time until which it is reused. A dictionary
         # needs no lock, because each of its operations is atomic.
         self._urls: dict[str, tuple[str, float]] = {}
+        self._connecting = threading.Lock()
+
+    @cached_property
+    def _session(self) -> boto3.session.Session:
+        """The session of both clients. A second session would load its own copy of S3's service model, 15 MB."""
+        return boto3.session.Session()
 
     @cached_property
     def _client(self) -> "S3Client":
-        return _connect(connect_timeout=3, read_timeout=20, attempts=4)
+        return self._connect(connect_timeout=3, read_timeout=20, attempts=4)
 
     @cached_property
     def _impatient_client(self) -> "S3Client":
-        return _connect(connect_timeout=1, read_timeout=2, attempts=1)
+        return self._connect(connect_timeout=1, read_timeout=2, attempts=1)
+
+    def _connect(self, *, connect_timeout: float, read_timeout: float, attempts: int) -> "S3Client":
+        """Create a client. Time-outs are in seconds and apply to each attempt."""
+        config = Config(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=32,
+            signature_version="s3v4",
+        )
+        # Threads may share a client, but not a session.
+        with self._connecting:
+            return self._session.client("s3", config=config)
 
     def upload(self, path: Path, key: str, *, content_type: str) -> None:
         """Store a file, in parts if it is large. The file is streamed from disk, so that memory never holds all of it.
@@ -166,10 +186,12 @@ class S3Store:
                 "get_object", Params=parameters, ExpiresIn=self._presigned_url_seconds
             )
 
-        credentials = boto3.session.Session().get_credentials()
+        region = self._client.meta.region_name
+        with self._connecting:
+            credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
-        return Presigner(model, credentials, self._client.meta.region_name, seconds=self._presigned_url_seconds)
+        return Presigner(model, credentials, region, seconds=self._presigned_url_seconds)
 
     def ping(self) -> None:
         """Check that the bucket is reachable, with one cheap signed request, short time-outs and no retry.
@@ -179,19 +201,6 @@ class S3Store:
         """
         with _translated(self._bucket):
             self._impatient_client.list_objects_v2(Bucket=self._bucket, MaxKeys=1, Prefix=ORIGINALS)
-
-
-def _connect(*, connect_timeout: float, read_timeout: float, attempts: int) -> "S3Client":
-    """Create a client. Time-outs are in seconds and apply to each attempt."""
-    config = Config(
-        connect_timeout=connect_timeout,
-        read_timeout=read_timeout,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=32,
-        signature_version="s3v4",
-    )
-    # boto3's default session is not thread-safe, so each client gets a session of its own.
-    return boto3.session.Session().client("s3", config=config)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from app.api.server import WAITING_PER_THREAD
+from app.api.bulkheads import WAITING_PER_THREAD
 from testing.answers import refusal
 from testing.clips import make_clip
 from testing.sites import SiteMaker

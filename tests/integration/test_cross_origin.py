@@ -2,13 +2,10 @@
 
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 
-from app.api.cors import Cors
-from app.api.server import LoadSheddingMiddleware
 from testing.answers import UNKNOWN_ID, refusal
 from testing.homes import Home
 from testing.people import sign_up_form
@@ -157,20 +154,6 @@ def test_a_refusal_of_the_server_itself_is_readable(open_site: Site, request_hea
     assert head.split()[1] == status
     assert f"access-control-allow-origin: {SHOW}".encode() in head.lower()
     assert b"vary: origin" in head.lower()
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "origin"), [("POST", "/api/auth/login", SHOW), ("GET", "/api/public/videos", "*")]
-)
-def test_the_refusal_of_an_overloaded_process_is_readable(method: str, path: str, origin: str) -> None:
-    answered: list[Any] = []
-    shedding = LoadSheddingMiddleware(lambda _environ, _start: [], lambda: 2, 1, Cors([SHOW]))
-    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_ORIGIN": SHOW}
-    shedding(environ, lambda status, headers, *_: answered.extend([status, dict(headers)]))  # type: ignore[arg-type]
-    status, headers = answered
-    assert status.startswith("503")
-    assert headers["Access-Control-Allow-Origin"] == origin
-    assert headers["Retry-After"]
 
 
 def test_without_the_setting_nothing_is_allowed(site: Site) -> None:

@@ -1,0 +1,102 @@
+"""Bulkheads: slow kinds of requests have threads of their own, so that they never occupy the threads of all others.
+
+A sign-in waits for one of the few hashing threads, and an upload for MediaInfo and the store. If they shared the other
+requests' threads, fifty clients that sign in at once would stop the ranking.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import Counter
+from waitress.task import ThreadedTaskDispatcher
+
+from app.api.admission import CHECK
+from app.api.connections import NoThread
+from app.api.health import MONITORING_PATHS
+
+WAITING_PER_THREAD = 8
+"""How many requests may wait for each thread. If more waited, their responses would come too late to be useful."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulkhead:
+    """One kind of request, and the number of threads that process it."""
+
+    name: str
+    method: str
+    path: str
+    threads: int
+
+
+UPLOADS = Bulkhead("uploads", "POST", "/api/videos/upload", threads=8)
+BULKHEADS = (
+    # Twice as many as hash passwords at once, so that the hashing threads need not wait for the database.
+    Bulkhead("sign_ins", "POST", "/api/auth/login", threads=4),
+    Bulkhead("sign_ups", "POST", "/api/auth/signup", threads=2),
+    UPLOADS,
+)
+OTHERS = "others"
+
+
+class ThreadPool(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """waitress' own dispatcher, with a name and a bound."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        super().__init__()
+        self.name = name
+        self._most_waiting = WAITING_PER_THREAD * threads
+        self.set_thread_count(threads)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many requests are waiting as may wait."""
+        return len(self.queue) >= self._most_waiting
+
+
+class BulkheadDispatcher:
+    """The task dispatcher of the server: a pool for each bulkhead, one for all other requests, and one for errors.
+
+    A request for which its pool has no room gets 503 with Retry-After. A separate thread sends these errors, because
+    all threads of the pool may be busy.
+    """
+
+    def __init__(self, threads: int, refused: Counter) -> None:
+        self._pools = {(one.method, one.path): ThreadPool(one.name, one.threads) for one in BULKHEADS}
+        self._others = ThreadPool(OTHERS, threads)
+        self._errors = ThreadPool("errors", 1)
+        self._refused = refused
+
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait for a thread."""
+        return sum(len(pool.queue) for pool in self._all())
+
+    def add_task(self, channel: Any) -> None:
+        """Queue the channel's next request for the pool that processes it, or refuse the request."""
+        request = channel.requests[0]
+        if request.error is not None:
+            self._errors.add_task(channel)
+            return
+        # The path as the application sees it (waitress' WSGITask and app.api.application).
+        path = f"/{request.path.strip('/')}"
+        pool = self._pools.get((request.command, path), self._others)
+        # Nginx asks before it reads an upload's body. So a client learns that there is no room before it sends a clip.
+        full = self._uploads if path == CHECK and self._uploads.is_full else pool
+        if full.is_full and path not in MONITORING_PATHS:
+            self._refused.labels(full.name).inc()
+            request.error = NoThread("The platform is overloaded right now; try again shortly.")
+            pool = self._errors
+        pool.add_task(channel)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:  # noqa: FBT001, FBT002 (waitress' own)
+        """Stop the threads; waitress calls this when the server's loop ends."""
+        for pool in self._all():
+            pool.shutdown(cancel_pending, timeout)
+
+    @property
+    def _uploads(self) -> ThreadPool:
+        return self._pools[UPLOADS.method, UPLOADS.path]
+
+    def _all(self) -> Iterator[ThreadPool]:
+        yield from (*self._pools.values(), self._others, self._errors)
