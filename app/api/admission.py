@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from app.api.limits import UPLOADS_PER_ACCOUNT, UPLOADS_PER_ADDRESS, RateLimit
 from app.api.replies import NOTHING
-from app.api.requests import client_address, read_member
 from app.api.responses import WithHeaders
 from app.api.routing import ApiDependencies, Route
+from app.http.limits import UPLOADS_PER_ACCOUNT, UPLOADS_PER_ADDRESS, RateLimit
+from app.http.requests import client_address, read_member
 from app.showcase.sessions import Member
 
 Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]

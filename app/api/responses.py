@@ -1,11 +1,12 @@
 """Responses: JSON from the schemas of `app.api.response_schemas`."""
 
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
 from pydantic import TypeAdapter
+
+from app.http.caching import cacheable_answer
 
 PUBLIC_SECONDS = 1
 """How long browsers and CDNs may show a public response without asking again; Nginx caches it for as long."""
@@ -50,12 +51,12 @@ def public_answer(body: bytes, *, headers: dict[str, str] | None = None) -> HTTP
 
     If the client already has the same response (If-None-Match), return a 304 without a body (RFC 9110, 13.1.2).
     """
-    etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    cached = {"ETag": etag, "Cache-Control": f"public, max-age={PUBLIC_SECONDS}"}
-    known = request.get_header("If-None-Match", "")
-    if known.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
-        return HTTPResponse(b"", 304, cached | (headers or {}))
-    return json_answer(body, headers=cached | (headers or {}))
+    return cacheable_answer(
+        body,
+        content_type="application/json",
+        cache_control=f"public, max-age={PUBLIC_SECONDS}",
+        headers=headers or {},
+    )
 
 
 def json_answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

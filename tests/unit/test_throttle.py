@@ -8,8 +8,8 @@ import pytest
 from limits.storage import MemoryStorage
 from prometheus_client import Counter
 
-from app.api.errors import TooManyRequests
-from app.api.throttle import Throttle
+from app.http.errors import TooManyRequests
+from app.http.throttle import Throttle
 
 THREADS, REQUESTS, LIMIT = 16, 320, 100
 

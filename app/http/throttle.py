@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from redis import ConnectionPool
 from redis.exceptions import RedisError
 
-from app.api.quotas import Quota
+from app.http.quotas import Quota
 
 log = structlog.get_logger(__name__)
 
