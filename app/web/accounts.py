@@ -8,6 +8,13 @@ from bottle import HTTPResponse, request
 
 from app.http.credentials import check_credentials
 from app.http.errors import TooManyRequests
+from app.http.identity import (
+    expired_session_cookie,
+    find_browser_member,
+    has_session_cookie,
+    read_browser_member,
+    session_cookie,
+)
 from app.http.limits import SIGN_UPS
 from app.http.request_schemas import LoginBody, SignUpBody
 from app.http.requests import IDEMPOTENCY_KEY, client_address
@@ -15,13 +22,6 @@ from app.showcase.accounts import NewAccount
 from app.showcase.errors import EmailTaken, IdempotencyKeyReused, InvalidCredentials, PasswordsDiffer
 from app.web.failures import SENTENCES, redirect
 from app.web.forms import Form, read_form
-from app.web.identity import (
-    expired_session_cookie,
-    find_browser_member,
-    has_session_cookie,
-    read_browser_member,
-    session_cookie,
-)
 from app.web.pages import Page, PageDependencies
 from app.web.settings import local_path
 

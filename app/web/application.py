@@ -14,12 +14,14 @@ from app.web.brand import Brand
 from app.web.failures import ErrorPages
 from app.web.gallery import GalleryPages
 from app.web.headers import page_headers
+from app.web.own_clips import OwnClipPages
 from app.web.pages import Page, PageDependencies, PageGroup
 from app.web.rankings import RankingPages
 from app.web.rendering import Renderer
 from app.web.same_site import check_same_site
 from app.web.settings import SettingPages
 from app.web.static import StaticFiles
+from app.web.uploads import UploadPages
 from app.web.videos import VideoPages
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,8 @@ def create_pages(dependencies: PageDependencies) -> Pages:
         RankingPages(dependencies),
         AboutPages(dependencies),
         AccountPages(dependencies),
+        UploadPages(dependencies),
+        OwnClipPages(dependencies),
         SettingPages(dependencies),
         StaticFiles(dependencies),
     ]

@@ -7,8 +7,8 @@ import structlog
 from bottle import HTTPError, HTTPResponse, request, response
 
 from app.http.errors import as_refusal, show
+from app.http.identity import is_fragment
 from app.showcase.errors import NotSignedIn
-from app.web.identity import is_fragment
 from app.web.languages import read_language, translate
 from app.web.rendering import HTML, Renderer
 

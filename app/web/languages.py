@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bottle import request
 
-from app.web.cookies import read_cookie
+from app.http.cookies import read_cookie
 
 LANGUAGES = {"es": "Español", "en": "English"}
 DEFAULT = "es"

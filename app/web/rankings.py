@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from bottle import HTTPResponse
 from pydantic import BaseModel, Field
 
+from app.http.identity import find_browser_member
 from app.http.request_schemas import MAX_OFFSET
 from app.http.requests import read_query
 from app.showcase.cities import list_cities
 from app.showcase.rankings import find_standing, rank
 from app.web.chart import draw_chart
-from app.web.identity import find_browser_member
 from app.web.pages import Page, PageDependencies
 
 ROWS_PER_PAGE = 50

@@ -1,6 +1,5 @@
 """Renders templates (Jinja2) in the language of the request."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bottle import HTTPResponse, request
@@ -10,6 +9,7 @@ from markupsafe import Markup
 from app.http.caching import cacheable_answer
 from app.web.assets import Assets
 from app.web.brand import Brand
+from app.web.headers import PageHeaders
 from app.web.languages import LANGUAGES, catalogue, read_language
 
 HTML = "text/html; charset=utf-8"
@@ -30,9 +30,7 @@ class Address:
 class Renderer:
     """Renders the pages of one process."""
 
-    def __init__(
-        self, brand: Brand, assets: Assets, headers: Callable[[], dict[str, str]], site_url: str | None
-    ) -> None:
+    def __init__(self, brand: Brand, assets: Assets, headers: PageHeaders, site_url: str | None) -> None:
         self._headers = headers
         self._environment = Environment(
             loader=PackageLoader("app.web"),
@@ -53,10 +51,24 @@ class Renderer:
         return self._environment.get_template(template).render(language=read_language(), here=here, **values)
 
     def page(
-        self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: object
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        more_media: str = "",
+        **values: object,
     ) -> HTTPResponse:
-        """Return a page that no cache may keep, because it may say who is signed in."""
-        all_headers = {"Content-Type": HTML, "Cache-Control": "no-store"} | self._headers() | (headers or {})
+        """Return a page that no cache may keep, because it may say who is signed in.
+
+        Args:
+            template: the template's name.
+            status: the response's status.
+            headers: further headers.
+            more_media: sources of video besides the store, for the content security policy.
+            values: the values of the template.
+        """
+        all_headers = {"Content-Type": HTML, "Cache-Control": "no-store"} | self._headers(more_media) | (headers or {})
         return HTTPResponse(self.render(template, **values).encode(), status, all_headers)
 
     def public_page(self, template: str, **values: object) -> HTTPResponse:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bottle import HTTPResponse, request
 
-from app.web.cookies import YEAR_SECONDS, cookie
+from app.http.cookies import YEAR_SECONDS, cookie
 from app.web.failures import redirect
 from app.web.languages import COOKIE, LANGUAGES
 from app.web.pages import Page, PageDependencies

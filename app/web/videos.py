@@ -8,13 +8,13 @@ import segno
 from bottle import HTTPResponse
 from markupsafe import Markup
 
+from app.http.identity import find_browser_member, is_fragment, read_browser_member
 from app.http.limits import VOTES_PER_ACCOUNT, VOTES_PER_ADDRESS, WITHDRAWALS
 from app.http.requests import client_address, parse_uuid
 from app.showcase import voting
 from app.showcase.catalogue import PublicClip, get_public
 from app.showcase.errors import AlreadyVoted, PublicVideoNotFound, VoteNotFound
 from app.web.failures import redirect
-from app.web.identity import find_browser_member, is_fragment, read_browser_member
 from app.web.pages import Page, PageDependencies
 
 
@@ -84,7 +84,7 @@ class VideoPages:
         member = find_browser_member(self._dependencies.sessions)
         has_voted = voting.has_voted(member.id, UUID(clip.id)) if member else False
         return self._dependencies.renderer.page(
-            "fragments/ballot.html", clip=clip, is_signed_in=member is not None, has_voted=has_voted
+            "fragments/ballot.html", clip=clip, is_known=True, is_signed_in=member is not None, has_voted=has_voted
         )
 
 

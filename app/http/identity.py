@@ -1,9 +1,9 @@
 """Who is signed in: the browser's session cookie."""
 
+from app.http.cookies import cookie, is_encrypted, read_cookie
 from app.http.requests import read_header
 from app.showcase.errors import NotSignedIn
 from app.showcase.sessions import Member, Sessions
-from app.web.cookies import cookie, is_encrypted, read_cookie
 
 
 def _name() -> str:
