@@ -40,7 +40,8 @@ FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
 .PHONY: help setup demo serve check test test-slow test-platform test-unit test-integration test-roles test-interrupted
-.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format messages lock clean
+.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean
+.PHONY: collections messages
 .PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this list
@@ -100,6 +101,7 @@ fuzz: tested-on ## Send hostile requests and mutated clips, generated from a see
 tested-on: $(FOR_TESTS)
 	@tests/services/install-packages
 	@tests/services/fetch-footage
+	@tests/services/fetch-newman
 
 lint: lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible ## Check style, types, imports, security and YAML
 
@@ -132,6 +134,9 @@ format: $(FOR_TESTS) ## Format the Python code and fix what ruff can fix
 
 messages: $(FOR_TESTS) ## Compile the pages' catalogues of sentences (app/web/locale) after a change
 	@$(BIN)/pybabel --quiet compile --directory app/web/locale --domain pages
+
+collections: $(FOR_TESTS) ## Generate the Postman collections from the OpenAPI document
+	@exec $(BIN)/python -m postman collections
 
 lock: .venv-uv/bin/uv ## Compile requirements/*.txt from *.in (UPGRADE=--upgrade for newer versions)
 	@for part in lock build runtime demo dev; do $(COMPILE) --universal -o requirements/$$part.txt requirements/$$part.in; done

@@ -144,6 +144,7 @@ VALID: dict[tuple[str, str], Callable[[World, RawRequest], None]] = {
     ("GET", "/ready"): _plain,
     ("GET", "/metrics"): _plain,
     ("GET", "/openapi.json"): _plain,
+    ("GET", "/docs"): _plain,
 }
 
 

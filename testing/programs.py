@@ -9,7 +9,10 @@ import pwd
 import shutil
 from pathlib import Path
 
+from testing.homes import PROGRAMS
 from testing.processes import NotInstalled
+
+NEWMAN = Path(__file__).parents[1] / "var/newman/node_modules/newman/bin/newman.js"
 
 SYSTEM_FOLDERS = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
 """Debian's folders for server programs, which an ordinary user's PATH does not contain."""
@@ -41,6 +44,14 @@ def haproxy() -> Path:
 def system_ffmpeg() -> Path:
     """Return the FFmpeg that hosts run, which is older than the one from PyPI."""
     return _required("ffmpeg", "Debian's FFmpeg")
+
+
+def newman() -> list[str]:
+    """Return the command of Postman's newman, which tests/services/fetch-newman installs."""
+    program = NEWMAN.resolve()
+    if not program.exists():
+        raise NotInstalled("newman is not installed: run tests/services/fetch-newman")
+    return [str(PROGRAMS / "node"), str(program)]
 
 
 def _required(program: str, name: str) -> Path:

@@ -43,8 +43,7 @@ class AdmissionResource:
         return self._admit(read_browser_member(self._dependencies.sessions))
 
     def _admit(self, member: Member) -> WithHeaders:
-        for limit, who in upload_limits(member):
-            self._dependencies.throttle.check(limit.value(self._dependencies.settings), limit.purpose, who)
+        self._dependencies.check(*upload_limits(member))
         return WithHeaders(None, {"X-Upload-Account": str(member.id)})
 
 

@@ -34,11 +34,10 @@ DEFAULT_HEADERS = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    # No cache may keep a response, unless its handler says otherwise (`app.api.responses.public_answer`).
     ("Cache-Control", "no-store"),
 ]
-"""Headers of every response that does not set them itself: no cache may keep it, and a browser may load nothing for it.
-
-Public responses (`app.api.responses.public_answer`) and pages (`app.web.headers`) set some of them."""
+"""The headers of every response that does not have its own. Pages have their own (`app.web.headers`)."""
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
@@ -65,7 +64,7 @@ def create_api(dependencies: ApiDependencies, metrics: Metrics, cors: Cors) -> A
 
 
 def list_routes(dependencies: ApiDependencies, metrics: Metrics) -> list[Route]:
-    """Return the routes of the documented API."""
+    """Return the routes of the API and of its documentation."""
     resources: list[Resource] = [
         AuthResource(dependencies),
         VideosResource(dependencies),
@@ -78,8 +77,9 @@ def list_routes(dependencies: ApiDependencies, metrics: Metrics) -> list[Route]:
 
 
 def list_documented_routes() -> list[Route]:
-    """Return the same routes without a site. Their handlers cannot run, but their declarations are complete."""
-    return list_routes(cast("ApiDependencies", None), cast("Metrics", None))
+    """Return the documented routes without a site. Their handlers cannot run, but their declarations are complete."""
+    routes = list_routes(cast("ApiDependencies", None), cast("Metrics", None))
+    return [route for route in routes if not route.is_internal]
 
 
 def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
@@ -110,12 +110,12 @@ class RequestMiddleware:
         environ["PATH_INFO"] = environ.get("PATH_INFO", "/").rstrip("/") or "/"
         answered: list[str] = []
         cross_origin = self._cors.headers(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_ORIGIN"))
-        added = [("X-Request-Id", request_id), *cross_origin]
+        added = [*DEFAULT_HEADERS, ("X-Request-Id", request_id), *cross_origin]
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             answered[:] = [status]
-            chosen = {name for name, _ in headers}
-            more = [*added, *announced(environ), *(default for default in DEFAULT_HEADERS if default[0] not in chosen)]
+            given = {name for name, _ in headers}
+            more = [(name, value) for name, value in [*added, *announced(environ)] if name not in given]
             return start_response(status, [*headers, *more], exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

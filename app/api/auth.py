@@ -35,6 +35,7 @@ class AuthResource:
             "/api/auth/signup",
             self.sign_up,
             SIGNED_UP,
+            admit=self._is_verification,
             body=SignUpBody,
             is_idempotent=True,
             limits=(SIGN_UPS,),
@@ -52,12 +53,11 @@ class AuthResource:
         yield Route("POST", "/api/auth/refresh", self.refresh, TOKEN_PAIR, body=RefreshBody, errors=(NotSignedIn,))
         yield Route("DELETE", "/api/auth", self.log_out, NOTHING, signed_in=True)
 
-    def sign_up(self, body: SignUpBody) -> SignedUp:
+    def sign_up(self, body: SignUpBody, *, admitted: bool) -> SignedUp:
         """Create an account and sign its owner in."""
-        verifies = read_verification(self._dependencies.settings)
         key = read_idempotency_key()
-        self._dependencies.count(SIGN_UPS, client_address())
-        account = NewAccount(**body.model_dump(), is_verification=verifies, address=client_address())
+        self._dependencies.count((SIGN_UPS, client_address()))
+        account = NewAccount(**body.model_dump(), is_verification=admitted, address=client_address())
         user, signed_in = self._dependencies.accounts.sign_up(account, idempotency_key=key)
         profile = _profile(user)
         return SignedUp(
@@ -71,6 +71,9 @@ class AuthResource:
         """Open a session."""
         user_id = check_credentials(self._dependencies, body.email, body.password)
         return _pair(self._dependencies.sessions.open(user_id))
+
+    def _is_verification(self) -> bool:
+        return read_verification(self._dependencies.settings)
 
     def refresh(self, body: RefreshBody) -> TokenPair:
         """Refresh a session: return a new access token and a new refresh token."""

@@ -20,6 +20,7 @@ from app.api.responses import PUBLIC_SECONDS, Reply
 from app.api.routing import Route
 from app.http.errors import (
     InternalError,
+    InvalidVideoId,
     JsonTooLarge,
     QueryInvalid,
     Refusal,
@@ -115,7 +116,6 @@ class _Builder:
                 "description": DESCRIPTION,
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
-            "servers": [{"url": "/"}],
             "tags": _tags(self._routes),
             "paths": paths,
             "components": {
@@ -147,12 +147,15 @@ class _Builder:
 
     def _parameters(self, route: Route) -> Iterator[Json]:
         for name in WILDCARD.findall(route.path):
-            yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+            yield {"name": name, "in": "path", "required": True, "schema": _id_schema(route)}
         if route.query is not None:
             schema = validated_schema(route.query)
             self._definitions |= schema.pop("$defs", {})
             for name, described in schema["properties"].items():
                 yield query_parameter(name, described)
+        if route.reply is not None and route.reply.is_public:
+            text = "The `ETag` of an earlier response. If it is still current, the response is 304 without a body."
+            yield {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
         if route.is_idempotent:
             text = "A key of the client's choice. A repeated request with the same key and body gets the first result."
             schema = {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"}
@@ -213,6 +216,13 @@ def _limits(route: Route) -> Iterator[str]:
     if route.limits:
         lines = [f"- {limit.default} per {limit.per} (`{limit.setting.upper()}`)" for limit in route.limits]
         yield "Limits, unless the site sets others:\n\n" + "\n".join(lines)
+
+
+def _id_schema(route: Route) -> Json:
+    """Return the schema of an id. A route with the error `InvalidVideoId` also takes numbers, which no video has."""
+    uuid: Json = {"type": "string", "format": "uuid"}
+    number: Json = {"type": "string", "pattern": "^[0-9]+$"}
+    return {"anyOf": [uuid, number]} if InvalidVideoId in route.errors else uuid
 
 
 def _request_body(route: Route) -> Json:

@@ -77,8 +77,7 @@ class PublicResource:
         """Cast a vote."""
         member = self._member()
         target = _votable_id(video_id)
-        self._dependencies.count(VOTES_PER_ACCOUNT, str(member.id))
-        self._dependencies.count(VOTES_PER_ADDRESS, client_address())
+        self._dependencies.count((VOTES_PER_ACCOUNT, str(member.id)), (VOTES_PER_ADDRESS, client_address()))
         voting.vote(member.id, target, allow_self_vote=self._dependencies.settings.allow_self_vote)
         return Message(message="Voto registrado exitosamente.")
 
@@ -86,7 +85,7 @@ class PublicResource:
         """Withdraw a vote."""
         member = self._member()
         target = _public_id(video_id)
-        self._dependencies.count(WITHDRAWALS, str(member.id))
+        self._dependencies.count((WITHDRAWALS, str(member.id)))
         voting.withdraw(member.id, target)
         return Message(message="Voto retirado exitosamente.")
 

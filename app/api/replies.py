@@ -100,5 +100,6 @@ NOT_READY = Reply(
 FILE = Reply(status=302, headers=("Location",))
 NOTHING = Reply(status=204)
 METRICS = Reply(media_type="text/plain")
+PAGE = Reply(media_type="text/html", is_public=True)
 DOCUMENT = Reply(adapter=TypeAdapter(dict[str, Any]), example={"openapi": "3.1.1"}, is_public=True)
 ERROR: TypeAdapter[Error] = TypeAdapter(Error)

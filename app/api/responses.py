@@ -8,6 +8,8 @@ from pydantic import TypeAdapter
 
 from app.http.caching import cacheable_answer
 
+JSON = "application/json"
+
 PUBLIC_SECONDS = 1
 """How long browsers and CDNs may show a public response without asking again; Nginx caches it for as long."""
 
@@ -46,22 +48,19 @@ def respond(reply: Reply, result: object) -> HTTPResponse:
     return json_answer(body, status=reply.status, headers=made.headers)
 
 
-def public_answer(body: bytes, *, headers: dict[str, str] | None = None) -> HTTPResponse:
-    """Return a public response whose JSON is already serialized. Every cache may keep it for `PUBLIC_SECONDS`.
+def public_answer(body: bytes, *, media_type: str = JSON, headers: dict[str, str] | None = None) -> HTTPResponse:
+    """Return a public response whose body is already serialized.
 
-    If the client already has the same response (If-None-Match), return a 304 without a body (RFC 9110, 13.1.2).
+    Every cache may keep it for `PUBLIC_SECONDS`, unless `headers` contains another Cache-Control. If the client already
+    has the same response (If-None-Match), return a 304 without a body (RFC 9110, 13.1.2).
     """
-    return cacheable_answer(
-        body,
-        content_type="application/json",
-        cache_control=f"public, max-age={PUBLIC_SECONDS}",
-        headers=headers or {},
-    )
+    cached = {"Cache-Control": f"public, max-age={PUBLIC_SECONDS}"} | (headers or {})
+    return cacheable_answer(body, content_type=media_type, headers=cached)
 
 
 def json_answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """Return a response whose JSON is already serialized."""
-    return HTTPResponse(body, status, {"Content-Type": "application/json"} | (headers or {}))
+    return HTTPResponse(body, status, {"Content-Type": JSON} | (headers or {}))
 
 
 def preflight_answer(headers: dict[str, str], **_path: str) -> HTTPResponse:

@@ -40,6 +40,9 @@ class Route:
     form: Mapping[str, Any] | None = None
     """The JSON Schema of a multipart form, which the handler reads itself."""
     signed_in: bool = False
+    admit: Callable[[], object] | None = None
+    """Runs before the request is read, so that its error precedes those of the body. The handler receives its result as
+    `admitted`."""
     is_idempotent: bool = False
     """Whether the route takes an Idempotency-Key."""
     limits: tuple[RateLimit, ...] = ()
@@ -51,6 +54,8 @@ class Route:
 
     def handle(self, **arguments: object) -> HTTPResponse:
         """Read the request, call the handler and return its response."""
+        if self.admit is not None:
+            arguments["admitted"] = self.admit()
         if self.body is not None:
             arguments["body"] = read_json(self.body)
         if self.query is not None:

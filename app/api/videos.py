@@ -90,8 +90,7 @@ class VideosResource:
         settings = self._dependencies.settings
         member = read_member(self._dependencies.sessions, at=read_upload_start(settings))
         key = read_idempotency_key()
-        for limit, who in upload_limits(member):
-            self._dependencies.count(limit, who)
+        self._dependencies.count(*upload_limits(member))
         # Return the connection to the pool: receiving and probing the clip takes seconds.
         database.close()
         with received_upload(settings.work_dir) as form:

@@ -18,9 +18,11 @@ def check_credentials(dependencies: Dependencies, email: str, password: str) -> 
         InvalidCredentials, TooManyRequests
     """
     account_and_address = f"{client_address()} {email}"
-    dependencies.count(LOGINS_PER_ADDRESS, client_address())
-    dependencies.count(LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address)
-    dependencies.count(LOGINS_PER_ACCOUNT, email)
+    dependencies.count(
+        (LOGINS_PER_ADDRESS, client_address()),
+        (LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address),
+        (LOGINS_PER_ACCOUNT, email),
+    )
     user_id = dependencies.accounts.check_password(email, password)
     dependencies.forgive(LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address)
     return user_id

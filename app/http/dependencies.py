@@ -30,17 +30,22 @@ class Dependencies:
         """Return the dependencies by name, to build a class that has more of them."""
         return {each.name: getattr(self, each.name) for each in fields(Dependencies)}
 
-    def count(self, limit: RateLimit, who: str) -> None:
-        """Count one request of `who`, an account or address.
+    def count(self, *limits: tuple[RateLimit, str]) -> None:
+        """Count one request for each limit, in order. Each limit comes with the account or address that it applies to.
 
         Raises:
-            TooManyRequests: the limit is exceeded.
+            TooManyRequests: a limit is exceeded. The limits after it do not count the request.
         """
-        quota = self.throttle.take(limit.value(self.settings), limit.purpose, who)
-        if limit.is_announced:
-            announce(request.environ, quota)
-        quota.require()
+        quotas = self.throttle.take([limit.charge(self.settings, who) for limit, who in limits])
+        for (limit, _), quota in zip(limits, quotas, strict=False):
+            if limit.is_announced:
+                announce(request.environ, quota)
+            quota.require()
+
+    def check(self, *limits: tuple[RateLimit, str]) -> None:
+        """Check the limits as `count` does, without counting the request."""
+        self.throttle.check([limit.charge(self.settings, who) for limit, who in limits])
 
     def forgive(self, limit: RateLimit, who: str) -> None:
         """Reset the count of `who` after a success."""
-        self.throttle.forgive(limit.value(self.settings), limit.purpose, who)
+        self.throttle.forgive(limit.charge(self.settings, who))

@@ -27,7 +27,12 @@ UPLOAD_SCHEMA = {
     "type": "object",
     "required": ["title", "video_file"],
     "properties": {
-        "title": {"type": "string", "minLength": 1, "maxLength": MAX_TITLE},
+        "title": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_TITLE,
+            "examples": ["Triple desde el logo"],
+        },
         "video_file": {
             "type": "string",
             "contentMediaType": "video/mp4",

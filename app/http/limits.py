@@ -1,9 +1,13 @@
 """The rate limits of API and pages: which setting holds each of them, and what it counts by."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from limits import RateLimitItem, parse
+
 from app.config import Settings
+from app.http.counters import Charge
 from app.http.requests import client_address
 from app.showcase.sessions import Member
 
@@ -25,14 +29,20 @@ class RateLimit:
     per: str
     is_announced: bool = True
 
-    def value(self, settings: Settings) -> str:
-        """Return the limit that these settings configure."""
-        return str(getattr(settings, self.setting))
+    def charge(self, settings: Settings, who: str) -> Charge:
+        """Return a request of `who`, an account or address, to be counted for the limit that the settings configure."""
+        return Charge(_parse(getattr(settings, self.setting)), self.purpose, who)
 
     @property
     def default(self) -> str:
         """The limit of a site that does not configure it."""
         return str(Settings.model_fields[self.setting].default)
+
+
+@functools.lru_cache(maxsize=64)
+def _parse(limit: str) -> RateLimitItem:
+    """Parse a limit. The settings contain only a few."""
+    return parse(limit)
 
 
 SIGN_UPS = RateLimit("signup_limit_per_address", "signup", "address")

@@ -4,21 +4,18 @@ While Redis is unavailable, each process counts requests in its own memory. The 
 limit times the number of processes.
 """
 
-import functools
 import math
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
-from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage, Storage
-from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
+from limits.storage import RedisStorage
 from prometheus_client import Counter
 from redis import ConnectionPool
 from redis.exceptions import RedisError
 
+from app.http.counters import Charge, Counters, MemoryCounters, RedisCounters
 from app.http.quotas import Quota
 
 log = structlog.get_logger(__name__)
@@ -35,102 +32,44 @@ only once a minute."""
 UNAVAILABLE = (StorageError, RedisError, OSError)
 
 
-class LockedMemoryStorage(MemoryStorage):
-    """Stores the counts of requests in memory, with a lock that admits one thread at a time.
-
-    MemoryStorage itself starts a timer without a lock: two concurrent requests could both try to start the same timer,
-    and the second would fail with RuntimeError.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count a request, and return whether it is within the limit."""
-        with self._lock:
-            return super().acquire_sliding_window_entry(key, limit, expiry, amount)
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return four numbers: count and remaining seconds of the previous window, then of the current window."""
-        with self._lock:
-            return super().get_sliding_window(key, expiry)
-
-    def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Delete the counts of both windows."""
-        with self._lock:
-            super().clear_sliding_window(key, expiry)
-
-
-@functools.lru_cache(maxsize=64)
-def _parse(limit: str) -> RateLimitItem:
-    """Parse a limit. The settings contain only a few."""
-    return parse(limit)
-
-
 class Throttle:
     """Counts requests in sliding windows, so that no client can send twice its limit around a window's boundary."""
 
     def __init__(self, queue_url: str, counted_in_memory: Counter) -> None:
-        self._shared = SlidingWindowCounterRateLimiter(_storage(queue_url))
-        self._own = SlidingWindowCounterRateLimiter(LockedMemoryStorage())
+        self._shared = _counters(queue_url)
+        self._own = MemoryCounters()
         self._counted_in_memory = counted_in_memory
         self._away_until = -math.inf
         self._in_memory_until = -math.inf
 
-    def take(self, limit: str, purpose: str, who: str) -> Quota:
-        """Count one request of `who`, an account or address, if it is within the limit. Return what is left."""
-        item = _parse(limit)
-        return self._judge(lambda limiter: limiter.hit(item, purpose, who), item, purpose, who)
+    def take(self, charges: Sequence[Charge]) -> list[Quota]:
+        """Count a request for each of its limits, in order, up to the first that it exceeds. Return their quotas."""
+        return self._ask(lambda counters: counters.take(charges))
 
-    def hit(self, limit: str, purpose: str, who: str) -> None:
-        """Count one request of `who`, an account or address.
-
-        Raises:
-            TooManyRequests: the limit is exceeded; the error says when to try again.
-        """
-        self.take(limit, purpose, who).require()
-
-    def check(self, limit: str, purpose: str, who: str) -> None:
-        """Check that one more request of `who` would be within the limit, without counting it.
+    def check(self, charges: Sequence[Charge]) -> None:
+        """Check that one more request would be within its limits, without counting it.
 
         Raises:
-            TooManyRequests: the request would exceed the limit.
+            TooManyRequests: the request would exceed a limit.
         """
-        item = _parse(limit)
-        self._judge(lambda limiter: limiter.test(item, purpose, who), item, purpose, who).require()
+        for quota in self._ask(lambda counters: counters.look(charges)):
+            quota.require()
 
-    def forgive(self, limit: str, purpose: str, who: str) -> None:
-        """Reset the count of `who` after a success, which shows that the attempts before it were no attack."""
-        item = _parse(limit)
-        self._own.clear(item, purpose, who)
+    def forgive(self, charge: Charge) -> None:
+        """Reset a counter after a success, which shows that the attempts before it were no attack."""
+        self._own.clear(charge)
         if self._is_away():
             return
         try:
-            self._shared.clear(item, purpose, who)
+            self._shared.clear(charge)
         except UNAVAILABLE as error:
-            log.warning("limit_not_cleared", purpose=purpose, error=str(error))
+            log.warning("limit_not_cleared", purpose=charge.purpose, error=str(error))
 
     def is_in_memory(self) -> bool:
         """Whether Redis was unavailable in the last minute, so that this process counted requests in its own memory."""
         return time.monotonic() < self._in_memory_until
 
-    def _judge(self, is_within: Callable[[RateLimiter], bool], item: RateLimitItem, purpose: str, who: str) -> Quota:
-        def ask(limiter: RateLimiter) -> Quota:
-            within = is_within(limiter)
-            reset, remaining = limiter.get_window_stats(item, purpose, who)
-            return Quota(
-                purpose=purpose,
-                amount=item.amount,
-                window_seconds=item.get_expiry(),
-                remaining=remaining if within else 0,
-                reset_seconds=max(1, math.ceil(reset - time.time())),
-                is_within=within,
-            )
-
-        return self._ask(ask)
-
-    def _ask(self, question: Callable[[RateLimiter], Quota]) -> Quota:
+    def _ask(self, question: Callable[[Counters], list[Quota]]) -> list[Quota]:
         if not self._is_away():
             try:
                 return question(self._shared)
@@ -145,8 +84,8 @@ class Throttle:
         return time.monotonic() < self._away_until
 
 
-def _storage(queue_url: str) -> Storage:
+def _counters(queue_url: str) -> Counters:
     if not queue_url.startswith(("redis://", "rediss://")):
-        return LockedMemoryStorage()
+        return MemoryCounters()
     pool = ConnectionPool.from_url(queue_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
-    return RedisStorage(queue_url, connection_pool=pool, wrap_exceptions=True)
+    return RedisCounters(RedisStorage(queue_url, connection_pool=pool, wrap_exceptions=True))

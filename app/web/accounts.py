@@ -58,7 +58,7 @@ class AccountPages:
         if body is None:
             return self._sign_up_page(form)
         try:
-            self._dependencies.count(SIGN_UPS, client_address())
+            self._dependencies.count((SIGN_UPS, client_address()))
             account = NewAccount(**body.model_dump(), address=client_address())
             key = form.values.get("key", "")
             user = self._dependencies.accounts.register(

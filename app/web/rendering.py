@@ -79,8 +79,7 @@ class Renderer:
         return cacheable_answer(
             self.render(template, **values).encode(),
             content_type=HTML,
-            cache_control="no-cache",
-            headers={"Vary": VARY} | self._headers(),
+            headers={"Cache-Control": "no-cache", "Vary": VARY} | self._headers(),
         )
 
 

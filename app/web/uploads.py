@@ -51,8 +51,7 @@ class UploadPages:
         """Accept a clip and queue its render."""
         began = read_upload_start(self._dependencies.settings)
         member = read_browser_member(self._dependencies.sessions, at=began)
-        for limit, who in upload_limits(member):
-            self._dependencies.count(limit, who)
+        self._dependencies.count(*upload_limits(member))
         # Return the connection to the pool: receiving and probing the clip takes seconds.
         database.close()
         title = ""

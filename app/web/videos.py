@@ -63,8 +63,7 @@ class VideoPages:
     def vote(self, video_id: str) -> HTTPResponse:
         """Cast a vote. A second press of the button finds the vote already cast, which is what the visitor wanted."""
         member, target = read_browser_member(self._dependencies.sessions), _clip_id(video_id)
-        self._dependencies.count(VOTES_PER_ACCOUNT, str(member.id))
-        self._dependencies.count(VOTES_PER_ADDRESS, client_address())
+        self._dependencies.count((VOTES_PER_ACCOUNT, str(member.id)), (VOTES_PER_ADDRESS, client_address()))
         with suppress(AlreadyVoted):
             voting.vote(member.id, target, allow_self_vote=self._dependencies.settings.allow_self_vote)
         return self._after_ballot(target)
@@ -72,7 +71,7 @@ class VideoPages:
     def withdraw(self, video_id: str) -> HTTPResponse:
         """Withdraw a vote. A second press finds no vote, which is what the visitor wanted."""
         member, target = read_browser_member(self._dependencies.sessions), _clip_id(video_id)
-        self._dependencies.count(WITHDRAWALS, str(member.id))
+        self._dependencies.count((WITHDRAWALS, str(member.id)))
         with suppress(VoteNotFound):
             voting.withdraw(member.id, target)
         return self._after_ballot(target)

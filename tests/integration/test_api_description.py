@@ -128,6 +128,20 @@ def test_the_api_answers_in_json_whatever_the_client_accepts(site: Site, accept:
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
 
 
+@pytest.mark.parametrize("sent", ["application/json", "text/plain", "application/xml", "nonsense", None])
+def test_a_json_body_is_read_whatever_its_content_type(site: Site, sent: str | None) -> None:
+    body = json.dumps(sign_up_form())
+    answer = site.api.post("/api/auth/signup", content=body, headers={"Content-Type": sent} if sent else {})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("sent", ["application/json", "application/x-www-form-urlencoded", "video/mp4", "nonsense"])
+def test_an_upload_of_another_media_type_is_refused(errors: "Errors", sent: str) -> None:
+    answer = errors.player.request("POST", UPLOAD, content=b"title=Clip", headers={"Content-Type": sent})
+    check_error("ShapeInvalid", answer)
+    assert answer.json()["detail"][0]["msg"] == "Send multipart/form-data with title and video_file"
+
+
 # Every error
 
 

@@ -78,6 +78,12 @@ def test_a_wrong_secret_is_refused_and_makes_no_account(site: Site, secret: str)
     assert site.account_count(email) == 0
 
 
+def test_a_wrong_secret_is_refused_before_the_body_is_read(site: Site) -> None:
+    headers = {"X-Verification-Secret": "wrong"}
+    answer = site.api.post("/api/auth/signup", content=b"not JSON", headers=headers)
+    assert refusal(answer, 403) == DOES_NOT_MATCH
+
+
 def test_a_site_without_a_secret_accepts_no_secret(site: Site, make_site: SiteMaker) -> None:
     environment = {name: value for name, value in site.environment.items() if name != "VERIFICATION_SECRET"}
     bare = SiteMaker(make_site._stack, Home(site.backend, site.home.folder, site.bucket, environment))()

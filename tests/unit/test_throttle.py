@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from limits import parse
 from limits.storage import MemoryStorage
 from prometheus_client import Counter
 
-from app.http.errors import TooManyRequests
+from app.http.counters import Charge
 from app.http.throttle import Throttle
 
 THREADS, REQUESTS, LIMIT = 16, 320, 100
@@ -27,14 +28,12 @@ class SlowlySet:
 
 def test_requests_at_once_are_counted_exactly_and_none_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryStorage, "timer", SlowlySet(), raising=False)
+    charge = Charge(parse(f"{LIMIT}/day"), "votes", "one account")
     throttle = Throttle("", Counter("counted_in_memory", "Not read here", registry=None))
 
     def is_allowed(_: int) -> bool:
-        try:
-            throttle.hit(f"{LIMIT}/day", "votes", "one account")
-        except TooManyRequests:
-            return False
-        return True
+        (quota,) = throttle.take([charge])
+        return quota.is_within
 
     with ThreadPoolExecutor(THREADS) as pool:
         assert sum(pool.map(is_allowed, range(REQUESTS))) == LIMIT
