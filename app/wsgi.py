@@ -27,6 +27,7 @@ from app.showcase.tokens import Tokens
 from app.showcase.uploads import Uploads
 from app.web.application import Pages, create_pages, create_renderer, dispatch, read_assets
 from app.web.brand import read_brand
+from app.web.failures import overloaded_page
 from app.web.pages import PageDependencies
 from tasks.doorbell import HueyDoorbell
 
@@ -118,6 +119,7 @@ def run(
         body_seconds=settings.body_seconds,
         trusted_proxy=settings.trusted_proxy,
         cors=Cors(settings.cors_origins),
+        overloaded_page=overloaded_page(),
         draining=readiness.draining,
         queue_depth=metrics.queue_depth,
     )

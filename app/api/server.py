@@ -18,6 +18,7 @@ from app.api.connections import RETRY_AFTER_SECONDS, TcpServer, UnixServer
 from app.api.cors import Cors
 from app.api.health import MONITORING_PATHS
 from app.api.queue_warnings import QueueWarningsFilter
+from app.http.paths import is_api_path
 
 log = structlog.get_logger(__name__)
 
@@ -51,13 +52,19 @@ CHECK_SECONDS = 120.0
 
 
 class LoadSheddingMiddleware:
-    """Middleware that responds with 503 at once while more requests wait than can be processed in time."""
+    """Middleware that responds with 503 at once while more requests wait than can be processed in time.
 
-    def __init__(self, application: Application, waiting: Callable[[], int], most: int, cors: Cors) -> None:
+    The response is JSON for the API's paths, and `page` (HTML) for all others.
+    """
+
+    def __init__(
+        self, application: Application, waiting: Callable[[], int], most: int, cors: Cors, page: bytes
+    ) -> None:
         self._application = application
         self._waiting = waiting
         self._most = most
         self._cors = cors
+        self._page = page
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
@@ -65,7 +72,10 @@ class LoadSheddingMiddleware:
         if self._waiting() <= self._most or path.rstrip("/") in MONITORING_PATHS:
             return self._application(environ, start_response)
         body = json.dumps({"detail": "The platform is overloaded right now; try again shortly."}).encode()
-        headers = [("Content-Type", "application/json"), ("Retry-After", str(RETRY_AFTER_SECONDS))]
+        media_type = "application/json"
+        if not is_api_path(path):
+            body, media_type = self._page, "text/html; charset=utf-8"
+        headers = [("Content-Type", media_type), ("Retry-After", str(RETRY_AFTER_SECONDS))]
         headers += self._cors.headers(environ["REQUEST_METHOD"], path, environ.get("HTTP_ORIGIN"))
         start_response("503 Service Unavailable", [*headers, ("Content-Length", str(len(body)))])
         return [body]
@@ -80,6 +90,7 @@ def serve(
     body_seconds: float,
     trusted_proxy: str | None,
     cors: Cors,
+    overloaded_page: bytes,
     draining: Event,
     queue_depth: Gauge,
 ) -> None:
@@ -93,6 +104,7 @@ def serve(
         body_seconds: how long a request's body may take to arrive.
         trusted_proxy: the peer whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.
         cors: the CORS rules for this server's own errors.
+        overloaded_page: the page for a browser while more requests wait than can be processed in time.
         draining: set as soon as the shutdown begins; /ready fails from then on.
         queue_depth: the metric for the number of requests that wait for a thread.
     """
@@ -102,7 +114,7 @@ def serve(
     def waiting() -> int:
         return len(server.task_dispatcher.queue)
 
-    guarded = LoadSheddingMiddleware(application, waiting, WAITING_PER_THREAD * threads, cors)
+    guarded = LoadSheddingMiddleware(application, waiting, WAITING_PER_THREAD * threads, cors, overloaded_page)
     server = (UnixServer if unix_socket else TcpServer)(
         RefusalHeaderMiddleware(guarded),
         **address,

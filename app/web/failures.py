@@ -38,6 +38,20 @@ SENTENCES = {
 """What a visitor reads instead of the API's sentence."""
 
 
+def overloaded_page() -> bytes:
+    """Return the page of a process that has more requests than it can handle. It needs no template."""
+    title, sentence = translate("es", TITLES[503]), translate("es", SENTENCES[503])
+    return f"""<!doctype html>
+<html lang="es"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<h1>{title}</h1>
+<p>{sentence}</p>
+<p lang="en">{SENTENCES[503]}</p>
+</html>
+""".encode()
+
+
 def redirect(path: str, *cookies: str) -> HTTPResponse:
     """Return a redirect to a page of this site, which the browser requests with GET, and set cookies."""
     answer = HTTPResponse(b"", 303, {"Location": path, "Cache-Control": "no-store"})

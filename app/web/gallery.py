@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from bottle import HTTPResponse, request
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from app.http.request_schemas import Place
 from app.http.requests import client_address, read_header, read_query
@@ -17,6 +17,7 @@ from app.showcase.catalogue import Page as ClipPage
 from app.showcase.cities import list_cities
 from app.showcase.shuffling import SHUFFLES, list_shuffled
 from app.web.pages import Page, PageDependencies
+from app.web.queries import PageQuery
 
 CLIPS_PER_PAGE = 24
 
@@ -29,7 +30,7 @@ class GalleryOrder(StrEnum):
     VOTES = "votes"
 
 
-class GalleryQuery(BaseModel):
+class GalleryQuery(PageQuery):
     """The query of the gallery's address."""
 
     city: Place = None

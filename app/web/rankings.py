@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bottle import HTTPResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.http.identity import find_browser_member
 from app.http.request_schemas import MAX_OFFSET
@@ -12,11 +12,12 @@ from app.showcase.cities import list_cities
 from app.showcase.rankings import find_standing, rank
 from app.web.chart import draw_chart
 from app.web.pages import Page, PageDependencies
+from app.web.queries import PageQuery
 
 ROWS_PER_PAGE = 50
 
 
-class RankingPageQuery(BaseModel):
+class RankingPageQuery(PageQuery):
     """The query of a ranking's address."""
 
     offset: int = Field(default=0, ge=0, le=MAX_OFFSET)

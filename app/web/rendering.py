@@ -1,6 +1,7 @@
 """Renders templates (Jinja2) in the language of the request."""
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
 
 from bottle import HTTPResponse, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,7 +19,7 @@ VARY = "Accept-Language, Cookie"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of the page being rendered."""
+    """The address of the page being rendered, without parameters that have no value."""
 
     path: str
     query: str
@@ -47,7 +48,7 @@ class Renderer:
 
     def render(self, template: str, **values: object) -> str:
         """Return a template with its values filled in."""
-        here = Address(request.environ.get("PATH_INFO", "/"), request.query_string)
+        here = Address(request.environ.get("PATH_INFO", "/"), urlencode(parse_qsl(request.query_string)))
         return self._environment.get_template(template).render(language=read_language(), here=here, **values)
 
     def page(

@@ -164,7 +164,7 @@ def test_a_refusal_of_the_server_itself_is_readable(open_site: Site, request_hea
 )
 def test_the_refusal_of_an_overloaded_process_is_readable(method: str, path: str, origin: str) -> None:
     answered: list[Any] = []
-    shedding = LoadSheddingMiddleware(lambda _environ, _start: [], lambda: 2, 1, Cors([SHOW]))
+    shedding = LoadSheddingMiddleware(lambda _environ, _start: [], lambda: 2, 1, Cors([SHOW]), b"<page>")
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_ORIGIN": SHOW}
     shedding(environ, lambda status, headers, *_: answered.extend([status, dict(headers)]))  # type: ignore[arg-type]
     status, headers = answered

@@ -1,9 +1,13 @@
 """What every page has in common: languages, security headers, errors as pages, static files, caching."""
 
 import re
+from typing import Any
 
 import pytest
 
+from app.api.cors import Cors
+from app.api.server import LoadSheddingMiddleware
+from app.web.failures import overloaded_page
 from app.web.headers import page_headers
 from testing.browsing import Visitor, visiting
 from testing.homes import unique
@@ -92,7 +96,7 @@ def test_an_unknown_address_of_the_site_gets_a_page(path: str, visitor: Visitor)
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/nothing", "/health/nothing", "/docs", "/internal/nothing"])
+@pytest.mark.parametrize("path", ["/api", "/api/nothing", "/health/nothing", "/docs/nothing", "/internal/nothing"])
 def test_an_unknown_address_of_the_api_gets_json_even_in_a_browser(path: str, visitor: Visitor) -> None:
     answer = visitor.get(path, Accept="text/html")
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not found"})
@@ -140,3 +144,16 @@ def home_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "rules.en.md").write_text("# Our rules\n\n<script>alert(1)</script>")
     (folder / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><title>our logo</title></svg>')
     return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/", "text/html"), ("/v/1", "text/html"), ("/api/videos", "application/json")]
+)
+def test_an_overloaded_process_responds_with_a_page_or_with_json_by_path(path: str, kind: str) -> None:
+    begun: list[Any] = []
+    shedding = LoadSheddingMiddleware(lambda _environ, _start: [], lambda: 2, 1, Cors([]), overloaded_page())
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    body = b"".join(shedding(environ, lambda status, headers, *_: begun.extend([status, dict(headers)])))  # type: ignore[arg-type]
+    assert begun[0].startswith("503")
+    assert begun[1]["Content-Type"].startswith(kind)
+    assert (b"Volvemos en un momento" in body) == (kind == "text/html")

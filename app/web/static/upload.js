@@ -128,6 +128,7 @@ async function upload() {
     return location.assign(answer.getResponseHeader("Location"));
   }
   if (answer?.status === 401) return show(say.saySignedOut, { isProblem: true });
+  if (answer?.status === 429) return show(say.sayTooMany, { isProblem: true });
   if (!answer) return show((await isUnchanged(file)) ? say.sayGone : say.sayChanged, { isProblem: true });
   const page = new DOMParser().parseFromString(answer.responseText, "text/html");
   return show(page.querySelector(".problem")?.textContent ?? say.sayGone, { isProblem: true });
