@@ -40,7 +40,8 @@ FOR_DEMO := .venv/.for-demo
 FOR_TESTS := .venv/.for-tests
 
 .PHONY: help setup demo serve check test test-slow test-platform test-unit test-integration test-roles test-interrupted
-.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean collections
+.PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean
+.PHONY: collections messages
 .PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this list
@@ -53,7 +54,7 @@ setup: $(FOR_DEMO) ## Install what the demo needs into .venv (no root)
 demo: $(FOR_DEMO) ## Show the whole platform on this machine. CLIP=path uses your own clip
 	@exec $(BIN)/python -m demo run
 
-serve: $(FOR_DEMO) ## Run the platform on this machine and keep its data in var/site. PORT=8080
+serve: $(FOR_DEMO) ## Run the platform on this machine and keep its data in var/site. PORT=8080  SAMPLE=1 adds players and clips
 	@PORT=$(PORT) exec $(BIN)/python -m demo serve
 
 check: lint-python lint-format lint-types ## Lint Python code and changed Ansible files, check types, run the unit tests, in under a minute
@@ -130,6 +131,9 @@ lint-ansible: $(FOR_TESTS)
 format: $(FOR_TESTS) ## Format the Python code and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+messages: $(FOR_TESTS) ## Compile the pages' catalogues of sentences (app/web/locale) after a change
+	@$(BIN)/pybabel --quiet compile --directory app/web/locale --domain pages
 
 collections: $(FOR_TESTS) ## Generate the Postman collections from the OpenAPI document
 	@exec $(BIN)/python -m postman collections

@@ -56,20 +56,27 @@ def _origins(value: object) -> object:
     if not isinstance(value, str):
         return value
     origins = [origin.strip() for origin in value.split(",")] if value.strip() else []
-    for origin in origins:
-        if not ORIGIN.fullmatch(origin) or DEFAULT_PORT.fullmatch(origin):
-            raise PydanticCustomError(
-                "origin",
-                "{origin} is not an origin. Write each as a browser sends it, for example https://show.example.org: "
-                "scheme and host in lower case, a port only if it is not the default, no path and no slash at the end; "
-                "separate several by commas",
-                {"origin": repr(origin)},
-            )
-    return tuple(dict.fromkeys(origins))
+    return tuple(dict.fromkeys(_origin(origin) for origin in origins))
+
+
+def _origin(origin: str) -> str:
+    if not ORIGIN.fullmatch(origin) or DEFAULT_PORT.fullmatch(origin):
+        raise PydanticCustomError(
+            "origin",
+            "{origin} is not an origin. Write each as a browser sends it, for example https://show.example.org: "
+            "scheme and host in lower case, a port only if it is not the default, no path and no slash at the end",
+            {"origin": repr(origin)},
+        )
+    return origin
 
 
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
 """Sites whose pages may use the API, for example "https://show.example.org,https://www.example.org"."""
+
+
+SiteUrl = Annotated[str, AfterValidator(_origin)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+"""A colour as in CSS, in lower case."""
 
 
 class Settings(BaseSettings):
@@ -138,7 +145,8 @@ class Settings(BaseSettings):
     ffmpeg_path: Path | None = None
     """The FFmpeg binary. Default: the system's, otherwise the one in the imageio-ffmpeg package."""
     brand_dir: Path | None = None
-    """A folder with the league's own watermark.png, intro.png and outro.png."""
+    """A folder with the league's own watermark.png, intro.png and outro.png, and the pages' logo.svg and texts
+    (`app/web/texts`). Files that the pages do not find there come from the default brand."""
     workers: int = Field(default=1, ge=1, le=32)
     drain_seconds: float = Field(default=25, ge=0)
     """How long a stopping worker may continue its render before it gives the job back to the ledger."""
@@ -160,6 +168,17 @@ class Settings(BaseSettings):
 
     cors_origins: Origins = ()
     """Sites whose pages may use the API from a browser. If any is set, pages of every site may read public data."""
+
+    # The pages
+    league_name: str = Field(default="Rising Stars", min_length=1, max_length=60)
+    """The name of the showcase on every page."""
+    league_accent: Colour = "#c2410c"
+    """The colour of buttons and links on a light background."""
+    league_accent_dark: Colour = "#ff9d4d"
+    """The colour of buttons and links on a dark background."""
+    site_url: SiteUrl | None = None
+    """The site's origin, for example "https://show.example.org". Preview cards and QR codes need it, because the pages
+    that contain them are cached for all clients, and a client could send any Host header."""
 
     # Metrics and logs
     metric_namespace: str | None = None

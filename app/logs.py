@@ -18,7 +18,7 @@ SECRETS_IN_TEXT = (
 MARKS = re.compile(r"://|X-Amz-|Bearer", re.IGNORECASE)
 """Texts that precede the secrets above. Most values contain none of these texts, so one search is enough for them."""
 
-NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee")
+NOISY_LIBRARIES = ("botocore", "boto3", "urllib3", "s3transfer", "peewee", "markdown_it")
 
 
 def configure_logging(settings: Settings) -> None:

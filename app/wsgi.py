@@ -7,16 +7,17 @@ from typing import Annotated
 import structlog
 import typer
 
-from app.api.application import RequestMiddleware, create_application
+from app.api.application import RequestMiddleware, create_api
 from app.api.cors import Cors
 from app.api.metrics import Metrics
 from app.api.readiness import Readiness
 from app.api.routing import ApiDependencies
 from app.api.server import serve
-from app.api.throttle import Throttle
 from app.config import ApiSettings, ConfigurationError, load_settings
 from app.db.database import database, read_now
 from app.db.errors import NO_CONNECTION
+from app.http.dependencies import Dependencies
+from app.http.throttle import Throttle
 from app.logs import configure_logging
 from app.operations.sealing import seal_stored
 from app.services import build_services, build_sessions, build_tokens, warn_of_sandbox_gaps
@@ -24,6 +25,10 @@ from app.showcase.accounts import Accounts
 from app.showcase.passwords import Passwords
 from app.showcase.tokens import Tokens
 from app.showcase.uploads import Uploads
+from app.web.application import Pages, create_pages, create_renderer, dispatch, read_assets
+from app.web.brand import read_brand
+from app.web.failures import overloaded_page
+from app.web.pages import PageDependencies
 from tasks.doorbell import HueyDoorbell
 
 log = structlog.get_logger(__name__)
@@ -44,16 +49,26 @@ def build_application(settings: ApiSettings) -> tuple[RequestMiddleware, Readine
     )
     throttle = Throttle(settings.queue_url, metrics.limits_open)
     metrics.limits_in_memory.set_function(throttle.is_in_memory)
-    dependencies = ApiDependencies(
+    shared = Dependencies(
         settings=settings,
         accounts=Accounts(Passwords(), tokens, sessions),
         sessions=sessions,
         uploads=Uploads(services.store, doorbell, settings),
         store=services.store,
         throttle=throttle,
-        readiness=readiness,
     )
-    return create_application(dependencies, metrics, Cors(settings.cors_origins)), readiness, metrics
+    cors = Cors(settings.cors_origins)
+    api = create_api(ApiDependencies(**shared.parts(), readiness=readiness), metrics, cors)
+    application = dispatch(api, build_pages(shared))
+    return RequestMiddleware(application, metrics, cors), readiness, metrics
+
+
+def build_pages(shared: Dependencies) -> Pages:
+    """Build the pages of an API process."""
+    brand = read_brand(shared.settings)
+    assets = read_assets(brand)
+    renderer = create_renderer(brand, assets, shared.store.origin, shared.settings.site_url)
+    return create_pages(PageDependencies(**shared.parts(), brand=brand, assets=assets, renderer=renderer))
 
 
 def _ask_database() -> None:
@@ -85,7 +100,7 @@ def run(
         str | None, typer.Option(help="Path of a Unix socket to listen on instead, for example behind Nginx.")
     ] = None,
 ) -> None:
-    """Serve the REST API until SIGTERM or SIGINT. All other settings come from the environment."""
+    """Serve the pages and the REST API until SIGTERM or SIGINT. All other settings come from the environment."""
     try:
         settings = load_settings(ApiSettings)
         configure_logging(settings)
@@ -104,6 +119,7 @@ def run(
         body_seconds=settings.body_seconds,
         trusted_proxy=settings.trusted_proxy,
         cors=Cors(settings.cors_origins),
+        overloaded_page=overloaded_page(),
         draining=readiness.draining,
         metrics=metrics,
     )

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from demo.interruption import Interrupted
 from demo.paths import shown
+from demo.sample import fill
 from demo.site import Site
 from demo.story import run_story
 
@@ -36,6 +37,10 @@ def run(
 def serve(
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port of the API.")] = 8080,
     data: Annotated[Path, typer.Option(envvar="DATA", help="The site's folder; its data are kept.")] = VAR / "site",
+    *,
+    sample: Annotated[
+        bool, typer.Option(envvar="SAMPLE", help="Fill a new site with players, clips and votes.")
+    ] = False,
 ) -> None:
     """Run a site until Ctrl-C or SIGTERM; its data are kept."""
     console = _console()
@@ -43,20 +48,23 @@ def serve(
     console.print("[bold]Rising Stars[/bold] on this machine")
     try:
         site.start(lambda line: console.print(f"  {line}"))
-        console.print(f"\nData and logs are kept in {shown(data)}. Sign a user up:\n")
+        console.print(f"\n[bold]Open {site.url}/ in a browser.[/bold]\n")
+        console.print(f"Data and logs are kept in {shown(data)}. The API is at {site.url}/api; to sign a user up:\n")
         console.print(EXAMPLE.format(url=site.url), markup=False)
         console.print("\nCtrl-C stops it.")
-        _wait_for_interruption(site)
+        with suppress(Interrupted):
+            if sample:
+                fill(site, lambda line: console.print(f"  {line}"))
+            _watch(site)
     finally:
         site.stop()
     console.print("\nStopped; nothing is left running.")
 
 
-def _wait_for_interruption(site: Site) -> None:
-    with suppress(Interrupted):
-        while True:
-            site.check()
-            time.sleep(CHECK_SECONDS)
+def _watch(site: Site) -> None:
+    while True:
+        site.check()
+        time.sleep(CHECK_SECONDS)
 
 
 def _console() -> Console:

@@ -7,22 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from app.api.limits import UPLOADS_PER_ACCOUNT, UPLOADS_PER_ADDRESS, RateLimit
 from app.api.replies import NOTHING
-from app.api.requests import client_address, read_member
 from app.api.responses import WithHeaders
 from app.api.routing import ApiDependencies, Route
+from app.http.identity import read_browser_member
+from app.http.limits import upload_limits
+from app.http.requests import read_member
 from app.showcase.sessions import Member
 
 Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
-CHECK = "/internal/may-upload"
-
-
-def upload_limits(member: Member) -> Iterator[tuple[RateLimit, str]]:
-    """Yield the rate limits of an upload, each with the account or address that it applies to."""
-    yield UPLOADS_PER_ACCOUNT, str(member.id)
-    yield UPLOADS_PER_ADDRESS, client_address()
+CHECK, PAGE_CHECK = "/internal/may-upload", "/internal/may-upload-page"
 
 
 class AdmissionResource:
@@ -34,13 +29,20 @@ class AdmissionResource:
     def routes(self) -> Iterator[Route]:
         """Yield this resource's routes."""
         yield Route("GET", CHECK, self.may_upload, NOTHING, is_internal=True)
+        yield Route("GET", PAGE_CHECK, self.page_may_upload, NOTHING, is_internal=True)
 
     def may_upload(self) -> WithHeaders:
         """Return 204 with the account's id in X-Upload-Account, or the error that the upload itself would get.
 
         The check does not count against the rate limits; the upload that follows does.
         """
-        member = read_member(self._dependencies.sessions)
+        return self._admit(read_member(self._dependencies.sessions))
+
+    def page_may_upload(self) -> WithHeaders:
+        """Return the same for an upload from the page /me/upload, which sends a cookie instead of a token."""
+        return self._admit(read_browser_member(self._dependencies.sessions))
+
+    def _admit(self, member: Member) -> WithHeaders:
         self._dependencies.check(*upload_limits(member))
         return WithHeaders(None, {"X-Upload-Account": str(member.id)})
 
@@ -53,7 +55,7 @@ class RefusalHeaderMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        if environ.get("PATH_INFO") != CHECK:
+        if environ.get("PATH_INFO") not in {CHECK, PAGE_CHECK}:
             return self._application(environ, start_response)
         begun: list[Any] = []
 

@@ -11,20 +11,20 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import bottle
 import structlog
 
-from app.api.admission import AdmissionResource
+from app.api.admission import AdmissionResource, Application
 from app.api.auth import AuthResource
 from app.api.cors import Cors
 from app.api.documentation import DocumentationResource
-from app.api.errors import answer_failures, answer_http_error
 from app.api.health import MONITORING_PATHS, HealthResource
 from app.api.metrics import Metrics
 from app.api.openapi import check_documented
 from app.api.public import PublicResource
-from app.api.quotas import announced
 from app.api.responses import preflight_answer
 from app.api.routing import ApiDependencies, Resource, Route
 from app.api.videos import VideosResource
 from app.db.database import database
+from app.http.errors import answer_failures, answer_http_error
+from app.http.quotas import announced
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ DEFAULT_HEADERS = [
     # No cache may keep a response, unless its handler says otherwise (`app.api.responses.public_answer`).
     ("Cache-Control", "no-store"),
 ]
-"""The headers of every response that does not have its own."""
+"""The headers of every response that does not have its own. Pages have their own (`app.web.headers`)."""
 
 
 class Api(bottle.Bottle):  # type: ignore[misc]
@@ -48,8 +48,8 @@ class Api(bottle.Bottle):  # type: ignore[misc]
         return answer_http_error(error)
 
 
-def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Cors) -> "RequestMiddleware":
-    """Create the application with the routes of every resource. The resources share this process's dependencies."""
+def create_api(dependencies: ApiDependencies, metrics: Metrics, cors: Cors) -> Api:
+    """Create the API with the routes of every resource. The resources share this process's dependencies."""
     api = Api()
     api.install(answer_failures)
     routes = list_routes(dependencies, metrics)
@@ -60,7 +60,7 @@ def create_application(dependencies: ApiDependencies, metrics: Metrics, cors: Co
         routes += _preflights(routes, cors)
     for route in routes:
         api.route(route.path, route.method, route.handle)
-    return RequestMiddleware(api, metrics, cors)
+    return api
 
 
 def list_routes(dependencies: ApiDependencies, metrics: Metrics) -> list[Route]:
@@ -96,8 +96,8 @@ def _preflights(routes: Iterable[Route], cors: Cors) -> list[Route]:
 class RequestMiddleware:
     """Adds a request id and headers to the response, logs and times the request, and closes its database connection."""
 
-    def __init__(self, api: Api, metrics: Metrics, cors: Cors) -> None:
-        self._api = api
+    def __init__(self, application: Application, metrics: Metrics, cors: Cors) -> None:
+        self._application = application
         self._metrics = metrics
         self._cors = cors
 
@@ -120,7 +120,7 @@ class RequestMiddleware:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                body = list(self._api(environ, start))
+                body = list(self._application(environ, start))
             finally:
                 database.close()
                 self._note(environ, answered, time.perf_counter() - began)

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from app.api.errors import VerificationRefused
-from app.api.limits import LOGINS_PER_ACCOUNT, LOGINS_PER_ACCOUNT_AND_ADDRESS, LOGINS_PER_ADDRESS, SIGN_UPS
 from app.api.replies import NOTHING, SIGNED_UP, TOKEN_PAIR
-from app.api.request_schemas import LoginBody, RefreshBody, SignUpBody
-from app.api.requests import client_address, read_idempotency_key, read_member, read_verification
 from app.api.response_schemas import Profile, SignedUp, TokenPair
 from app.api.routing import ApiDependencies, Route
 from app.db.models import User
+from app.http.credentials import check_credentials
+from app.http.errors import VerificationRefused
+from app.http.limits import LOGINS_PER_ACCOUNT, LOGINS_PER_ACCOUNT_AND_ADDRESS, LOGINS_PER_ADDRESS, SIGN_UPS
+from app.http.request_schemas import LoginBody, RefreshBody, SignUpBody
+from app.http.requests import client_address, read_idempotency_key, read_member, read_verification
 from app.showcase.accounts import NewAccount
 from app.showcase.errors import (
     EmailTaken,
@@ -67,21 +68,9 @@ class AuthResource:
         )
 
     def log_in(self, body: LoginBody) -> TokenPair:
-        """Open a session.
-
-        Three limits count the attempts, in this order: per address, per account and address together, per account. An
-        attempt that one limit rejects does not count against the limits after it. With the default limits, attempts
-        from a single address therefore cannot exhaust the limit of an account.
-        """
-        account_and_address = f"{client_address()} {body.email}"
-        self._dependencies.count(
-            (LOGINS_PER_ADDRESS, client_address()),
-            (LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address),
-            (LOGINS_PER_ACCOUNT, body.email),
-        )
-        signed_in = self._dependencies.accounts.sign_in(body.email, body.password)
-        self._dependencies.forgive(LOGINS_PER_ACCOUNT_AND_ADDRESS, account_and_address)
-        return _pair(signed_in)
+        """Open a session."""
+        user_id = check_credentials(self._dependencies, body.email, body.password)
+        return _pair(self._dependencies.sessions.open(user_id))
 
     def _is_verification(self) -> bool:
         return read_verification(self._dependencies.settings)

@@ -24,16 +24,16 @@ class Bulkhead:
     """One kind of request, and the number of threads that process it."""
 
     name: str
-    method: str
-    path: str
+    paths: frozenset[str]
+    """The paths that receive this kind as POST: the API's, and the page's."""
     threads: int
 
 
-UPLOADS = Bulkhead("uploads", "POST", "/api/videos/upload", threads=8)
+UPLOADS = Bulkhead("uploads", frozenset({"/api/videos/upload", "/me/upload"}), threads=8)
 BULKHEADS = (
     # Twice as many as hash passwords at once, so that the hashing threads need not wait for the database.
-    Bulkhead("sign_ins", "POST", "/api/auth/login", threads=4),
-    Bulkhead("sign_ups", "POST", "/api/auth/signup", threads=2),
+    Bulkhead("sign_ins", frozenset({"/api/auth/login", "/signin"}), threads=4),
+    Bulkhead("sign_ups", frozenset({"/api/auth/signup", "/signup"}), threads=2),
     UPLOADS,
 )
 OTHERS = "others"
@@ -62,7 +62,8 @@ class BulkheadDispatcher:
     """
 
     def __init__(self, threads: int, refused: Counter) -> None:
-        self._pools = {(one.method, one.path): ThreadPool(one.name, one.threads) for one in BULKHEADS}
+        self._pools = {one.name: ThreadPool(one.name, one.threads) for one in BULKHEADS}
+        self._by_path = {path: self._pools[one.name] for one in BULKHEADS for path in one.paths}
         self._others = ThreadPool(OTHERS, threads)
         self._errors = ThreadPool("errors", 1)
         self._refused = refused
@@ -80,7 +81,7 @@ class BulkheadDispatcher:
             return
         # The path as the application sees it (waitress' WSGITask and app.api.application).
         path = f"/{request.path.strip('/')}"
-        pool = self._pools.get((request.command, path), self._others)
+        pool = self._by_path.get(path, self._others) if request.command == "POST" else self._others
         # Nginx asks before it reads an upload's body. So a client learns that there is no room before it sends a clip.
         full = self._uploads if path == CHECK and self._uploads.is_full else pool
         if full.is_full and path not in MONITORING_PATHS:
@@ -96,7 +97,7 @@ class BulkheadDispatcher:
 
     @property
     def _uploads(self) -> ThreadPool:
-        return self._pools[UPLOADS.method, UPLOADS.path]
+        return self._pools[UPLOADS.name]
 
     def _all(self) -> Iterator[ThreadPool]:
         yield from (*self._pools.values(), self._others, self._errors)

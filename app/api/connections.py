@@ -14,10 +14,10 @@ from waitress.utilities import Error
 
 from app.api.cors import Headers
 from app.files import is_disk_full
+from app.http.errors import RETRY_AFTER_SECONDS
+from app.http.paths import is_api_path
 
 log = structlog.get_logger(__name__)
-
-RETRY_AFTER_SECONDS = 5
 
 HEADER_SECONDS = 10.0
 """How long a request's headers may take to arrive, and how long a new connection may stay silent."""
@@ -56,10 +56,9 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         """Write the error and, unless the whole request was received, close the connection."""
         error = self.request.error
-        detail = error.body if isinstance(error, NoThread) else f"{error.reason}: {error.body}"
-        body = json.dumps({"detail": detail}).encode()
+        body, media_type = self._body()
         self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
-        self.response_headers.append(("Content-Type", "application/json"))
+        self.response_headers.append(("Content-Type", media_type))
         if isinstance(error, Overloaded):
             self.response_headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
         self.response_headers += self._cross_origin()
@@ -67,6 +66,15 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
             self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+
+    def _body(self) -> tuple[bytes, str]:
+        """Return the error and its media type: JSON, or a page if a browser asked for a page and no thread was free."""
+        error = self.request.error
+        if not isinstance(error, NoThread):
+            return json.dumps({"detail": f"{error.reason}: {error.body}"}).encode(), "application/json"
+        if is_api_path(self.request.path):
+            return json.dumps({"detail": error.body}).encode(), "application/json"
+        return self.channel.server.overloaded_page, "text/html; charset=utf-8"
 
     def _cross_origin(self) -> Headers:
         """Return the CORS headers of the error. Method and path are empty if the request line could not be parsed."""

@@ -7,12 +7,12 @@ from bottle import HTTPResponse, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from app.api.errors import RETRY_AFTER_SECONDS
 from app.api.metrics import Metrics
 from app.api.replies import HEALTH, METRICS, NOT_READY, READY
 from app.api.response_schemas import Health, Ready
 from app.api.responses import WithHeaders, respond
 from app.api.routing import ApiDependencies, Route
+from app.http.errors import RETRY_AFTER_SECONDS
 
 MONITORING_PATHS = {"/health", "/api/health", "/ready", "/metrics"}
 """Paths that a process serves even when it is overloaded, so that it can still be monitored. Requests to them are not

@@ -6,17 +6,6 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from importlib.metadata import version
 
-from app.api.errors import (
-    InternalError,
-    InvalidVideoId,
-    JsonTooLarge,
-    QueryInvalid,
-    Refusal,
-    ShapeInvalid,
-    TooManyRequests,
-    Unavailable,
-    show_example,
-)
 from app.api.openapi_schemas import (
     REF_TEMPLATE,
     Json,
@@ -27,9 +16,20 @@ from app.api.openapi_schemas import (
     validated_schema,
 )
 from app.api.replies import ERROR
-from app.api.requests import IDEMPOTENCY_KEY
 from app.api.responses import PUBLIC_SECONDS, Reply
 from app.api.routing import Route
+from app.http.errors import (
+    InternalError,
+    InvalidVideoId,
+    JsonTooLarge,
+    QueryInvalid,
+    Refusal,
+    ShapeInvalid,
+    TooManyRequests,
+    Unavailable,
+    show_example,
+)
+from app.http.requests import IDEMPOTENCY_KEY
 from app.showcase.errors import IdempotencyKeyReused, NotSignedIn
 
 WILDCARD = re.compile(r"<(\w+)>")

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from bottle import request
 
-from app.api.errors import InvalidVideoId, MalformedId
-from app.api.limits import VOTES_PER_ACCOUNT, VOTES_PER_ADDRESS, WITHDRAWALS
 from app.api.replies import PUBLIC_VIDEO, PUBLIC_VIDEOS, STANDINGS, VOTE_STATUS, VOTED, WITHDRAWN
-from app.api.request_schemas import PublicVideosQuery, RankingQuery
-from app.api.requests import client_address, parse_uuid, read_member, read_video_id
 from app.api.response_schemas import Message, PublicVideo, VoteStatus
 from app.api.responses import WithHeaders
 from app.api.routing import ApiDependencies, Route
+from app.http.errors import InvalidVideoId, MalformedId
+from app.http.limits import VOTES_PER_ACCOUNT, VOTES_PER_ADDRESS, WITHDRAWALS
+from app.http.request_schemas import PublicVideosQuery, RankingQuery
+from app.http.requests import client_address, parse_uuid, read_member, read_video_id
 from app.showcase import voting
 from app.showcase.catalogue import PublicClip, get_public, list_public
 from app.showcase.errors import AlreadyVoted, OwnVideo, PublicVideoNotFound, UnknownCursor, VoteNotFound

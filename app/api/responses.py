@@ -1,11 +1,12 @@
 """Responses: JSON from the schemas of `app.api.response_schemas`."""
 
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
 from pydantic import TypeAdapter
+
+from app.http.caching import cacheable_answer
 
 JSON = "application/json"
 
@@ -53,12 +54,8 @@ def public_answer(body: bytes, *, media_type: str = JSON, headers: dict[str, str
     Every cache may keep it for `PUBLIC_SECONDS`, unless `headers` contains another Cache-Control. If the client already
     has the same response (If-None-Match), return a 304 without a body (RFC 9110, 13.1.2).
     """
-    etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    cached = {"ETag": etag, "Cache-Control": f"public, max-age={PUBLIC_SECONDS}"} | (headers or {})
-    known = request.get_header("If-None-Match", "")
-    if known.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
-        return HTTPResponse(b"", 304, cached)
-    return HTTPResponse(body, 200, {"Content-Type": media_type} | cached)
+    cached = {"Cache-Control": f"public, max-age={PUBLIC_SECONDS}"} | (headers or {})
+    return cacheable_answer(body, content_type=media_type, headers=cached)
 
 
 def json_answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

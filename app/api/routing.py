@@ -4,54 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
 from pydantic import BaseModel
 
-from app.api.errors import Refusal
-from app.api.limits import RateLimit
-from app.api.quotas import announce
 from app.api.readiness import Readiness
-from app.api.requests import read_json, read_query
 from app.api.responses import Reply, respond
-from app.api.throttle import Throttle
-from app.config import ApiSettings
-from app.showcase.accounts import Accounts
-from app.showcase.sessions import Sessions
-from app.showcase.uploads import Uploads
-from app.storage.s3 import S3Store
+from app.http.dependencies import Dependencies
+from app.http.errors import Refusal
+from app.http.limits import RateLimit
+from app.http.requests import read_json, read_query
 
 
 @dataclass(frozen=True, slots=True)
-class ApiDependencies:
-    """The dependencies that the handlers of one process share."""
+class ApiDependencies(Dependencies):
+    """The dependencies of the API's handlers."""
 
-    settings: ApiSettings
-    accounts: Accounts
-    sessions: Sessions
-    uploads: Uploads
-    store: S3Store
-    throttle: Throttle
     readiness: Readiness
-
-    def count(self, *limits: tuple[RateLimit, str]) -> None:
-        """Count one request for each limit, in order. Each limit comes with the account or address that it applies to.
-
-        Raises:
-            TooManyRequests: a limit is exceeded. The limits after it do not count the request.
-        """
-        quotas = self.throttle.take([limit.charge(self.settings, who) for limit, who in limits])
-        for (limit, _), quota in zip(limits, quotas, strict=False):
-            if limit.is_announced:
-                announce(request.environ, quota)
-            quota.require()
-
-    def check(self, *limits: tuple[RateLimit, str]) -> None:
-        """Check the limits as `count` does, without counting the request."""
-        self.throttle.check([limit.charge(self.settings, who) for limit, who in limits])
-
-    def forgive(self, limit: RateLimit, who: str) -> None:
-        """Reset the count of `who` after a success."""
-        self.throttle.forgive(limit.charge(self.settings, who))
 
 
 @dataclass(frozen=True, slots=True)

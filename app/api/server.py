@@ -54,6 +54,7 @@ def serve(
     body_seconds: float,
     trusted_proxy: str | None,
     cors: Cors,
+    overloaded_page: bytes,
     draining: Event,
     metrics: Metrics,
 ) -> None:
@@ -67,12 +68,19 @@ def serve(
         body_seconds: how long a request's body may take to arrive.
         trusted_proxy: the peer whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.
         cors: the CORS rules for this server's own errors.
+        overloaded_page: the page for a browser while more requests wait than can be processed in time.
         draining: set as soon as the shutdown begins; /ready fails from then on.
         metrics: the process's metrics, which show the waiting and the refused requests.
     """
     address = {"unix_socket": unix_socket, "unix_socket_perms": "660"} if unix_socket else {"listen": listen}
     server = create_server(
-        application, address, threads=threads, trusted_proxy=trusted_proxy, cors=cors, metrics=metrics
+        application,
+        address,
+        threads=threads,
+        trusted_proxy=trusted_proxy,
+        cors=cors,
+        overloaded_page=overloaded_page,
+        metrics=metrics,
     )
     server.body_seconds = body_seconds
     _stop_on_signals(server, draining, finish_seconds=body_seconds + CHECK_SECONDS)
@@ -88,6 +96,7 @@ def create_server(
     threads: int,
     trusted_proxy: str | None,
     cors: Cors,
+    overloaded_page: bytes,
     metrics: Metrics,
 ) -> TcpServer | UnixServer:
     """Create a server that listens on `address`, waitress' `listen` or `unix_socket`; its `run` serves."""
@@ -103,7 +112,7 @@ def create_server(
         clear_untrusted_proxy_headers=True,
         ident=None,
     )
-    server.cors = cors
+    server.cors, server.overloaded_page = cors, overloaded_page
     metrics.queue_depth.set_function(lambda: dispatcher.waiting)
     logging.getLogger("waitress.queue").addFilter(QueueWarningsFilter())
     return server

@@ -5,17 +5,16 @@ from typing import Any
 
 from bottle import HTTPResponse
 
-from app.api.admission import upload_limits
-from app.api.errors import MalformedId, MultipartBroken, ShapeInvalid
-from app.api.forms import UPLOAD_SCHEMA, received_upload
-from app.api.limits import UPLOADS_PER_ACCOUNT, UPLOADS_PER_ADDRESS
 from app.api.replies import FILE, OWN_VIDEO, OWN_VIDEOS, UPLOAD_ACCEPTED, VIDEO_DELETED
-from app.api.requests import read_idempotency_key, read_member, read_upload_start, read_video_id
 from app.api.response_schemas import Failure, Notice, OwnVideo, OwnVideoDetail, UploadAccepted, VideoDeleted
 from app.api.responses import redirect
 from app.api.routing import ApiDependencies, Route
 from app.db.database import database
 from app.db.models import Video
+from app.http.errors import MalformedId, MultipartBroken, ShapeInvalid
+from app.http.forms import UPLOAD_SCHEMA, received_upload
+from app.http.limits import UPLOADS_PER_ACCOUNT, UPLOADS_PER_ADDRESS, upload_limits
+from app.http.requests import read_idempotency_key, read_member, read_upload_start, read_video_id
 from app.showcase import videos
 from app.showcase.errors import (
     BlankTitle,

@@ -65,6 +65,15 @@ class Accounts:
         """Create an account and open its first session.
 
         Raises:
+            RuleBroken: an error of `register`.
+        """
+        user = self.register(account, idempotency_key=idempotency_key)
+        return user, self._sessions.open(user.id)
+
+    def register(self, account: NewAccount, *, idempotency_key: str | None = None) -> User:
+        """Create an account, or return the one that an earlier request with the same key and content created.
+
+        Raises:
             PasswordsDiffer, EmailTaken, IdempotencyKeyReused
             VerificationCityTooOrdinary: the verification account would appear among the players of a real city.
         """
@@ -80,7 +89,7 @@ class Accounts:
         database.close()
         if earlier and not self._passwords.matches(account.password1, user.password_hash):
             raise IdempotencyKeyReused
-        return user, self._sessions.open(user.id)
+        return user
 
     def _create(self, account: NewAccount, idempotency_key: str | None) -> UUID:
         user_id = uuid4()
@@ -111,6 +120,14 @@ class Accounts:
         """Open a session.
 
         Raises:
+            InvalidCredentials: an error of `check_password`.
+        """
+        return self._sessions.open(self.check_password(email, password))
+
+    def check_password(self, email: str, password: str) -> UUID:
+        """Return the account with this address and password.
+
+        Raises:
             InvalidCredentials: the account is unknown or inactive, or the password is wrong. All cases take equally
                 long, so that the duration does not reveal which accounts exist.
         """
@@ -119,4 +136,4 @@ class Accounts:
         right = self._passwords.matches(password, user.password_hash if user else None)
         if user is None or not right:
             raise InvalidCredentials
-        return self._sessions.open(user.id)
+        return UUID(str(user.id))

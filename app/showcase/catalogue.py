@@ -70,7 +70,7 @@ def list_public(*, city: str | None, order: Order, limit: int, offset: int = 0, 
         value, last_id = _read_cursor(cursor, order)
         values |= {"value": -value if order is Order.VOTES else value, "last_id": last_id.hex}
     query = _page_query(order, in_city=bool(city), continued=cursor is not None)
-    rows = [_clip(row) for row in query.rows(**values)]
+    rows = [to_clip(row) for row in query.rows(**values)]
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]
@@ -85,7 +85,7 @@ def get_public(video_id: UUID) -> PublicClip:
         PublicVideoNotFound: unknown, deleted, hidden, or not published.
     """
     for row in ONE_CLIP.rows(id=video_id.hex):
-        return _clip(row)
+        return to_clip(row)
     raise PublicVideoNotFound
 
 
@@ -99,12 +99,12 @@ def _page_query(order: Order, *, in_city: bool, continued: bool) -> CompiledQuer
             which &= _after(order)
         page = Video.select().where(which).order_by(*_sort(order, Video))
         page = page.limit(parameter("limit")).offset(parameter("offset")).alias("page")
-        return _with_players(page, _sort(order, page.c))
+        return with_players(page, _sort(order, page.c))
 
     return CompiledQuery(build)
 
 
-def _with_players(page: "ModelSelect[Video]", sort: Sequence[Node]) -> "ModelSelect[User]":
+def with_players(page: "ModelSelect[Video]", sort: Sequence[Node]) -> "ModelSelect[User]":
     """Return the query for the clips that a subquery selects, with their players.
 
     The subquery keeps PostgreSQL from joining and sorting all clips of a city when the page begins at a high offset.
@@ -116,14 +116,14 @@ def _with_players(page: "ModelSelect[Video]", sort: Sequence[Node]) -> "ModelSel
 
 def _build_one() -> BaseQuery:
     clip = Video.select().where(Video.id == parameter("id"), is_public()).alias("page")
-    return _with_players(clip, ())
+    return with_players(clip, ())
 
 
 ONE_CLIP = CompiledQuery(_build_one)
 
 
-def _clip(row: tuple[Any, ...]) -> PublicClip:
-    """Return a row of `_with_players` as a clip."""
+def to_clip(row: tuple[Any, ...]) -> PublicClip:
+    """Return a row of `with_players` as a clip."""
     video_id, first_name, last_name, *others = row
     return PublicClip(id_text(video_id), f"{first_name} {last_name}", *others)
 

@@ -1,6 +1,6 @@
 """The errors of the showcase. Each class is named after what went wrong, not after an HTTP status; users see its text.
 
-`app.api.errors` maps the base classes to status codes, so that the showcase's rules do not depend on HTTP.
+`app.http.errors` maps the base classes to status codes, so that the showcase's rules do not depend on HTTP.
 """
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from uuid import UUID
 
-from peewee import BaseQuery, Node
+from peewee import BaseQuery, Node, Tuple, Value
 
 from app.db.compiled import CompiledQuery, parameter
 from app.db.database import descending
@@ -40,6 +41,20 @@ def rank(*, city: str | None, limit: int, offset: int) -> list[Standing]:
             _ranking(in_city=bool(city)).rows(**values), offset + 1
         )
     ]
+
+
+def find_standing(user_id: UUID, *, city: str | None) -> Standing | None:
+    """Return a player's own row of the ranking, or None if the player is not in it."""
+    query = PlayerStanding.select(PlayerStanding, User).join(User)
+    of_list = in_lists_of(PlayerStanding, Value(city_key(city)) if city else None)
+    in_ranking = of_list & PlayerStanding.first_uploaded_at.is_null(False)
+    own = query.where(PlayerStanding.user == user_id, in_ranking).first()
+    if own is None:
+        return None
+    own_id = Value(own.user_id.hex, converter=False)
+    place = Tuple(*_sort(PlayerStanding, PlayerStanding.user)) < Tuple(-own.votes, own.first_uploaded_at, own_id)
+    ahead = PlayerStanding.select().where(in_ranking, place).count()
+    return Standing(ahead + 1, own.user.username, own.user.city, own.votes)
 
 
 @cache

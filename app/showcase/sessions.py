@@ -52,16 +52,29 @@ class Sessions:
         Raises:
             InvalidCredentials: an operator suspended the account.
         """
-        session_id, token = uuid4(), self._tokens.first_refresh()
+        token = self._tokens.first_refresh()
         with transaction():
-            if not _is_active(user_id):
-                raise InvalidCredentials
-            now = read_now()
-            Session.insert(
-                id=session_id, user=user_id, created_at=now, expires_at=now + self._refresh_seconds
-            ).execute()
+            session_id, now = self._begin(user_id)
             self._add_refresh_token(session_id, token, now)
         return self._signed_in(user_id, session_id, token)
+
+    def open_for_browser(self, user_id: UUID) -> str:
+        """Open a session for an account, and return the token for the browser's cookie.
+
+        Raises:
+            InvalidCredentials: an operator suspended the account.
+        """
+        with transaction():
+            session_id, _ = self._begin(user_id)
+        return self._tokens.issue_page(user_id, session_id, seconds=self.browser_seconds)
+
+    def _begin(self, user_id: UUID) -> tuple[UUID, float]:
+        """Insert a session in the caller's transaction. Return its id and the database's time."""
+        if not _is_active(user_id):
+            raise InvalidCredentials
+        session_id, now = uuid4(), read_now()
+        Session.insert(id=session_id, user=user_id, created_at=now, expires_at=now + self._refresh_seconds).execute()
+        return session_id, now
 
     def refresh(self, token: str) -> SignedIn:
         """Rotate a refresh token: return its successor and a new access token.
@@ -118,16 +131,30 @@ class Sessions:
         """End the session, which invalidates its access and refresh tokens at once."""
         self._end(member.session_id)
 
+    def sign_out_everywhere(self, member: Member) -> None:
+        """End all sessions of the account: those of browsers, and those of the API's clients."""
+        Session.update(ended_at=db_now()).where(Session.user == member.id, Session.ended_at.is_null()).execute()
+
+    @property
+    def browser_seconds(self) -> int:
+        """How long a browser stays signed in."""
+        return self._refresh_seconds
+
+    def authenticate_browser(self, token: str, *, at: float | None = None) -> Member:
+        """Return the holder of a browser's token, validated as of `at` (epoch seconds; now when None).
+
+        Raises:
+            NotSignedIn: the token is invalid, or its session has ended.
+        """
+        return _holder(self._tokens.read_page(token, at=at))
+
     def authenticate(self, token: str, *, at: float | None = None) -> Member:
         """Return the holder of an access token, validated as of `at` (epoch seconds; now when None).
 
         Raises:
             NotSignedIn: the token is invalid, or its session has ended.
         """
-        claims: Claims = self._tokens.read_access(token, at=at)
-        if not LIVING_SESSION.rows(session=claims.session_id.hex, user=claims.user_id.hex):
-            raise NotSignedIn
-        return Member(claims.user_id, claims.session_id)
+        return _holder(self._tokens.read_access(token, at=at))
 
     def _add_refresh_token(self, session_id: UUID, token: str, now: float) -> None:
         expires_at = now + self._refresh_seconds
@@ -144,6 +171,13 @@ class Sessions:
     def _signed_in(self, user_id: UUID, session_id: UUID, refresh_token: str) -> SignedIn:
         access_token = self._tokens.issue_access(user_id, session_id)
         return SignedIn(access_token, refresh_token, self._tokens.access_seconds)
+
+
+def _holder(claims: Claims) -> Member:
+    """Return the account whose session the claims name, unless the session has ended."""
+    if not LIVING_SESSION.rows(session=claims.session_id.hex, user=claims.user_id.hex):
+        raise NotSignedIn
+    return Member(claims.user_id, claims.session_id)
 
 
 def _is_active(user_id: UUID) -> bool:

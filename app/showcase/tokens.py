@@ -1,4 +1,4 @@
-"""Access tokens (short-lived JWTs) and refresh tokens (opaque, each derived from the one before).
+"""Access tokens (short-lived JWTs), refresh tokens (opaque, each derived from the one before), and browsers' tokens.
 
 All tokens depend on one secret. A second secret may also be accepted, so that a rotation signs no player out.
 """
@@ -37,6 +37,7 @@ class Keys:
 
     def __init__(self, secret: str) -> None:
         self.access = secret
+        self.page = hmac.digest(secret.encode(), b"rising-stars page sessions", "sha256").hex()
         self._refresh = hmac.digest(secret.encode(), b"rising-stars refresh tokens", "sha256")
         self._seal = hmac.digest(secret.encode(), b"rising-stars sealed refresh tokens", "sha256")
         self._address = hmac.digest(secret.encode(), b"rising-stars sign-up addresses", "sha256")
@@ -71,14 +72,20 @@ class Tokens:
 
     def issue_access(self, user_id: UUID, session_id: UUID) -> str:
         """Return a JWT for one session, valid for `access_seconds`."""
+        return self._issue(self._keys.access, user_id, session_id, self.access_seconds)
+
+    def issue_page(self, user_id: UUID, session_id: UUID, *, seconds: int) -> str:
+        """Return a JWT for a browser's cookie, valid for `seconds`.
+
+        The API does not accept it, and pages accept no access token. It is valid for longer than an access token,
+        because no script can read the cookie (HttpOnly).
+        """
+        return self._issue(self._keys.page, user_id, session_id, seconds)
+
+    def _issue(self, key: str, user_id: UUID, session_id: UUID, seconds: int) -> str:
         now = int(self._clock())
-        claims = {
-            "sub": str(user_id),
-            "sid": str(session_id),
-            "iat": now,
-            "exp": now + self.access_seconds,
-        }
-        return jwt.encode(claims, self._keys.access, algorithm=ALGORITHM)
+        claims = {"sub": str(user_id), "sid": str(session_id), "iat": now, "exp": now + seconds}
+        return jwt.encode(claims, key, algorithm=ALGORITHM)
 
     def read_access(self, token: str, *, at: float | None = None) -> Claims:
         """Return the claims of a JWT, validated as of `at` (epoch seconds; now when None).
@@ -86,23 +93,34 @@ class Tokens:
         Raises:
             NotSignedIn: the token is expired, signed by another key or algorithm, or no JWT at all.
         """
+        return self._read(token, "access", at)
+
+    def read_page(self, token: str, *, at: float | None = None) -> Claims:
+        """Return the claims of a JWT that `issue_page` issued.
+
+        Raises:
+            NotSignedIn: as for `read_access`.
+        """
+        return self._read(token, "page", at)
+
+    def _read(self, token: str, use: str, at: float | None) -> Claims:
         try:
-            claims = self._verified(token)
+            claims = self._verified(token, use)
             if claims["exp"] <= (self._clock() if at is None else at):
                 raise NotSignedIn
             return Claims(UUID(claims["sub"]), UUID(claims["sid"]))
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise NotSignedIn from error
 
-    def _verify(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token that one of the accepted secrets signed."""
-        *others, last = self._all_keys
-        for keys in others:
+    def _verify(self, token: str, use: str) -> dict[str, Any]:
+        """Return the claims of a token for this use (`access` or `page`) that one of the accepted secrets signed."""
+        *others, last = (str(getattr(keys, use)) for keys in self._all_keys)
+        for key in others:
             try:
-                return _decode(token, keys.access)
+                return _decode(token, key)
             except jwt.InvalidSignatureError:
                 continue
-        return _decode(token, last.access)
+        return _decode(token, last)
 
     def hide_address(self, address: str) -> str:
         """Return the keyed digest of a sign-up's address, which the database stores for `app.operations.bursts`."""

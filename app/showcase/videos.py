@@ -34,6 +34,8 @@ class OwnClip:
     processed_key: str | None
     failure_code: str | None
     notice_code: str | None
+    poster_key: str | None
+    published_at: float | None
 
 
 def _own_clips() -> BaseQuery:
@@ -53,7 +55,8 @@ def list_own(owner_id: UUID) -> list[OwnClip]:
     for video_id, *columns, hidden_at in OWN_CLIPS.rows(owner=owner_id.hex):
         clip = OwnClip(id_text(video_id), *columns)
         if hidden_at is not None:
-            clip.processed_key, clip.failure_code = None, HIDDEN
+            clip.processed_key = clip.poster_key = clip.published_at = None
+            clip.failure_code = HIDDEN
         clips.append(clip)
     return clips
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import boto3
 from boto3.exceptions import S3UploadFailedError
@@ -172,6 +172,11 @@ class S3Store:
             self._urls.clear()
         self._urls[key] = url, now + self._presigned_url_seconds / 2
         return url
+
+    def origin(self) -> str:
+        """Return the origin of the URLs that `url` returns."""
+        parts = urlsplit(self.url(ORIGINALS))
+        return f"{parts.scheme}://{parts.netloc}"
 
     def presign(self, key: str) -> str:
         """Return a URL that lets its holder read one object for a limited time."""

@@ -45,6 +45,7 @@ EXAMPLES = r"""
 RETURN = r"""
 status: {description: "The response's status code; 0 if there is no response.", returned: always, type: int}
 json: {description: "The response's body, if it is JSON.", returned: sometimes, type: raw}
+content_type: {description: "The response's Content-Type.", returned: if there is a response, type: str}
 resolved: {description: "Whether the host's name exists in DNS.", returned: always, type: bool}
 """
 
@@ -82,6 +83,7 @@ def send(asked: dict[str, Any]) -> dict[str, Any]:
         "changed": False,
         "status": response.status,
         "resolved": True,
+        "content_type": response.headers.get("Content-Type", ""),
         "msg": f"{what} got the status {response.status}",
     }
     try:

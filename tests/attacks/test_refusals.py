@@ -143,7 +143,10 @@ def test_nothing_internal_can_be_reached_from_outside(edge: Edge, path: str) -> 
         head, _, body = peer.makefile("rb").read().partition(b"\r\n\r\n")
     assert head.split()[1] == b"404"
     assert b"x-upload-account" not in head.lower()
-    assert json.loads(body) == {"detail": "Not found"}
+    if path.startswith("/."):
+        assert b"<title>P\xc3\xa1gina no encontrada" in body
+    else:
+        assert json.loads(body) == {"detail": "Not found"}
 
 
 def test_an_api_without_a_proxy_has_no_internal_route(new_home: Callable[[Backend], Home]) -> None:

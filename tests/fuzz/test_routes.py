@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from app.api.request_schemas import LoginBody, RefreshBody, SignUpBody
+from app.http.request_schemas import LoginBody, RefreshBody, SignUpBody
 from fuzz import plan
 from fuzz.disturbances import DISTURBANCES, disturb
 from fuzz.raw_requests import Answer, RawRequest, find_violation, quoted, send

@@ -39,15 +39,14 @@ JSON_ROUTES = ("/api/auth/signup", "/api/auth/login", "/api/auth/refresh")
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/api",
         "/api/",
         "/api/nothing",
         "/api/auth/nothing",
-        "/favicon.ico",
         "/api/videos/a/b/c",
-        "/%00",
-        "/%FF",
+        "/api/%00",
+        "/api/%FF",
+        "/ready/nothing",
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -145,8 +144,8 @@ def test_a_malformed_path_is_answered_in_json(site: Site, request_line: bytes) -
 GARBAGE = {
     "a host without its bracket": b"GET http://[::1/ HTTP/1.1\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\r\n\r\n",
-    "another protocol": b"HELO there\r\n\r\n",
-    "no version": b"GET /\r\n\r\n",
+    "another protocol": b"HELO /api\r\n\r\n",
+    "no version": b"GET /api\r\n\r\n",
     "a header without a colon": b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
     "a length that is no number": b"POST /api/auth/login HTTP/1.1\r\nContent-Length: abc\r\n\r\n",
     "a negative length": b"POST /api/auth/login HTTP/1.1\r\nContent-Length: -1\r\n\r\n",

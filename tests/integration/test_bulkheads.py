@@ -19,6 +19,7 @@ from app.api.server import create_server
 from app.config import ApiSettings, Settings, load_settings
 from app.showcase.passwords import Passwords
 from app.storage.s3 import S3Store
+from app.web.failures import overloaded_page
 from app.wsgi import build_application
 from demo.ports import free_port
 from testing.answers import refusal
@@ -64,7 +65,7 @@ class Running:
 
     def send(self, kind: str, body: dict[str, Any], clip: Path, headers: dict[str, str]) -> httpx.Response:
         """Send a request of one kind over a connection of its own."""
-        path = next(one.path for one in BULKHEADS if one.name == kind)
+        (path,) = (path for one in BULKHEADS if one.name == kind for path in one.paths if path.startswith("/api/"))
         if kind == "uploads":
             with clip.open("rb") as video:
                 form = {"data": {"title": "Clip"}, "files": {"video_file": ("clip.mp4", video, "video/mp4")}}
@@ -82,6 +83,7 @@ def running_api(*, trusted_proxy: str | None = None) -> Iterator[Running]:
         threads=THREADS,
         trusted_proxy=trusted_proxy,
         cors=Cors((SHOW,)),
+        overloaded_page=overloaded_page(),
         metrics=metrics,
     )
 
@@ -201,7 +203,18 @@ def test_a_page_of_the_league_can_read_the_refusal_and_use_the_connection_again(
         assert api.client.get("/health").status_code == 200
 
 
-def test_the_bulkheads_name_routes_that_exist() -> None:
+def test_the_bulkheads_name_routes_and_pages_that_exist() -> None:
     with running_api() as api:
-        statuses = [api.client.request(one.method, one.path).status_code for one in BULKHEADS]
-    assert set(statuses) <= {401, 422}
+        statuses = {path: api.client.post(path).status_code for one in BULKHEADS for path in one.paths}
+    # A form that no page of the site sent is rejected with 403.
+    assert all(status in ({401, 422} if path.startswith("/api/") else {403}) for path, status in statuses.items())
+
+
+@pytest.mark.parametrize("path", ["/signin", "/signup", "/me/upload"])
+def test_a_browser_whose_form_finds_no_thread_gets_a_page(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulkheads, "WAITING_PER_THREAD", 0)
+    with running_api() as api:
+        answer = api.client.post(path)
+        assert (answer.status_code, answer.text) == (503, overloaded_page().decode())
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert int(answer.headers["Retry-After"]) > 0

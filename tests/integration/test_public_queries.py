@@ -13,6 +13,7 @@ from app.db.database import database, on_postgresql, open_database
 from app.db.models import Video
 from app.showcase.catalogue import Order, get_public, list_public
 from app.showcase.rankings import rank
+from app.showcase.shuffling import list_shuffled
 from app.showcase.standings import players_with_wrong_standings
 from testing.homes import Home
 
@@ -81,6 +82,12 @@ def reads() -> Iterable[tuple[str, Read]]:
             yield (
                 f"{order} {city} cursor",
                 lambda c=city, by=order, at=cursor: list_public(city=c, order=by, limit=PAGE, cursor=at),  # type: ignore[misc]
+            )
+        first = list_shuffled(city=city, shuffle=0, limit=PAGE).next_cursor
+        for shuffle, start in ((0, None), (8, None), (0, first)):
+            yield (
+                f"shuffle {shuffle} {city} {start}",
+                lambda c=city, s=shuffle, at=start: list_shuffled(city=c, shuffle=s, limit=PAGE, cursor=at),  # type: ignore[misc]
             )
     yield "one video", lambda: get_public(LAST_VIDEO)
 

@@ -9,7 +9,7 @@ from limits import parse
 from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from app.api.counters import Charge, Counters, MemoryCounters, RedisCounters
+from app.http.counters import Charge, Counters, MemoryCounters, RedisCounters
 from testing.homes import unique
 from testing.redis_server import Redis
 

@@ -17,9 +17,9 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from app.api.application import list_documented_routes
-from app.api.errors import show_example
 from app.api.openapi import HEADERS, UndocumentedRoute, build_document, check_documented
 from app.api.routing import Route
+from app.http.errors import show_example
 
 ROOT = Path(__file__).parents[2]
 METHODS = {"get", "post", "put", "patch", "delete", "head", "options"}

@@ -9,8 +9,8 @@ from limits import parse
 from limits.storage import MemoryStorage
 from prometheus_client import Counter
 
-from app.api.counters import Charge
-from app.api.throttle import Throttle
+from app.http.counters import Charge
+from app.http.throttle import Throttle
 
 THREADS, REQUESTS, LIMIT = 16, 320, 100
 

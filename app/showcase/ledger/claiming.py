@@ -8,7 +8,7 @@ one clip, and a new upload does not overtake another player's second clip that w
 from typing import Any
 from uuid import UUID, uuid4
 
-from peewee import fn
+from peewee import Node, fn
 
 from app.config import Settings
 from app.db.database import db_now, on_postgresql, read_now, transaction
@@ -59,19 +59,23 @@ def _take(job_id: UUID, owner: str, token: UUID, settings: Settings) -> Job | No
 
 def _next_due() -> UUID | None:
     """Return the id of the next due job, on PostgreSQL with its row locked; None when no job is due."""
-    waits_since = _later_of(User.last_claimed_at, Job.run_at)
     query = (
         Job.select(Job.id)
         .join(Video)
         .join(User)
         .where(Job.state == JobState.QUEUED, Job.run_at <= db_now())
-        .order_by(waits_since, User.last_claimed_at, Job.run_at, Job.id)
+        .order_by(*fair_order(), Job.id)
         .limit(1)
     )
     if on_postgresql():
         query = query.for_update(of=Job, skip_locked=True)
     found = query.first()
     return None if found is None else found.id
+
+
+def fair_order() -> tuple[Node, Node, Node]:
+    """Return what waiting jobs are sorted by, in a query that joins their videos and players."""
+    return _later_of(User.last_claimed_at, Job.run_at), User.last_claimed_at, Job.run_at
 
 
 def note_served(video_id: UUID, now: Any, *, held_back_seconds: float = 0) -> None:

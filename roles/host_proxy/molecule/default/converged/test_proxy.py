@@ -104,7 +104,7 @@ def test_the_api_answers_through_the_proxy(site: httpx.Client) -> None:
 
 
 def test_each_header_is_sent_once(site: httpx.Client) -> None:
-    for path in ("/health", "/api/public/rankings", "/api/videos", "/nowhere"):
+    for path in ("/health", "/api/public/rankings", "/api/videos", "/api/nowhere"):
         answer = site.get(path)
         names = [name.lower() for name, _ in answer.headers.multi_items()]
         assert len(names) == len(set(names)), names
@@ -119,19 +119,22 @@ def test_hsts_is_sent_only_if_the_load_balancer_received_https(site: httpx.Clien
 
 def test_paths_that_are_not_public_are_not_found(site: httpx.Client) -> None:
     for path in (
-        "/",
         "/metrics",
         "/metrics/",
         "/metrics/1",
         "/api/../metrics",
-        "/.refused",
-        "/.may-upload",
         "/internal/may-upload",
-        "/apiary",
-        "/.env",
+        "/internal/may-upload-page",
         "//metrics",
     ):
         assert_refused_by_nginx(site.get(path), 404)
+
+
+def test_other_paths_are_pages(site: httpx.Client) -> None:
+    assert site.get("/").status_code == 200
+    for path in ("/.refused", "/.may-upload", "/.refused-page", "/apiary", "/.env"):
+        answer = site.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_each_process_serves_its_metrics_to_its_own_machine_only(host: Host, address: str) -> None:
@@ -320,6 +323,9 @@ def test_without_any_process_nginx_answers_503_in_json(host: Host, site: httpx.C
     try:
         for path in ("/api/videos", "/ready", "/health"):
             assert_refused_by_nginx(site.get(path), 503)
+        page = site.get("/")
+        assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+        assert "Volvemos en un momento" in page.text
     finally:
         host.check_output("cd /run/rising-stars-api; mv 1.gone 1.sock; mv 2.gone 2.sock; sleep 2.5")
     assert site.get("/ready").status_code == 200
@@ -423,10 +429,10 @@ def test_nginxs_error_answers_name_an_allowed_origin(site: httpx.Client) -> None
         headers = {"Origin": origin}
         too_large = site.post("/api/auth/login", content=b"x" * (200 << 10), headers=headers)
         assert_refused_by_nginx(too_large, 413)
-        not_found = site.get("/nowhere", headers=headers)
+        not_found = site.get("/api/nowhere", headers=headers)
         assert_refused_by_nginx(not_found, 404)
         assert [allowed_origin(too_large), allowed_origin(not_found)] == [named, named]
-    exposed = site.get("/nowhere", headers={"Origin": ORIGIN}).headers["access-control-expose-headers"]
+    exposed = site.get("/api/nowhere", headers={"Origin": ORIGIN}).headers["access-control-expose-headers"]
     assert {"Retry-After", "X-Request-Id", "Link", "Location"} <= set(exposed.split(", "))
 
 

@@ -32,8 +32,8 @@ print(len(heard))
 
 LIMIT = """
 import time
-from app.api.errors import TooManyRequests
-from app.api.throttle import Throttle
+from app.http.errors import TooManyRequests
+from app.http.throttle import Throttle
 from app.config import Settings, load_settings
 from prometheus_client import CollectorRegistry, Counter
 blind = Counter("blind", "-", registry=CollectorRegistry())

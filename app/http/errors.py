@@ -1,4 +1,4 @@
-"""Errors as JSON responses: the one place that maps exceptions to statuses."""
+"""Errors: the one place that maps exceptions to statuses, and the JSON responses for them."""
 
 import json
 from collections.abc import Callable
@@ -211,19 +211,20 @@ def answer_failures(handler: Callable[..., object]) -> Callable[..., object]:
 
 
 def answer_for(error: Exception) -> HTTPResponse:
-    """Return the response for an exception. An unexpected one is logged with its traceback and becomes a 500."""
+    """Return the JSON response for an exception."""
+    shown = show(as_refusal(error))
+    return error_answer(shown.status, shown.detail, shown.headers)
+
+
+def as_refusal(error: Exception) -> ApiError | ShowcaseError:
+    """Return what the client learns of an exception. An unexpected one is logged with its traceback."""
     if isinstance(error, ApiError | ShowcaseError):
-        return _answer(error)
+        return error
     if isinstance(error, UNAVAILABLE) or (isinstance(error, OSError) and is_disk_full(error)):
         log.error("part_unavailable", error=f"{type(error).__name__}: {error}")
-        return _answer(Unavailable())
+        return Unavailable()
     log.error("request_failed", exc_info=error)
-    return _answer(InternalError())
-
-
-def _answer(error: ApiError | ShowcaseError) -> HTTPResponse:
-    shown = show(error)
-    return error_answer(shown.status, shown.detail, shown.headers)
+    return InternalError()
 
 
 def answer_http_error(error: HTTPError) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.errors import TooManyRequests
+from app.http.errors import TooManyRequests
 
 ENVIRON_KEY = "rising_stars.quotas"
 

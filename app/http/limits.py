@@ -1,12 +1,15 @@
-"""The rate limits of the API: which setting holds each of them, and what it counts by."""
+"""The rate limits of API and pages: which setting holds each of them, and what it counts by."""
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from limits import RateLimitItem, parse
 
-from app.api.counters import Charge
 from app.config import Settings
+from app.http.counters import Charge
+from app.http.requests import client_address
+from app.showcase.sessions import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,9 @@ VOTES_PER_ADDRESS = RateLimit("vote_limit_per_address", "vote-address", "address
 WITHDRAWALS = RateLimit("withdrawal_limit_per_account", "withdrawal", "account")
 UPLOADS_PER_ACCOUNT = RateLimit("upload_limit_per_account", "upload-account", "account")
 UPLOADS_PER_ADDRESS = RateLimit("upload_limit_per_address", "upload-address", "address")
+
+
+def upload_limits(member: Member) -> Iterator[tuple[RateLimit, str]]:
+    """Yield the rate limits of an upload, each with the account or address that it applies to."""
+    yield UPLOADS_PER_ACCOUNT, str(member.id)
+    yield UPLOADS_PER_ADDRESS, client_address()

@@ -15,8 +15,8 @@ from prometheus_client import Counter
 from redis import ConnectionPool
 from redis.exceptions import RedisError
 
-from app.api.counters import Charge, Counters, MemoryCounters, RedisCounters
-from app.api.quotas import Quota
+from app.http.counters import Charge, Counters, MemoryCounters, RedisCounters
+from app.http.quotas import Quota
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from bottle import request
 from pydantic import BaseModel, ValidationError
 
-from app.api.errors import JsonTooLarge, MalformedId, QueryInvalid, ShapeInvalid, VerificationRefused
 from app.config import ApiSettings, Settings
+from app.http.errors import JsonTooLarge, MalformedId, QueryInvalid, ShapeInvalid, VerificationRefused
 from app.showcase.errors import NotFound, NotSignedIn
 from app.showcase.sessions import Member, Sessions
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from limits import RateLimitItem
 from limits.storage import MemoryStorage, RedisStorage
 
-from app.api.quotas import Quota
+from app.http.quotas import Quota
 
 
 @dataclass(frozen=True, slots=True)

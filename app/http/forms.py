@@ -12,9 +12,9 @@ from typing import IO
 from bottle import request
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from app.api.errors import MultipartBroken, ShapeInvalid
-from app.api.requests import read_header
 from app.config import MAX_CLIP_BYTES
+from app.http.errors import MultipartBroken, ShapeInvalid
+from app.http.requests import read_header
 from app.showcase.requirements import MAX_TITLE, ReceivedClip
 
 CHUNK_BYTES = 256 * 1024

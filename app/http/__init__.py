@@ -1,0 +1,1 @@
+"""What the API and the pages share: reading requests, the upload parser, errors, and rate limits."""

@@ -1,0 +1,1 @@
+"""The pages: what players and voters see in a browser. They use the same rules as the API."""
