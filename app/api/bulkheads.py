@@ -4,6 +4,7 @@ A sign-in waits for one of the few hashing threads, and an upload for MediaInfo 
 requests' threads, fifty clients that sign in at once would stop the ranking.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -91,9 +92,12 @@ class BulkheadDispatcher:
         pool.add_task(channel)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:  # noqa: FBT001, FBT002 (waitress' own)
-        """Stop the threads; waitress calls this when the server's loop ends."""
+        """Stop all threads within `timeout` seconds; waitress calls this when the server's loop ends."""
+        deadline = time.monotonic() + timeout
         for pool in self._all():
-            pool.shutdown(cancel_pending, timeout)
+            pool.set_thread_count(0)
+        for pool in self._all():
+            pool.shutdown(cancel_pending, max(0, deadline - time.monotonic()))
 
     @property
     def _uploads(self) -> ThreadPool:
