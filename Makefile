@@ -101,7 +101,7 @@ faults: tested-on ## Inject failures into a real site and prove that nothing is 
 	@exec $(BIN)/python -m faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \
 		--previous $(PREVIOUS) $(if $(CALM),--calm)
 
-fuzz: tested-on ## Send hostile requests and mutated clips, generated from a seed. SEED=n COUNT=m
+fuzz: tested-on ## Send hostile requests and mutated clips, generated from a seed, and run schemathesis. SEED=n COUNT=m
 	@FUZZ_SEED=$(SEED) FUZZ_COUNT=$(COUNT) exec $(BIN)/python -m pytest -s tests/fuzz
 
 tested-on: $(FOR_TESTS)
@@ -191,7 +191,7 @@ $(FOR_DEMO): $(CREATED) requirements/build.txt requirements/runtime.txt requirem
 	@touch $@
 
 $(FOR_TESTS): $(CREATED) requirements.txt $(wildcard requirements/*.txt) pyproject.toml
-	@echo "Installing all Python packages into .venv (once; about 300 MB from PyPI)"
+	@echo "Installing all Python packages into .venv (once; about 370 MB from PyPI)"
 	@started=$$SECONDS; $(INSTALL_PINNED) -r requirements.txt; $(UNINSTALL_UNPINNED); $(INSTALL_PROJECT); \
 		echo "── Python packages: $$((SECONDS - started)) s"
 	@touch $(FOR_DEMO) $@

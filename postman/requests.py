@@ -1,6 +1,5 @@
 """Postman requests, one for each operation of the OpenAPI document (Postman's collection format 2.1)."""
 
-import copy
 import json
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -87,7 +86,7 @@ class Requests:
             for name, example in examples.items():
                 yield {
                     "name": f"{status} {name}".strip(),
-                    "originalRequest": copy.deepcopy(request),
+                    "originalRequest": request,
                     "status": HTTPStatus(int(status)).phrase,
                     "code": int(status),
                     "_postman_previewlanguage": "json",
@@ -96,9 +95,12 @@ class Requests:
                 }
 
     def _resolve(self, node: Json) -> Json:
-        for name in node.get("$ref", "").split("/")[1:]:
-            node = self._document[name] if "$ref" in node else node[name]
-        return node
+        if "$ref" not in node:
+            return node
+        found = self._document
+        for name in node["$ref"].split("/")[1:]:
+            found = found[name]
+        return found
 
 
 def _parameters(operation: Json, where: str) -> Iterator[Json]:

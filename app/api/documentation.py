@@ -41,6 +41,7 @@ class DocumentationResource:
         """Yield this resource's routes."""
         yield Route("GET", "/openapi.json", self.openapi, DOCUMENT)
         yield Route("GET", "/docs", self.docs, PAGE)
+        yield Route("GET", "/docs/page.css", self.page_style, is_internal=True)
         yield Route("GET", "/docs/start.js", self.start, is_internal=True)
         yield Route("GET", f"/docs/{SWAGGER_UI}/swagger-ui-bundle.js", self.viewer, is_internal=True)
         yield Route("GET", f"/docs/{SWAGGER_UI}/swagger-ui.css", self.style, is_internal=True)
@@ -52,6 +53,10 @@ class DocumentationResource:
     def docs(self) -> HTTPResponse:
         """Return a page that shows the OpenAPI document and sends requests."""
         return _file("page.html", HTML, {"Content-Security-Policy": CSP})
+
+    def page_style(self) -> HTTPResponse:
+        """Return the page's corrections of the viewer's style."""
+        return _file("page.css", STYLE)
 
     def start(self) -> HTTPResponse:
         """Return the script that starts the viewer."""

@@ -193,7 +193,7 @@ class _Builder:
         if "example" in content:  # `example` and `examples` exclude each other
             content["examples"] = {"reply": {"value": content.pop("example")}}
         content.setdefault("examples", {})[kind.__name__] = {"$ref": f"#/components/examples/{kind.__name__}"}
-        self._examples[kind.__name__] = {"summary": _first_line(kind), "value": {"detail": shown.detail}}
+        self._examples[kind.__name__] = {"summary": _first_sentence(kind), "value": {"detail": shown.detail}}
 
 
 def _errors(route: Route) -> Iterator[Refusal]:
@@ -251,6 +251,10 @@ def _tags(routes: list[Route]) -> list[Json]:
 
 def _first_line(documented: object) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _first_sentence(documented: object) -> str:
+    return _first_line(documented).partition(". ")[0].rstrip(".")
 
 
 def _header(text: str) -> Json:

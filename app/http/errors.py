@@ -122,11 +122,12 @@ class MalformedId(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """A rate limit is exceeded; `retry_after` is in seconds."""
+    """A rate limit is exceeded."""
 
     status = 429
 
     def __init__(self, retry_after: int) -> None:
+        """`retry_after` is in seconds."""
         super().__init__(f"Too many requests; try again in {retry_after} s.")
         self.headers["Retry-After"] = str(retry_after)
 

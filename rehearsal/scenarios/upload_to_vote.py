@@ -1,4 +1,4 @@
-"""Scenario 2: sign up, upload, render, vote and rank through the load balancer, and download the rendered clip."""
+"""Scenario 2: sign up, upload, render, vote, rank and download through the load balancer, and run Postman's story."""
 
 import time
 
@@ -6,12 +6,13 @@ from pymediainfo import MediaInfo
 
 from rehearsal.people import Person, clip, expect
 from rehearsal.site import FOLDER, Rehearsal
+from testing.newman import tell_story
 
 RENDER_SECONDS = 300
 
 
 def play(site: Rehearsal) -> dict[str, object]:
-    """Upload and render a clip, vote for it twice, and check the responses, the rendered clip and the ranking."""
+    """Upload and render a clip, vote for it twice, and check the responses, the clip and the ranking. Run the story."""
     began = time.monotonic()
     city = f"Rehearsal {time.time_ns()}"
     player, voter = Person.new(site, city=city), Person.new(site)
@@ -27,7 +28,14 @@ def play(site: Rehearsal) -> dict[str, object]:
         assert [row["votes"] for row in listed] == [1]
         assert client.get("/metrics").status_code == 404
         assert expect(client.get("/ready?deep=1"), 200)
-    return {"upload_seconds": round(uploaded, 1), "render_seconds": rendered}
+    folder = FOLDER / "story"
+    folder.mkdir(exist_ok=True)
+    told = tell_story(site.url, clip(), folder)
+    return {
+        "upload_seconds": round(uploaded, 1),
+        "render_seconds": rendered,
+        "postman_checks": told["assertions"]["total"],
+    }
 
 
 def verify_clip(site: Rehearsal, url: str) -> None:

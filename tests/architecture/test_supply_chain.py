@@ -1,5 +1,6 @@
 """Every package is pinned and installed with checksums."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -27,6 +28,17 @@ def test_every_package_is_pinned_with_its_checksums(lock: Path) -> None:
     assert entries(lock)
     assert [entry for entry in entries(lock) if not re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+", entry)] == []
     assert [entry for entry in entries(lock) if not HASH.search(entry)] == []
+
+
+def test_every_npm_package_is_pinned_with_its_checksum() -> None:
+    lock = json.loads((ROOT / "tests/services/newman/package-lock.json").read_text())
+    packages = {path: package for path, package in lock["packages"].items() if path}
+    assert packages
+    for path, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), path
+    installer = (ROOT / "tests/services/fetch-newman").read_text()
+    assert "npm ci " in installer
+    assert "--ignore-scripts" in installer
 
 
 def test_the_build_uses_the_locked_setuptools() -> None:

@@ -1,5 +1,6 @@
 """The cache of public responses: all clients share it, it contains nothing personal, and no client waits for it."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from app.api.documentation import CSP
 from testing.answers import refusal
 from testing.people import Player
 from testing.processes import wait_until
@@ -143,6 +145,16 @@ def test_an_error_is_not_kept_by_browsers(edge: Edge) -> None:
         assert answer.status_code in {400, 404}
         assert answer.headers["Cache-Control"] == "no-store"
         assert "ETag" not in answer.headers
+
+
+def test_the_page_of_the_document_reaches_browsers_with_its_own_policy_and_compressed(edge: Edge) -> None:
+    page = fetch(edge, "/docs")
+    assert (page.status_code, page.headers.get_list("Content-Security-Policy")) == (200, [CSP])
+    for path in re.findall(r'(?:src|href)="(/docs/[^"]+)"', page.text):
+        file = fetch(edge, path, {"Accept-Encoding": "gzip"})
+        assert (file.status_code, file.text) == (200, edge.direct.api.get(path).text)
+        assert (file.headers.get("Content-Encoding") == "gzip") == (len(file.content) >= 1024)
+        assert file.headers.get_list("Cache-Control") == edge.direct.api.get(path).headers.get_list("Cache-Control")
 
 
 def test_renewing_a_response_costs_one_request_and_no_client_waits_for_it(edge: Edge) -> None:

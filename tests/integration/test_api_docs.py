@@ -56,7 +56,7 @@ def test_everything_that_the_page_loads_comes_from_the_site(site: Site) -> None:
     references = References(site.api.get("/docs").text)
     assert not references.has_inline
     loaded = [url for url in references.urls if url != "data:,"]
-    assert len(loaded) == 4
+    assert len(loaded) == 5
     for url in loaded:
         assert url.startswith("/")
         assert site.api.get(url).status_code == 200
@@ -68,6 +68,7 @@ def test_everything_that_the_page_loads_comes_from_the_site(site: Site) -> None:
 @pytest.mark.parametrize(
     ("path", "file", "media_type", "cached"),
     [
+        ("/docs/page.css", VIEWER / "page.css", "text/css", "public, max-age=1"),
         ("/docs/start.js", VIEWER / "start.js", "text/javascript", "public, max-age=1"),
         (f"/docs/{SWAGGER_UI}/swagger-ui-bundle.js", VENDORED / "swagger-ui-bundle.js", "text/javascript", FOR_A_YEAR),
         (f"/docs/{SWAGGER_UI}/swagger-ui.css", VENDORED / "swagger-ui.css", "text/css", FOR_A_YEAR),
