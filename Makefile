@@ -41,8 +41,8 @@ FOR_TESTS := .venv/.for-tests
 
 .PHONY: help setup demo serve check test test-slow test-platform test-unit test-integration test-roles test-interrupted
 .PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean
-.PHONY: collections messages
-.PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
+.PHONY: collections messages test-web screenshots
+.PHONY: collections lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this list
 	@echo "Rising Stars: players upload clips, a worker brands them, the public votes, a ranking per city decides."
@@ -70,7 +70,7 @@ test-slow: tested-on ## Run the longer tests, which `make test` leaves to CI
 	@exec $(BIN)/python -m pytest $(AT_ONCE) -m 'slow and not long' --ignore tests/hosts tests
 
 test-platform: tested-on ## Run all tests of the platform itself. PYTEST_ARGS=…
-	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/unit tests/architecture tests/attacks tests/integration tests/faults tests/fuzz
+	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/unit tests/architecture tests/attacks tests/integration tests/web tests/faults tests/fuzz
 
 test-unit: $(FOR_TESTS) ## Run the tests that need no service
 	@exec $(BIN)/python -m pytest $(AT_ONCE) tests/unit tests/architecture
@@ -90,6 +90,12 @@ test-interrupted: $(FOR_TESTS) ## Kill and throttle site.yml; the next run must 
 
 test-unpatched: $(FOR_TESTS) ## Run every role on moto without patches, and compare the results with rehearsal/aws/README.md
 	@UNPATCHED=all exec $(BIN)/python -m pytest --numprocesses 2 tests/roles/test_unpatched.py
+
+test-web: tested-on ## Run the tests of the pages in a real browser
+	@exec $(BIN)/python -m pytest --numprocesses 1 $(PYTEST_ARGS) tests/web
+
+screenshots: $(FOR_TESTS) ## Make screenshots of every page of `make serve SAMPLE=1`, into var/screenshots. PORT=8080
+	@exec $(BIN)/python -m testing.screenshots http://127.0.0.1:$(PORT) var/screenshots
 
 faults: tested-on ## Inject failures into a real site and prove that nothing is lost. SEED=n MINUTES=m
 	@exec $(BIN)/python -m faults $(SEED:%=--seed %) --minutes $(MINUTES) $(ONLY:%=--only %) \

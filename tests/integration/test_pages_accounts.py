@@ -37,6 +37,11 @@ def test_signing_up_signs_in_and_returns_to_where_the_visitor_was(visitor: Visit
     assert is_signed_in(visitor)
 
 
+def test_an_address_with_an_accent_is_accepted_and_the_browser_does_not_reject_it(visitor: Visitor) -> None:
+    assert 'type="email"' not in visitor.get("/signup").text
+    assert visitor.sign_up(email=f"{unique('lucía')}@example.com").status_code == 303
+
+
 def test_a_form_sent_twice_creates_one_account(visitor: Visitor, site: Site) -> None:
     values = {name: str(value) for name, value in sign_up_form().items() if value} | {"key": unique("key")}
     assert [visitor.post("/signup", values).status_code for _ in range(2)] == [303, 303]
