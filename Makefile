@@ -41,7 +41,8 @@ FOR_TESTS := .venv/.for-tests
 
 .PHONY: help setup demo serve check test test-slow test-platform test-unit test-integration test-roles test-interrupted
 .PHONY: test-unpatched test-hosts fuzz faults rehearse rehearse-down release agents bench tested-on format lock clean
-.PHONY: collections messages test-web screenshots lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
+.PHONY: collections messages test-web screenshots
+.PHONY: lint lint-python lint-format lint-types lint-imports lint-security lint-yaml lint-ansible
 
 help: ## Print this list
 	@echo "Rising Stars: players upload clips, a worker brands them, the public votes, a ranking per city decides."

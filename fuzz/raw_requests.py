@@ -5,6 +5,9 @@ import json
 import socket
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+
+from app.http.paths import is_api_path
 
 TIMEOUT_SECONDS = 30.0
 BOUNDARY = b"fuzzfuzzfuzz"
@@ -117,7 +120,8 @@ def find_violation(request: RawRequest, answer: Answer | None) -> str | None:
     if not request.disturbed and not answer.succeeded:
         return f"a valid request is refused: {shown}"
     if answer.status >= HTTPStatus.BAD_REQUEST:
-        return None if answer.kind == "application/json" and _is_refusal(answer.body) else shown
+        is_json = answer.kind == "application/json" and _is_refusal(answer.body)
+        return None if is_json or (_asks_for_page(request) and _is_page(answer)) else shown
     return None if answer.kind != "application/json" or _is_json(answer.body) else shown
 
 
@@ -125,6 +129,16 @@ def _is_allowed_501(request: RawRequest, answer: Answer) -> bool:
     """Whether the response is the only allowed 5xx: 501 for an unknown transfer coding (RFC 9112, 6.1)."""
     coded = any(name.lower() == b"transfer-encoding" for name, _ in request.headers)
     return answer.status == HTTPStatus.NOT_IMPLEMENTED and coded
+
+
+def _asks_for_page(request: RawRequest) -> bool:
+    """Whether the path is that of a page, or of nothing, and not one of the API."""
+    target, _, _ = (request.target or request.path).partition(b"?")
+    return not is_api_path(unquote_to_bytes(target).decode("latin-1"))
+
+
+def _is_page(answer: Answer) -> bool:
+    return answer.kind == "text/html" and b"<h1" in answer.body
 
 
 def _is_refusal(body: bytes) -> bool:

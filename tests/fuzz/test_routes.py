@@ -1,4 +1,4 @@
-"""Malformed requests to every route and field: no 5xx, every error in JSON, no request that hangs."""
+"""Malformed requests to every route and field: no 5xx, every error of the API in JSON, no request that hangs."""
 
 import json
 import random
@@ -85,7 +85,7 @@ def test_every_route_accepts_a_valid_request(site: Site, world: World) -> None:
         assert answer.succeeded, f"{method} {path}: {answer}"
 
 
-def test_any_request_is_answered_or_refused_in_json(site: Site, world: World) -> None:
+def test_any_request_is_answered_or_refused_in_json_or_by_a_page(site: Site, world: World) -> None:
     said_before = len(site.log)
     routes = tuple(VALID)
     broken: list[str] = []
