@@ -68,7 +68,11 @@ class AuthResource:
         )
 
     def log_in(self, body: LoginBody) -> TokenPair:
-        """Open a session."""
+        """Open a session.
+
+        The limits below count the attempts in this order. An attempt that one limit rejects does not count against the
+        limits after it.
+        """
         user_id = check_credentials(self._dependencies, body.email, body.password)
         return _pair(self._dependencies.sessions.open(user_id))
 
