@@ -55,7 +55,10 @@ def _shoot(browser: Browser, url: str, pages: dict[str, str], folder: Path) -> I
                 page.fill("#password", PASSWORD)
                 page.locator("main button").click()
                 page.wait_for_url(f"**{path}")
-            page.wait_for_timeout(800)
+            # Posters below the first screen load when they come into view.
+            page.mouse.wheel(0, 20_000)
+            page.wait_for_timeout(1_000)
+            page.evaluate("scrollTo(0, 0)")
             file = folder / f"{name}-{view}.png"
             page.screenshot(path=file, full_page=True)
             yield file

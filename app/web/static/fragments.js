@@ -2,10 +2,7 @@
 // A form inside such a part is sent without leaving the page, and the response replaces the part.
 
 const HEADERS = { "X-Fragment": "1" };
-const OFFLINE = {
-  es: "No hay conexión. Tu acción no se ha enviado; inténtalo de nuevo.",
-  en: "There is no connection. Nothing was sent; try again.",
-};
+const OFFLINE = document.body.dataset.offline;
 
 async function load(part) {
   try {
@@ -42,9 +39,9 @@ async function send(form, part) {
       return;
     }
     const page = new DOMParser().parseFromString(text, "text/html");
-    say(part, page.querySelector(".problem")?.textContent ?? OFFLINE[document.documentElement.lang]);
+    say(part, page.querySelector(".problem")?.textContent ?? OFFLINE);
   } catch {
-    say(part, OFFLINE[document.documentElement.lang]);
+    say(part, OFFLINE);
   }
   button.disabled = false;
 }

@@ -2,7 +2,7 @@
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   const url = new URL(button.dataset.copy, location.href).href;
-  button.hidden = false;
+  button.hidden = !(navigator.share || navigator.clipboard);
   button.addEventListener("click", async () => {
     if (navigator.share) {
       await navigator.share({ title: document.title, url }).catch(() => {});

@@ -59,7 +59,7 @@ async function problemOf(file) {
   if (found.seconds < Number(say.minSeconds) || found.seconds > Number(say.maxSeconds)) {
     return fill(say.sayLength, { found: number(found.seconds, 1) });
   }
-  const [short, long] = found.sides.toSorted((one, other) => one - other);
+  const [short, long] = [...found.sides].sort((one, other) => one - other);
   if (short < Number(say.minShort) || long < Number(say.minLong)) {
     return fill(say.sayPicture, { found: found.sides.join(" × ") });
   }
