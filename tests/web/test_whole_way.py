@@ -11,6 +11,7 @@ from app.db.models import Video
 from testing.browser import window
 from testing.cables import Cable
 from testing.homes import unique
+from testing.processes import wait_until
 from testing.sites import Site
 from tests.web.conftest import sign_up
 
@@ -40,7 +41,13 @@ RENDERED_MS = 120_000
 def played_seconds(page: Page) -> float:
     """Play the clip of the page without sound, and return how far it is after a moment."""
     page.evaluate("const video = document.querySelector('video'); video.muted = true; video.play()")
-    page.wait_for_function("document.querySelector('video').currentTime > 1")
+    # The page's Content-Security-Policy forbids eval, which wait_for_function uses.
+    wait_until(lambda: position(page) > 1, what="the clip to play", seconds=60)
+    return position(page)
+
+
+def position(page: Page) -> float:
+    """Return how far the clip of the page has played, in seconds."""
     return float(page.evaluate("document.querySelector('video').currentTime"))
 
 

@@ -14,6 +14,9 @@ const MOST_TRIES = 30;
 const READ_SECONDS = 4;
 let isSending = false;
 
+// The page says what is missing without this script. A <noscript> would not show when only this file cannot be loaded.
+form.querySelector("[data-without-script]").hidden = true;
+
 function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
