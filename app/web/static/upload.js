@@ -14,6 +14,8 @@ const MOST_TRIES = 30;
 const READ_SECONDS = 4;
 let isSending = false;
 
+form.querySelector("[data-without-scripts]").hidden = true;
+
 function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
