@@ -3,8 +3,8 @@
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,14 +22,20 @@ class Person:
     """A user with an account, who uploads and votes."""
 
     client: httpx.Client
+    login: Mapping[str, str]
+    """The body of a request that signs in."""
     headers: dict[str, str]
 
     @classmethod
     def new(cls, site: Rehearsal, **about: str) -> Self:
         """Sign up a new user."""
-        client = site.client()
-        answer = expect(client.post("/api/auth/signup", json=sign_up_form(**about)), 201)
-        return cls(client, {"Authorization": f"Bearer {answer['access_token']}"})
+        client, form = site.client(), sign_up_form(**about)
+        answer = expect(client.post("/api/auth/signup", json=form), 201)
+        return cls(client, {"email": form["email"], "password": form["password1"]}, bearer(answer))
+
+    def signed_in_again(self) -> Self:
+        """Return the same user with a new session. An access token expires after 15 minutes."""
+        return replace(self, headers=bearer(expect(self.client.post("/api/auth/login", json=self.login), 200)))
 
     def send(self, clip: Path, title: str) -> httpx.Response:
         """Upload a clip, and return the response."""
@@ -54,6 +60,11 @@ class Person:
     def vote(self, video_id: str) -> httpx.Response:
         """Vote for a clip."""
         return self.client.post(f"/api/public/videos/{video_id}/vote", headers=self.headers)
+
+
+def bearer(tokens: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a request that is signed in with these tokens."""
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
 def expect(answer: httpx.Response, status: int) -> Any:

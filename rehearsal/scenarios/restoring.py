@@ -23,6 +23,7 @@ def play(site: Rehearsal) -> dict[str, object]:
     site.wait(lambda: machines() == [], what="the end of the last machine", seconds=END_SECONDS)
     deleted = delete_clips(site)
     restored = site.operator.succeed("restore_site")
+    player, voters = player.signed_in_again(), [voter.signed_in_again() for voter in voters]
     assert player.video(video_id)["votes"] == VOTERS
     verify_clip(site, str(player.video(video_id)["processed_url"]))
     assert [voter.vote(video_id).status_code for voter in voters] == [400] * VOTERS
