@@ -1,6 +1,8 @@
 """Scenario 2: sign up, upload, render, vote, rank and download through the load balancer, and run Postman's story."""
 
+import tempfile
 import time
+from pathlib import Path
 
 from pymediainfo import MediaInfo
 
@@ -28,9 +30,8 @@ def play(site: Rehearsal) -> dict[str, object]:
         assert [row["votes"] for row in listed] == [1]
         assert client.get("/metrics").status_code == 404
         assert expect(client.get("/ready?deep=1"), 200)
-    folder = FOLDER / "story"
-    folder.mkdir(exist_ok=True)
-    told = tell_story(site.url, clip(), folder)
+    with tempfile.TemporaryDirectory() as folder:
+        told = tell_story(site.url, clip(), Path(folder))
     return {
         "upload_seconds": round(uploaded, 1),
         "render_seconds": rendered,
