@@ -31,11 +31,11 @@ def play(site: Rehearsal) -> dict[str, object]:
         assert client.get("/metrics").status_code == 404
         assert expect(client.get("/ready?deep=1"), 200)
     with tempfile.TemporaryDirectory() as folder:
-        told = tell_story(site.url, clip(), Path(folder))
+        statistics = tell_story(site.url, clip(), Path(folder))
     return {
         "upload_seconds": round(uploaded, 1),
         "render_seconds": rendered,
-        "postman_checks": told["assertions"]["total"],
+        "postman_checks": statistics["assertions"]["total"],
     }
 
 
