@@ -183,8 +183,8 @@ def _holder(claims: Claims) -> Member:
 def _is_active(user_id: UUID) -> bool:
     """Whether an account is active.
 
-    On PostgreSQL, a lock on the account's row makes a concurrent suspension wait until the new session is committed, so
-    that the suspension ends this session, too.
+    On PostgreSQL, a lock on the account's row makes a concurrent suspension wait until the new session is committed.
+    The suspension then ends that session, too.
     """
     active = User.select(User.id).where(User.id == user_id, User.is_active)
     if on_postgresql():
