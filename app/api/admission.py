@@ -18,6 +18,7 @@ from app.showcase.sessions import Member
 Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 CHECK, PAGE_CHECK = "/internal/may-upload", "/internal/may-upload-page"
+CHECKS = frozenset({CHECK, PAGE_CHECK})
 
 
 class AdmissionResource:
@@ -55,7 +56,7 @@ class RefusalHeaderMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        if environ.get("PATH_INFO") not in {CHECK, PAGE_CHECK}:
+        if environ.get("PATH_INFO") not in CHECKS:
             return self._application(environ, start_response)
         begun: list[Any] = []
 

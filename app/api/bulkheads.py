@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import Counter
 from waitress.task import ThreadedTaskDispatcher
 
-from app.api.admission import CHECK
+from app.api.admission import CHECKS
 from app.api.connections import NoThread
 from app.api.health import MONITORING_PATHS
 
@@ -84,7 +84,7 @@ class BulkheadDispatcher:
         path = f"/{request.path.strip('/')}"
         pool = self._by_path.get(path, self._others) if request.command == "POST" else self._others
         # Nginx asks before it reads an upload's body. So a client learns that there is no room before it sends a clip.
-        full = self._uploads if path == CHECK and self._uploads.is_full else pool
+        full = self._uploads if path in CHECKS and self._uploads.is_full else pool
         if full.is_full and path not in MONITORING_PATHS:
             self._refused.labels(full.name).inc()
             request.error = NoThread("The platform is overloaded right now; try again shortly.")

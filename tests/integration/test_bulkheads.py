@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app.api import bulkheads
+from app.api.admission import CHECK, PAGE_CHECK
 from app.api.bulkheads import BULKHEADS, Bulkhead
 from app.api.cors import Cors
 from app.api.server import create_server
@@ -177,15 +178,16 @@ def test_nginx_learns_that_no_upload_has_a_place_before_it_reads_the_body(
     with running_api(trusted_proxy="127.0.0.1") as api, ThreadPoolExecutor(most) as crowd:
         token = api.client.post("/api/auth/signup", json=sign_up_form()).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        assert api.client.get("/internal/may-upload", headers=headers).status_code == 204
+        assert api.client.get(CHECK, headers=headers).status_code == 204
         gate.install(monkeypatch, *SLOW_PARTS["uploads"])
         clips = [crowd.submit(api.send, "uploads", {}, small_clip, headers) for _ in range(uploads.threads)]
         wait_until(lambda: gate.waiting == uploads.threads, what="the threads to be busy", seconds=30)
         clips += [crowd.submit(api.send, "uploads", {}, small_clip, headers) for _ in range(most - uploads.threads)]
         wait_until(lambda: api.count_waiting() == most - uploads.threads, what="the places to be taken", seconds=30)
-        answer = api.client.get("/internal/may-upload", headers=headers)
-        assert refusal(answer, 503)
-        assert answer.headers["Retry-After"]
+        for check in (CHECK, PAGE_CHECK):
+            answer = api.client.get(check, headers=headers)
+            assert refusal(answer, 503)
+            assert answer.headers["Retry-After"]
         gate.is_open.set()
         assert {clip.result().status_code for clip in clips} == {201}
 
