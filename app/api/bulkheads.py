@@ -84,8 +84,9 @@ class BulkheadDispatcher:
         path = f"/{request.path.strip('/')}"
         pool = self._by_path.get(path, self._others) if request.command == "POST" else self._others
         # Nginx asks before it reads an upload's body. So a client learns that there is no room before it sends a clip.
-        full = self._uploads if path in CHECKS and self._uploads.is_full else pool
-        if full.is_full and path not in MONITORING_PATHS:
+        needed = (pool, self._uploads) if path in CHECKS else (pool,)
+        full = next((one for one in needed if one.is_full), None)
+        if full is not None and path not in MONITORING_PATHS:
             self._refused.labels(full.name).inc()
             request.error = NoThread("The platform is overloaded right now; try again shortly.")
             pool = self._errors

@@ -65,7 +65,8 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         if not isinstance(error, NoThread):
             self.set_close_on_finish()
         self.content_length = len(body)
-        self.write(body)
+        # waitress itself does not drop the body of a response to HEAD. The client would take it for its next response.
+        self.write(b"" if getattr(self.request, "command", None) == "HEAD" else body)
 
     def _body(self) -> tuple[bytes, str]:
         """Return the error and its media type: JSON, or a page if a browser asked for a page and no thread was free."""

@@ -1,6 +1,7 @@
 """Sign-ins, sign-ups and uploads never occupy the threads of other requests, and have a bound of their own."""
 
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -203,6 +204,19 @@ def test_a_page_of_the_league_can_read_the_refusal_and_use_the_connection_again(
         assert answer.headers.get("Access-Control-Allow-Origin") == (SHOW if origin == SHOW else None)
         assert answer.headers.get("Connection") != "close"
         assert api.client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/public/rankings", "/"])
+def test_a_refused_head_has_no_body_that_the_client_would_take_for_the_next_response(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulkheads, "WAITING_PER_THREAD", 0)
+    requests = f"HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with running_api() as api, socket.create_connection(("127.0.0.1", api.client.base_url.port or 0), 10) as connection:
+        connection.sendall(requests.encode())
+        first, _, rest = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 503")
+    assert rest.startswith(b"HTTP/1.1 200")
 
 
 def test_the_bulkheads_name_routes_and_pages_that_exist() -> None:
