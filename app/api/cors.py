@@ -6,6 +6,8 @@ No response allows credentials, because clients send tokens in the Authorization
 import re
 from collections.abc import Iterable
 
+from app.http.paths import is_api_path
+
 Headers = list[tuple[str, str]]
 
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
@@ -33,12 +35,12 @@ class Cors:
         return bool(self._origins)
 
     def headers(self, method: str, path: str, origin: str | None) -> Headers:
-        """Return the CORS headers of a response. Error responses need them, too.
+        """Return the CORS headers of a response of the API. Error responses need them, too. Pages have none.
 
         Public reads allow every origin, whatever the request's Origin is, so that a cache can serve one response to all
         clients.
         """
-        if not self.is_on:
+        if not self.is_on or not is_api_path(path):
             return []
         if method in {"GET", "HEAD"} and PUBLIC_READ.fullmatch(path):
             return _allowed("*")

@@ -156,6 +156,13 @@ def test_a_refusal_of_the_server_itself_is_readable(open_site: Site, request_hea
     assert b"vary: origin" in head.lower()
 
 
+@pytest.mark.parametrize("path", ["/", "/ranking", "/signin", "/nothing"])
+def test_a_page_is_for_no_other_origin_so_its_cached_copy_suits_everybody(open_site: Site, path: str) -> None:
+    answer = open_site.api.get(path, headers={"Origin": SHOW})
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert [name for name in answer.headers if name.lower().startswith("access-control-")] == []
+
+
 def test_without_the_setting_nothing_is_allowed(site: Site) -> None:
     headers = {"Origin": SHOW, "Access-Control-Request-Method": "POST"}
     preflight = site.api.options("/api/auth/login", headers=headers)
