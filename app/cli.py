@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from app.api.application import list_documented_routes
-from app.api.documentation import print_document
+from app.api.documentation import format_document
 from app.commands import site
 from app.commands.people import accounts_cli, sessions_cli
 from app.commands.site import REFUSED, ActorOption, acting, make_console, open_site, show_moment
@@ -135,7 +135,7 @@ def import_media(
 @cli.command()
 def openapi() -> None:
     """Print the API's OpenAPI document. This needs no settings."""
-    typer.echo(print_document(list_documented_routes()))
+    typer.echo(format_document(list_documented_routes()))
 
 
 @cli.command()

@@ -63,8 +63,9 @@ def _origin(origin: str) -> str:
     if not ORIGIN.fullmatch(origin) or DEFAULT_PORT.fullmatch(origin):
         raise PydanticCustomError(
             "origin",
-            "{origin} is not an origin. Write each as a browser sends it, for example https://show.example.org: "
-            "scheme and host in lower case, a port only if it is not the default, no path and no slash at the end",
+            "{origin} is not an origin. Write an origin as a browser sends it, for example https://show.example.org: "
+            "scheme and host in lower case, a port only if it is not the default, no path and no slash at the end. "
+            "CORS_ORIGINS takes several, separated by commas",
             {"origin": repr(origin)},
         )
     return origin
@@ -73,8 +74,8 @@ def _origin(origin: str) -> str:
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
 """Sites whose pages may use the API, for example "https://show.example.org,https://www.example.org"."""
 
-
 SiteUrl = Annotated[str, AfterValidator(_origin)]
+"""The origin of the site itself, for example "https://show.example.org"."""
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 """A colour as in CSS, in lower case."""
 

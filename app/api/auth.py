@@ -76,9 +76,6 @@ class AuthResource:
         user_id = check_credentials(self._dependencies, body.email, body.password)
         return _pair(self._dependencies.sessions.open(user_id))
 
-    def _is_verification(self) -> bool:
-        return read_verification(self._dependencies.settings)
-
     def refresh(self, body: RefreshBody) -> TokenPair:
         """Refresh a session: return a new access token and a new refresh token."""
         return _pair(self._dependencies.sessions.refresh(body.refresh_token))
@@ -86,6 +83,10 @@ class AuthResource:
     def log_out(self) -> None:
         """End the session."""
         self._dependencies.sessions.sign_out(read_member(self._dependencies.sessions))
+
+    def _is_verification(self) -> bool:
+        # Before the body is read: a wrong secret gets 403, whatever the body is.
+        return read_verification(self._dependencies.settings)
 
 
 def _profile(user: User) -> Profile:

@@ -75,6 +75,6 @@ def _file(name: str, media_type: str, headers: dict[str, str] | None = None) -> 
     return public_answer((VIEWER / name).read_bytes(), media_type=media_type, headers=headers)
 
 
-def print_document(routes: Iterable[Route]) -> str:
+def format_document(routes: Iterable[Route]) -> str:
     """Return the document as indented JSON, for people and version control."""
     return json.dumps(build_document(routes), ensure_ascii=False, indent=2)

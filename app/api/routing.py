@@ -8,6 +8,7 @@ from bottle import HTTPResponse
 from pydantic import BaseModel
 
 from app.api.readiness import Readiness
+from app.api.replies import NOTHING
 from app.api.responses import Reply, respond
 from app.http.dependencies import Dependencies
 from app.http.errors import Refusal
@@ -60,10 +61,7 @@ class Route:
             arguments["body"] = read_json(self.body)
         if self.query is not None:
             arguments["query"] = read_query(self.query)
-        return respond(self.reply or EMPTY, self.handler(**arguments))
-
-
-EMPTY = Reply(status=204)
+        return respond(self.reply or NOTHING, self.handler(**arguments))
 
 
 class Resource(Protocol):

@@ -116,14 +116,6 @@ class Accounts:
             raise EmailTaken from error
         return user_id
 
-    def sign_in(self, email: str, password: str) -> SignedIn:
-        """Open a session.
-
-        Raises:
-            InvalidCredentials: an error of `check_password`.
-        """
-        return self._sessions.open(self.check_password(email, password))
-
     def check_password(self, email: str, password: str) -> UUID:
         """Return the account with this address and password.
 
