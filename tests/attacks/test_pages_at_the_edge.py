@@ -12,6 +12,7 @@ import pytest
 
 from testing.browsing import Visitor
 from testing.homes import unique
+from tests.attacks.conftest import EdgeMaker
 from tests.attacks.edge import Edge
 from tests.attacks.test_public_cache import frozen_api
 
@@ -41,9 +42,10 @@ def test_a_page_is_the_same_for_a_visitor_who_is_signed_in(edge: Edge, visitor: 
 
 def test_each_language_has_its_own_cached_page(visitor: Visitor) -> None:
     path = f"/ranking/{unique('nowhere')}"
-    assert 'lang="en"' in visitor.get(path).text
+    assert '<html lang="en"' in visitor.get(path).text
     spanish = visitor.get(path, **{"Accept-Language": "es-CO,es;q=0.9,en;q=0.8"})
-    assert (spanish.headers["X-Cache"], 'lang="es"' in spanish.text) == ("MISS", True)
+    assert (spanish.headers["X-Cache"], '<html lang="es"' in spanish.text) == ("MISS", True)
+    assert '<html lang="en"' in visitor.get(path, **{"Accept-Language": "pt-BR,pt;q=0.9,en;q=0.8,es;q=0.7"}).text
     visitor.get("/language/es")
     chosen = visitor.get(path)
     assert (chosen.headers["X-Cache"], chosen.text) == ("HIT", spanish.text)
@@ -69,6 +71,12 @@ def test_sixteen_shuffles_share_the_cache_and_each_visitor_keeps_theirs(edge: Ed
     orders = {order(f"phone {number}") for number in range(60)}
     assert 1 < len(orders) <= 12
     assert order("phone 3") == order("phone 3")
+
+
+def test_only_the_first_page_of_a_shuffled_gallery_has_a_cached_copy_for_each_shuffle(visitor: Visitor) -> None:
+    path = f"/?city={unique('nowhere')}&order=newest"
+    states = [visitor.get(path, **{"User-Agent": f"phone {number}"}).headers["X-Cache"] for number in range(8)]
+    assert states == ["MISS", *["HIT"] * 7]
 
 
 def test_static_files_are_served_while_no_api_responds(edge: Edge, visitor: Visitor) -> None:
@@ -97,6 +105,8 @@ def test_an_upload_of_a_visitor_who_is_not_signed_in_ends_before_its_body(edge: 
             peer.sendall(f"{head}{fragment}\r\n\r\n".encode())
             answer = peer.recv(65_536)
         assert answer.split()[1] == status
+        if status == b"303":
+            assert b"\r\nLocation: /signin?next=/me/upload\r\n" in answer
     assert b"text/html" in answer
 
 
@@ -124,6 +134,13 @@ def test_an_unknown_address_gets_a_page(path: str, visitor: Visitor) -> None:
 def test_an_unknown_address_of_the_api_gets_json(path: str, visitor: Visitor) -> None:
     answer = visitor.get(path, Accept="text/html")
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not found"})
+
+
+def test_looking_at_the_sign_in_page_does_not_count_as_signing_in(make_edge: EdgeMaker) -> None:
+    edge = make_edge({"host_proxy_signin_per_second": 1, "host_proxy_signin_burst": 3})
+    assert {edge.site.api.get("/signin").status_code for _ in range(9)} == {200}
+    tried = [edge.site.api.post("/signin", headers={"Origin": edge.site.url}).status_code for _ in range(9)]
+    assert (tried[0], tried[-1]) == (400, 429)
 
 
 def test_nginx_itself_responds_with_a_page_or_with_json_by_path(visitor: Visitor) -> None:
