@@ -26,7 +26,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # pip verifies every package's checksum, and builds the project with the setuptools version in requirements/build.txt.
 INSTALL_PINNED := $(INSTALL) --require-hashes
-# A package whose pin was removed must not stay in .venv, where it would hide an import of it.
+# A package whose pin was removed must not stay in .venv: code that still imports it would pass the tests.
 UNINSTALL_UNPINNED = unpinned="$$(comm -23 <($(BIN)/python -m pip freeze --exclude-editable | $(PACKAGE_NAMES)) \
 	<(cat requirements/*.txt | $(PACKAGE_NAMES)))"; \
 	[ -z "$$unpinned" ] || $(BIN)/python -m pip uninstall --quiet --yes $$unpinned

@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _measure_costs(contest: Contest, votes: int) -> dict[str, object]:
-    """Measure the processor time of requests, without and with the time of `/health` in the same minute."""
+    """Measure the processor time of each request, and that of `/health` in the same minute for comparison."""
     costs = {"health": get("/health"), **COSTS}
     for request in costs.values():
         contest.read([request], seconds=0.5)

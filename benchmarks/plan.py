@@ -23,9 +23,14 @@ PEAK = 3
 """How many times the mean of that hour the busiest second has."""
 PAGES = 5
 """Page views of a visitor."""
-REQUESTS_PER_PAGE = 2
+REQUESTS_PER_PAGE = 1
+"""Requests of a page view that are the same for every visitor: the page."""
+FRAGMENTS_PER_PAGE = 2
+"""Personal parts of a page (the account; the vote or the player's place), which no cache keeps."""
 CACHED = 0.9
-"""The share of public requests that Nginx answers from its cache."""
+"""The share of requests for pages that Nginx answers from its cache."""
+REACHING_THE_API = REQUESTS_PER_PAGE * (1 - CACHED) + FRAGMENTS_PER_PAGE
+"""Requests of a page view that the API answers."""
 SIGNING_IN = 0.25
 VOTES_OF_A_VOTER = 3
 UPLOADING = 0.001
@@ -43,7 +48,7 @@ STORAGE_GB_MONTH = 0.023
 TRANSFER_GB = 0.09
 ORIGINAL_GB, RESULT_GB = 0.06, 0.02
 PAGE_GB = 10e-6
-"""The compressed JSON of a page view: two responses of about 5 KB."""
+"""What a page view transfers, compressed and without posters and clips: the page and its two personal parts."""
 
 MILLION = 1_000_000
 HOUR = 3600
@@ -99,8 +104,8 @@ class Day:
 
     @property
     def reads(self) -> float:
-        """Public requests in the busiest second that Nginx does not answer itself."""
-        return self.page_views * REQUESTS_PER_PAGE * (1 - CACHED)
+        """Requests for pages and their parts in the busiest second that Nginx does not answer itself."""
+        return self.page_views * REACHING_THE_API
 
     @property
     def sign_ins(self) -> float:
@@ -141,7 +146,7 @@ class Day:
 ROWS: tuple[tuple[str, Callable[[Day], float]], ...] = (
     ("Visitors in the busiest second", lambda day: day.arrivals),
     ("Page views in the busiest second", lambda day: day.page_views),
-    ("Public requests that reach the API, a second", lambda day: day.reads),
+    ("Requests for pages and their parts that reach the API, a second", lambda day: day.reads),
     ("Sign-ins a second", lambda day: day.sign_ins),
     ("Votes a second", lambda day: day.votes),
     ("Clips uploaded on the day", lambda day: day.clips),
@@ -163,7 +168,7 @@ def cost_table(service: Service) -> str:
     """Return the table of costs of clips and page views."""
     render = 1000 * service.render / HOUR * MACHINE_HOUR
     storage = 1000 * (ORIGINAL_GB + RESULT_GB) * STORAGE_GB_MONTH
-    busy = MILLION * REQUESTS_PER_PAGE * (1 - CACHED) * service.read
+    busy = MILLION * REACHING_THE_API * service.read
     machines = busy / UTILIZATION / VCPUS / HOUR * MACHINE_HOUR
     rows = [
         ["What", "USD", "Calculation"],
@@ -183,7 +188,7 @@ def cost_table(service: Service) -> str:
             f"{busy:,.0f} s of processor time, half busy, at {MACHINE_HOUR} an hour for two vCPUs",
         ],
         [
-            "Transfer of their JSON",
+            "Transfer of the pages",
             f"{MILLION * PAGE_GB * TRANSFER_GB:.2f}",
             f"10 KB a page view, at {TRANSFER_GB} a GB",
         ],
